@@ -1,0 +1,63 @@
+# Needs GNU make and Python 3.11 or newer; everything else goes into .venv.
+
+# Ansible refuses to start without a UTF-8 locale.
+export LC_ALL := C.UTF-8
+
+PYTHON ?= python3
+ARGS ?=
+PIP_INSTALL := .venv/bin/python -m pip --disable-pip-version-check --no-input install --quiet
+
+# A stamp's name holds a checksum of what it stands for: unchanged input costs nothing and changed input is installed
+# again, whatever the files' times say. It is written last, so an interrupted installation leaves none.
+KEY = $(shell { echo '$(PYTHON) $(CURDIR)'; cat /dev/null $(1); } | cksum | cut -d ' ' -f 1)
+VENV := .venv/stamp-venv-$(call KEY)
+RUN := .venv/stamp-run-$(call KEY,requirements.txt)
+DEV := .venv/stamp-dev-$(call KEY,requirements.txt requirements-dev.txt)
+
+.PHONY: help bench report test lint unit sanity molecule clean
+
+help:
+	@echo "make bench     measure the hosts of the inventory, by default this machine, and write the pages"
+	@echo "make report    write the pages again from the records under results/"
+	@echo "make test      lint, unit, sanity and molecule; ends with the count of all tests"
+	@echo "make lint      ruff, mypy, yamllint, ansible-lint, changelog and documentation checks"
+	@echo "make unit      the unit tests"
+	@echo "make sanity    ansible-test sanity on a copy of this checkout"
+	@echo "make molecule  every scenario under molecule/"
+	@echo "make clean     remove .venv and what the tests left; results/ stays"
+	@echo "Variables: ARGS='-e name=value -v' for bench and report, PYTHON=python3.13 for the interpreter of .venv"
+
+bench: $(RUN)
+	.venv/bin/ansible-playbook site.yml $(ARGS)
+
+report: $(RUN)
+	.venv/bin/ansible-playbook playbooks/report.yml $(ARGS)
+
+test: $(DEV)
+	@.venv/bin/python tests/run.py
+
+lint unit sanity molecule: $(DEV)
+	@.venv/bin/python tests/run.py $@
+
+clean:
+	rm -rf .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache tests/output
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo '$(PYTHON) is missing or older than Python 3.11: choose another one with make PYTHON=...' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo '$(PYTHON) cannot make virtual environments: install the package python3-venv (Debian, Ubuntu)' >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	@touch $@
+
+$(RUN): | $(VENV)
+	@rm -f .venv/stamp-run-*
+	$(PIP_INSTALL) --requirement requirements.txt
+	@touch $@
+
+# After the run's packages, never beside them: two installations into one environment break each other.
+$(DEV): | $(RUN)
+	@rm -f .venv/stamp-dev-*
+	$(PIP_INSTALL) --requirement requirements-dev.txt
+	@touch $@

@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the project's checks one after the other and end with one truthful count: N passed, N failed.
+
+A failing stage does not hide the next one. A linter and a molecule scenario count as one test by their exit status;
+pytest, ansible-test and testinfra count by the JUnit files they write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+GROUPS = ("lint", "unit", "sanity", "molecule")
+
+
+class Stage(NamedTuple):
+    """One command. Its exit status is a test of its own (counts_itself), or only its JUnit reports are."""
+
+    name: str
+    command: list[str]
+    counts_itself: bool = True
+    environment: dict[str, str] | None = None
+
+
+class Counts(NamedTuple):
+    """Numbers of tests."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+class Outcome(NamedTuple):
+    """What a stage came to."""
+
+    name: str
+    seconds: float
+    counts: Counts
+
+
+def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
+    """The stages of these groups, in the order to run them; each writes JUnit files into reports/<its name>."""
+    python = sys.executable
+    docs_lint = ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "dependent"]
+    scenarios = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
+    by_group = {
+        "lint": [
+            Stage("ruff", [python, "-m", "ruff", "check", "."]),
+            Stage("mypy", [python, "-m", "mypy"]),
+            Stage("yamllint", [python, "-m", "yamllint", "--strict", "."]),
+            Stage("ansible-lint", ["ansible-lint", "--strict"]),
+            Stage("antsibull-changelog", ["antsibull-changelog", "lint"]),
+            Stage("antsibull-docs", [*docs_lint, "--disallow-unknown-collection-refs", "."]),
+        ],
+        "unit": [Stage("unit", [python, "-m", "pytest", f"--junit-xml={reports}/unit/unit.xml"], counts_itself=False)],
+        "sanity": [Stage("sanity", [python, "tests/sanity.py", "--junit", f"{reports}/sanity"], counts_itself=False)],
+        "molecule": [
+            Stage(
+                f"molecule-{name}",
+                ["molecule", "test", "--scenario-name", name],
+                environment={"PYTEST_ADDOPTS": f"--junit-xml={reports}/molecule-{name}/testinfra.xml"},
+            )
+            for name in scenarios
+        ],
+    }
+    return [stage for group in GROUPS if group in groups for stage in by_group[group]]
+
+
+def count_reports(folder: Path) -> Counts:
+    """Add up the test cases of all JUnit files in folder; no folder, no cases."""
+    passed = failed = skipped = 0
+    for path in sorted(folder.glob("*.xml")):
+        for case in ET.parse(path).getroot().iter("testcase"):
+            if case.find("failure") is not None or case.find("error") is not None:
+                failed += 1
+            elif case.find("skipped") is not None:
+                skipped += 1
+            else:
+                passed += 1
+    return Counts(passed, failed, skipped)
+
+
+def judge(status: int, reported: Counts, counts_itself: bool) -> Counts:
+    """Combine an exit status with the reported tests.
+
+    A stage that counts only by its reports still fails once when its status contradicts them (it crashed, or it says
+    success and ran nothing), so that no failure is lost.
+    """
+    passed, failed, skipped = reported
+    if counts_itself:
+        return Counts(passed + (status == 0), failed + (status != 0), skipped)
+    if failed == 0 and (status != 0 or passed == 0):
+        failed = 1
+    return Counts(passed, failed, skipped)
+
+
+def run(stage: Stage) -> int:
+    """Run a stage with its output shown as it comes; return its exit status, 127 if the command does not exist."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    environment = {
+        **os.environ,
+        "LC_ALL": "C.UTF-8",
+        "PATH": path,
+        # ansible-core reports an exception in a callback as a warning; in the project's tests it is an error.
+        "_ANSIBLE_CALLBACK_DISPATCH_ERROR_BEHAVIOR": "error",
+        **(stage.environment or {}),
+    }
+    print(f"\n==> {stage.name}: {shlex.join(stage.command)}", flush=True)
+    try:
+        process = subprocess.Popen(stage.command, cwd=ROOT, env=environment)
+    except OSError as error:
+        print(f"{stage.command[0]}: {error}", flush=True)
+        return 127
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()  # the terminal has interrupted it too; it may have hosts and processes to remove
+        raise
+
+
+def summary(outcomes: list[Outcome]) -> str:
+    """A line for each stage and the closing line."""
+    width = max([len("stage"), *(len(outcome.name) for outcome in outcomes)])
+    lines = [f"{'stage':<{width}}  seconds  passed  failed"]
+    for name, seconds, counts in outcomes:
+        line = f"{name:<{width}}  {seconds:7.1f}  {counts.passed:6d}  {counts.failed:6d}"
+        lines.append(line + (f"  ({counts.skipped} not run)" if counts.skipped else ""))
+    passed = sum(outcome.counts.passed for outcome in outcomes)
+    failed = sum(outcome.counts.failed for outcome in outcomes)
+    return "\n".join([*lines, f"{passed} passed, {failed} failed"])
+
+
+def main() -> int:
+    """Return 0 if all passed, 1 if any failed, 130 after an interrupt."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("groups", nargs="*", choices=GROUPS, default=GROUPS, help="default: all")
+    groups = parser.parse_args().groups
+
+    outcomes: list[Outcome] = []
+    interrupted = False
+    with tempfile.TemporaryDirectory(prefix="reports-") as temporary:
+        for stage in stages(groups, Path(temporary)):
+            start = time.monotonic()
+            try:
+                status = run(stage)
+            except KeyboardInterrupt:
+                interrupted, status = True, 130
+            counts = judge(status, count_reports(Path(temporary, stage.name)), stage.counts_itself)
+            outcomes.append(Outcome(stage.name, time.monotonic() - start, counts))
+            if interrupted:
+                break
+    if "molecule" in groups and not any(ROOT.glob("molecule/*/molecule.yml")):
+        print("\nmolecule/ holds no scenario")
+        outcomes.append(Outcome("molecule", 0.0, Counts(failed=1)))
+
+    print("\n" + summary(outcomes), flush=True)
+    if interrupted:
+        return 130
+    return 1 if any(outcome.counts.failed for outcome in outcomes) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

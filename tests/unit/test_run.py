@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The count at the end of make test is what people and machines believe: it must not lose a failure."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import run
+import sanity
+from run import Counts
+
+PYTEST_REPORT = """<?xml version="1.0"?><testsuites><testsuite name="pytest" tests="4">
+<testcase classname="a" name="good"/>
+<testcase classname="a" name="bad"><failure message="no">x</failure></testcase>
+<testcase classname="a" name="broken fixture"><error message="no">x</error></testcase>
+<testcase classname="a" name="left out"><skipped message="why"/></testcase>
+</testsuite></testsuites>"""
+
+
+@pytest.mark.parametrize(
+    ("status", "reported", "counts_itself", "expected"),
+    [
+        pytest.param(0, Counts(), True, Counts(1, 0, 0), id="linter passes"),
+        pytest.param(2, Counts(), True, Counts(0, 1, 0), id="linter fails"),
+        pytest.param(0, Counts(7), True, Counts(8, 0, 0), id="scenario and its testinfra tests pass"),
+        pytest.param(1, Counts(6, 1), True, Counts(6, 2, 0), id="scenario fails with its testinfra test"),
+        pytest.param(0, Counts(5), False, Counts(5, 0, 0), id="pytest passes"),
+        pytest.param(1, Counts(4, 1), False, Counts(4, 1, 0), id="pytest fails once, not twice"),
+        pytest.param(3, Counts(5), False, Counts(5, 1, 0), id="pytest breaks after its tests"),
+        pytest.param(127, Counts(), False, Counts(0, 1, 0), id="pytest is missing"),
+        pytest.param(0, Counts(), False, Counts(0, 1, 0), id="nothing ran"),
+        pytest.param(0, Counts(0, 0, 3), False, Counts(0, 1, 3), id="everything was skipped"),
+    ],
+)
+def test_judge(status: int, reported: Counts, counts_itself: bool, expected: Counts) -> None:
+    assert run.judge(status, reported, counts_itself) == expected
+
+
+def test_reports_are_added_up(tmp_path: Path) -> None:
+    (tmp_path / "one.xml").write_text(PYTEST_REPORT, "utf-8")
+    (tmp_path / "two.xml").write_text("<testsuite><testcase name='good'/></testsuite>", "utf-8")
+    assert run.count_reports(tmp_path) == Counts(2, 2, 1)
+    assert run.count_reports(tmp_path / "absent") == Counts()
+
+
+def test_a_run_shows_every_stage_and_fails_if_one_does(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def stages(groups: object, reports: Path) -> list[run.Stage]:
+        write = f"import pathlib; p = pathlib.Path({str(reports)!r}, 'two'); p.mkdir(); "
+        write += f"(p / 'r.xml').write_text({PYTEST_REPORT!r}); raise SystemExit(1)"
+        return [
+            run.Stage("absent", ["no-such-command-here"]),
+            run.Stage("two", [sys.executable, "-c", write], counts_itself=False),
+            run.Stage("three", [sys.executable, "-c", "print('the output of three')"]),
+        ]
+
+    monkeypatch.setattr(run, "stages", stages)
+    monkeypatch.setattr(sys, "argv", ["run.py", "lint", "unit"])
+    assert run.main() == 1
+    shown = capfd.readouterr().out
+    assert "the output of three" in shown
+    assert [line.split()[:1] + line.split()[2:4] for line in shown.splitlines()[-4:-1]] == [
+        ["absent", "0", "1"],
+        ["two", "1", "2"],
+        ["three", "1", "0"],
+    ]
+    assert shown.endswith("\n2 passed, 3 failed\n")
+
+
+def test_sanity_results_are_sorted_by_outcome(tmp_path: Path) -> None:
+    for name, inner in {
+        "compile": "",
+        "pep8": "<failure message='x'>y</failure>",
+        "pslint": "<skipped>No tests applicable.</skipped>",
+        "shellcheck": "<skipped>Skipping sanity test: the program is missing</skipped>",
+    }.items():
+        text = f"<testsuites><testsuite><testcase name='{name}'>{inner}</testcase></testsuite></testsuites>"
+        (tmp_path / f"ansible-test-sanity-{name}.xml").write_text(text, "utf-8")
+    results = sanity.read_results(tmp_path)
+    assert results.passed == ["compile"]
+    assert results.failed == ["pep8"]
+    assert results.not_applicable == ["pslint"]
+    assert results.skipped == {"shellcheck": "Skipping sanity test: the program is missing"}
