@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the default scenario has left behind: programs, models, records and pages."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+testinfra_hosts = ["ansible://localhost"]
+
+BASE = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+RESULTS = BASE / "results"
+MACHINE = RESULTS / "local-molecule"
+
+
+@pytest.fixture(scope="module")
+def build() -> Path:
+    (directory,) = (BASE / "llama.cpp").glob("build-*")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def records() -> list[dict]:
+    return [json.loads(line) for line in (MACHINE / "records" / "molecule.jsonl").read_text().splitlines()]
+
+
+def payloads(records: list[dict], kind: str) -> list[dict]:
+    return [record["payload"] for record in records if record["kind"] == kind]
+
+
+@pytest.mark.parametrize("program", ["llama-bench", "llama-quantize", "llama-system-info"])
+def test_each_program_is_built_and_runs(host, build, program):
+    file = host.file(str(build / "bin" / program))
+    assert file.is_file
+    assert file.mode & 0o111
+    assert host.run("%s --help", file.path).rc in (0, 1)
+
+
+def test_the_build_uses_what_the_processor_has(host, build):
+    record = json.loads(host.file(str(build / "build.json")).content_string)
+    flags = host.file("/proc/cpuinfo").content_string
+    assert record["cpu_features_unused"] == []
+    assert "-march=native" in record["compile_flags"] or "-mcpu=native" in record["compile_flags"]
+    if re.search(r"\bavx2\b", flags):
+        assert "AVX2" in record["cpu_features"]
+
+
+def test_the_build_says_what_it_was_made_from(build):
+    record = json.loads((build / "build.json").read_text())
+    assert record["source"]["commit"] == "0c1e57098"
+    assert len(record["source"]["sha256"]) == 64
+    assert "-DGGML_NATIVE=ON" in record["cmake_arguments"]
+    assert set(record["binaries"]) == {"llama-bench", "llama-quantize", "llama-system-info"}
+
+
+@pytest.mark.parametrize("quantization", ["q4", "q4-k-m"])
+def test_each_model_is_whole(host, quantization):
+    file = host.file(str(BASE / "models" / f"tiny-synthetic-{quantization}.gguf"))
+    assert file.content[:4] == b"GGUF"
+    sidecar = json.loads(host.file(file.path + ".json").content_string)
+    assert sidecar["sha256"] == file.sha256sum
+    assert sidecar["synthetic"] is True
+
+
+def test_every_promised_cell_was_measured_in_fresh_processes(records):
+    (plan,) = {json.dumps(plan["cells"]): plan for plan in payloads(records, "run")}.values()
+    assert len(plan["cells"]) == 2 * 2 * 2
+    launches = payloads(records, "launch")
+    for cell in plan["cells"]:
+        numbers = sorted(launch["number"] for launch in launches if launch["cell"] == cell)
+        assert numbers == [1, 2], cell
+    assert payloads(records, "failure") == []
+
+
+def test_launches_come_in_complete_blocks_in_an_order_of_their_own(records):
+    launches = payloads(records, "launch")
+    orders = [
+        [json.dumps(launch["cell"]) for launch in sorted(launches, key=lambda one: one["position"]) if launch["block"] == n]
+        for n in (1, 2)
+    ]
+    assert len(orders[0]) == len(set(orders[0])) == 8
+    assert sorted(orders[0]) == sorted(orders[1])
+    assert orders[0] != orders[1]
+
+
+def test_a_launch_carries_the_row_its_samples_its_process_and_its_proof(records):
+    for launch in payloads(records, "launch"):
+        (row,) = launch["rows"]
+        speed = launch["metrics"]["pp_tps" if launch["cell"]["n_prompt"] else "tg_tps"]
+        assert speed["value"] == row["avg_ts"]
+        assert speed["samples"] == row["samples_ts"]
+        assert row["build_commit"] == "0c1e57098"
+        for name in ("wall_s", "cpu_user_s", "rss_peak_bytes", "model_buffer_bytes", "kv_buffer_bytes"):
+            assert launch["metrics"][name]["value"] > 0, name
+        layouts = set(launch["kernel"]["repack"])
+        prefix = {"Q4_0": "q4_0_", "Q4_K_M": "q4_K_"}[launch["cell"]["quantization"]]
+        assert any(layout.startswith(prefix) for layout in layouts), layouts
+
+
+def test_the_host_keeps_its_own_copy(records):
+    spooled = [json.loads(line) for line in (BASE / "spool" / "molecule.jsonl").read_text().splitlines()]
+    launches = [record for record in spooled if record["kind"] == "launch"]
+    assert launches == [record for record in records if record["kind"] == "launch"]
+
+
+def test_each_page_shows_the_figures_and_says_that_they_are_synthetic_and_quick(records):
+    for quantization, page in (("Q4_0", "q4"), ("Q4_K_M", "q4-k-m")):
+        text = (MACHINE / "tiny-synthetic" / f"{page}.md").read_text()
+        assert "ynthetic" in text
+        assert "quick run: 2 launches" in text
+        assert quantization in text
+        assert re.search(r"q4_(0|K)_\d+x\d+", text)
+    assert "tiny-synthetic/q4.md" in (RESULTS / "README.md").read_text()
+
+
+def test_the_pages_can_be_had_again_from_the_records_alone(tmp_path):
+    pages = {path: path.read_bytes() for path in RESULTS.rglob("*.md")}
+    assert len(pages) == 3
+    copy = tmp_path / "results"
+    subprocess.run(["cp", "-r", str(RESULTS), str(copy)], check=True)
+    for path in copy.rglob("*.md"):
+        path.unlink()
+    environment = {**os.environ, "CLOUDBENCH_RESULTS_DIR": str(copy)}
+    environment.pop("CLOUDBENCH_RUN", None)
+    subprocess.run(
+        ["ansible-playbook", "cloudbench.llama.report"],
+        env=environment, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    for path, content in pages.items():
+        assert (copy / path.relative_to(RESULTS)).read_bytes() == content

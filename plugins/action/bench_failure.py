@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Turn something that failed on a host into failure records, so that it stands on a page and not in a log only."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.cloudbench.llama.plugins.module_utils import record
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.cause import ADVICE, cause_of
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import RunError, current_run
+
+
+class ActionModule(ActionBase):
+    """Runs on the controller alone and touches no host, which may be out of reach."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        _validation, args = self.validate_argument_spec(
+            argument_spec=dict(
+                phase=dict(
+                    type="str", choices=["connect", "plan", "build", "model", "measure", "report"], required=True
+                ),
+                cause=dict(type="str"),
+                result=dict(type="dict"),
+                advice=dict(type="str"),
+                machine=dict(type="str"),
+                cells=dict(type="list", elements="dict", default=[]),
+                model=dict(type="str"),
+                quantization=dict(type="str"),
+            ),
+            required_one_of=[["cause", "result"]],
+        )
+        try:
+            run = current_run()
+        except RunError as error:
+            raise AnsibleActionFail(str(error)) from error
+        cells = [
+            cell
+            for cell in args["cells"]
+            if args["model"] in (None, cell["model"]) and args["quantization"] in (None, cell["quantization"])
+        ]
+        machine = args["machine"] or record.unknown_machine(task_vars["inventory_hostname"])
+        cause = (args["cause"] or cause_of(args["result"])).strip()
+        advice = args["advice"] or ADVICE[args["phase"]]
+        payloads = [record.failure(args["phase"], cause, advice, cell) for cell in cells or [None]]
+        self._display.warning("%s: %s" % (machine, cause))
+        if not self._task.check_mode:
+            result[record.RESULT_KEY] = record.envelope(
+                [record.make("failure", run, machine, payload) for payload in payloads]
+            )
+        return result

@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shell of plugin_utils/report.py: write the pages of all records, and say what of a run is missing or failed."""
+
+from __future__ import annotations
+
+import os
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import records, report
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.cause import failure_line
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import RunError, current_run
+
+
+class ActionModule(ActionBase):
+    """Runs on the controller alone, from the store alone."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        _validation, args = self.validate_argument_spec(argument_spec=dict(results_dir=dict(type="path", required=True)))
+        try:
+            run = current_run()
+        except RunError:
+            # Pages can be written without the callback; only a run of its own needs it.
+            run = None
+        results_dir = os.path.abspath(args["results_dir"])
+        read = records.read(results_dir)
+        pages = report.render(read.records, read.problems)
+        changed = [] if self._task.check_mode else report.write(results_dir, pages)
+        own = [one for one in read.records if one["run"] == run]
+        promised = sorted({path for one in own if one["kind"] == "run" for path in report.promised_pages(one)})
+        missing = [path for path in promised if not os.path.exists(os.path.join(results_dir, path))]
+        return dict(
+            result,
+            changed=bool(changed),
+            written=changed,
+            run=run,
+            pages=promised,
+            missing=missing,
+            failures=[failure_line(one["machine"], one["payload"]) for one in own if one["kind"] == "failure"],
+            problems=[str(problem) for problem in read.problems],
+            rendered=results_dir,
+        )

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shell of plugin_utils/plan.py: begin a run on a host and promise its cells."""
+
+from __future__ import annotations
+
+import json
+import platform
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.release import __version__ as ansible_core_version
+
+from ansible_collections.cloudbench.llama.plugins.module_utils import record
+from ansible_collections.cloudbench.llama.plugins.module_utils.version import VERSION
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import RunError, current_run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import default_seed, make_plan
+
+
+class ActionModule(ActionBase):
+    """Runs on the controller alone and touches no host."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        _validation, args = self.validate_argument_spec(
+            argument_spec=dict(
+                machine=dict(type="dict", required=True),
+                models=dict(type="list", elements="raw", required=True),
+                quantizations=dict(type="list", elements="str", required=True),
+                threads=dict(type="list", elements="raw", default=[]),
+                tests=dict(type="list", elements="str", required=True),
+                builds=dict(type="list", elements="str", default=["default"]),
+                launches=dict(type="int", required=True),
+                repetitions=dict(type="int", required=True),
+                seed=dict(type="int"),
+            )
+        )
+        try:
+            run = current_run()
+        except RunError as error:
+            raise AnsibleActionFail(str(error)) from error
+        machine = args["machine"]
+        plan = make_plan(
+            args["models"], args["quantizations"], args["threads"], args["tests"], args["builds"], machine
+        )
+        seed = default_seed(run) if args["seed"] is None else args["seed"]
+        payload = {
+            "cells": plan["cells"],
+            "launches": args["launches"],
+            "repetitions": args["repetitions"],
+            "seed": seed,
+            "versions": {
+                "collection": VERSION,
+                "ansible_core": ansible_core_version,
+                "python": platform.python_version(),
+            },
+            "emulated": machine["emulated"],
+            "command": _command(args, seed),
+        }
+        kinds = [("machine", machine), ("run", payload)] + [("failure", failed) for failed in plan["failures"]]
+        result["ansible_facts"] = {"bench_machine": machine, "bench_plan": dict(plan, run=run, seed=seed)}
+        if not self._task.check_mode:
+            result[record.RESULT_KEY] = record.envelope(
+                [record.make(kind, run, machine["name"], payload) for kind, payload in kinds]
+            )
+        return result
+
+
+def _command(args, seed):
+    """Return the command that asks for the same again: from what was planned, never from the command line used, which
+    may hold a secret."""
+    variables = {
+        "llama_model_models": args["models"],
+        "llama_model_quantizations": args["quantizations"],
+        "llama_bench_threads": args["threads"],
+        "llama_bench_tests": args["tests"],
+        "llama_bench_launches": args["launches"],
+        "llama_bench_repetitions": args["repetitions"],
+        "llama_bench_seed": seed,
+    }
+    return "ansible-playbook site.yml -e '%s'" % json.dumps(variables).replace("'", "'\\''")

@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run module llama_bench in the background and show on the controller how far it is."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.cloudbench.llama.plugins.module_utils import record
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.progress import describe
+
+# Looking costs the host a shell and a read. Every 15 s is too rare to be measured; sooner only when the end is near.
+POLL_SECONDS = 15.0
+# A host that says nothing for this long is given up; its own copy of the records stays there.
+SILENCE_SECONDS = 600.0
+# Without the controller for this long, the host begins no further launch.
+PATIENCE_SECONDS = 120.0
+# A runner that is gone and left no result for this long was killed together with its wrapper.
+GONE_SECONDS = 60.0
+# The background job may live as long as its launches may take; this only bounds a job that never ends.
+LIFE_SECONDS = 30 * 24 * 3600
+
+_MODULE = "cloudbench.llama.llama_bench"
+
+
+class ActionModule(ActionBase):
+    """Adds nothing to the module's options: what it does is to start it, to look and to fetch the result."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        args = dict(self._task.args)
+        if self._task.check_mode:
+            return dict(result, **self._execute_module(_MODULE, args, task_vars=task_vars))
+        spool = self._remote_expand_user(args.get("spool") or "~/.cache/cloudbench/spool")
+        args.update(spool=spool, patience=PATIENCE_SECONDS)
+        job = self._start(args, task_vars)
+        if job.get("failed"):
+            return dict(result, **job)
+        ended = self._follow(job["ansible_job_id"], "%s/%s" % (spool, args["run"]), args, task_vars)
+        return dict(result, **ended)
+
+    def _start(self, args, task_vars):
+        # The executor polls by itself a task that is still async when its action returns.
+        self._task.async_val = LIFE_SECONDS
+        try:
+            return self._execute_module(_MODULE, args, task_vars=task_vars, wrap_async=True)
+        finally:
+            self._task.async_val = 0
+
+    def _job(self, job_id, task_vars, mode="status"):
+        directory = self._remote_expand_user(self.get_shell_option("async_dir", default="~/.ansible_async"))
+        return self._execute_module(
+            "ansible.legacy.async_status", dict(jid=job_id, mode=mode, _async_dir=directory), task_vars=task_vars
+        )
+
+    def _follow(self, job_id, prefix, args, task_vars):
+        """Show the progress until the job has ended and return its result, or what the host kept of a job that died."""
+        wait, shown = 1.0, None
+        heard = lived = time.monotonic()
+        while True:
+            time.sleep(wait)
+            try:
+                state = self._look(prefix)
+                job = {} if state and state["alive"] else self._job(job_id, task_vars)
+            except AnsibleConnectionFailure as error:
+                if time.monotonic() - heard > SILENCE_SECONDS:
+                    raise
+                self._display.display("%s: lost, trying again: %s" % (self._name(args), error))
+                self._connection.reset()
+                continue
+            heard = time.monotonic()
+            if state and state["alive"]:
+                lived = heard
+            line = describe(state) if state else None
+            if line and line != shown:
+                self._display.display("%s: %s" % (self._name(args), line))
+                shown = line
+            if job.get("finished"):
+                self._job(job_id, task_vars, mode="cleanup")
+                return self._complete(job, prefix)
+            if heard - lived > GONE_SECONDS:
+                return self._complete({}, prefix)
+            left = state.get("left_s") if state else None
+            wait = min(POLL_SECONDS, wait * 2 if left is None else max(1.0, left + 0.5))
+
+    @staticmethod
+    def _name(args):
+        return args["machine"].get("name", "host")
+
+    def _look(self, prefix):
+        """Return the progress and whether the runner lives; None before it wrote anything. Leaves a sign of having looked."""
+        quoted = shlex.quote(prefix)
+        shown = self._low_level_execute_command(
+            "touch -c {0}.seen; cat {0}.progress.json 2>/dev/null".format(quoted)
+        )["stdout"]
+        try:
+            state = json.loads(shown)
+        except ValueError:
+            return None
+        alive = self._low_level_execute_command("kill -0 %d 2>/dev/null" % int(state["pid"]))["rc"] == 0
+        return dict(state, alive=alive and not state.get("finished"))
+
+    def _complete(self, job, prefix):
+        """Return the module's result; when it died without one, failed but with all it had written to the spool."""
+        ended = {key: value for key, value in job.items() if key not in ("started", "finished", "ansible_job_id")}
+        if record.RESULT_KEY in ended:
+            return ended
+        kept = self._low_level_execute_command("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix))["stdout"]
+        records = []
+        for line in kept.splitlines():
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                continue
+        if records:
+            ended[record.RESULT_KEY] = record.envelope(records)
+        ended.setdefault("msg", "the runner ended without a result")
+        return dict(ended, failed=True)

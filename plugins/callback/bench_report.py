@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Collect what hosts measured into the store as it arrives, and write the pages when the play ends."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: bench_report
+type: aggregate
+short_description: Keep benchmark records and write the markdown reports
+description:
+  - Appends every record that a task returns under C(bench_records) to
+    C(<results_dir>/<machine>/records/<run>.jsonl) as soon as the task ends.
+  - Writes the markdown pages from the records when the play ends, unless role P(cloudbench.llama.bench_report#role)
+    has already done it.
+  - A host that cannot be reached becomes a failure record too.
+version_added: 0.1.0
+author:
+  - cloudbench.llama contributors (@cloudbench)
+requirements:
+  - Enabling by C(callbacks_enabled = cloudbench.llama.bench_report) in C(ansible.cfg).
+options:
+  results_dir:
+    description: The directory of records and pages, relative to the directory the command is given in.
+    type: str
+    default: results
+    env:
+      - name: CLOUDBENCH_RESULTS_DIR
+    ini:
+      - section: callback_bench_report
+        key: results_dir
+    vars:
+      - name: bench_results_dir
+"""
+
+import os
+
+from ansible.plugins.callback import CallbackBase
+
+from ansible_collections.cloudbench.llama.plugins.module_utils import record
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import environment, records, report
+
+
+class CallbackModule(CallbackBase):
+    """Records come in a result under one known key: the task's name, module and register do not matter."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "cloudbench.llama.bench_report"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self):
+        super().__init__()
+        self._run = environment.begin_run()
+        self._results_dir = None
+        self._to_render = False
+        self._machines = {}
+
+    def set_options(self, task_keys=None, var_options=None, direct=None):
+        super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
+        self._results_dir = os.path.abspath(os.path.expanduser(self.get_option("results_dir")))
+        # Role bench_report reads it there: a callback's options cannot be asked for from a play.
+        os.environ[environment.RESULTS_DIR_VARIABLE] = self._results_dir
+
+    def _keep(self, new):
+        kept = records.append(self._results_dir, new)
+        for problem in kept.problems:
+            self._display.warning("bench_report: %s" % problem)
+        self._to_render = True
+
+    def _collect(self, result):
+        value = result.result.get(record.RESULT_KEY)
+        if isinstance(value, dict):
+            if value.get("version") != record.RESULT_VERSION:
+                self._display.warning(
+                    "bench_report: records of form %r are not understood; update the collection" % value.get("version")
+                )
+                return
+            new = value.get("records") or []
+            for one in new:
+                self._machines[result.host.get_name()] = one.get("machine")
+            self._keep(new)
+        if result.result.get("rendered") == self._results_dir:
+            self._to_render = False
+
+    def v2_runner_on_ok(self, result):
+        self._collect(result)
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        self._collect(result)
+
+    def v2_runner_item_on_ok(self, result):
+        self._collect(result)
+
+    def v2_runner_item_on_failed(self, result):
+        self._collect(result)
+
+    def v2_runner_on_unreachable(self, result):
+        host = result.host.get_name()
+        machine = self._machines.get(host) or record.unknown_machine(host)
+        cause = "The host could not be reached: %s" % result.result.get("msg", "no reason given")
+        advice = "Check address, key and network; what it had measured is kept in its spool."
+        self._keep([record.make("failure", self._run, machine, record.failure("connect", cause, advice))])
+
+    def v2_playbook_on_stats(self, stats):
+        if self._to_render:
+            read = records.read(self._results_dir)
+            for path in report.write(self._results_dir, report.render(read.records, read.problems)):
+                self._display.display("bench_report: wrote %s" % os.path.join(self._results_dir, path))

@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What else the machine did during a launch, read from /proc, and whether that spoils the figure."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List, NamedTuple, Optional
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.process import Usage
+
+# Above these a launch is INVALID: gate -> (limit, what it means).
+LIMITS = {
+    "steal_percent": (0.5, "the hypervisor gave the processor to somebody else"),
+    "other_cpu_percent": (2.0, "other processes used the processor"),
+    "swap_in_pages": (0, "the machine was swapping"),
+    "major_faults": (0, "weights were read from disk during the launch"),
+}
+
+
+class Snapshot(NamedTuple):
+    """Counters of the whole machine: seconds of processor time, pages, microseconds; None where unreadable."""
+
+    busy_s: Optional[float]
+    steal_s: Optional[float]
+    total_s: Optional[float]
+    swap_in_pages: Optional[int]
+    pressure_some_us: Optional[int]
+
+
+def _first_line(path: str, prefix: str) -> Optional[str]:
+    try:
+        with open(path, encoding="ascii", errors="replace") as lines:
+            for line in lines:
+                if line.startswith(prefix):
+                    return line
+    except OSError:
+        pass
+    return None
+
+
+def snapshot(proc: str = "/proc") -> Snapshot:
+    """Return the counters now (proc(5)). guest time is part of user time already and is not added again."""
+    busy = steal = total = swap = pressure = None
+    line = _first_line(proc + "/stat", "cpu ")
+    if line:
+        user, nice, system, idle, iowait, irq, softirq, stolen = [
+            int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in line.split()[1:9]
+        ]
+        busy, steal = user + nice + system + irq + softirq, stolen
+        total = busy + steal + idle + iowait
+    line = _first_line(proc + "/vmstat", "pswpin ")
+    if line:
+        swap = int(line.split()[1])
+    line = _first_line(proc + "/pressure/cpu", "some ")
+    if line:
+        pressure = int(line.rpartition("total=")[2])
+    return Snapshot(busy, steal, total, swap, pressure)
+
+
+def gates(before: Snapshot, after: Snapshot, usage: Usage) -> Dict[str, Any]:
+    """Return the gates of a launch between two snapshots; a gate is None where the kernel does not say.
+
+    steal_percent, other_cpu_percent: of all processor time there was. pressure_some_percent: of the wall time.
+    """
+    def delta(name):
+        old, new = getattr(before, name), getattr(after, name)
+        return None if old is None or new is None else new - old
+
+    total, busy, steal = delta("total_s"), delta("busy_s"), delta("steal_s")
+    other = None if busy is None else max(0.0, busy - usage.cpu_user_s - usage.cpu_system_s)
+    pressure = delta("pressure_some_us")
+    return {
+        "steal_percent": round(100 * steal / total, 3) if total else None,
+        "other_cpu_percent": round(100 * other / total, 3) if total else None,
+        "pressure_some_percent": None if pressure is None else round(pressure / 1e4 / usage.wall_s, 3),
+        "swap_in_pages": delta("swap_in_pages"),
+        "major_faults": usage.major_faults,
+    }
+
+
+def validity(values: Dict[str, Any]) -> Dict[str, Any]:
+    """Return {"state": VALID or INVALID, "reasons": sentences} of the gates of one launch."""
+    reasons: List[str] = []
+    for name, (limit, meaning) in LIMITS.items():
+        value = values.get(name)
+        if value is not None and value > limit:
+            reasons.append("%s = %s, above %s: %s" % (name, value, limit, meaning))
+    return {"state": "INVALID" if reasons else "VALID", "reasons": reasons}

@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read what `llama-bench -v` logs on standard error: the buffers it allocated and the tensors it repacked.
+
+That log is the proof of the kernel path: no field of a result row says which layout the weights had.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Dict, List
+
+# "load_tensors:   CPU_Mapped model buffer size =   670.51 MiB", "CPU KV buffer size = ...", "CPU compute buffer
+# size = ..."; before 2025 "llm_load_tensors:        CPU buffer size = ..." for the model's.
+_BUFFER = re.compile(r"(\S+?)\s+(?:(model|KV|compute|output|RS)\s+)?buffer size\s*=\s*([0-9.]+)\s*MiB")
+_REPACK = re.compile(r"repack tensor (\S+) with (\S+)")
+
+
+def parse_log(text: str) -> Dict[str, Any]:
+    """Return {"buffers": [{"name", "use", "bytes"}], "repack": {layout: number of tensors}}.
+
+    `use` is model, kv, compute, output or rs. The log gives MiB with two digits, so bytes are right to 5 KiB.
+    A log that names nothing gives an empty list and an empty dict. A context is made once per test, so a
+    buffer that is named again replaces the earlier one.
+    """
+    buffers: Dict[Any, int] = {}
+    for name, use, size in _BUFFER.findall(text):
+        buffers[name, (use or "model").lower()] = int(float(size) * 1024 * 1024)
+    layouts: Dict[str, set] = {}
+    for tensor, layout in _REPACK.findall(text):
+        layouts.setdefault(layout, set()).add(tensor)
+    rows: List[Dict[str, Any]] = [
+        {"name": name, "use": use, "bytes": size} for (name, use), size in sorted(buffers.items())
+    ]
+    return {"buffers": rows, "repack": {layout: len(tensors) for layout, tensors in sorted(layouts.items())}}
+
+
+def buffer_bytes(kernel: Dict[str, Any]) -> Dict[str, int]:
+    """Return the sums of a parsed log's buffers by metric name; repacked weights are counted apart from mapped ones."""
+    sums = {"model_buffer_bytes": 0, "repack_buffer_bytes": 0, "kv_buffer_bytes": 0, "compute_buffer_bytes": 0}
+    for buffer in kernel["buffers"]:
+        use = buffer["use"]
+        if use == "model":
+            sums["repack_buffer_bytes" if "REPACK" in buffer["name"] else "model_buffer_bytes"] += buffer["bytes"]
+        elif use in ("kv", "compute"):
+            sums[use + "_buffer_bytes"] += buffer["bytes"]
+    return sums

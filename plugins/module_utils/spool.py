@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The target's own copy of what was measured, the state of the run, and the lock of the machine."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from typing import Any, Dict, Iterator, List
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical
+
+
+class SpoolError(ValueError):
+    """The spool cannot be used; the message says why and what to do."""
+
+
+class Spool:
+    """A directory on the target: `<run>.jsonl`, a record a line, and `<run>.progress.json`, rewritten as it goes.
+
+    `<run>.seen` is touched by the controller each time it looks: its age says how long nobody has.
+    """
+
+    def __init__(self, directory: str, run: str) -> None:
+        if os.path.basename(run) != run or run in ("", ".", ".."):
+            raise SpoolError("the run id %r is not a file name: letters, digits and hyphens only" % run)
+        os.makedirs(directory, exist_ok=True)
+        self.records_path = os.path.join(directory, run + ".jsonl")
+        self.progress_path = os.path.join(directory, run + ".progress.json")
+        self.seen_path = os.path.join(directory, run + ".seen")
+
+    def open(self) -> None:
+        """Begin: the records of an earlier try under the same id stay, and the controller counts as seen just now."""
+        with open(self.seen_path, "w", encoding="ascii"):
+            pass
+
+    def append(self, record: Dict[str, Any]) -> None:
+        """Write `record` to disk before returning: a launch that was paid for survives a crash of what follows."""
+        with open(self.records_path, "a", encoding="utf-8") as file:
+            file.write(canonical(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def progress(self, state: Dict[str, Any]) -> None:
+        """Replace the progress file, which the controller reads while the run goes on. Not synced: it is no result."""
+        temporary = self.progress_path + ".new"
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(state, file)
+        os.replace(temporary, self.progress_path)
+
+    def records(self) -> List[Dict[str, Any]]:
+        """Return what has been appended so far."""
+        with open(self.records_path, encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+
+@contextlib.contextmanager
+def machine_lock(directory: str) -> Iterator[None]:
+    """Hold the one lock of this machine's measurements; the kernel drops it when the process dies, however it dies.
+
+    Raises SpoolError when another run holds it: two benchmarks at once measure each other.
+    """
+    path = os.path.join(directory, "lock")
+    with open(path, "a+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            holder = file.read(40).strip() or "unknown"
+            raise SpoolError(
+                "another measurement is running on this machine (process %s holds %s); wait for it to end, or end it"
+                % (holder, path)
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

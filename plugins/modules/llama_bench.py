@@ -1,0 +1,197 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shell of module_utils/measure.py: measure the cells of a run on this host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: llama_bench
+short_description: Measure llama.cpp with llama-bench in fresh, interleaved processes
+description:
+  - Launches C(llama-bench) for every cell, a fresh process each time, in randomised complete blocks, and returns
+    a record of every launch, failures included.
+  - A launch that crashes, hangs, is killed or prints nonsense becomes a failure record; the other cells go on.
+  - The action plugin of the same name runs this module in the background and shows its progress on the controller.
+version_added: 0.1.0
+author:
+  - cloudbench.llama contributors (@cloudbench)
+attributes:
+  check_mode:
+    description: Checks the cells, the programs and the files, and launches nothing.
+    support: full
+options:
+  run:
+    description: The id of the run.
+    type: str
+    required: true
+  machine:
+    description: The payload of the machine record, as P(cloudbench.llama.machine_info#module) returns it.
+    type: dict
+    required: true
+  cells:
+    description: What to measure; each has C(model), C(quantization), C(build), C(threads), C(test), C(n_prompt),
+      C(n_gen) and C(n_depth).
+    type: list
+    elements: dict
+    required: true
+  builds:
+    description: Payloads of build records, each with C(bin), the directory that holds C(llama-bench).
+    type: list
+    elements: dict
+    required: true
+  models:
+    description: Payloads of model records, each with C(path).
+    type: list
+    elements: dict
+    required: true
+  launches:
+    description: Fresh processes per cell.
+    type: int
+    default: 6
+  repetitions:
+    description: Measurements inside one process.
+    type: int
+    default: 2
+  seed:
+    description: Seed of the order of launches.
+    type: int
+    required: true
+  time_limit:
+    description: Seconds after which a launch is taken for hung and killed.
+    type: float
+    default: 1800
+  spool:
+    description: Directory on the host where each record is written as it is made.
+    type: path
+    default: ~/.cache/cloudbench/spool
+  patience:
+    description: Seconds without a sign of the controller after which no further launch is begun; V(0) means never.
+      The action plugin gives that sign each time it looks at the progress.
+    type: float
+    default: 0
+"""
+
+EXAMPLES = r"""
+- name: Measure two cells
+  cloudbench.llama.llama_bench:
+    run: 20261123T155523Z-1a2b
+    machine: "{{ bench_machine }}"
+    cells: "{{ bench_plan.cells }}"
+    builds: "{{ [llama_cpp_build] }}"
+    models: "{{ llama_model_files }}"
+    seed: 1
+"""
+
+RETURN = r"""
+bench_records:
+  description: The records of the launches and failures, for the callback P(cloudbench.llama.bench_report#callback).
+  returned: when not in check mode
+  type: dict
+launched:
+  description: How many launches gave a figure.
+  returned: always
+  type: int
+failed_cells:
+  description: How many cells could not be measured.
+  returned: always
+  type: int
+abandoned:
+  description: Whether the run ended early because the controller was gone.
+  returned: always
+  type: bool
+"""
+
+import os
+import signal
+import sys
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudbench.llama.plugins.module_utils import record
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure import (
+    MeasureError,
+    Settings,
+    jobs_of,
+    measure,
+)
+from ansible_collections.cloudbench.llama.plugins.module_utils.spool import Spool, SpoolError, machine_lock
+
+
+def _check(module, jobs):
+    for name, least in (("launches", 1), ("repetitions", 1), ("time_limit", 0.001)):
+        if module.params[name] < least:
+            module.fail_json(msg="%s must be at least %s, not %s" % (name, least, module.params[name]))
+    for path in sorted({job.binary for job in jobs}):
+        if not os.access(path, os.X_OK) and not module.check_mode:
+            module.fail_json(msg="%s is not there or cannot be executed; role llama_cpp builds it" % path)
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(
+            run=dict(type="str", required=True),
+            machine=dict(type="dict", required=True),
+            cells=dict(type="list", elements="dict", required=True),
+            builds=dict(type="list", elements="dict", required=True),
+            models=dict(type="list", elements="dict", required=True),
+            launches=dict(type="int", default=6),
+            repetitions=dict(type="int", default=2),
+            seed=dict(type="int", required=True),
+            time_limit=dict(type="float", default=1800),
+            spool=dict(type="path", default="~/.cache/cloudbench/spool"),
+            patience=dict(type="float", default=0),
+        ),
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        jobs = jobs_of(params["cells"], params["builds"], params["models"])
+    except MeasureError as error:
+        module.fail_json(msg=str(error))
+    _check(module, jobs)
+    if module.check_mode:
+        module.exit_json(changed=bool(jobs), launched=0, failed_cells=0, abandoned=False)
+
+    settings = Settings(params["launches"], params["repetitions"], params["seed"], params["time_limit"])
+    machine = params["machine"]
+    counts = {"launch": 0, "failure": 0}
+    # A handler that raises lets process.run kill the launch in flight before this process ends.
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(1))
+    try:
+        spool = Spool(params["spool"], params["run"])
+
+        def emit(kind, payload, started):
+            counts[kind] = counts.get(kind, 0) + 1
+            spool.append(record.make(kind, params["run"], machine["name"], payload, started))
+
+        def progress(state):
+            spool.progress(dict(state, pid=os.getpid()))
+
+        def abandoned():
+            return 0 < params["patience"] < time.time() - os.path.getmtime(spool.seen_path)
+
+        with machine_lock(params["spool"]):
+            spool.open()
+            for kind in ("build", "model"):
+                for payload in {getattr(job, kind)["id"]: getattr(job, kind) for job in jobs}.values():
+                    emit(kind, payload, None)
+            measure(jobs, settings, machine, emit, progress, abandoned)
+            gone = abandoned()
+            records = spool.records()
+    except SpoolError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg="the spool %s cannot be written: %s" % (params["spool"], error))
+    module.exit_json(
+        changed=True,
+        launched=counts["launch"],
+        failed_cells=counts["failure"],
+        abandoned=gone,
+        bench_records=record.envelope(records),
+    )
+
+
+if __name__ == "__main__":
+    main()

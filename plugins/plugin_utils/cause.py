@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What failed, in words, out of the result of a failed task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.progress import cell_text
+
+# What to do about a failure that brings no advice of its own, by phase.
+ADVICE = {
+    "connect": "Check address, key and network.",
+    "plan": "Correct the variable that the message names.",
+    "build": "Read the message; --tags and -v show more. A finished build of the same source is never lost.",
+    "model": "Correct the model or its digest; what was obtained before is kept.",
+    "measure": "Run the command of the record by hand on the host.",
+    "report": "Run the playbook cloudbench.llama.report: it needs the records alone.",
+}
+
+_LONGEST = 1500
+
+
+def _telling(text: str) -> list[str]:
+    """Return the lines of a program's output that most likely say why it failed: those that name an error, or the last."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    named = [line for line in lines if "error" in line.lower()]
+    return (named[:3] if named else lines[-3:]) if lines else []
+
+
+def cause_of(result: dict[str, Any]) -> str:
+    """Return a sentence for the result of a failed task: its message, the item it was for, and what the program said."""
+    for item in result.get("results") or []:
+        if isinstance(item, dict) and item.get("failed"):
+            return cause_of(item)
+    parts = [str(result.get("msg") or "the task failed without a message").strip()]
+    if result.get("cmd"):
+        command = result["cmd"] if isinstance(result["cmd"], str) else " ".join(map(str, result["cmd"]))
+        parts.append(f"command: {command[:200]}")
+        parts += _telling(str(result.get("stderr") or "")) or _telling(str(result.get("stdout") or ""))
+    return " | ".join(parts)[:_LONGEST]
+
+
+def failure_line(machine: str, failure: dict[str, Any]) -> str:
+    """Return a failure record's payload in one line: where, in which phase, what of, why and what to do."""
+    what = f"{failure['phase']}, {cell_text(failure['cell'])}" if failure.get("cell") else failure["phase"]
+    return f"{machine}: {what}: {failure['cause']} {failure['advice']}"

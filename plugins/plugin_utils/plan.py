@@ -1,0 +1,149 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a run on one host: which cells it promises, and what was asked for that cannot be measured."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import Any
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.llama_shapes import ShapeError, preset
+from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import QuantizationError, lookup
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import failure
+
+_TEST = re.compile(r"(pp|tg)([1-9][0-9]{0,6})(?:@d([1-9][0-9]{0,6}))?")
+
+
+class PlanError(ValueError):
+    """Something that was asked for is not possible; the message names it, the rule and the remedy."""
+
+
+def parse_test(text: str) -> dict[str, Any]:
+    """Return {"test", "n_prompt", "n_gen", "n_depth"} (tokens) of a test's name: pp512, tg128, tg128@d4096.
+
+    pp is prompt processing, tg token generation, d the context already filled. Raises PlanError.
+    """
+    match = _TEST.fullmatch(str(text))
+    if not match:
+        raise PlanError(
+            f"{text!r} is no test: write pp<tokens> for a prompt or tg<tokens> for generation, "
+            "with @d<tokens> for a context that is already filled, such as pp512, tg128 or tg128@d4096"
+        )
+    kind, tokens, depth = match.group(1), int(match.group(2)), int(match.group(3) or 0)
+    return {
+        "test": match.group(0),
+        "n_prompt": tokens if kind == "pp" else 0,
+        "n_gen": tokens if kind == "tg" else 0,
+        "n_depth": depth,
+    }
+
+
+def model_name(model: Any) -> str:
+    """Return the name of a model given as a preset's name or as {name, path | url, ...}. Raises PlanError."""
+    if isinstance(model, str):
+        try:
+            return preset(model).name
+        except ShapeError as error:
+            raise PlanError(str(error)) from error
+    if not isinstance(model, dict) or not isinstance(model.get("name"), str):
+        raise PlanError(f"the model {model!r} is neither the name of a preset nor a mapping with a name")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,99}", model["name"]):
+        raise PlanError(
+            f"the model name {model['name']!r} becomes a directory: use up to 100 lower-case letters, digits, dots "
+            "and hyphens, beginning with a letter or digit"
+        )
+    return model["name"]
+
+
+def _threads(value: Any, machine: dict[str, Any]) -> int:
+    most = machine["cpu_count"]
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        raise PlanError(f"threads must be a whole number, not {value!r}") from None
+    if number < 1:
+        raise PlanError(f"threads must be 1 or more, not {number}")
+    if number > most:
+        raise PlanError(
+            f"{number} threads are more than the {most} processors of {machine['name']}: choose 1 to {most}"
+        )
+    return number
+
+
+def default_threads(machine: dict[str, Any]) -> list[int]:
+    """Return the thread counts measured when none are given: one thread on each physical core that may be used."""
+    return [min(machine["physical_cores"] or machine["cpu_count"], machine["cpu_count"])]
+
+
+def default_seed(run: str) -> int:
+    """Return the seed of a run that was given none: it differs from run to run and can be had again from the id."""
+    return zlib.crc32(run.encode("utf-8")) & 0x7FFFFFFF
+
+
+class _Sorter:
+    """Keeps what can be measured and turns what cannot into failures, so that one bad value stops no other."""
+
+    def __init__(self) -> None:
+        self.failures: list[dict[str, Any]] = []
+
+    def sort(self, values: list[Any], check: Any, advice: str) -> list[Any]:
+        good: list[Any] = []
+        for value in values:
+            try:
+                checked = check(value)
+            except (PlanError, QuantizationError) as error:
+                self.failures.append(failure("plan", f"{error}.", advice, asked_for=str(value)[:200]))
+            else:
+                if checked not in good:
+                    good.append(checked)
+        return good
+
+
+def make_plan(
+    models: list[Any],
+    quantizations: list[str],
+    threads: list[Any],
+    tests: list[str],
+    builds: list[str],
+    machine: dict[str, Any],
+) -> dict[str, Any]:
+    """Return {"cells", "models", "quantizations", "failures"} for one machine.
+
+    `cells` is every combination of what is valid, in the order given; `models` and `quantizations` are what is
+    valid as it was given; `failures` are payloads of failure records, one for each value that is not.
+    `machine` is the payload of its record; an empty `threads` means its default.
+    """
+    sorter = _Sorter()
+    names: dict[str, Any] = {}
+
+    def named(model: Any) -> str:
+        name = model_name(model)
+        if name in names and names[name] != model:
+            raise PlanError(f"two different models are called {name!r}: give each a name of its own")
+        names[name] = model
+        return name
+
+    good_models = sorter.sort(models, named, "Correct llama_model_models.")
+    good_quantizations = sorter.sort(
+        quantizations, lambda name: lookup(str(name)).name, "Correct llama_model_quantizations."
+    )
+    good_threads = sorter.sort(
+        threads or default_threads(machine), lambda value: _threads(value, machine), "Correct llama_bench_threads."
+    )
+    good_tests = sorter.sort(tests, parse_test, "Correct llama_bench_tests.")
+    cells = [
+        {"model": model, "quantization": quantization, "build": build, "threads": count, **test}
+        for model in good_models
+        for quantization in good_quantizations
+        for build in builds
+        for count in good_threads
+        for test in good_tests
+    ]
+    return {
+        "cells": cells,
+        "models": [names[name] for name in good_models],
+        "quantizations": good_quantizations,
+        "failures": sorter.failures,
+    }

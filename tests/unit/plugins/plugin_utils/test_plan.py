@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import (
+    PlanError,
+    default_seed,
+    make_plan,
+    model_name,
+    parse_test,
+)
+
+MACHINE = {"name": "local-test", "cpu_count": 8, "physical_cores": 4}
+
+
+def plan(**changes):
+    asked = {
+        "models": ["tiny-synthetic"], "quantizations": ["Q4_0"], "threads": [], "tests": ["pp512", "tg128"],
+        "builds": ["default"], "machine": MACHINE,
+    }  # fmt: skip
+    return make_plan(**{**asked, **changes})
+
+
+def test_the_default_is_one_thread_on_each_physical_core():
+    cells = plan()["cells"]
+    assert [(cell["test"], cell["threads"], cell["n_prompt"], cell["n_gen"]) for cell in cells] == [
+        ("pp512", 4, 512, 0), ("tg128", 4, 0, 128),
+    ]  # fmt: skip
+    assert plan(machine=dict(MACHINE, physical_cores=None))["cells"][0]["threads"] == 8
+    # A container or an affinity mask may leave fewer processors than the machine has cores.
+    assert plan(machine=dict(MACHINE, cpu_count=2))["cells"][0]["threads"] == 2
+
+
+def test_every_combination_is_a_cell_of_its_own():
+    cells = plan(quantizations=["Q4_0", "q8_0", "Q4_0"], threads=[1, "2"], builds=["a", "b"])["cells"]
+    assert len(cells) == 2 * 2 * 2 * 2
+    assert len({str(cell) for cell in cells}) == 16
+    assert {cell["quantization"] for cell in cells} == {"Q4_0", "Q8_0"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "cells"),
+    [
+        (dict(quantizations=["Q4_0", "Q4_9"]), ["'Q4_9'", "Q4_0", "Q8_0"], 2),
+        (dict(models=["tiny-synthetic", "llama-3.2-1b"]), ["'llama-3.2-1b'", "llama-3.2-1b-synthetic"], 2),
+        (dict(models=[{"path": "/x"}]), ["neither the name of a preset nor a mapping with a name"], 0),
+        (dict(models=[{"name": "../../etc", "path": "/x"}]), ["'../../etc'", "becomes a directory"], 0),
+        (dict(threads=[4, 999]), ["999 threads are more than the 8 processors", "choose 1 to 8"], 2),
+        (dict(threads=[0]), ["must be 1 or more, not 0"], 0),
+        (dict(threads=["many"]), ["must be a whole number, not 'many'"], 0),
+        (dict(tests=["tg128", "pp0", "xx9"]), ["'pp0' is no test", "pp512, tg128"], 1),
+    ],
+)
+def test_what_cannot_be_measured_becomes_a_failure_and_the_rest_a_plan(changes, words, cells):
+    made = plan(**changes)
+    assert len(made["cells"]) == cells
+    assert made["failures"]
+    for word in words:
+        assert word in made["failures"][0]["cause"]
+    for failed in made["failures"]:
+        assert failed["phase"] == "plan"
+        assert failed["advice"].startswith("Correct llama_")
+
+
+def test_two_models_of_one_name_are_refused():
+    made = plan(models=[{"name": "mine", "path": "/a"}, {"name": "mine", "path": "/b"}])
+    assert "two different models are called 'mine'" in made["failures"][0]["cause"]
+    assert made["models"] == [{"name": "mine", "path": "/a"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "prompt", "generated", "depth"),
+    [("pp512", 512, 0, 0), ("tg128", 0, 128, 0), ("tg128@d4096", 0, 128, 4096), ("pp1", 1, 0, 0)],
+)
+def test_names_of_tests(text, prompt, generated, depth):
+    assert parse_test(text) == {"test": text, "n_prompt": prompt, "n_gen": generated, "n_depth": depth}
+
+
+@pytest.mark.parametrize("text", ["", "pp", "pp-1", "pp512 ", "tg128@4096", "PP512", "pp512;rm", "pp99999999"])
+def test_what_is_no_name_of_a_test(text):
+    with pytest.raises(PlanError, match="is no test"):
+        parse_test(text)
+
+
+def test_a_seed_follows_from_the_run():
+    assert default_seed("a") == default_seed("a") != default_seed("b")
+    assert model_name({"name": "mine.v2"}) == "mine.v2"
