@@ -23,14 +23,14 @@ _LONGEST = 1500
 
 
 def _telling(text: str) -> list[str]:
-    """Return the lines of a program's output that most likely say why it failed: those that name an error, or the last."""
+    """Return the lines of an output that best say why a program failed: those that name an error, or the last."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     named = [line for line in lines if "error" in line.lower()]
     return (named[:3] if named else lines[-3:]) if lines else []
 
 
 def cause_of(result: dict[str, Any]) -> str:
-    """Return a sentence for the result of a failed task: its message, the item it was for, and what the program said."""
+    """Return why a task failed, from its result: its message, its command, and what the program said."""
     for item in result.get("results") or []:
         if isinstance(item, dict) and item.get("failed"):
             return cause_of(item)

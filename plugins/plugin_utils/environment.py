@@ -25,7 +25,8 @@ class RunError(ValueError):
 def _checked(run: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", run):
         raise RunError(
-            f"the run id {run!r} in {VARIABLE} becomes a file name: use up to 64 letters, digits and hyphens, or unset it"
+            f"the run id {run!r} in {VARIABLE} becomes a file name: use up to 64 letters, digits and hyphens, or "
+            "unset it"
         )
     return run
 

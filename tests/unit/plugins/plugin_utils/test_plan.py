@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import (
     PlanError,
     default_seed,

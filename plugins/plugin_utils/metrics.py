@@ -1,0 +1,190 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The registry of metrics: what each name means, where it comes from, what it may be and how it is written.
+
+A figure on a page, a value in a record and a column of an export all take their unit and format from here.
+Speeds and times are per launch, one fresh llama-bench process; bytes are bytes and shown in powers of 1024.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+Number = int | float
+
+NOT_AVAILABLE = "N/A"
+# Between a number and what belongs to it: a table cell must not break there.
+NO_BREAK = "\u00a0"
+DIGITS = 4
+
+
+class MetricError(ValueError):
+    """A metric name that the registry does not know, or a value it cannot hold."""
+
+
+def decimals(value: Number, digits: int = DIGITS) -> int:
+    """Return how many decimals show `value` with `digits` significant digits (0 to 6; integers are never cut)."""
+    if value == 0 or not math.isfinite(value):
+        return 0
+    places = digits - 1 - math.floor(math.log10(abs(value)))
+    # 9.9996 rounds up to 10.00: the rounded value decides.
+    rounded = round(value, places)
+    if rounded:
+        places = digits - 1 - math.floor(math.log10(abs(rounded)))
+    return min(max(places, 0), 6)
+
+
+def number(value: Number | None, places: int | None = None) -> str:
+    """Return `value` with thousands separated, to 4 significant digits or to `places` decimals; None is N/A."""
+    if value is None or not math.isfinite(value):
+        return NOT_AVAILABLE
+    if isinstance(value, int) and places is None:
+        return f"{value:,}"
+    return "{:,.{}f}".format(value, decimals(value) if places is None else places)
+
+
+def binary(value: Number | None) -> str:
+    """Return a number of bytes in B, KiB, MiB, GiB or TiB; None is N/A."""
+    if value is None or not math.isfinite(value):
+        return NOT_AVAILABLE
+    size, unit = float(value), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        # 1023.96 MiB would be shown as 1,024 MiB.
+        if abs(size) < 1023.5:
+            break
+        size, unit = size / 1024, larger
+    if unit == "B":
+        return f"{size:.0f}{NO_BREAK}B"
+    return f"{number(size, 0 if abs(size) >= 100 else decimals(size, 3))}{NO_BREAK}{unit}"
+
+
+def span(low: Number | None, high: Number | None, places: int) -> str:
+    """Return `38.10 to 38.32`, both to `places` decimals, or to their own when far apart; N/A unless there are both."""
+    if low is None or high is None:
+        return NOT_AVAILABLE
+    own = None if high > 2 * low else places
+    return f"{number(low, own)}{NO_BREAK}to{NO_BREAK}{number(high, own)}"
+
+
+def whole(value: Number | None) -> str:
+    """Return a count with thousands separated; None is N/A."""
+    return NOT_AVAILABLE if value is None else number(round(value))
+
+
+def one_place(value: Number | None) -> str:
+    """Return a percentage with one decimal; None is N/A."""
+    return number(value, 1)
+
+
+class Metric(NamedTuple):
+    """One row of the registry.
+
+    `unit` is the unit of values in records (bytes as "B", counts as "1"), `formatter` writes a value without its unit
+    (bytes: with one that it chooses), `better` is higher, lower or none, and low..high are the values that a working
+    machine can give: what lies outside is an error of measuring or reading, never a result.
+    """
+
+    name: str
+    unit: str
+    label: str
+    formula: str
+    source: str
+    formatter: Callable[[Number | None], str]
+    better: str
+    low: float
+    high: float
+
+
+_BENCH = "llama-bench -o jsonl"
+_RUSAGE = "getrusage(2) of the launch"
+_LOG = "llama-bench -v, standard error"
+_PROC = "proc(5), difference over the launch"
+_FOREVER = 1e8
+_COUNT = 1e15
+_BYTES = float(2**60)
+
+_ROWS = (
+    Metric("pp_tps", "token/s", "Prompt processing", "n_prompt / time, mean of the repetitions",
+           _BENCH + ": avg_ts", number, "higher", 1e-6, 1e9),
+    Metric("tg_tps", "token/s", "Token generation", "n_gen / time, mean of the repetitions",
+           _BENCH + ": avg_ts", number, "higher", 1e-6, 1e9),
+    Metric("token_time_ms", "ms", "Time per token", "1000 / tg_tps", "derived", number, "lower", 1e-6, 1e9),
+    Metric("prompt_time_s", "s", "Time for the prompt", "n_prompt / pp_tps", "derived", number, "lower", 1e-9, 1e12),
+    Metric("wall_s", "s", "Wall time", "end - start of the process", "monotonic clock", number, "lower", 0, _FOREVER),
+    Metric("cpu_user_s", "s", "User time", "ru_utime", _RUSAGE, number, "lower", 0, 1e12),
+    Metric("cpu_system_s", "s", "System time", "ru_stime", _RUSAGE, number, "lower", 0, 1e12),
+    # Clock ticks and the monotonic clock do not agree to the last per cent, so a busy machine may show 100.3.
+    Metric("cpu_percent", "%", "CPU use, of all cores", "100 (cpu_user_s + cpu_system_s) / (wall_s cpu_count)",
+           _RUSAGE, one_place, "none", 0, 110),
+    Metric("rss_peak_bytes", "B", "Peak memory (RSS)", "1024 ru_maxrss", _RUSAGE, binary, "lower", 1, _BYTES),
+    Metric("major_faults", "1", "Major faults", "ru_majflt", _RUSAGE, whole, "lower", 0, _COUNT),
+    Metric("minor_faults", "1", "Minor faults", "ru_minflt", _RUSAGE, whole, "lower", 0, _COUNT),
+    Metric("context_switches_voluntary", "1", "Voluntary switches", "ru_nvcsw", _RUSAGE, whole, "none", 0, _COUNT),
+    Metric("context_switches_involuntary", "1", "Involuntary switches", "ru_nivcsw", _RUSAGE, whole, "lower",
+           0, _COUNT),
+    Metric("model_buffer_bytes", "B", "Model buffer", "sum of model buffers that are not repacked",
+           _LOG + ": model buffer size", binary, "lower", 0, _BYTES),
+    Metric("repack_buffer_bytes", "B", "Repack buffer", "sum of CPU_REPACK model buffers",
+           _LOG + ": CPU_REPACK model buffer size", binary, "lower", 0, _BYTES),
+    Metric("kv_buffer_bytes", "B", "KV buffer", "sum of KV buffers", _LOG + ": KV buffer size", binary, "lower",
+           0, _BYTES),
+    Metric("compute_buffer_bytes", "B", "Compute buffer", "sum of compute buffers", _LOG + ": compute buffer size",
+           binary, "lower", 0, _BYTES),
+    Metric("half_width_percent", "%", "±", "100 (high - low) / (2 mean) of the 95 % interval", "derived", one_place,
+           "lower", 0, _FOREVER),
+    Metric("steal_percent", "%", "Steal", "100 steal / all processor time", _PROC + ": stat", one_place, "lower",
+           0, 100),
+    Metric("other_cpu_percent", "%", "Other CPU", "100 (busy - this process) / all processor time", _PROC + ": stat",
+           one_place, "lower", 0, 110),
+    Metric("pressure_some_percent", "%", "CPU pressure", "100 some total / wall_s", _PROC + ": pressure/cpu", one_place,
+           "lower", 0, 110),
+    Metric("swap_in_pages", "1", "Pages swapped in", "pswpin", _PROC + ": vmstat", whole, "lower", 0, _COUNT),
+)  # fmt: skip
+
+REGISTRY = {row.name: row for row in _ROWS}
+
+# What a launch record holds under `metrics`, and under `gates`; the rest is derived from those.
+GATES = ("steal_percent", "other_cpu_percent", "pressure_some_percent", "swap_in_pages", "major_faults")
+DERIVED = ("token_time_ms", "prompt_time_s", "half_width_percent")
+
+
+def metric(name: str) -> Metric:
+    """Return the registry's row of `name`. Raises MetricError for a name that it does not have."""
+    try:
+        return REGISTRY[name]
+    except KeyError:
+        raise MetricError(f"{name!r:.60} is no metric: the names are {', '.join(sorted(REGISTRY))}") from None
+
+
+def trouble(name: str, value: object) -> str | None:
+    """Say why `value` cannot be a value of the metric `name`, or return None when it can be one."""
+    row = metric(name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return f"{name} is {value!r:.40}, not a number"
+    if not row.low <= value <= row.high:
+        return f"{name} is {value!r:.40}, outside {row.low:g} to {row.high:g} {row.unit}"
+    return None
+
+
+def show(name: str, value: Number | None) -> str:
+    """Return `value` of the metric `name` as a page shows it, without its unit (bytes: with it); None is N/A."""
+    return metric(name).formatter(value)
+
+
+def with_unit(name: str, value: Number | None) -> str:
+    """Return `value` of the metric `name` with its unit; None is N/A."""
+    shown, unit = show(name, value), metric(name).unit
+    return shown if unit in ("B", "1") or shown == NOT_AVAILABLE else f"{shown}{NO_BREAK}{unit}"
+
+
+def token_time_ms(tg_tps: Number | None) -> float | None:
+    """Return the mean time between two generated tokens in ms, None when there is no speed."""
+    return 1000 / tg_tps if tg_tps else None
+
+
+def prompt_time_s(n_prompt: int, pp_tps: Number | None) -> float | None:
+    """Return the time to process a prompt of `n_prompt` tokens in s, None when there is no speed or prompt."""
+    return n_prompt / pp_tps if pp_tps and n_prompt else None

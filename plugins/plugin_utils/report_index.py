@@ -1,0 +1,206 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The index of all pages: the sections that templates/index.md.j2 puts in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import markdown, metrics, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import LEFT, RIGHT, Markdown
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.records import Problem
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Row, Run
+
+
+class Entry(NamedTuple):
+    """What the index shows of one page: its latest run and the rows that stand for it."""
+
+    path: str
+    run: Run
+    model: str
+    quantization: str
+    prompt: Row | None
+    generation: Row | None
+    peak_bytes: float | None
+    synthetic: bool | None
+    emulated: bool
+    planned: set[str]
+
+
+def entry(path: str, run: Run) -> Entry:
+    """Return the index entry of the page `path` whose latest run is `run`."""
+    cells = summary.pages(run)[path]
+    rows = summary.rows(run, cells)
+    prompt, generation = summary.headline(rows, "pp_tps"), summary.headline(rows, "tg_tps")
+    peaks = [peak for row in (prompt, generation) if row for peak in summary.values(row, "rss_peak_bytes")]
+    return Entry(
+        path=path,
+        run=run,
+        model=cells[0]["model"],
+        quantization=cells[0]["quantization"],
+        prompt=prompt,
+        generation=generation,
+        peak_bytes=max(peaks, default=None),
+        synthetic=parts.is_synthetic(run, cells[0]),
+        emulated=summary.emulated(run),
+        planned={row.speed for row in rows},
+    )
+
+
+def context(pages: Mapping[str, Sequence[Run]], runs: Sequence[Run], problems: Sequence[Problem]) -> dict[str, Any]:
+    """Return the variables of templates/index.md.j2; `pages` maps a page's path to its runs, the latest last."""
+    entries = [entry(path, found[-1]) for path, found in pages.items()]
+    entries.sort(key=lambda item: (item.run.machine, item.model, item.quantization, item.path))
+    measured = [e for e in entries if not e.emulated]
+    emulated = [e for e in entries if e.emulated]
+    return {
+        "verdicts": _verdicts(measured),
+        "measured": _table(measured) if measured else None,
+        "emulated": _table(emulated) if emulated else None,
+        "emulated_words": parts.EMULATED_WORDS,
+        "synthetic": any(e.synthetic for e in entries),
+        "failures": _failures(_latest(runs)),
+        "problems": _problems(problems),
+        "states_rule": parts.STATES_RULE,
+        "records_rule": parts.RECORDS_RULE,
+        "tie_rule": parts.TIE_RULE,
+        "nothing": not runs,
+    }
+
+
+def _latest(runs: Sequence[Run]) -> list[Run]:
+    """Return the latest run of each machine; `runs` come in their order."""
+    return [run for _machine, run in sorted({run.machine: run for run in runs}.items())]
+
+
+def _hardware(run: Run) -> str:
+    """Return what the machine is, in a few words."""
+    machine = next(iter(machine for _key, machine in sorted(run.machines.items())), {})
+    instance = (machine.get("instance") or {}).get("type")
+    cpus = parts.plural(machine["cpu_count"], "CPU") if machine.get("cpu_count") else None
+    words = [word for word in (instance, machine.get("cpu_model"), cpus) if word]
+    return f" ({', '.join(map(str, words))})" if words else ""
+
+
+def _verdicts(entries: Sequence[Entry]) -> Markdown | None:
+    """Return a list: for each machine and model the fastest quantization, as far as that is established."""
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    for item in entries:
+        groups.setdefault((item.run.machine, item.model), []).append(item)
+    items = []
+    for (machine, model), group in sorted(groups.items()):
+        said = [_verdict(group, speed) for speed in ("tg_tps", "pp_tps")]
+        if not any(said):
+            said = [markdown.text("nothing measured in the latest run")]
+        name = markdown.bold(machine)
+        words = markdown.join([sentence for sentence in said if sentence], "; ")
+        hardware = markdown.text(_hardware(group[-1].run))
+        items.append(Markdown(f"{name}{' ' if hardware else ''}{hardware}, {markdown.text(model)}: {words}."))
+    return markdown.bullets(items) if items else None
+
+
+def _verdict(group: Sequence[Entry], speed: str) -> Markdown | None:
+    """Return a clause on the fastest of a machine's quantizations of one model."""
+    word = "generation" if speed == "tg_tps" else "prompt processing"
+    owners = [(row, item) for item in group for row in [_row(item, speed)] if row]
+    best = summary.headline([row for row, _item in owners], speed)
+    if best is None:
+        return None
+    owner = next(item for row, item in owners if row is best)
+    figure = f"{parts.mean(best)} token/s"
+    spread = parts.interval(best)
+    bounds = f"({spread}) " if spread != metrics.NOT_AVAILABLE else ""
+    where = f"{owner.quantization}, {parts.test_words(best.cell)}, {parts.plural(best.cell['threads'], 'thread')}"
+    if best.state == summary.INVALID:
+        return markdown.text(f"no {word} figure that holds; {where} gave {figure}, INVALID", None)
+    ranked = summary.contenders(summary.same_test([row for row, _item in owners], best))
+    ties = [
+        item.quantization for row, item in owners if row in ranked and row is not best and not summary.above(best, row)
+    ]
+    lead = ""
+    if len(ranked) > 1:
+        lead = f", not established against {', '.join(ties)} (~)" if ties else f", the fastest of {len(ranked)}"
+    state = "" if best.state == summary.VALID else f", {best.state}: {'; '.join(best.reasons)}"
+    rest = markdown.text(f"{bounds}at {where}{lead}{state}", 400)
+    return Markdown(f"{word} {markdown.bold(figure)} {rest}")
+
+
+def _table(entries: Sequence[Entry]) -> Markdown:
+    suffix = ", emulated" if entries[0].emulated else ""
+    tests = {speed: _common_test(entries, speed) for speed in ("tg_tps", "pp_tps")}
+    columns = [
+        ("Machine", LEFT),
+        ("Model", LEFT),
+        ("Quantization", LEFT),
+        (f"Generation {tests['tg_tps'] or ''} token/s{suffix}", RIGHT),
+        (f"Prompt {tests['pp_tps'] or ''} token/s{suffix}", RIGHT),
+        (f"Peak memory{suffix}", RIGHT),
+        ("Weights", LEFT),
+        (f"Latest{metrics.NO_BREAK}run", LEFT),
+    ]
+    lines = []
+    for item in entries:
+        weights = "N/A" if item.synthetic is None else "synthetic" if item.synthetic else "real"
+        lines.append(
+            [
+                item.run.machine,
+                item.model,
+                markdown.link(item.quantization, item.path),
+                _figure(item, "tg_tps", tests),
+                _figure(item, "pp_tps", tests),
+                metrics.binary(item.peak_bytes),
+                weights,
+                markdown.small(item.run.time[:10]),
+            ]
+        )
+    return markdown.table(columns, lines)
+
+
+def _row(item: Entry, speed: str) -> Row | None:
+    return item.generation if speed == "tg_tps" else item.prompt
+
+
+def _common_test(entries: Sequence[Entry], speed: str) -> str | None:
+    """Return the test that all figures of a column are of, None when they are of several."""
+    tests = {parts.test_words(row.cell) for row in (_row(item, speed) for item in entries) if row}
+    return tests.pop() if len(tests) == 1 else None
+
+
+def _figure(item: Entry, speed: str, tests: Mapping[str, str | None]) -> str | None:
+    """Return a figure with its interval and state, and its test unless the column's title has it.
+
+    N/A when none was planned.
+    """
+    row = _row(item, speed)
+    if row is None:
+        return summary.MISSING if speed in item.planned else None
+    return markdown.lines(
+        markdown.bold(parts.mean(row)),
+        None if tests[speed] else markdown.small(parts.test_words(row.cell)),
+        markdown.small(parts.interval(row)),
+        markdown.small(parts.brief(row)),
+    )
+
+
+def _failures(latest: Sequence[Run]) -> dict[str, Any] | None:
+    items = []
+    for run in latest:
+        for record in run.failures:
+            cell = record["payload"].get("cell")
+            page = f"{cell['model']} {cell['quantization']}" if cell else None
+            where = [markdown.link(page, summary.page_path(run.machine, cell))] if cell else []
+            items.append(parts.failure_item([markdown.bold(run.machine), *where], record))
+    if not items:
+        return None
+    return {"count": parts.plural(len(items), "failure"), "items": markdown.bullets(items)}
+
+
+def _problems(problems: Sequence[Problem]) -> Markdown | None:
+    lines = [
+        [markdown.code(problem.file), metrics.number(problem.line) if problem.line else None, problem.reason]
+        for problem in sorted(problems)
+    ]
+    return markdown.table([("File", LEFT), ("Line", RIGHT), ("Reason", LEFT)], lines) if lines else None

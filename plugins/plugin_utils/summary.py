@@ -1,0 +1,316 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the records say, before it becomes text: runs, their cells, the figure of each cell and how far it holds.
+
+Everything is a function of the set of records: neither their order nor the time of day changes a result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import Interval, mean_interval
+from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import QuantizationError, slug
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.metrics import one_place
+
+INDEX = "README.md"
+
+# A figure of fewer launches, or with a wider interval, is UNSTABLE: launches of one build differ by about 1 %.
+ENOUGH_LAUNCHES = 6
+ENOUGH_PERCENT = 1.0
+
+VALID, UNSTABLE, INVALID, MISSING = "VALID", "UNSTABLE", "INVALID", "MISSING"
+
+# The tests llama-bench runs when nothing else is asked, by which figures of different pages can be set side by side.
+USUAL_TESTS = ("pp512", "tg128")
+
+_CELL_FIELDS = ("model", "quantization", "build", "threads", "test", "n_prompt", "n_gen", "n_depth")
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
+
+Payload = dict[str, Any]
+Record = dict[str, Any]
+
+
+class Run(NamedTuple):
+    """One run on one machine. `plan` is the payload of its run record, None when that is missing."""
+
+    machine: str
+    run: str
+    time: str
+    plan: Payload | None
+    machines: dict[str, Payload]
+    builds: dict[str, Payload]
+    models: dict[str, Payload]
+    launches: list[Record]
+    failures: list[Record]
+
+
+class Row(NamedTuple):
+    """One cell of one run.
+
+    `speed` is pp_tps or tg_tps, `interval` that of the launches' means in token/s (None without a launch), `lowest`
+    and `highest` the extremes of those. `state` is VALID, UNSTABLE, INVALID or MISSING, and `reasons` say why it is
+    not VALID, in full.
+    """
+
+    cell: Payload
+    speed: str
+    launches: list[Record]
+    interval: Interval | None
+    lowest: float | None
+    highest: float | None
+    state: str
+    reasons: list[str]
+
+
+def _component(name: str) -> str:
+    """Return `name` as a directory or file name; one that is not safe as it is gets a digest, to stay itself."""
+    if _SAFE.fullmatch(name) and name != "records":
+        return name
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", name, flags=re.ASCII).strip("-")[:40]
+    digest = hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return f"{readable}-{digest}" if readable else digest
+
+
+def page_path(machine: str, cell: Payload) -> str:
+    """Return the path of the page on which `cell` of `machine` is shown, relative to the results directory."""
+    try:
+        quantization = slug(cell["quantization"])
+    except QuantizationError:
+        quantization = _component(cell["quantization"] + "?").lower()
+    return f"{machine}/{_component(cell['model'])}/{quantization}.md"
+
+
+def cell_key(cell: Payload) -> tuple[Any, ...]:
+    """Return what identifies a cell."""
+    return tuple(cell[name] for name in _CELL_FIELDS)
+
+
+def speed_of(cell: Payload) -> str:
+    """Return the name of the metric that a cell's test measures: pp_tps when it has a prompt, else tg_tps."""
+    return "pp_tps" if cell["n_prompt"] else "tg_tps"
+
+
+def _cell_order(cell: Payload) -> tuple[Any, ...]:
+    return (
+        speed_of(cell),
+        cell["n_depth"],
+        cell["n_prompt"],
+        cell["n_gen"],
+        cell["test"],
+        cell["build"],
+        cell["threads"],
+        cell_key(cell),
+    )
+
+
+def _record_order(record: Record) -> tuple[str, str]:
+    return record["time"], canonical(record)
+
+
+def runs(records: Iterable[Record]) -> list[Run]:
+    """Return the runs in `records`, the oldest first within each machine. Unknown kinds say nothing here."""
+    groups: dict[tuple[str, str], dict[str, list[Record]]] = {}
+    for record in sorted(records, key=_record_order):
+        groups.setdefault((record["machine"], record["run"]), {}).setdefault(record["kind"], []).append(record)
+    found = [_run(machine, run, kinds) for (machine, run), kinds in groups.items()]
+    return sorted(found, key=lambda run: (run.machine, run.time, run.run))
+
+
+def _run(machine: str, run: str, kinds: dict[str, list[Record]]) -> Run:
+    def by_id(kind: str) -> dict[str, Payload]:
+        payloads = (record["payload"] for record in reversed(kinds.get(kind, [])))
+        return {payload["id"]: payload for payload in payloads}
+
+    plans = kinds.get("run", [])
+    return Run(
+        machine=machine,
+        run=run,
+        time=plans[0]["time"] if plans else min(record["time"] for group in kinds.values() for record in group),
+        plan=plans[0]["payload"] if plans else None,
+        machines=by_id("machine"),
+        builds=by_id("build"),
+        models=by_id("model"),
+        launches=sorted(kinds.get("launch", []), key=lambda r: (r["payload"]["number"], *_record_order(r))),
+        failures=_distinct(kinds.get("failure", [])),
+    )
+
+
+def _distinct(failures: list[Record]) -> list[Record]:
+    """Return the failures, one of each: a run that is taken up again may report one twice."""
+    return list({canonical(record["payload"]): record for record in reversed(failures)}.values())[::-1]
+
+
+def emulated(run: Run) -> bool:
+    """Say whether the figures of `run` come from an emulated processor."""
+    planned = bool(run.plan and run.plan["emulated"])
+    return planned or any(payload.get("emulated") for payload in run.machines.values())
+
+
+def cells(run: Run) -> list[Payload]:
+    """Return every cell that `run` planned, measured or failed at, in the order of pages' tables."""
+    found = list(run.plan["cells"]) if run.plan else []
+    found += [record["payload"]["cell"] for record in run.launches]
+    found += [record["payload"]["cell"] for record in run.failures if record["payload"].get("cell")]
+    return sorted({cell_key(cell): cell for cell in found}.values(), key=_cell_order)
+
+
+def pages(run: Run) -> dict[str, list[Payload]]:
+    """Return the cells of `run` by the page that shows them."""
+    found: dict[str, list[Payload]] = {}
+    for cell in cells(run):
+        found.setdefault(page_path(run.machine, cell), []).append(cell)
+    return found
+
+
+def failures_of(run: Run, page: str) -> list[Record]:
+    """Return the failures of `run` that concern `page`: those of its cells and those of the whole host."""
+    return [
+        record
+        for record in run.failures
+        if not record["payload"].get("cell") or page_path(run.machine, record["payload"]["cell"]) == page
+    ]
+
+
+def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
+    """Return a row for each of the `wanted` cells of `run`."""
+    launches: dict[tuple[Any, ...], list[Record]] = {}
+    for record in run.launches:
+        launches.setdefault(cell_key(record["payload"]["cell"]), []).append(record)
+    failed = [record["payload"].get("cell") for record in run.failures]
+    keys = {cell_key(cell) for cell in failed if cell}
+    whole = None in failed
+    planned = run.plan["launches"] if run.plan else None
+    return [_row(cell, launches.get(cell_key(cell), []), planned, whole or cell_key(cell) in keys) for cell in wanted]
+
+
+def _row(cell: Payload, launches: list[Record], planned: int | None, failed: bool) -> Row:
+    speed = speed_of(cell)
+    used = [record for record in launches if value(record, speed) is not None]
+    values = [float(value(record, speed) or 0) for record in used]
+    if not values:
+        why = "see Failures" if failed else "no launch on record"
+        return Row(cell, speed, [], None, None, None, MISSING, [why])
+    interval = mean_interval(values)
+    bad = [
+        f"launch {record['payload']['number']}: {reason}"
+        for record in used
+        if record["payload"]["validity"]["state"] != VALID
+        for reason in record["payload"]["validity"]["reasons"] or ["no reason on record"]
+    ]
+    weak = _weak(interval, planned)
+    state = INVALID if bad else UNSTABLE if weak else VALID
+    return Row(cell, speed, used, interval, min(values), max(values), state, bad + weak)
+
+
+def _weak(interval: Interval, planned: int | None) -> list[str]:
+    reasons = []
+    launches = "1 launch" if interval.n == 1 else f"{interval.n} launches"
+    if interval.n < ENOUGH_LAUNCHES:
+        cut_short = planned is not None and planned >= ENOUGH_LAUNCHES
+        reasons.append(f"only {launches} of {planned}" if cut_short else f"quick run: {launches}")
+    if interval.half_width_percent is not None and interval.half_width_percent > ENOUGH_PERCENT:
+        reasons.append(f"±{one_place(interval.half_width_percent)} %, over ±{ENOUGH_PERCENT:g} %")
+    return reasons
+
+
+def value(record: Record, name: str) -> float | int | None:
+    """Return the metric or gate `name` of a launch record, None when it has none."""
+    launch = record["payload"]
+    entry = launch["metrics"].get(name)
+    if entry is not None:
+        number: float | int | None = entry["value"]
+        return number
+    number = (launch.get("gates") or {}).get(name)
+    return number
+
+
+def values(row: Row, name: str) -> list[float]:
+    """Return the metric `name` of the launches of `row` that have it."""
+    return [found for found in (value(record, name) for record in row.launches) if found is not None]
+
+
+def same_test(rows: Sequence[Row], test: Row) -> list[Row]:
+    """Return the rows that measured what `test` measured."""
+
+    def key(row: Row) -> tuple[Any, ...]:
+        return tuple(row.cell[name] for name in ("model", "test", "n_prompt", "n_gen", "n_depth"))
+
+    return [row for row in rows if key(row) == key(test)]
+
+
+def above(one: Row, other: Row) -> bool:
+    """Say whether `one` is established to be faster than `other`: both intervals exist and do not overlap."""
+    if one.interval is None or other.interval is None or one.interval.low is None or other.interval.high is None:
+        return False
+    return one.interval.low > other.interval.high
+
+
+def contenders(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that may be ranked: those with a figure that is not INVALID, the fastest first."""
+    ranked = [row for row in rows if row.interval is not None and row.state in (VALID, UNSTABLE)]
+    return sorted(ranked, key=lambda row: (-(row.interval.mean if row.interval else 0), canonical(row.cell)))
+
+
+def standing(rows: Sequence[Row], row: Row) -> str:
+    """Return how `row` stands among all `rows` of the same test.
+
+    "fastest" when its interval lies above those of all others; "~" when it is not established that the row with the
+    highest mean is faster; "" when that is established, or nothing can be compared.
+    """
+    field = contenders(same_test(rows, row))
+    if len(field) < 2 or row not in field:
+        return ""
+    first = field[0]
+    if row is not first:
+        return "" if above(first, row) else "~"
+    return "fastest" if all(above(first, other) for other in field[1:]) else "~"
+
+
+def headline(rows: Sequence[Row], speed: str) -> Row | None:
+    """Return the row that stands for the `speed` (pp_tps or tg_tps) of a page: the usual test's fastest.
+
+    INVALID rows stand only where there is nothing else, MISSING ones never.
+    """
+    measured = [row for row in rows if row.speed == speed and row.interval is not None]
+    if not measured:
+        return None
+    test = min(
+        measured,
+        key=lambda row: (row.cell["n_depth"], row.cell["test"] not in USUAL_TESTS, _cell_order(row.cell)),
+    )
+    field = same_test(measured, test)
+    ranked = contenders(field)
+    return ranked[0] if ranked else max(field, key=lambda row: (row.highest or 0, canonical(row.cell)))
+
+
+def kernel_paths(row: Row) -> list[str]:
+    """Return what the weights were repacked to, as the log of the launches says; empty when no log says it."""
+    found = set()
+    for record in row.launches:
+        repack = (record["payload"].get("kernel") or {}).get("repack")
+        if repack is not None:
+            parts = [
+                f"{layout} ({tensors} tensor{'' if tensors == 1 else 's'})"
+                for layout, tensors in sorted(repack.items())
+            ]
+            found.add(", ".join(parts) or "no repacking")
+    return sorted(found)
+
+
+def load_modes(row: Row) -> list[str]:
+    """Return how llama-bench loaded the weights, as its rows say: load_mode, or use_mmap before that existed."""
+    found = set()
+    for record in row.launches:
+        for tool_row in record["payload"].get("rows") or []:
+            mode = tool_row.get("load_mode")
+            if isinstance(mode, str):
+                found.add(mode)
+            elif isinstance(tool_row.get("use_mmap"), (bool, int)):
+                found.add("mmap" if tool_row["use_mmap"] else "no mmap")
+    return sorted(found)
