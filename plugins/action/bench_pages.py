@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import records, report
@@ -22,16 +23,21 @@ class ActionModule(ActionBase):
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
-        _validation, args = self.validate_argument_spec(argument_spec=dict(results_dir=dict(type="path", required=True)))
+        _validation, args = self.validate_argument_spec(
+            argument_spec=dict(results_dir=dict(type="path", required=True))
+        )
         try:
             run = current_run()
         except RunError:
             # Pages can be written without the callback; only a run of its own needs it.
             run = None
         results_dir = os.path.abspath(args["results_dir"])
-        read = records.read(results_dir)
-        pages = report.render(read.records, read.problems)
-        changed = [] if self._task.check_mode else report.write(results_dir, pages)
+        try:
+            read = records.read(results_dir)
+            pages = report.render(read.records, read.problems)
+            changed = [] if self._task.check_mode else report.write(results_dir, pages)
+        except (records.RecordError, report.ReportError, OSError) as error:
+            raise AnsibleActionFail("the pages could not be written: %s" % error) from error
         own = [one for one in read.records if one["run"] == run]
         promised = sorted({path for one in own if one["kind"] == "run" for path in report.promised_pages(one)})
         missing = [path for path in promised if not os.path.exists(os.path.join(results_dir, path))]

@@ -9,7 +9,7 @@ import json
 import shlex
 import time
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import record
@@ -96,7 +96,7 @@ class ActionModule(ActionBase):
         return args["machine"].get("name", "host")
 
     def _look(self, prefix):
-        """Return the progress and whether the runner lives; None before it wrote anything. Leaves a sign of having looked."""
+        """Return the progress and whether the runner lives, None before it wrote any; leave a sign of having looked."""
         quoted = shlex.quote(prefix)
         shown = self._low_level_execute_command(
             "touch -c {0}.seen; cat {0}.progress.json 2>/dev/null".format(quoted)

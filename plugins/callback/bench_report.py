@@ -53,7 +53,7 @@ class CallbackModule(CallbackBase):
     def __init__(self):
         super().__init__()
         self._run = environment.begin_run()
-        self._results_dir = None
+        self._results_dir = ""
         self._to_render = False
         self._machines = {}
 
@@ -64,8 +64,12 @@ class CallbackModule(CallbackBase):
         os.environ[environment.RESULTS_DIR_VARIABLE] = self._results_dir
 
     def _keep(self, new):
-        kept = records.append(self._results_dir, new)
-        for problem in kept.problems:
+        try:
+            problems = records.append(self._results_dir, new).problems
+        except (records.RecordError, OSError) as error:
+            # All that could be kept is kept; role bench_report ends the run with a failure for what is missing.
+            problems = [error]
+        for problem in problems:
             self._display.warning("bench_report: %s" % problem)
         self._to_render = True
 
@@ -104,7 +108,13 @@ class CallbackModule(CallbackBase):
         self._keep([record.make("failure", self._run, machine, record.failure("connect", cause, advice))])
 
     def v2_playbook_on_stats(self, stats):
-        if self._to_render:
+        if not self._to_render:
+            return
+        try:
             read = records.read(self._results_dir)
-            for path in report.write(self._results_dir, report.render(read.records, read.problems)):
-                self._display.display("bench_report: wrote %s" % os.path.join(self._results_dir, path))
+            written = report.write(self._results_dir, report.render(read.records, read.problems))
+        except (records.RecordError, report.ReportError, OSError) as error:
+            self._display.error("bench_report: the pages could not be written: %s" % error)
+            return
+        for path in written:
+            self._display.display("bench_report: wrote %s" % os.path.join(self._results_dir, path))

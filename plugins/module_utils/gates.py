@@ -64,16 +64,21 @@ def gates(before: Snapshot, after: Snapshot, usage: Usage) -> Dict[str, Any]:
 
     steal_percent, other_cpu_percent: of all processor time there was. pressure_some_percent: of the wall time.
     """
-    def delta(name):
+
+    def delta(name: str) -> Optional[float]:
         old, new = getattr(before, name), getattr(after, name)
         return None if old is None or new is None else new - old
 
-    total, busy, steal = delta("total_s"), delta("busy_s"), delta("steal_s")
+    def share(seconds: Optional[float]) -> Optional[float]:
+        total = delta("total_s")
+        return round(100 * seconds / total, 3) if total and seconds is not None else None
+
+    busy = delta("busy_s")
     other = None if busy is None else max(0.0, busy - usage.cpu_user_s - usage.cpu_system_s)
     pressure = delta("pressure_some_us")
     return {
-        "steal_percent": round(100 * steal / total, 3) if total else None,
-        "other_cpu_percent": round(100 * other / total, 3) if total else None,
+        "steal_percent": share(delta("steal_s")),
+        "other_cpu_percent": share(other),
         "pressure_some_percent": None if pressure is None else round(pressure / 1e4 / usage.wall_s, 3),
         "swap_in_pages": delta("swap_in_pages"),
         "major_faults": usage.major_faults,

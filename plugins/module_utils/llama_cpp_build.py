@@ -119,14 +119,16 @@ def compile_flags(directory: str) -> List[str]:
 def run_programs(directory: str, targets: List[str]) -> str:
     """Run every program of a build once and return the system info line of llama.cpp. Raises BuildError.
 
-    A binary that was built for another processor dies here, of an illegal instruction, and not while measuring.
+    A binary that was built for another processor dies here, of an illegal instruction, and not while measuring. The
+    line is empty when llama-system-info is not among the targets.
     """
+    system_info = ""
     for target in targets:
         path = os.path.join(directory, "bin", target)
         argv = [path] if target == "llama-system-info" else [path, "--help"]
         try:
             done = subprocess.run(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False
+                argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise BuildError("%s cannot be run: %s; remove %s and build again" % (target, error, directory)) from error
@@ -135,11 +137,17 @@ def run_programs(directory: str, targets: List[str]) -> str:
                 "%s dies of an illegal instruction (SIGILL): it was built for a processor with features that this one "
                 "lacks; build it on this machine, or with flags for this processor" % target
             )
-        # llama-quantize --help ends with 1, so only a signal counts.
         if done.returncode < 0:
             raise BuildError(
                 "%s is ended by signal %d as soon as it starts; remove %s and build again"
                 % (target, -done.returncode, directory)
+            )
+        # llama-quantize --help ends with 1. More than that is the loader's word, for instance on a missing library.
+        if done.returncode > (0 if target == "llama-system-info" else 1):
+            words = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+            raise BuildError(
+                "%s ends with exit code %d as soon as it starts: %s; remove %s and build again"
+                % (target, done.returncode, (words or ["it said nothing"])[0], directory)
             )
         if target == "llama-system-info":
             system_info = done.stdout.decode("utf-8", "replace").strip()

@@ -38,7 +38,7 @@ def _sha256(path: str) -> str:
 def _run(argv: List[str], what: str, **options: Any) -> str:
     try:
         done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, **options
+            argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, **options
         )
     except OSError as error:
         raise SourceError("%s: %s cannot be run: %s" % (what, argv[0], error)) from error
@@ -68,7 +68,7 @@ def _cache(directory: str) -> Iterator[str]:
 
 
 def subdirectory(archive: str) -> str:
-    """Return the folder inside a tar `archive` that is llama.cpp's tree (`` when it is the root). Raises SourceError."""
+    """Return the folder inside a tar `archive` that is llama.cpp's tree, "" when it is the root. Raises SourceError."""
     try:
         with tarfile.open(archive) as tar:
             names = tar.getnames()
@@ -131,7 +131,10 @@ def from_pypi(cache: str, version: str, sha256: str, commit: Optional[str]) -> D
 
 
 def from_git(cache: str, url: str, ref: str, commit: Optional[str]) -> Dict[str, Any]:
-    """Return the tree of `ref` (branch, tag or full commit) of the repository at `url`; `commit`, when given, must match."""
+    """Return the tree of `ref` (branch, tag or full commit) of the repository at `url`.
+
+    When `commit` is given, `ref` must be that commit.
+    """
     for name, value in (("url", url), ("ref", ref)):
         if not value or value.startswith("-"):
             raise SourceError("the git %s %r cannot be used: it is empty or looks like an option" % (name, value))
@@ -190,10 +193,12 @@ def from_tree(cache: str, path: str) -> Dict[str, Any]:
 
     with _cache(cache) as scratch:
         draft = os.path.join(scratch, "tree.tar.gz")
-        with open(draft, "wb") as raw, gzip.GzipFile("", "wb", 1, raw, 0) as packed:
-            with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
-                # tarfile adds the entries of a folder sorted by name.
-                tar.add(path, arcname=_PREFIX, filter=kept)
+        with contextlib.ExitStack() as files:
+            raw = files.enter_context(open(draft, "wb"))
+            packed = files.enter_context(gzip.GzipFile("", "wb", 1, raw, 0))
+            tar = files.enter_context(tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT))
+            # tarfile adds the entries of a folder sorted by name.
+            tar.add(path, arcname=_PREFIX, filter=kept)
         sha256 = _sha256(draft)
         archive = os.path.join(cache, "llama.cpp-tree-%s.tar.gz" % sha256[:12])
         os.replace(draft, archive)

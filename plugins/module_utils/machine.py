@@ -31,9 +31,9 @@ PROCESSOR_FLAGS = {
 # Kernel parameters that change what a program measures. The rest of the command line stays out of the record: it may
 # hold addresses, disk keys and other things that are nobody's business.
 KERNEL_PARAMETERS = (
-    "amd_pstate", "cpufreq.", "cpuidle.", "cpuidle_haltpoll.", "default_hugepagesz", "hugepages", "hugepagesz", "idle", "intel_idle.",
-    "intel_pstate", "isolcpus", "maxcpus", "mitigations", "nohz", "nohz_full", "nosmt", "nr_cpus", "numa", "numa_balancing",
-    "preempt", "processor.", "psi", "rcu_nocbs", "transparent_hugepage",
+    "amd_pstate", "cpufreq.", "cpuidle.", "cpuidle_haltpoll.", "default_hugepagesz", "hugepages", "hugepagesz", "idle",
+    "intel_idle.", "intel_pstate", "isolcpus", "maxcpus", "mitigations", "nohz", "nohz_full", "nosmt", "nr_cpus",
+    "numa", "numa_balancing", "preempt", "processor.", "psi", "rcu_nocbs", "transparent_hugepage",
 )  # fmt: skip
 
 
@@ -61,7 +61,10 @@ def _kernel_parameters(root: str) -> Optional[str]:
     if text is None:
         return None
     kept = []
-    for parameter in text.partition(" -- ")[0].split():
+    # A value in quotes may hold spaces. What follows "--" is for the first process, not for the kernel.
+    for parameter in re.findall(r'(?:[^\s"]|"[^"]*"?)+', text):
+        if parameter == "--":
+            break
         name = parameter.partition("=")[0]
         if any(name == known or (known.endswith(".") and name.startswith(known)) for known in KERNEL_PARAMETERS):
             kept.append(parameter)
@@ -134,7 +137,7 @@ def features(root: str = "/") -> List[str]:
 
 
 def used_features(system_info: str) -> List[str]:
-    """Return the names that llama.cpp's system info line gives as present (`AVX2 = 1`, `SVE_CNT = 32`), in its order."""
+    """Return the names that llama.cpp's system info line gives as present (`AVX2 = 1`, `SVE_CNT = 32`)."""
     return [name for name, value in re.findall(r"(\w+) = (\d+)", system_info) if value != "0"]
 
 

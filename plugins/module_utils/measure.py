@@ -54,9 +54,9 @@ def jobs_of(
 ) -> List[Job]:
     """Join each cell with the build of its name and the model of its name and quantization.
 
-    `builds`: payloads of build records, each with `bin`, the directory of its programs on this machine. `models`:
-    payloads of model records, each with `path`. Neither `bin` nor `path` is part of a record: where a file lies
-    does not change what it is. A cell whose model could not be obtained is left out: that has been recorded.
+    `builds`: payloads of build records, each with `bin`, the directory of its programs on this machine, and perhaps
+    `vocab`. `models`: payloads of model records, each with `path`. These places are no part of a record: where a
+    file lies does not change what it is. A cell whose model could not be obtained is left out: that has been recorded.
     Raises MeasureError.
     """
     by_name = {build["name"]: build for build in builds}
@@ -74,7 +74,7 @@ def jobs_of(
                 cell=cell,
                 binary=os.path.join(build["bin"], "llama-bench"),
                 model_path=model["path"],
-                build={key: value for key, value in build.items() if key != "bin"},
+                build={key: value for key, value in build.items() if key not in ("bin", "vocab")},
                 model={key: value for key, value in model.items() if key != "path"},
             )
         )
@@ -157,7 +157,7 @@ def launch(
             "llama-bench could not be started: %s" % error, "Rebuild llama.cpp: role llama_cpp."
         ) from error
     values = gates.gates(before, gates.snapshot(), finished.usage)
-    ended = {
+    ended: Dict[str, Any] = {
         "exit_code": finished.exit_code,
         "signal": finished.signal,
         "stderr_tail": finished.stderr[-STDERR_TAIL:],
@@ -178,13 +178,14 @@ def launch(
     kernel = parse_log(finished.stderr)
     usage = finished.usage
     speed = "pp_tps" if cell["n_prompt"] else "tg_tps"
+    cores = len(os.sched_getaffinity(0))
     metrics: Dict[str, Dict[str, Any]] = {
         speed: {"value": row["avg_ts"], "unit": "token/s", "samples": row["samples_ts"]},
         "wall_s": {"value": round(usage.wall_s, 4), "unit": "s"},
         "cpu_user_s": {"value": round(usage.cpu_user_s, 4), "unit": "s"},
         "cpu_system_s": {"value": round(usage.cpu_system_s, 4), "unit": "s"},
         "cpu_percent": {
-            "value": round(100 * (usage.cpu_user_s + usage.cpu_system_s) / usage.wall_s / (os.cpu_count() or 1), 2),
+            "value": round(100 * (usage.cpu_user_s + usage.cpu_system_s) / usage.wall_s / cores, 2),
             "unit": "%",
         },
         "rss_peak_bytes": {"value": usage.rss_peak_bytes, "unit": "B"},

@@ -58,7 +58,9 @@ def make(kind: str, run: str, machine: str, payload: Dict[str, Any], when: Optio
     return {"schema": SCHEMA, "kind": kind, "run": run, "time": utc(when), "machine": machine, "payload": payload}
 
 
-def failure(phase: str, cause: str, advice: str, cell: Optional[Dict[str, Any]] = None, **detail: Any) -> Dict[str, Any]:
+def failure(
+    phase: str, cause: str, advice: str, cell: Optional[Dict[str, Any]] = None, **detail: Any
+) -> Dict[str, Any]:
     """Return the payload of a failure record.
 
     `phase` is one of connect, plan, build, model, measure, report. `cause` and `advice` are sentences for a

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 from typing import Any, Dict, Iterator, List
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical
@@ -25,8 +26,8 @@ class Spool:
     """
 
     def __init__(self, directory: str, run: str) -> None:
-        if os.path.basename(run) != run or run in ("", ".", ".."):
-            raise SpoolError("the run id %r is not a file name: letters, digits and hyphens only" % run)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", run):
+            raise SpoolError("the run id %r is not a file name: use up to 64 letters, digits and hyphens" % run)
         os.makedirs(directory, exist_ok=True)
         self.records_path = os.path.join(directory, run + ".jsonl")
         self.progress_path = os.path.join(directory, run + ".progress.json")
@@ -39,8 +40,12 @@ class Spool:
 
     def append(self, record: Dict[str, Any]) -> None:
         """Write `record` to disk before returning: a launch that was paid for survives a crash of what follows."""
-        with open(self.records_path, "a", encoding="utf-8") as file:
-            file.write(canonical(record) + "\n")
+        with open(self.records_path, "ab+") as file:
+            if file.tell():
+                # The half line of a runner that died stays on a line of its own.
+                file.seek(-1, os.SEEK_END)
+                file.write(b"" if file.read() == b"\n" else b"\n")
+            file.write(canonical(record).encode("ascii") + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -52,9 +57,17 @@ class Spool:
         os.replace(temporary, self.progress_path)
 
     def records(self) -> List[Dict[str, Any]]:
-        """Return what has been appended so far."""
-        with open(self.records_path, encoding="utf-8") as file:
-            return [json.loads(line) for line in file]
+        """Return what has been appended so far, without what an earlier runner did not write to its end."""
+        found: List[Dict[str, Any]] = []
+        if not os.path.exists(self.records_path):
+            return found
+        with open(self.records_path, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                try:
+                    found.append(json.loads(line))
+                except ValueError:
+                    continue
+        return found
 
 
 @contextlib.contextmanager

@@ -69,18 +69,18 @@ built:
   returned: always
   type: bool
 build:
-  description: The payload of the build record, and RV(build.bin) and RV(build.vocab) beside it.
-  returned: when built
+  description: Name and places of the build and, when it is finished, the payload of its record.
+  returned: always
   type: dict
   contains:
     bin:
       description: The directory of the programs.
       type: str
-      returned: when built
+      returned: always
     vocab:
       description: The Llama 3 vocabulary, from which models are generated.
       type: str
-      returned: when built
+      returned: always
 root:
   description: O(root), expanded.
   returned: always
@@ -181,9 +181,8 @@ def main():
         module.fail_json(msg=str(error), **result)
     except OSError as error:
         module.fail_json(msg="the build in %s cannot be read or recorded: %s" % (directory, error), **result)
-    if build:
-        build = dict(build, bin=os.path.join(directory, "bin"), vocab=llama_cpp.vocabulary(directory))
-    module.exit_json(built=bool(build), build=build, **result)
+    places = dict(name=params["name"], bin=os.path.join(directory, "bin"), vocab=llama_cpp.vocabulary(directory))
+    module.exit_json(built=bool(build), build=dict(build or {}, **places), **result)
 
 
 if __name__ == "__main__":

@@ -81,10 +81,8 @@ def test_every_promised_cell_was_measured_in_fresh_processes(records):
 
 def test_launches_come_in_complete_blocks_in_an_order_of_their_own(records):
     launches = payloads(records, "launch")
-    orders = [
-        [json.dumps(launch["cell"]) for launch in sorted(launches, key=lambda one: one["position"]) if launch["block"] == n]
-        for n in (1, 2)
-    ]
+    launches.sort(key=lambda one: one["position"])
+    orders = [[json.dumps(launch["cell"]) for launch in launches if launch["block"] == block] for block in (1, 2)]
     assert len(orders[0]) == len(set(orders[0])) == 8
     assert sorted(orders[0]) == sorted(orders[1])
     assert orders[0] != orders[1]

@@ -7,6 +7,7 @@ import math
 import random
 
 import pytest
+
 from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import mean_interval, t_975
 
 

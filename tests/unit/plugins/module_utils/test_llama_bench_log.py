@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_log import buffer_bytes, parse_log
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "llama-bench"

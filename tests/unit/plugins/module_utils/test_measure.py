@@ -9,11 +9,13 @@ print nonsense on demand.
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import (
     Job,
     MeasureError,
@@ -47,7 +49,7 @@ def job(**of_cell) -> Job:
 
 def answer(argv: list[str], **changes) -> Finished:
     """Return what a llama-bench that is asked by `argv` prints, with what a test wants otherwise."""
-    given = dict(zip(argv[1:], argv[2:]))
+    given = dict(itertools.pairwise(argv))
     row = dict(ROW, n_prompt=int(given["-p"]), n_gen=int(given["-n"]), n_threads=int(given["-t"]))
     normal = Finished(argv, json.dumps(row), LOG, 0, None, False, False, USAGE)
     return normal._replace(**changes)
@@ -106,7 +108,7 @@ def test_a_launch_is_recorded_whole():
 @pytest.mark.parametrize(
     ("changes", "cause"),
     [
-        (dict(exit_code=1, stdout="", stderr="llama_bench: error: failed to load model 'x'\nbye"), "failed to load model"),
+        (dict(exit_code=1, stdout="", stderr="llama_bench: error: failed to load 'x'\nbye"), "failed to load 'x'"),
         (dict(exit_code=None, signal=signal.SIGSEGV), "signal 11 (SIGSEGV)"),
         (dict(exit_code=None, signal=signal.SIGILL), "instruction this processor does not have"),
         (dict(exit_code=None, signal=signal.SIGKILL, out_of_memory=True), "ran out of memory"),
@@ -119,7 +121,7 @@ def test_a_launch_is_recorded_whole():
 )
 def test_a_cell_that_fails_is_recorded_once_and_the_others_go_on(changes, cause):
     def run(argv, _limit):
-        given = dict(zip(argv[1:], argv[2:]))
+        given = dict(itertools.pairwise(argv))
         return answer(argv, **changes) if given["-n"] == "0" else answer(argv)
 
     emitted, states = go([job(test="pp32"), job(test="tg8")], run)
@@ -156,7 +158,8 @@ def _not_there(argv, _limit):
 
 
 def test_without_its_controller_it_begins_no_further_launch():
-    emitted, _states = go([job()], lambda argv, _limit: answer(argv), launches=6, abandoned=iter([False, True]).__next__)
+    gone = iter([False, True]).__next__
+    emitted, _states = go([job()], lambda argv, _limit: answer(argv), launches=6, abandoned=gone)
     assert len(emitted) == 1
 
 
@@ -173,7 +176,8 @@ def test_cells_meet_their_builds_and_models():
     models = [{"name": "tiny-synthetic", "quantization": "Q4_0", "id": "m", "path": "/m.gguf"}]
     (one,) = jobs_of([cell(), cell(quantization="Q8_0")], builds, models)
     assert (one.binary, one.model_path) == ("/b/llama-bench", "/m.gguf")
-    assert "bin" not in one.build and "path" not in one.model
+    assert "bin" not in one.build
+    assert "path" not in one.model
     with pytest.raises(MeasureError, match="no build is called 'other'; there are: default"):
         jobs_of([cell(build="other")], builds, models)
 

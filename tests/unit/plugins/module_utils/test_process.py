@@ -6,8 +6,10 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
+
 from ansible_collections.cloudbench.llama.plugins.module_utils.process import run
 
 
@@ -61,7 +63,7 @@ def test_no_process_outlives_a_runner_that_is_killed(tmp_path):
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:
-            state = open(f"/proc/{pid}/stat", encoding="ascii").read().rpartition(") ")[2][0]
+            state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2][0]
         except OSError:
             return
         if state == "Z":
