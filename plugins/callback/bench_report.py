@@ -65,12 +65,11 @@ class CallbackModule(CallbackBase):
 
     def _keep(self, new):
         try:
-            problems = records.append(self._results_dir, new).problems
+            for problem in records.append(self._results_dir, new).problems:
+                self._display.warning("bench_report: %s" % problem)
         except (records.RecordError, OSError) as error:
             # All that could be kept is kept; role bench_report ends the run with a failure for what is missing.
-            problems = [error]
-        for problem in problems:
-            self._display.warning("bench_report: %s" % problem)
+            self._display.error("bench_report: %s" % error)
         self._to_render = True
 
     def _collect(self, result):

@@ -12,10 +12,9 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 from typing import Any, Dict, List, Optional
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import machine
+from ansible_collections.cloudbench.llama.plugins.module_utils import machine, process
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical, digest, with_id
 
 # Programs a build cannot do without: purpose -> names, the first that is found is used.
@@ -27,6 +26,8 @@ OPTIONAL = {"ccache": ("ccache",)}
 # Changed when a build directory of an earlier version of this collection must not be used any more.
 _LAYOUT = 1
 _STAMP = "build.json"
+# The programs asked here answer at once; this is for one that hangs.
+_SECONDS = 60
 _VOCABULARY = "ggml-vocab-llama-bpe.gguf"
 
 
@@ -37,12 +38,10 @@ class BuildError(ValueError):
 def _output(argv: List[str]) -> str:
     """Return what a short command prints on both streams; an empty string when it cannot be run."""
     try:
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        done = process.run(argv, _SECONDS)
+    except OSError:
         return ""
-    return done.stdout.decode("utf-8", "replace")
+    return done.stdout + done.stderr
 
 
 def toolchain() -> Dict[str, Any]:
@@ -127,30 +126,30 @@ def run_programs(directory: str, targets: List[str]) -> str:
         path = os.path.join(directory, "bin", target)
         argv = [path] if target == "llama-system-info" else [path, "--help"]
         try:
-            done = subprocess.run(
-                argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
+            done = process.run(argv, _SECONDS)
+        except OSError as error:
             raise BuildError("%s cannot be run: %s; remove %s and build again" % (target, error, directory)) from error
-        if done.returncode == -signal.SIGILL:
+        if done.timed_out:
+            raise BuildError("%s hangs when it starts; remove %s and build again" % (target, directory))
+        if done.signal == signal.SIGILL:
             raise BuildError(
                 "%s dies of an illegal instruction (SIGILL): it was built for a processor with features that this one "
                 "lacks; build it on this machine, or with flags for this processor" % target
             )
-        if done.returncode < 0:
+        if done.signal is not None:
             raise BuildError(
                 "%s is ended by signal %d as soon as it starts; remove %s and build again"
-                % (target, -done.returncode, directory)
+                % (target, done.signal, directory)
             )
         # llama-quantize --help ends with 1. More than that is the loader's word, for instance on a missing library.
-        if done.returncode > (0 if target == "llama-system-info" else 1):
-            words = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+        if (done.exit_code or 0) > (0 if target == "llama-system-info" else 1):
+            words = done.stderr.strip().splitlines()[-1:]
             raise BuildError(
                 "%s ends with exit code %d as soon as it starts: %s; remove %s and build again"
-                % (target, done.returncode, (words or ["it said nothing"])[0], directory)
+                % (target, done.exit_code, (words or ["it said nothing"])[0], directory)
             )
         if target == "llama-system-info":
-            system_info = done.stdout.decode("utf-8", "replace").strip()
+            system_info = done.stdout.strip()
     return system_info
 
 

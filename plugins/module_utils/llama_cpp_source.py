@@ -12,13 +12,16 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
 from typing import Any, Dict, Iterator, List, Optional
 
+from ansible_collections.cloudbench.llama.plugins.module_utils import process
+
 _PACKAGE = "llama-cpp-python"
+# A download that takes longer than this is given up.
+_SECONDS = 3600
 # The one folder in the archives that are packed here.
 _PREFIX = "llama.cpp"
 
@@ -35,17 +38,24 @@ def _sha256(path: str) -> str:
     return state.hexdigest()
 
 
-def _run(argv: List[str], what: str, **options: Any) -> str:
+def _public(text: str) -> str:
+    """Return `text` with the user name and password left out of every url in it."""
+    return re.sub(r"//[^/\s]*@", "//", text)
+
+
+def _run(argv: List[str], what: str) -> str:
+    """Return what a program prints. Raises SourceError, which begins with `what`."""
     try:
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, **options
-        )
+        # Git must never ask for a password on the terminal of a play.
+        done = process.run(argv, _SECONDS, {"GIT_TERMINAL_PROMPT": "0"})
     except OSError as error:
         raise SourceError("%s: %s cannot be run: %s" % (what, argv[0], error)) from error
-    if done.returncode:
-        words = done.stderr.decode("utf-8", "replace").strip().splitlines()[-3:]
-        raise SourceError("%s: %s" % (what, " ".join(words) or "exit code %d" % done.returncode))
-    return done.stdout.decode("utf-8", "replace").strip()
+    if done.timed_out:
+        raise SourceError("%s: no end after %d s" % (what, _SECONDS))
+    if done.exit_code != 0:
+        words = done.stderr.strip().splitlines()[-3:]
+        raise SourceError("%s: %s" % (what, " ".join(words) or "exit code %s" % done.exit_code))
+    return done.stdout.strip()
 
 
 def _verified(path: str, sha256: str, what: str) -> None:
@@ -74,7 +84,8 @@ def subdirectory(archive: str) -> str:
             names = tar.getnames()
     except (tarfile.TarError, OSError, EOFError) as error:
         raise SourceError("%s cannot be read as a tar archive: %s" % (archive, error)) from error
-    trees = [name[: -len("ggml/CMakeLists.txt")].strip("/") for name in names if name.endswith("ggml/CMakeLists.txt")]
+    found = [re.fullmatch(r"(?:(.*)/)?ggml/CMakeLists\.txt", name) for name in names]
+    trees = [match.group(1) or "" for match in found if match]
     if not trees:
         raise SourceError("%s holds no llama.cpp: it has no ggml/CMakeLists.txt" % archive)
     return min(trees, key=lambda tree: (tree.count("/"), tree))
@@ -98,16 +109,17 @@ def from_pypi(cache: str, version: str, sha256: str, commit: Optional[str]) -> D
 
     pip is asked, so that the index, proxy and certificates a person has set up for it hold here too.
     """
-    if not re.match(r"[0-9][0-9A-Za-z.]*$", version):
+    sha256 = (sha256 or "").lower()
+    if not re.fullmatch(r"[0-9][0-9A-Za-z.]*", version):
         raise SourceError("%r is not a version of %s, such as 0.3.36" % (version, _PACKAGE))
-    if not re.match(r"[0-9a-fA-F]{64}$", sha256 or ""):
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise SourceError(
             "%s %s is not among the versions this collection knows: give its sha256 (64 hexadecimal digits)"
             % (_PACKAGE, version)
         )
     path = os.path.join(cache, "llama_cpp_python-%s.tar.gz" % version)
     with _cache(cache) as scratch:
-        if not os.path.exists(path) or _sha256(path) != sha256.lower():
+        if not os.path.exists(path) or _sha256(path) != sha256:
             requirement = os.path.join(scratch, "requirements.txt")
             with open(requirement, "w", encoding="ascii") as file:
                 file.write("%s==%s --hash=sha256:%s\n" % (_PACKAGE, version, sha256))
@@ -124,7 +136,7 @@ def from_pypi(cache: str, version: str, sha256: str, commit: Optional[str]) -> D
         "name": "%s %s" % (_PACKAGE, version),
         "version": version,
         "commit": commit or _changelog_commit(path, version),
-        "sha256": sha256.lower(),
+        "sha256": sha256,
         "url": None,
     }
     return {"archive": path, "subdirectory": "llama_cpp_python-%s/vendor/llama.cpp" % version, "source": source}
@@ -138,16 +150,15 @@ def from_git(cache: str, url: str, ref: str, commit: Optional[str]) -> Dict[str,
     for name, value in (("url", url), ("ref", ref)):
         if not value or value.startswith("-"):
             raise SourceError("the git %s %r cannot be used: it is empty or looks like an option" % (name, value))
+    public = _public(url)
     with _cache(cache) as scratch:
-        what = "fetching %s of %s failed" % (ref, re.sub(r"//[^/@]*@", "//", url))
-        # Never ask for a password on the terminal of a play.
-        environment = dict(os.environ, GIT_TERMINAL_PROMPT="0")
-        _run(["git", "init", "--quiet", scratch], what, env=environment)
+        what = "fetching %s of %s failed" % (ref, public)
+        _run(["git", "init", "--quiet", scratch], what)
         git = ["git", "-C", scratch]
-        _run(git + ["fetch", "--quiet", "--depth", "1", "--", url, ref], what, env=environment)
+        _run(git + ["fetch", "--quiet", "--depth", "1", "--", url, ref], what)
         found = _run(git + ["rev-parse", "FETCH_HEAD^{commit}"], what)
         if commit and not found.startswith(commit.lower()):
-            raise SourceError("%s of %s is commit %s, not %s; it is not used" % (ref, url, found, commit))
+            raise SourceError("%s of %s is commit %s, not %s; it is not used" % (ref, public, found, commit))
         path = os.path.join(cache, "llama.cpp-%s.tar.gz" % found)
         if not os.path.exists(path):
             draft = os.path.join(scratch, "tree.tar.gz")
@@ -155,11 +166,11 @@ def from_git(cache: str, url: str, ref: str, commit: Optional[str]) -> Dict[str,
             os.replace(draft, path)
     source = {
         "type": "git",
-        "name": "%s %s" % (re.sub(r"//[^/@]*@", "//", url), ref),
+        "name": "%s %s" % (public, ref),
         "version": ref,
         "commit": found,
         "sha256": None,
-        "url": re.sub(r"//[^/@]*@", "//", url),
+        "url": public,
     }
     return {"archive": path, "subdirectory": _PREFIX, "source": source}
 
@@ -168,7 +179,7 @@ def from_archive(path: str, sha256: str, commit: Optional[str]) -> Dict[str, Any
     """Return a local tar archive after its digest was found to be `sha256`."""
     if not os.path.isfile(path):
         raise SourceError("there is no archive %s on the controller" % path)
-    if not re.match(r"[0-9a-fA-F]{64}$", sha256 or ""):
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", sha256 or ""):
         raise SourceError("the archive %s needs its sha256 (64 hexadecimal digits), not %r" % (path, sha256))
     _verified(path, sha256, path)
     name = os.path.basename(path)

@@ -104,7 +104,6 @@ abandoned:
 
 import os
 import signal
-import sys
 import time
 
 from ansible.module_utils.basic import AnsibleModule
@@ -157,8 +156,8 @@ def main():
     settings = Settings(params["launches"], params["repetitions"], params["seed"], params["time_limit"])
     machine = params["machine"]
     counts = {"launch": 0, "failure": 0}
-    # A handler that raises lets process.run kill the launch in flight before this process ends.
-    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(1))
+    # fail_json raises SystemExit, which lets process.run kill the launch in flight before this process ends.
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: module.fail_json(msg="the run was ended by SIGTERM"))
     try:
         spool = Spool(params["spool"], params["run"])
 

@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the harness costs: a warm `ansible-playbook site.yml` against a bare shell loop of the very same launches.
+
+In pairs, the order of each pair drawn at random, on whatever is the default job; both from the second run on, so that
+programs and model are there. Targets: at most 1.05 times the loop plus 20 s, and at most 30 s outside the launches.
+
+    .venv/bin/python benchmarks/harness_cost.py --pairs 3 --launches 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
+FACTOR, ALLOWANCE_S, OUTSIDE_S = 1.05, 20.0, 30.0
+
+
+def site(launches: int, seed: int) -> tuple[float, list[list[str]], float]:
+    """Run site.yml; return its wall seconds, the command lines of its launches and their summed wall seconds."""
+    with tempfile.TemporaryDirectory() as results:
+        environment = {**os.environ, "CLOUDBENCH_RESULTS_DIR": results, "LC_ALL": "C.UTF-8"}
+        environment.pop("CLOUDBENCH_RUN", None)
+        variables = {"llama_bench_launches": launches, "llama_bench_seed": seed}
+        started = time.monotonic()
+        subprocess.run(
+            [PLAYBOOK, "site.yml", "-e", json.dumps(variables)],
+            cwd=ROOT, env=environment, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        wall = time.monotonic() - started
+        lines = [line for path in Path(results).glob("*/records/*.jsonl") for line in path.read_text().splitlines()]
+    payloads = [one["payload"] for one in map(json.loads, lines) if one["kind"] == "launch"]
+    payloads.sort(key=lambda one: (one["block"], one["position"]))
+    return wall, [one["argv"] for one in payloads], sum(one["metrics"]["wall_s"]["value"] for one in payloads)
+
+
+def loop(commands: list[list[str]]) -> float:
+    """Run the same launches from a shell and return the wall seconds."""
+    script = "\n".join(f"{shlex.join(argv)} >/dev/null 2>&1 || exit 1" for argv in commands)
+    started = time.monotonic()
+    subprocess.run(["sh", "-c", script], check=True, stdin=subprocess.DEVNULL)
+    return time.monotonic() - started
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--launches", type=int, default=2, help="per cell")
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+
+    _wall, commands, _inside = site(asked.launches, asked.seed)
+    rows = []
+    print("| pair | site.yml s | loop s | ratio | over 1.05 x loop, s | outside the launches, s |")
+    print("|--:|--:|--:|--:|--:|--:|")
+    order = random.Random(asked.seed)
+    for pair in range(1, asked.pairs + 1):
+        if order.random() < 0.5:
+            bare = loop(commands)
+            wall, _commands, inside = site(asked.launches, asked.seed)
+        else:
+            wall, _commands, inside = site(asked.launches, asked.seed)
+            bare = loop(commands)
+        rows.append((wall, bare, wall / bare, wall - FACTOR * bare, wall - inside))
+        print("| %d | %.1f | %.1f | %.3f | %.1f | %.1f |" % (pair, *rows[-1]), flush=True)
+    medians = [statistics.median(column) for column in zip(*rows, strict=False)]
+    print("| median | %.1f | %.1f | %.3f | %.1f | %.1f |" % tuple(medians))
+    met = medians[3] <= ALLOWANCE_S and medians[4] <= OUTSIDE_S
+    print(
+        f"\n{len(commands)} launches. Targets: over 1.05 x loop at most {ALLOWANCE_S:g} s, outside the launches at "
+        f"most {OUTSIDE_S:g} s: {'met' if met else 'MISSED'}"
+    )
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
