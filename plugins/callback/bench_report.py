@@ -30,8 +30,6 @@ options:
     ini:
       - section: callback_bench_report
         key: results_dir
-    vars:
-      - name: bench_results_dir
 """
 
 import os
@@ -80,9 +78,11 @@ class CallbackModule(CallbackBase):
                     "bench_report: records of form %r are not understood; update the collection" % value.get("version")
                 )
                 return
-            new = value.get("records") or []
+            given = value.get("records")
+            new = given if isinstance(given, list) else [given]
             for one in new:
-                self._machines[result.host.get_name()] = one.get("machine")
+                if isinstance(one, dict):
+                    self._machines[result.host.get_name()] = one.get("machine")
             self._keep(new)
         if result.result.get("rendered") == self._results_dir:
             self._to_render = False
@@ -100,6 +100,8 @@ class CallbackModule(CallbackBase):
         self._collect(result)
 
     def v2_runner_on_unreachable(self, result):
+        if result.task.check_mode:
+            return
         host = result.host.get_name()
         machine = self._machines.get(host) or record.unknown_machine(host)
         cause = "The host could not be reached: %s" % result.result.get("msg", "no reason given")

@@ -29,15 +29,22 @@ def _telling(text: str) -> list[str]:
     return (named[:3] if named else lines[-3:]) if lines else []
 
 
+def _words(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def cause_of(result: dict[str, Any]) -> str:
     """Return why a task failed, from its result: its message, its command, and what the program said."""
     for item in result.get("results") or []:
         if isinstance(item, dict) and item.get("failed"):
             return cause_of(item)
-    parts = [str(result.get("msg") or "the task failed without a message").strip()]
+    parts = [_words(result.get("msg") or "the task failed without a message").strip()]
+    if result.get("assertion"):
+        parts.append(f"assertion: {_words(result['assertion'])}")
     if result.get("cmd"):
-        command = result["cmd"] if isinstance(result["cmd"], str) else " ".join(map(str, result["cmd"]))
-        parts.append(f"command: {command[:200]}")
+        parts.append(f"command: {_words(result['cmd'])[:200]}")
+        if result.get("rc"):
+            parts.append(f"exit code {result['rc']}" if result["rc"] > 0 else f"ended by signal {-result['rc']}")
         parts += _telling(str(result.get("stderr") or "")) or _telling(str(result.get("stdout") or ""))
     return " | ".join(parts)[:_LONGEST]
 
@@ -45,4 +52,5 @@ def cause_of(result: dict[str, Any]) -> str:
 def failure_line(machine: str, failure: dict[str, Any]) -> str:
     """Return a failure record's payload in one line: where, in which phase, what of, why and what to do."""
     what = f"{failure['phase']}, {cell_text(failure['cell'])}" if failure.get("cell") else failure["phase"]
-    return f"{machine}: {what}: {failure['cause']} {failure['advice']}"
+    stop = "" if failure["cause"].endswith((".", "!", "?")) else "."
+    return f"{machine}: {what}: {failure['cause']}{stop} {failure['advice']}"

@@ -94,7 +94,8 @@ class _Sorter:
             try:
                 checked = check(value)
             except (PlanError, QuantizationError) as error:
-                self.failures.append(failure("plan", f"{error}.", advice, asked_for=str(value)[:200]))
+                cause = str(error) if str(error).endswith("?") else f"{error}."
+                self.failures.append(failure("plan", cause, advice, asked_for=str(value)[:200]))
             else:
                 if checked not in good:
                     good.append(checked)

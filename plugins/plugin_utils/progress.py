@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.metrics import number
+
 
 def duration(seconds: float) -> str:
     """Return `40 s`, `3 min 20 s` or `2 h 5 min`."""
@@ -18,24 +20,28 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def _count(how_many: int, one: str, many: str) -> str:
+    return f"{how_many} {one if how_many == 1 else many}"
+
+
 def cell_text(cell: dict[str, Any]) -> str:
     """Return a cell in one line: `llama-3.2-1b-synthetic Q4_0 pp512, 2 threads`."""
-    plural = "" if cell["threads"] == 1 else "s"
+    threads = _count(cell["threads"], "thread", "threads")
     build = "" if cell["build"] == "default" else f", build {cell['build']}"
-    return f"{cell['model']} {cell['quantization']} {cell['test']}, {cell['threads']} thread{plural}{build}"
+    return f"{cell['model']} {cell['quantization']} {cell['test']}, {threads}{build}"
 
 
 def _figure(entry: dict[str, Any]) -> str:
     mean, _low, _high, count, half_width = entry["interval"]
     spread = "" if half_width is None else f" ±{half_width:.1f} %"
-    return f"{mean:.4g} token/s{spread} (n={count})"
+    return f"{number(mean)} token/s{spread} (n={count})"
 
 
 def describe(state: dict[str, Any]) -> str:
     """Return the progress that module llama_bench wrote, in one line: what, n of N, figure so far, time left."""
     if state.get("finished"):
-        failed = len(state["failed"])
-        return f"{state['done']} launches done" + (f", {failed} cells failed" if failed else "")
+        done = f"{_count(state['done'], 'launch', 'launches')} done"
+        return done + (f", {_count(len(state['failed']), 'cell', 'cells')} failed" if state["failed"] else "")
     parts = [f"launch {state['done'] + 1} of {state['of']}: {cell_text(state['now'])}"]
     parts += [f"so far {_figure(entry)}" for entry in state["figures"] if entry["cell"] == state["now"]]
     if state["left_s"] is not None:
