@@ -142,11 +142,12 @@ def run_programs(directory: str, targets: List[str]) -> str:
                 % (target, done.signal, directory)
             )
         # llama-quantize --help ends with 1. More than that is the loader's word, for instance on a missing library.
-        if (done.exit_code or 0) > (0 if target == "llama-system-info" else 1):
+        code = done.exit_code or 0
+        if code > (0 if target == "llama-system-info" else 1):
             words = done.stderr.strip().splitlines()[-1:]
             raise BuildError(
                 "%s ends with exit code %d as soon as it starts: %s; remove %s and build again"
-                % (target, done.exit_code, (words or ["it said nothing"])[0], directory)
+                % (target, code, (words or ["it said nothing"])[0], directory)
             )
         if target == "llama-system-info":
             system_info = done.stdout.strip()

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.cause import ADVICE, cause_of, failure_line
+
+# Results of failed tasks as ansible-core 2.19.14 hands them to a rescue, shortened by times and invocation.
+CMAKE = "CMake Error at CMakeLists.txt:1: no C++ compiler"
+COMMAND = {
+    "changed": True, "stdout": "configuring", "rc": 3, "failed": True, "msg": "non-zero return code",
+    "stderr": f"checking\n{CMAKE}\nsee the log\n\nbye\nend",
+    "cmd": ["cmake", "-S", ".", "-B", "b"], "exception": "(traceback unavailable)",
+}  # fmt: skip
+QUIET = {
+    "changed": True, "stdout": "1\n2\n3\n4\n", "stderr": "", "rc": -4, "cmd": "kill -ILL $$", "failed": True,
+    "msg": "non-zero return code",
+}  # fmt: skip
+LOOP = {
+    "results": [
+        {"failed": False, "item": "a", "msg": "fine"},
+        {"failed": True, "msg": "non-zero return code", "cmd": ["false", "b"], "rc": 1, "stdout": "", "stderr": ""},
+        {"failed": True, "msg": "the second", "item": "c"},
+    ],
+    "skipped": False, "changed": True, "failed": True, "msg": "One or more items failed",
+}  # fmt: skip
+ASSERT = {"failed": True, "evaluated_to": False, "assertion": "1 + 1 == 3", "msg": "Assertion failed", "changed": False}
+MODULE = {"failed": True, "changed": False, "msg": "Request failed: <urlopen error [Errno 111] Connection refused>\n"}
+
+
+@pytest.mark.parametrize(
+    ("result", "cause"),
+    [
+        (
+            COMMAND,
+            f"non-zero return code | command: cmake -S . -B b | exit code 3 | {CMAKE}",
+        ),
+        (QUIET, "non-zero return code | command: kill -ILL $$ | ended by signal 4 | 2 | 3 | 4"),
+        (LOOP, "non-zero return code | command: false b | exit code 1"),
+        (ASSERT, "Assertion failed | assertion: 1 + 1 == 3"),
+        ({**ASSERT, "msg": ["first", "second"]}, "first second | assertion: 1 + 1 == 3"),
+        (MODULE, "Request failed: <urlopen error [Errno 111] Connection refused>"),
+        ({"failed": True, "msg": "", "changed": False}, "the task failed without a message"),
+        ({}, "the task failed without a message"),
+        ({"failed": True, "msg": "All items completed", "results": []}, "All items completed"),
+    ],
+    ids=["command", "signal", "loop", "assert", "fail_msg", "module", "no message", "empty", "no item"],
+)
+def test_a_cause_is_what_was_said(result, cause):
+    assert cause_of(result) == cause
+
+
+def test_a_cause_is_no_log():
+    long = {"msg": "m" * 900, "cmd": "c" * 900, "rc": 1, "stderr": "\n".join(["error " + "e" * 300] * 9)}
+    assert len(cause_of(long)) == 1500
+    assert cause_of(long).count("error ") == 2
+
+
+def test_a_failure_is_one_line():
+    cell = {"model": "m", "quantization": "Q4_0", "test": "pp512", "threads": 2, "build": "default"}
+    failure = {"phase": "measure", "cause": "It broke.", "advice": "Mend it.", "cell": cell}
+    assert failure_line("local-x", failure) == "local-x: measure, m Q4_0 pp512, 2 threads: It broke. Mend it."
+    whole_host = {**failure, "cell": None, "cause": "exit code 3"}
+    assert failure_line("local-x", whole_host) == "local-x: measure: exit code 3. Mend it."
+
+
+def test_every_phase_has_an_advice():
+    assert set(ADVICE) == {"connect", "plan", "build", "model", "measure", "report"}
