@@ -12,7 +12,11 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import records, report
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.cause import failure_line
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import RunError, current_run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import (
+    RESULTS_DIR_VARIABLE,
+    RunError,
+    current_run,
+)
 
 
 class ActionModule(ActionBase):
@@ -32,6 +36,13 @@ class ActionModule(ActionBase):
             # Pages can be written without the callback; only a run of its own needs it.
             run = None
         results_dir = os.path.abspath(args["results_dir"])
+        kept = os.environ.get(RESULTS_DIR_VARIABLE)
+        if run and kept and os.path.abspath(kept) != results_dir:
+            # Judged by an empty store, everything would seem well.
+            raise AnsibleActionFail(
+                "the records of this run are kept in %s, not in %s: set %s for both"
+                % (kept, results_dir, RESULTS_DIR_VARIABLE)
+            )
         try:
             read = records.read(results_dir)
             pages = report.render(read.records, read.problems)

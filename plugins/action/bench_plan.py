@@ -44,9 +44,7 @@ class ActionModule(ActionBase):
         except RunError as error:
             raise AnsibleActionFail(str(error)) from error
         machine = args["machine"]
-        plan = make_plan(
-            args["models"], args["quantizations"], args["threads"], args["tests"], args["builds"], machine
-        )
+        plan = make_plan(args["models"], args["quantizations"], args["threads"], args["tests"], args["builds"], machine)
         seed = default_seed(run) if args["seed"] is None else args["seed"]
         payload = {
             "cells": plan["cells"],

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import shlex
 import time
 
@@ -39,12 +40,12 @@ class ActionModule(ActionBase):
         args = dict(self._task.args)
         if self._task.check_mode:
             return dict(result, **self._execute_module(_MODULE, args, task_vars=task_vars))
-        spool = self._remote_expand_user(args.get("spool") or "~/.cache/cloudbench/spool")
+        spool = self._expand(args.get("spool") or "~/.cache/cloudbench/spool")
         args.update(spool=spool, patience=PATIENCE_SECONDS)
         job = self._start(args, task_vars)
         if job.get("failed"):
             return dict(result, **job)
-        ended = self._follow(job["ansible_job_id"], "%s/%s" % (spool, args["run"]), args, task_vars)
+        ended = self._follow(job, "%s/%s" % (spool, args["run"]), args, task_vars)
         return dict(result, **ended)
 
     def _start(self, args, task_vars):
@@ -55,13 +56,18 @@ class ActionModule(ActionBase):
         finally:
             self._task.async_val = 0
 
-    def _job(self, job_id, task_vars, mode="status"):
-        directory = self._remote_expand_user(self.get_shell_option("async_dir", default="~/.ansible_async"))
-        return self._execute_module(
-            "ansible.legacy.async_status", dict(jid=job_id, mode=mode, _async_dir=directory), task_vars=task_vars
-        )
+    def _expand(self, path):
+        """Return a path as the module on the host will: by HOME there, which _remote_expand_user does not ask."""
+        if not path.startswith("~/"):
+            return self._remote_expand_user(path)
+        return self._low_level_execute_command('printf %s "$HOME"')["stdout"].strip() + path[1:]
 
-    def _follow(self, job_id, prefix, args, task_vars):
+    def _job(self, started, task_vars, mode="status"):
+        # Where the wrapper says it writes: async_status would look for it below another home.
+        args = dict(jid=started["ansible_job_id"], mode=mode, _async_dir=posixpath.dirname(started["results_file"]))
+        return self._execute_module("ansible.legacy.async_status", args, task_vars=task_vars)
+
+    def _follow(self, started, prefix, args, task_vars):
         """Show the progress until the job has ended and return its result, or what the host kept of a job that died."""
         wait, shown = 1.0, None
         heard = lived = time.monotonic()
@@ -69,7 +75,7 @@ class ActionModule(ActionBase):
             time.sleep(wait)
             try:
                 state = self._look(prefix)
-                job = {} if state and state["alive"] else self._job(job_id, task_vars)
+                job = {} if state and state["alive"] else self._job(started, task_vars)
             except AnsibleConnectionFailure as error:
                 if time.monotonic() - heard > SILENCE_SECONDS:
                     raise
@@ -84,7 +90,7 @@ class ActionModule(ActionBase):
                 self._display.display("%s: %s" % (self._name(args), line))
                 shown = line
             if job.get("finished"):
-                self._job(job_id, task_vars, mode="cleanup")
+                self._job(started, task_vars, mode="cleanup")
                 return self._complete(job, prefix)
             if heard - lived > GONE_SECONDS:
                 return self._complete({}, prefix)
@@ -98,9 +104,9 @@ class ActionModule(ActionBase):
     def _look(self, prefix):
         """Return the progress and whether the runner lives, None before it wrote any; leave a sign of having looked."""
         quoted = shlex.quote(prefix)
-        shown = self._low_level_execute_command(
-            "touch -c {0}.seen; cat {0}.progress.json 2>/dev/null".format(quoted)
-        )["stdout"]
+        shown = self._low_level_execute_command("touch -c {0}.seen; cat {0}.progress.json 2>/dev/null".format(quoted))[
+            "stdout"
+        ]
         try:
             state = json.loads(shown)
         except ValueError:

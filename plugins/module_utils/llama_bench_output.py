@@ -55,9 +55,7 @@ def _check(row: Any) -> Dict[str, Any]:
         if not isinstance(value, wanted) or isinstance(value, bool):
             raise OutputError("the field %s is %.40r, not of type %s" % (name, value, kind.__name__))
     if not row["samples_ts"] or len(row["samples_ts"]) != len(row["samples_ns"]):
-        raise OutputError(
-            "it has %d speeds for %d durations" % (len(row["samples_ts"]), len(row["samples_ns"]))
-        )
+        raise OutputError("it has %d speeds for %d durations" % (len(row["samples_ts"]), len(row["samples_ns"])))
     for value in [row["avg_ts"]] + row["samples_ts"] + row["samples_ns"]:
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value) or value <= 0:
             raise OutputError("it holds the speed or duration %.40r, which is not a positive number" % (value,))

@@ -45,8 +45,9 @@ def _output(argv: List[str]) -> str:
 
 
 def toolchain() -> Dict[str, Any]:
-    """Return {"paths": {purpose: path or None}, "missing": [purpose], "compiler", "cmake", "march"}.
+    """Return {"paths": {purpose: path or None}, "missing", "helpful", "compiler", "cmake", "march"}.
 
+    `missing`: purposes without which there is no build; `helpful`: those that are absent and only make it faster.
     `compiler` is the first line of the C++ compiler's --version. `march` is what -march=native means to it here.
     """
     paths: Dict[str, Optional[str]] = {}
@@ -56,6 +57,7 @@ def toolchain() -> Dict[str, Any]:
     return {
         "paths": paths,
         "missing": [purpose for purpose in REQUIRED if not paths[purpose]],
+        "helpful": [purpose for purpose in OPTIONAL if not paths[purpose]],
         "compiler": _output([compiler, "--version"]).partition("\n")[0] if compiler else None,
         "cmake": _output([cmake, "--version"]).partition("\n")[0].replace("cmake version ", "") if cmake else None,
         "march": native_march(compiler) if compiler else None,

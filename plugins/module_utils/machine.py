@@ -188,6 +188,7 @@ def fingerprint(root: str = "/", emulated: bool = False) -> Dict[str, Any]:
     part = first.get("CPU part")
     memory = _field(_text(root, "proc/meminfo"), "MemTotal")
     boot = _field(_text(root, "proc/stat"), "btime")
+    # Only x86 has a flag that says so: None means unknown on Arm.
     hypervisor = "hypervisor" in flags
     vendor = _text(root, "sys/class/dmi/id/sys_vendor")
     return {

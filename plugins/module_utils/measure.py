@@ -49,9 +49,7 @@ class LaunchFailed(Exception):
         self.payload = payload
 
 
-def jobs_of(
-    cells: List[Dict[str, Any]], builds: List[Dict[str, Any]], models: List[Dict[str, Any]]
-) -> List[Job]:
+def jobs_of(cells: List[Dict[str, Any]], builds: List[Dict[str, Any]], models: List[Dict[str, Any]]) -> List[Job]:
     """Join each cell with the build of its name and the model of its name and quantization.
 
     `builds`: payloads of build records, each with `bin`, the directory of its programs on this machine, and perhaps
@@ -153,9 +151,7 @@ def launch(
     try:
         finished = run(argv, settings.time_limit)
     except OSError as error:
-        raise failed(
-            "llama-bench could not be started: %s" % error, "Rebuild llama.cpp: role llama_cpp."
-        ) from error
+        raise failed("llama-bench could not be started: %s" % error, "Rebuild llama.cpp: role llama_cpp.") from error
     values = gates.gates(before, gates.snapshot(), finished.usage)
     ended: Dict[str, Any] = {
         "exit_code": finished.exit_code,

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import errno
 import json
 import os
+import socket
+import struct
 import re
 from typing import Any, Dict, Iterator, List
 
@@ -71,23 +73,32 @@ class Spool:
 
 
 @contextlib.contextmanager
-def machine_lock(directory: str) -> Iterator[None]:
-    """Hold the one lock of this machine's measurements; the kernel drops it when the process dies, however it dies.
+def machine_lock(name: str = "cloudbench.llama") -> Iterator[None]:
+    """Hold the one lock of this machine's measurements, whoever runs them; the kernel drops it when the process dies.
 
+    An abstract Unix socket (unix(7)): no file to be left behind, and none whose owner could shut others out.
     Raises SpoolError when another run holds it: two benchmarks at once measure each other.
     """
-    path = os.path.join(directory, "lock")
-    with open(path, "a+", encoding="ascii") as file:
+    address = "\0" + name
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            holder = file.read(40).strip() or "unknown"
+            lock.bind(address)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
             raise SpoolError(
-                "another measurement is running on this machine (process %s holds %s); wait for it to end, or end it"
-                % (holder, path)
+                "another measurement is running on this machine (process %s); wait for it to end, or end it"
+                % _holder(address)
             ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        lock.listen(1)
         yield
+
+
+def _holder(address: str) -> str:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        try:
+            asking.connect(address)
+            credentials = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        except OSError:
+            return "unknown"
+        return str(struct.unpack("3i", credentials)[0])

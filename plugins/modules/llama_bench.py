@@ -171,7 +171,7 @@ def main():
         def abandoned():
             return 0 < params["patience"] < time.time() - os.path.getmtime(spool.seen_path)
 
-        with machine_lock(params["spool"]):
+        with machine_lock():
             spool.open()
             for kind in ("build", "model"):
                 for payload in {getattr(job, kind)["id"]: getattr(job, kind) for job in jobs}.values():

@@ -169,9 +169,7 @@ def main():
         if build:
             llama_cpp.run_programs(directory, params["targets"])
         elif params["state"] == "recorded":
-            build = llama_cpp.describe(
-                directory, params["name"], params["source"], arguments, params["targets"], tools
-            )
+            build = llama_cpp.describe(directory, params["name"], params["source"], arguments, params["targets"], tools)
             if not module.check_mode:
                 llama_cpp.write_stamp(directory, build)
             result["changed"] = True

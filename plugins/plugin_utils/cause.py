@@ -13,7 +13,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.progress import c
 ADVICE = {
     "connect": "Check address, key and network.",
     "plan": "Correct the variable that the message names.",
-    "build": "Read the message; --tags and -v show more. A finished build of the same source is never lost.",
+    "build": "Read the message; run again with -v for more.",
     "model": "Correct the model or its digest; what was obtained before is kept.",
     "measure": "Run the command of the record by hand on the host.",
     "report": "Run the playbook cloudbench.llama.report: it needs the records alone.",

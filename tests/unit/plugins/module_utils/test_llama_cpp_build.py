@@ -223,7 +223,7 @@ def test_missing_tools_are_named_and_second_names_count(tmp_path, monkeypatch):
     assert build.toolchain() == {
         "paths": dict.fromkeys(["C compiler", "C++ compiler", "CMake", "Ninja", "ccache"]),
         "missing": ["C compiler", "C++ compiler", "CMake", "Ninja"],
-        "compiler": None, "cmake": None, "march": None,
+        "helpful": ["ccache"], "compiler": None, "cmake": None, "march": None,
     }  # fmt: skip
     program(tmp_path / "clang++", "echo 'Debian clang version 14.0.6'; echo 'Target: x86_64-pc-linux-gnu'")
     program(tmp_path / "cmake", "echo 'cmake version 3.25.1'; echo; echo 'CMake suite maintained by Kitware'")
