@@ -76,8 +76,10 @@ def envelope(records: List[Dict[str, Any]]) -> Dict[str, Any]:
 
 def comparable_key(machine: Dict[str, Any], build: Dict[str, Any], model: Dict[str, Any], cell: Dict[str, Any]) -> str:
     """Return the digest of what must be equal before launches may be pooled or compared as one thing."""
-    # What the kernel leaves of the memory shifts by some pages from boot to boot.
-    machine = dict(machine, memory_bytes=(machine.get("memory_bytes") or 0) >> 26)
+    memory = machine.get("memory_bytes")
+    if isinstance(memory, int):
+        # What the kernel leaves of the memory shifts by some pages from boot to boot: 64 MiB are one step.
+        machine = dict(machine, memory_bytes=memory >> 26)
     parts = {"cell": {key: value for key, value in cell.items() if key != "build"}}
     for kind, payload in (("machine", machine), ("build", build), ("model", model)):
         parts[kind] = {key: value for key, value in payload.items() if key not in _NOT_COMPARED[kind]}

@@ -9,9 +9,9 @@ import contextlib
 import errno
 import json
 import os
+import re
 import socket
 import struct
-import re
 from typing import Any, Dict, Iterator, List
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical

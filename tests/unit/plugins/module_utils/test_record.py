@@ -48,6 +48,16 @@ def test_only_what_changes_a_figure_is_compared():
         assert ignored == NOT_COMPARED[kind], kind
 
 
+def test_some_pages_of_memory_more_make_no_other_machine():
+    parts = payloads()
+    parts["machine"] = {**parts["machine"], "memory_bytes": 24 << 30}
+    before = key(parts)
+    parts["machine"]["memory_bytes"] += 40960
+    assert key(parts) == before
+    parts["machine"]["memory_bytes"] += 8 << 30
+    assert key(parts) != before
+
+
 def test_equal_values_have_one_text():
     assert record.canonical({"b": [1, 2.5, None], "a": {"d": "\u00e4\n", "c": True}}) == (
         '{"a":{"c":true,"d":"\\u00e4\\n"},"b":[1,2.5,null]}'
