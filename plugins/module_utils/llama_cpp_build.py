@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -15,6 +14,7 @@ import signal
 from typing import Any, Dict, List, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import machine, process
+from ansible_collections.cloudbench.llama.plugins.module_utils.digests import sha256_file
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical, digest, with_id
 
 # Programs a build cannot do without: purpose -> names, the first that is found is used.
@@ -92,14 +92,6 @@ def build_key(source: Dict[str, Any], cmake_arguments: List[str], targets: List[
             "cpu_features": machine.features(),
         }
     )
-
-
-def _sha256(path: str) -> str:
-    state = hashlib.sha256()
-    with open(path, "rb") as file:
-        for chunk in iter(lambda: file.read(1 << 20), b""):
-            state.update(chunk)
-    return state.hexdigest()
 
 
 def compile_flags(directory: str) -> List[str]:
@@ -188,7 +180,7 @@ def describe(
             "system_info": system_info,
             "cpu_features": machine.used_features(system_info),
             "cpu_features_unused": compared["unused"],
-            "binaries": {target: _sha256(os.path.join(directory, "bin", target)) for target in sorted(targets)},
+            "binaries": {target: sha256_file(os.path.join(directory, "bin", target)) for target in sorted(targets)},
         }
     )
 
@@ -212,7 +204,7 @@ def read_stamp(directory: str, name: str, targets: List[str]) -> Optional[Dict[s
         with open(os.path.join(directory, _STAMP), encoding="utf-8") as file:
             build = json.load(file)
         for target in targets:
-            if _sha256(os.path.join(directory, "bin", target)) != build["binaries"][target]:
+            if sha256_file(os.path.join(directory, "bin", target)) != build["binaries"][target]:
                 return None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import gzip
-import hashlib
 import os
 import re
 import shutil
@@ -18,6 +17,7 @@ import tempfile
 from typing import Any, Dict, Iterator, List, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import process
+from ansible_collections.cloudbench.llama.plugins.module_utils.digests import sha256_file
 
 _PACKAGE = "llama-cpp-python"
 # A download that takes longer than this is given up.
@@ -28,14 +28,6 @@ _PREFIX = "llama.cpp"
 
 class SourceError(ValueError):
     """The source cannot be had or is not what was asked for; the message says why and what to do."""
-
-
-def _sha256(path: str) -> str:
-    state = hashlib.sha256()
-    with open(path, "rb") as file:
-        for chunk in iter(lambda: file.read(1 << 20), b""):
-            state.update(chunk)
-    return state.hexdigest()
 
 
 def _public(text: str) -> str:
@@ -59,7 +51,7 @@ def _run(argv: List[str], what: str) -> str:
 
 
 def _verified(path: str, sha256: str, what: str) -> None:
-    found = _sha256(path)
+    found = sha256_file(path)
     if found != sha256.lower():
         raise SourceError("%s has sha256 %s, not %s; it is not used" % (what, found, sha256))
 
@@ -119,7 +111,7 @@ def from_pypi(cache: str, version: str, sha256: str, commit: Optional[str]) -> D
         )
     path = os.path.join(cache, "llama_cpp_python-%s.tar.gz" % version)
     with _cache(cache) as scratch:
-        if not os.path.exists(path) or _sha256(path) != sha256:
+        if not os.path.exists(path) or sha256_file(path) != sha256:
             requirement = os.path.join(scratch, "requirements.txt")
             with open(requirement, "w", encoding="ascii") as file:
                 file.write("%s==%s --hash=sha256:%s\n" % (_PACKAGE, version, sha256))
@@ -210,7 +202,7 @@ def from_tree(cache: str, path: str) -> Dict[str, Any]:
             tar = files.enter_context(tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT))
             # tarfile adds the entries of a folder sorted by name.
             tar.add(path, arcname=_PREFIX, filter=kept)
-        sha256 = _sha256(draft)
+        sha256 = sha256_file(draft)
         archive = os.path.join(cache, "llama.cpp-tree-%s.tar.gz" % sha256[:12])
         os.replace(draft, archive)
     commit = None

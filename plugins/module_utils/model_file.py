@@ -17,6 +17,7 @@ import os
 import re
 from typing import Any, Dict, Iterable, Iterator, List, NoReturn, Optional
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.digests import sha256_file
 from ansible_collections.cloudbench.llama.plugins.module_utils.disk import require_space
 from ansible_collections.cloudbench.llama.plugins.module_utils.ggml_types import BY_NAME as TYPES
 from ansible_collections.cloudbench.llama.plugins.module_utils.gguf import (
@@ -108,11 +109,7 @@ def sha256_of(path: str) -> str:
     known = read_sidecar(path)
     if known:
         return known["sha256"]
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for piece in iter(lambda: file.read(PIECE_BYTES), b""):
-            digest.update(piece)
-    return digest.hexdigest()
+    return sha256_file(path)
 
 
 @contextlib.contextmanager

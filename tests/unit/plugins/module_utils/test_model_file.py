@@ -118,7 +118,7 @@ class TestSidecar:
     def test_a_file_is_hashed_once(self, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         digest = sha256_of(str(model))
         remember(str(model), describe(verify(str(model))))
-        monkeypatch.setattr(model_file.hashlib, "sha256", lambda: pytest.fail("read again"))
+        monkeypatch.setattr(model_file, "sha256_file", lambda _path: pytest.fail("read again"))
         assert sha256_of(str(model)) == digest
 
     def test_a_changed_file_is_hashed_again(self, model: Path) -> None:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -70,3 +71,35 @@ def test_no_process_outlives_a_runner_that_is_killed(tmp_path):
             return
         time.sleep(0.05)
     pytest.fail("the child of a killed runner still runs")
+
+
+def memory_group() -> Path:
+    """Create a control group for memory and return it; skip with the reason where that cannot be done."""
+    for base, limit in (
+        (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"),
+        (Path("/sys/fs/cgroup"), "memory.max"),
+    ):
+        group = base / f"cloudbench-test-{os.getpid()}"
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        if (group / limit).exists():
+            (group / limit).write_text(str(64 << 20))
+            return group
+        group.rmdir()
+    pytest.skip("making a control group that limits memory needs root and the memory controller")
+
+
+def test_a_process_that_is_killed_for_memory_is_recognised():
+    group = memory_group()
+    try:
+        # The shell joins the group, and what it becomes asks for more than the group may have.
+        hungry = "x = bytearray(512 << 20); x[::4096] = b'1' * len(x[::4096])"
+        script = f'echo $$ > {group}/cgroup.procs && exec "$0" -c "$1"'
+        done = run(["sh", "-c", script, sys.executable, hungry], 30)
+    finally:
+        group.rmdir()
+    assert done.signal == signal.SIGKILL
+    assert done.out_of_memory
+    assert not done.timed_out
