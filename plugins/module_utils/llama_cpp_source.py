@@ -18,8 +18,11 @@ from typing import Any, Dict, Iterator, List, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import process
 from ansible_collections.cloudbench.llama.plugins.module_utils.digests import sha256_file
+from ansible_collections.cloudbench.llama.plugins.module_utils.disk import require_space
 
 _PACKAGE = "llama-cpp-python"
+# A checkout and an archive of it; an sdist is 77 MB.
+_SPACE = 300000000
 # A download that takes longer than this is given up.
 _SECONDS = 3600
 # The one folder in the archives that are packed here.
@@ -112,6 +115,7 @@ def from_pypi(cache: str, version: str, sha256: str, commit: Optional[str]) -> D
     path = os.path.join(cache, "llama_cpp_python-%s.tar.gz" % version)
     with _cache(cache) as scratch:
         if not os.path.exists(path) or sha256_file(path) != sha256:
+            require_space(cache, _SPACE, "downloading %s %s" % (_PACKAGE, version))
             requirement = os.path.join(scratch, "requirements.txt")
             with open(requirement, "w", encoding="ascii") as file:
                 file.write("%s==%s --hash=sha256:%s\n" % (_PACKAGE, version, sha256))
@@ -145,6 +149,7 @@ def from_git(cache: str, url: str, ref: str, commit: Optional[str]) -> Dict[str,
     public = _public(url)
     with _cache(cache) as scratch:
         what = "fetching %s of %s failed" % (ref, public)
+        require_space(cache, _SPACE, "fetching %s of %s" % (ref, public))
         _run(["git", "init", "--quiet", scratch], what)
         git = ["git", "-C", scratch]
         _run(git + ["fetch", "--quiet", "--depth", "1", "--", url, ref], what)
@@ -195,6 +200,7 @@ def from_tree(cache: str, path: str) -> Dict[str, Any]:
         return member
 
     with _cache(cache) as scratch:
+        require_space(cache, _SPACE, "packing %s" % path)
         draft = os.path.join(scratch, "tree.tar.gz")
         with contextlib.ExitStack() as files:
             raw = files.enter_context(open(draft, "wb"))

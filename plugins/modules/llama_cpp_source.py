@@ -77,6 +77,7 @@ source:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import llama_cpp_source as sources
+from ansible_collections.cloudbench.llama.plugins.module_utils.disk import SpaceError
 
 
 def main():
@@ -110,7 +111,7 @@ def main():
             found = sources.from_archive(given["path"], given["sha256"], given["commit"])
         else:
             found = sources.from_tree(cache, given["path"])
-    except sources.SourceError as error:
+    except (sources.SourceError, SpaceError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="the source cannot be kept in %s: %s" % (cache, error))

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import llama_cpp_source as sources
+from ansible_collections.cloudbench.llama.plugins.module_utils.disk import SpaceError
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_cpp_source import SourceError
 
 SDIST = "llama_cpp_python-9.9.9.tar.gz"
@@ -308,3 +309,10 @@ def test_a_tree_knows_its_commit_and_that_it_was_changed(tmp_path, git, reposito
 def test_a_directory_without_llama_cpp_is_no_tree(tmp_path):
     with pytest.raises(SourceError, match=r"is not a tree of llama\.cpp: it has no ggml/CMakeLists\.txt"):
         sources.from_tree(str(tmp_path / "cache"), str(tmp_path))
+
+
+def test_a_cache_without_room_is_refused_before_anything_is_downloaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "_SPACE", 1 << 62)
+    with pytest.raises(SpaceError, match=r"downloading llama-cpp-python 9\.9\.9: needs .* but only .* are free"):
+        sources.from_pypi(str(tmp_path), "9.9.9", "0" * 64, None)
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
