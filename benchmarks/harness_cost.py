@@ -50,7 +50,7 @@ def loop(commands: list[list[str]]) -> float:
     """Run the same launches from a shell and return the wall seconds."""
     script = "\n".join(f"{shlex.join(argv)} >/dev/null 2>&1 || exit 1" for argv in commands)
     started = time.monotonic()
-    subprocess.run(["sh", "-c", script], check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(["sh", "-c", script], cwd=Path.home(), check=True, stdin=subprocess.DEVNULL)
     return time.monotonic() - started
 
 

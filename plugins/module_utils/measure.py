@@ -18,8 +18,13 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_outpu
 STDERR_TAIL = 2000
 
 
+# Launches start in the home directory and name what lies below it from there, because llama-bench writes the model's
+# path into its row: a record that is published then tells no user's name, and its command can be run elsewhere.
+HOME = os.path.expanduser("~")
+
+
 class Job(NamedTuple):
-    """One cell and what it is measured with: paths on this machine, payloads of the build and model records."""
+    """One cell and what it is measured with: paths from HOME, payloads of the build and model records."""
 
     cell: Dict[str, Any]
     binary: str
@@ -70,13 +75,22 @@ def jobs_of(cells: List[Dict[str, Any]], builds: List[Dict[str, Any]], models: L
         jobs.append(
             Job(
                 cell=cell,
-                binary=os.path.join(build["bin"], "llama-bench"),
-                model_path=model["path"],
+                binary=_from_home(os.path.join(build["bin"], "llama-bench")),
+                model_path=_from_home(model["path"]),
                 build={key: value for key, value in build.items() if key not in ("bin", "vocab")},
                 model={key: value for key, value in model.items() if key != "path"},
             )
         )
     return jobs
+
+
+def _from_home(path: str) -> str:
+    inside = os.path.join(HOME, "")
+    return path[len(inside) :] if path.startswith(inside) else path
+
+
+def _run(argv: List[str], time_limit: float) -> process.Finished:
+    return process.run(argv, time_limit, directory=HOME)
 
 
 def argv_of(job: Job, repetitions: int) -> List[str]:
@@ -134,9 +148,7 @@ def last_words(stderr: str) -> str:
     return (named or lines or ["it said nothing"])[-1][:300]
 
 
-def launch(
-    job: Job, settings: Settings, run: Callable[[List[str], float], process.Finished] = process.run
-) -> Dict[str, Any]:
+def launch(job: Job, settings: Settings, run: Callable[[List[str], float], process.Finished] = _run) -> Dict[str, Any]:
     """Run one launch and return the payload of its record, short of its place in the run.
 
     Raises LaunchFailed when there is no figure.
@@ -251,7 +263,7 @@ def measure(
     emit: Callable[[str, Dict[str, Any], float], None],
     progress: Callable[[Dict[str, Any]], None],
     abandoned: Callable[[], bool] = lambda: False,
-    run: Callable[[List[str], float], process.Finished] = process.run,
+    run: Callable[[List[str], float], process.Finished] = _run,
 ) -> None:
     """Launch every job `settings.launches` times and hand each record's kind, payload and start time to `emit`.
 
@@ -259,7 +271,7 @@ def measure(
     before each launch and once at the end. Before each launch `abandoned` is asked whether to stop.
     """
     tally = _Tally(jobs, settings.launches)
-    for path in sorted({path for job in jobs for path in (job.binary, job.model_path)}):
+    for path in sorted({os.path.join(HOME, path) for job in jobs for path in (job.binary, job.model_path)}):
         if os.path.exists(path):
             warm(path)
     block = 0

@@ -68,10 +68,15 @@ def _die_with_parent() -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def run(argv: List[str], time_limit: float, environment: Optional[Dict[str, str]] = None) -> Finished:
+def run(
+    argv: List[str],
+    time_limit: float,
+    environment: Optional[Dict[str, str]] = None,
+    directory: Optional[str] = None,
+) -> Finished:
     """Run `argv` (no shell, empty standard input) for at most `time_limit` seconds and return how it ended.
 
-    `environment` is added to that of this process.
+    `environment` is added to that of this process; `directory` is where the program starts.
 
     The process leads a process group of its own, and the whole group is killed at the time limit or when this
     call is interrupted. Raises OSError when the program cannot be started.
@@ -87,6 +92,7 @@ def run(argv: List[str], time_limit: float, environment: Optional[Dict[str, str]
         process = subprocess.Popen(  # pylint: disable=ansible-bad-function
             argv,
             env=dict(os.environ, **(environment or {})),
+            cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,

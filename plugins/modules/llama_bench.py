@@ -110,6 +110,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import record
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import (
+    HOME,
     MeasureError,
     Settings,
     jobs_of,
@@ -123,7 +124,7 @@ def _check(module, jobs):
         if module.params[name] < least:
             module.fail_json(msg="%s must be at least %s, not %s" % (name, least, module.params[name]))
     for path in sorted({job.binary for job in jobs}):
-        if not os.access(path, os.X_OK) and not module.check_mode:
+        if not os.access(os.path.join(HOME, path), os.X_OK) and not module.check_mode:
             module.fail_json(msg="%s is not there or cannot be executed; role llama_cpp builds it" % path)
 
 

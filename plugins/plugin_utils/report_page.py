@@ -534,7 +534,7 @@ def _reproduce(view: _View) -> Markdown:
             # A line break in a host's word would end the comment and begin a command.
             commands.append(f"# {markdown.visible(view.words(row))}\n{shlex.join(argv)}")
     if commands:
-        blocks.append(Markdown("One launch of each cell, as it was run:"))
+        blocks.append(Markdown("One launch of each cell, as it was run, from the home directory of the host:"))
         blocks.append(markdown.fenced("\n".join(commands), "sh"))
     return Markdown("\n\n".join(blocks))
 

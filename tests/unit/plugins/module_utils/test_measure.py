@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudbench.llama.plugins.module_utils import measure as measuring
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import (
     Job,
     MeasureError,
@@ -169,6 +170,14 @@ def test_the_command_asks_for_the_cell():
         "/b/llama-bench", "-m", "/m.gguf", "-t", "2", "-p", "0", "-n", "8", "-r", "3", "-o", "jsonl", "-v", "-d", "512",
     ]  # fmt: skip
     assert "-d" not in argv_of(job(), 2)
+
+
+def test_a_record_does_not_tell_whose_home_it_was(monkeypatch):
+    monkeypatch.setattr(measuring, "HOME", "/home/somebody")
+    builds = [{"name": "default", "id": "b", "bin": "/home/somebody/.cache/b/bin"}]
+    models = [{"name": "tiny-synthetic", "quantization": "Q4_0", "id": "m", "path": "/home/somebody-else/m.gguf"}]
+    (one,) = jobs_of([cell()], builds, models)
+    assert (one.binary, one.model_path) == (".cache/b/bin/llama-bench", "/home/somebody-else/m.gguf")
 
 
 def test_cells_meet_their_builds_and_models():
