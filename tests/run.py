@@ -145,8 +145,9 @@ def summary(outcomes: list[Outcome]) -> str:
 def main() -> int:
     """Return 0 if all passed, 1 if any failed, 130 after an interrupt."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("groups", nargs="*", choices=GROUPS, default=GROUPS, help="default: all")
-    groups = parser.parse_args().groups
+    # The default is not argparse's: up to Python 3.11 it holds a default against the choices as one value.
+    parser.add_argument("groups", nargs="*", choices=GROUPS, help="default: all")
+    groups = parser.parse_args().groups or GROUPS
 
     outcomes: list[Outcome] = []
     interrupted = False

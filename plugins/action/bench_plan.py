@@ -60,7 +60,7 @@ class ActionModule(ActionBase):
             "command": _command(args, seed),
         }
         kinds = [("machine", machine), ("run", payload)] + [("failure", failed) for failed in plan["failures"]]
-        result["ansible_facts"] = {"bench_machine": machine, "bench_plan": dict(plan, run=run, seed=seed)}
+        result["plan"] = dict(plan, run=run, seed=seed)
         if not self._task.check_mode:
             result[record.RESULT_KEY] = record.envelope(
                 [record.make(kind, run, machine["name"], payload) for kind, payload in kinds]

@@ -9,8 +9,8 @@ DOCUMENTATION = r"""
 module: bench_plan
 short_description: Begin a run on a host and promise its cells
 description:
-  - Makes the plan of a run, every combination of models, quantizations, builds, threads and tests, and returns it as
-    facts for the tasks that follow and as records for the callback P(cloudbench.llama.bench_report#callback).
+  - Makes the plan of a run, every combination of models, quantizations, builds, threads and tests, and returns it
+    for the tasks that follow and as records for the callback P(cloudbench.llama.bench_report#callback).
   - A value that is not possible becomes a failure record, and the rest of the plan goes on without it.
   - Fails when the callback is not enabled, because nothing that is measured would be kept.
 version_added: 0.1.0
@@ -18,7 +18,7 @@ author:
   - cloudbench.llama contributors (@cloudbench)
 attributes:
   check_mode:
-    description: Sets the facts and keeps no record.
+    description: Returns the plan and keeps no record.
     support: full
   action:
     description: Runs on the controller alone and does not connect to the host.
@@ -87,58 +87,48 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-ansible_facts:
-  description: Facts of the host for the tasks that follow.
+plan:
+  description: The plan of this run on this host.
   returned: success
   type: dict
   contains:
-    bench_machine:
-      description: O(machine), as it was given.
+    run:
+      description: The id of the run, one for all hosts.
       returned: success
-      type: dict
-      sample: {"id": "5d1f0c7a9e42", "name": "local-amd-epyc", "cpu_count": 2, "physical_cores": 2}
-    bench_plan:
-      description: The plan of this run on this host.
+      type: str
+      sample: 20261123T155523Z-1a2b
+    seed:
+      description: The seed of the order of launches.
       returned: success
-      type: dict
-      contains:
-        run:
-          description: The id of the run, one for all hosts.
-          returned: success
-          type: str
-          sample: 20261123T155523Z-1a2b
-        seed:
-          description: The seed of the order of launches.
-          returned: success
-          type: int
-          sample: 1234
-        cells:
-          description: What is to be measured, each with C(model), C(quantization), C(build), C(threads), C(test),
-            and C(n_prompt), C(n_gen) and C(n_depth) in tokens.
-          returned: success
-          type: list
-          elements: dict
-          sample:
-            - {"model": "llama-3.2-1b-synthetic", "quantization": "Q4_0", "build": "default", "threads": 2,
-               "test": "pp512", "n_prompt": 512, "n_gen": 0, "n_depth": 0}
-        models:
-          description: The O(models) that are possible, as they were given.
-          returned: success
-          type: list
-          elements: raw
-          sample: [llama-3.2-1b-synthetic]
-        quantizations:
-          description: The O(quantizations) that are possible, by llama.cpp's own spelling.
-          returned: success
-          type: list
-          elements: str
-          sample: [Q4_0]
-        failures:
-          description: Payloads of failure records, one for each value that is not possible.
-          returned: success
-          type: list
-          elements: dict
-          sample: []
+      type: int
+      sample: 1234
+    cells:
+      description: What is to be measured, each with C(model), C(quantization), C(build), C(threads), C(test),
+        and C(n_prompt), C(n_gen) and C(n_depth) in tokens.
+      returned: success
+      type: list
+      elements: dict
+      sample:
+        - {"model": "llama-3.2-1b-synthetic", "quantization": "Q4_0", "build": "default", "threads": 2,
+           "test": "pp512", "n_prompt": 512, "n_gen": 0, "n_depth": 0}
+    models:
+      description: The O(models) that are possible, as they were given.
+      returned: success
+      type: list
+      elements: raw
+      sample: [llama-3.2-1b-synthetic]
+    quantizations:
+      description: The O(quantizations) that are possible, by llama.cpp's own spelling.
+      returned: success
+      type: list
+      elements: str
+      sample: [Q4_0]
+    failures:
+      description: Payloads of failure records, one for each value that is not possible.
+      returned: success
+      type: list
+      elements: dict
+      sample: []
 bench_records:
   description: The machine record, the run record and the failure records, for the callback
     P(cloudbench.llama.bench_report#callback).

@@ -55,6 +55,7 @@ PLAYBOOK = """
         tests: [pp512]
         launches: 6
         repetitions: 2
+      register: promised
     - block:
         - ansible.builtin.command:
             argv: [sh, -c, "echo 'error: <b>the | compiler</b>' >&2; exit 3"]
@@ -62,13 +63,12 @@ PLAYBOOK = """
         - cloudbench.llama.bench_failure:
             phase: build
             result: "{{ ansible_failed_result }}"
-            machine: "{{ bench_machine.name }}"
-            cells: "{{ bench_plan.cells }}"
+            machine: "{{ host.machine.name }}"
+            cells: "{{ promised.plan.cells }}"
     - ansible.builtin.assert:
         that:
-          - bench_plan.run == 'RUN'
-          - bench_plan.quantizations == ['Q4_0']
-          - bench_machine == host.machine
+          - promised.plan.run == 'RUN'
+          - promised.plan.quantizations == ['Q4_0']
 - hosts: gone
   gather_facts: false
   tasks:

@@ -27,7 +27,7 @@ def test_shares_are_of_the_whole_machine():
 
 
 def test_each_gate_spoils_a_launch_and_says_why():
-    found = gates(BEFORE, after(steal_s=2.0)._replace(busy_s=126.0, swap_in_pages=6), USAGE._replace(major_faults=3))
+    found = gates(BEFORE, after(steal_s=2.0)._replace(busy_s=126.0, swap_in_pages=6), USAGE._replace(major_faults=3000))
     stamp = validity(found)
     assert stamp["state"] == "INVALID"
     assert [reason.split(" = ")[0] for reason in stamp["reasons"]] == [
