@@ -145,9 +145,11 @@ def summary(outcomes: list[Outcome]) -> str:
 def main() -> int:
     """Return 0 if all passed, 1 if any failed, 130 after an interrupt."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    # The default is not argparse's: up to Python 3.11 it holds a default against the choices as one value.
-    parser.add_argument("groups", nargs="*", choices=GROUPS, help="default: all")
+    # Not argparse's own choices: up to Python 3.11 it holds an empty list against them as one value.
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; default: all")
     groups = parser.parse_args().groups or GROUPS
+    if unknown := set(groups) - set(GROUPS):
+        parser.error(f"there is no group {', '.join(sorted(unknown))}: choose from {', '.join(GROUPS)}")
 
     outcomes: list[Outcome] = []
     interrupted = False
