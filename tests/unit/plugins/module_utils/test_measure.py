@@ -173,11 +173,11 @@ def test_the_command_asks_for_the_cell():
 
 
 def test_a_record_does_not_tell_whose_home_it_was(monkeypatch):
-    monkeypatch.setattr(measuring, "HOME", "/home/somebody")
-    builds = [{"name": "default", "id": "b", "bin": "/home/somebody/.cache/b/bin"}]
-    models = [{"name": "tiny-synthetic", "quantization": "Q4_0", "id": "m", "path": "/home/somebody-else/m.gguf"}]
+    monkeypatch.setattr(measuring, "HOME", "/srv/somebody")
+    builds = [{"name": "default", "id": "b", "bin": "/srv/somebody/.cache/b/bin"}]
+    models = [{"name": "tiny-synthetic", "quantization": "Q4_0", "id": "m", "path": "/srv/somebody-else/m.gguf"}]
     (one,) = jobs_of([cell()], builds, models)
-    assert (one.binary, one.model_path) == (".cache/b/bin/llama-bench", "/home/somebody-else/m.gguf")
+    assert (one.binary, one.model_path) == (".cache/b/bin/llama-bench", "/srv/somebody-else/m.gguf")
 
 
 def test_cells_meet_their_builds_and_models():
