@@ -46,7 +46,7 @@ options:
     type: str
   cells:
     description:
-      - Cells that are lost, as in C(bench_plan.cells). Each becomes a record of its own.
+      - Cells that are lost, as in C(llama_bench_plan.cells). Each becomes a record of its own.
       - Without any, and where O(model) and O(quantization) leave none, one record for the whole host is made.
     type: list
     elements: dict
@@ -74,16 +74,16 @@ EXAMPLES = r"""
       cloudbench.llama.bench_failure:
         phase: build
         result: "{{ ansible_failed_result }}"
-        machine: "{{ bench_machine.name }}"
-        cells: "{{ bench_plan.cells }}"
+        machine: "{{ llama_bench_machine.name }}"
+        cells: "{{ llama_bench_plan.cells }}"
 
 - name: Record that one model is not to be had
   cloudbench.llama.bench_failure:
     phase: model
     cause: The download of my-finetune ended after 3 of 9 GB.
     advice: Run again; what was obtained before is kept.
-    machine: "{{ bench_machine.name }}"
-    cells: "{{ bench_plan.cells }}"
+    machine: "{{ llama_bench_machine.name }}"
+    cells: "{{ llama_bench_plan.cells }}"
     model: my-finetune
 """
 

@@ -76,8 +76,8 @@ EXAMPLES = r"""
 - name: Measure two cells
   cloudbench.llama.llama_bench:
     run: 20261123T155523Z-1a2b
-    machine: "{{ bench_machine }}"
-    cells: "{{ bench_plan.cells }}"
+    machine: "{{ llama_bench_machine }}"
+    cells: "{{ llama_bench_plan.cells }}"
     builds: "{{ [llama_cpp_build] }}"
     models: "{{ llama_model_files }}"
     seed: 1
