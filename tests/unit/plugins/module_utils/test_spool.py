@@ -99,3 +99,12 @@ def test_a_hostile_run_id_makes_no_file(tmp_path, run):
     with pytest.raises(SpoolError, match=r"the run id .* is not"):
         Spool(str(tmp_path / "spool"), run)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_try_does_not_show_the_progress_of_the_last(tmp_path):
+    own = Spool(str(tmp_path), RUN)
+    own.progress({"finished": True})
+    own.append({"n": 1})
+    own.open()
+    assert not os.path.exists(own.progress_path)
+    assert own.records() == [{"n": 1}]
