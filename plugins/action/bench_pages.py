@@ -17,6 +17,17 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment impor
     RunError,
     current_run,
 )
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import unrecorded
+
+
+def _promised(task_vars, run):
+    """Return the cells that the hosts of this run were promised, by machine name; none when nothing was planned."""
+    hosts = [host_vars for host_vars in (task_vars.get("hostvars") or {}).values() if "llama_bench_plan" in host_vars]
+    return {
+        host_vars["llama_bench_machine"]["name"]: host_vars["llama_bench_plan"]["cells"]
+        for host_vars in hosts
+        if host_vars["llama_bench_plan"]["run"] == run
+    }
 
 
 class ActionModule(ActionBase):
@@ -51,7 +62,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("the pages could not be written: %s" % error) from error
         own = [one for one in read.records if one["run"] == run]
         promised = sorted({path for one in own if one["kind"] == "run" for path in report.promised_pages(one)})
-        missing = [path for path in promised if not os.path.exists(os.path.join(results_dir, path))]
+        missing = ["page " + path for path in promised if not os.path.exists(os.path.join(results_dir, path))]
+        missing += unrecorded(own, _promised(task_vars, run))
         return dict(
             result,
             changed=bool(changed),

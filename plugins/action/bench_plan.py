@@ -15,7 +15,7 @@ from ansible.release import __version__ as ansible_core_version
 from ansible_collections.cloudbench.llama.plugins.module_utils import record
 from ansible_collections.cloudbench.llama.plugins.module_utils.version import VERSION
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import RunError, current_run
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import default_seed, make_plan
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import default_seed, make_plan, public_model
 
 
 class ActionModule(ActionBase):
@@ -72,7 +72,7 @@ def _command(args, seed):
     """Return the command that asks for the same again: from what was planned, never from the command line used, which
     may hold a secret."""
     variables = {
-        "llama_model_models": args["models"],
+        "llama_model_models": [public_model(model) for model in args["models"]],
         "llama_model_quantizations": args["quantizations"],
         "llama_bench_threads": args["threads"],
         "llama_bench_tests": args["tests"],

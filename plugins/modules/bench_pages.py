@@ -63,7 +63,7 @@ pages:
   elements: str
   sample: [README.md, local-amd-epyc/llama-3.2-1b-synthetic/q4.md]
 missing:
-  description: Those of RV(pages) that are not there.
+  description: A line for each of RV(pages) that is not there, and for each promised cell of which nothing is on record.
   returned: success
   type: list
   elements: str

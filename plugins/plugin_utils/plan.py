@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_shapes import ShapeError, preset
 from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import QuantizationError, lookup
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import failure
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.progress import cell_text
 
 _TEST = re.compile(r"(pp|tg)([1-9][0-9]{0,6})(?:@d([1-9][0-9]{0,6}))?")
 
@@ -48,7 +49,7 @@ def model_name(model: Any) -> str:
         except ShapeError as error:
             raise PlanError(str(error)) from error
     if not isinstance(model, dict) or not isinstance(model.get("name"), str):
-        raise PlanError(f"the model {model!r} is neither the name of a preset nor a mapping with a name")
+        raise PlanError(f"the model {public_model(model)!r} is neither the name of a preset nor a mapping with a name")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,99}", model["name"]):
         raise PlanError(
             f"the model name {model['name']!r} becomes a directory: use up to 100 lower-case letters, digits, dots "
@@ -82,6 +83,34 @@ def default_seed(run: str) -> int:
     return zlib.crc32(run.encode("utf-8")) & 0x7FFFFFFF
 
 
+def public_model(model: Any) -> Any:
+    """Return a model as it was asked for, short of what a URL may hold as a secret: user, password, query, fragment."""
+    if not isinstance(model, dict) or not isinstance(model.get("url"), str):
+        return model
+    return dict(model, url=re.sub(r"[?#].*", "", re.sub(r"//[^/]*@", "//", model["url"]), flags=re.DOTALL))
+
+
+def unrecorded(records: list[dict[str, Any]], promised: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """Return a line for each promised cell of which the store says nothing: neither a launch nor a failure.
+
+    `records`: those of one run. `promised`: the cells the hosts of this run remember, by machine name; they count
+    beside those of the run records, so that a store that took nothing does not pass for one where all is well.
+    """
+    cells = [(machine, cell) for machine, own in promised.items() for cell in own]
+    told = []
+    for record in records:
+        payload = record["payload"]
+        if record["kind"] == "run":
+            cells += [(record["machine"], cell) for cell in payload["cells"]]
+        elif record["kind"] in ("launch", "failure"):
+            told.append((record["machine"], payload.get("cell")))
+    missing: dict[str, None] = {}
+    for machine, cell in cells:
+        if (machine, cell) not in told:
+            missing[f"{machine}: nothing is on record of {cell_text(cell)}"] = None
+    return list(missing)
+
+
 class _Sorter:
     """Keeps what can be measured and turns what cannot into failures, so that one bad value stops no other."""
 
@@ -95,7 +124,7 @@ class _Sorter:
                 checked = check(value)
             except (PlanError, QuantizationError) as error:
                 cause = str(error) if str(error).endswith("?") else f"{error}."
-                self.failures.append(failure("plan", cause, advice, asked_for=str(value)[:200]))
+                self.failures.append(failure("plan", cause, advice, asked_for=str(public_model(value))[:200]))
             else:
                 if checked not in good:
                     good.append(checked)

@@ -11,6 +11,8 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import (
     make_plan,
     model_name,
     parse_test,
+    public_model,
+    unrecorded,
 )
 
 MACHINE = {"name": "local-test", "cpu_count": 8, "physical_cores": 4}
@@ -83,6 +85,28 @@ def test_names_of_tests(text, prompt, generated, depth):
 def test_what_is_no_name_of_a_test(text):
     with pytest.raises(PlanError, match="is no test"):
         parse_test(text)
+
+
+def test_no_secret_of_a_url_is_planned_aloud():
+    secret = {"name": "mine", "url": "https://me:pass@host/m.gguf?token=abc#x", "sha256": "0" * 64}
+    assert public_model(secret)["url"] == "https://host/m.gguf"
+    assert public_model("tiny-synthetic") == "tiny-synthetic"
+    failures = plan(models=[{"url": secret["url"]}, dict(secret, name="No Name")])["failures"]
+    assert len(failures) == 2
+    assert not [word for word in ("pass", "token", "abc") if word in str(failures)]
+
+
+def test_a_promised_cell_that_nobody_tells_of_is_missing():
+    cells = plan()["cells"]
+    records = [
+        {"kind": "run", "machine": "a", "payload": {"cells": cells}},
+        {"kind": "launch", "machine": "a", "payload": {"cell": cells[0]}},
+    ]
+    assert unrecorded(records, {}) == ["a: nothing is on record of tiny-synthetic Q4_0 tg128, 4 threads"]
+    records.append({"kind": "failure", "machine": "a", "payload": {"cell": cells[1]}})
+    assert unrecorded(records, {"a": cells}) == []
+    # A store that took nothing at all.
+    assert len(unrecorded([], {"a": cells})) == 2
 
 
 def test_a_seed_follows_from_the_run():
