@@ -21,7 +21,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.record import utc
 # Documentation/arch/arm64/elf_hwcaps.rst of Linux.
 PROCESSOR_FLAGS = {
     "SSE3": "pni", "SSSE3": "ssse3", "AVX": "avx", "AVX2": "avx2", "F16C": "f16c", "FMA": "fma", "BMI2": "bmi2",
-    "AVX_VNNI": "avx_vnni", "AVX512": "avx512f", "AVX512_VBMI": "avx512_vbmi", "AVX512_VNNI": "avx512_vnni",
+    "AVX_VNNI": "avx_vnni", "AVX512": "avx512f", "AVX512_VBMI": "avx512vbmi", "AVX512_VNNI": "avx512_vnni",
     "AVX512_BF16": "avx512_bf16", "AMX_INT8": "amx_int8",
     "NEON": "asimd", "ARM_FMA": "asimd", "FP16_VA": "asimdhp", "MATMUL_INT8": "i8mm", "SVE": "sve",
     "DOTPROD": "asimddp", "SVE2": "sve2", "SME": "sme",

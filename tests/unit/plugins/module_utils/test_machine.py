@@ -33,7 +33,7 @@ EPYC_FLAGS = (
     "smep bmi2 erms adx sha_ni vaes vpclmulqdq"
 )
 SAPPHIRE_RAPIDS_FLAGS = (
-    EPYC_FLAGS + " avx512f avx512dq avx512bw avx512vl avx512_vbmi avx512_vnni avx512_bf16 avx_vnni amx_int8"
+    EPYC_FLAGS + " avx512f avx512dq avx512bw avx512vl avx512vbmi avx512_vnni avx512_bf16 avx_vnni amx_int8"
 )
 GRAVITON3_FEATURES = (
     "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm jscvt fcma lrcpc dcpop sha3 sm3 "
