@@ -435,13 +435,16 @@ def why(core_name: str, compiler: str, major: int | None) -> list[str]:
     ]
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def description(found: InstanceType) -> list[str]:
     """Return lines for a person: what an instance type is, its memory bandwidth and source, and what to expect."""
     row, one = processor(found.processor), core(found.core)
     best = one.builds[0]
-    nodes = "NUMA nodes not published"
-    if found.numa_nodes is not None:
-        nodes = f"{found.numa_nodes} NUMA node{'s' if found.numa_nodes > 1 else ''}"
+    cores = _count(found.physical_cores, "physical core")
+    nodes = "NUMA nodes not published" if found.numa_nodes is None else _count(found.numa_nodes, "NUMA node")
     told = f"vendor {one.vendor}, family {one.family}, models {', '.join(map(str, one.models))}"
     if one.part:
         told = f"implementer {one.implementer}, part {one.part}"
@@ -450,7 +453,7 @@ def description(found: InstanceType) -> list[str]:
         total = f"{found.bandwidth_gb_s:g} GB/s in theory"
         bandwidth = f"memory bandwidth: {total}, {row.bandwidth_source} a socket ({row.source})"
     lines = [
-        f"{found.name}: {row.title}, {found.vcpus} vCPUs on {found.physical_cores} physical cores, {nodes}",
+        f"{found.name}: {row.title}, {_count(found.vcpus, 'vCPU')} on {cores}, {nodes}",
         f"core: {one.title} ({told}): {one.vector}",
         bandwidth,
         f"-march={best.march}: from gcc {best.gcc}, clang {best.clang} on",
