@@ -8,11 +8,15 @@ lscpu is not asked: under user-mode emulation it describes the outer machine, /p
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import re
+import struct
+import sys
 from typing import Any, Dict, Iterator, List, Optional
 
+from ansible_collections.cloudbench.llama.plugins.module_utils import ec2_metadata
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import utc
 
 # Features that llama.cpp prints of itself (llama_print_system_info) -> the flag in /proc/cpuinfo that a processor
@@ -35,6 +39,10 @@ KERNEL_PARAMETERS = (
     "intel_idle.", "intel_pstate", "isolcpus", "maxcpus", "mitigations", "nohz", "nohz_full", "nosmt", "nr_cpus",
     "numa", "numa_balancing", "preempt", "processor.", "psi", "rcu_nocbs", "transparent_hugepage",
 )  # fmt: skip
+
+# include/uapi/linux/prctl.h: the length of an SVE vector in bytes is in the low 16 bits of the answer.
+_PR_SVE_GET_VL = 51
+_PR_SVE_VL_LEN_MASK = 0xFFFF
 
 
 def _text(root: str, path: str) -> Optional[str]:
@@ -129,6 +137,19 @@ def _field(text: Optional[str], name: str) -> Optional[str]:
     return match.group(1).strip() if match else None
 
 
+def _whole(text: Optional[str]) -> Optional[int]:
+    return int(text) if text is not None and re.match(r"[0-9]{1,9}$", text) else None
+
+
+def sve_bytes() -> Optional[int]:
+    """Return the length of an SVE vector in bytes as this process has it, None without SVE."""
+    try:
+        answer = ctypes.CDLL(None).prctl(_PR_SVE_GET_VL, 0, 0, 0, 0)
+    except (AttributeError, OSError):
+        return None
+    return answer & _PR_SVE_VL_LEN_MASK if answer > 0 else None
+
+
 def features(root: str = "/") -> List[str]:
     """Return the sorted processor flags of the first processor (x86 `flags`, Arm `Features`)."""
     processors = _cpuinfo(root)
@@ -178,7 +199,9 @@ def local_name(cpu_model: Optional[str], architecture: str, cpu_part: Optional[s
 def fingerprint(root: str = "/", emulated: bool = False) -> Dict[str, Any]:
     """Return the payload of a machine record without `id`; what the machine does not tell is None.
 
-    `cpu_count` is the number of processors this process may run on; sizes are in bytes.
+    `cpu_count` is the number of processors this process may run on; sizes are in bytes. `bits` are those of this
+    Python's addresses. Implementer and part are for Arm; vendor, family and model number for x86. An emulated machine
+    is no instance, whatever it runs on.
     """
     processors = _cpuinfo(root)
     first = processors[0] if processors else {}
@@ -195,12 +218,19 @@ def fingerprint(root: str = "/", emulated: bool = False) -> Dict[str, Any]:
         "name": local_name(cpu_model, architecture, part),
         "architecture": architecture,
         "cpu_model": cpu_model,
+        "cpu_implementer": first.get("CPU implementer"),
         "cpu_part": part,
+        "cpu_vendor": first.get("vendor_id"),
+        "cpu_family": _whole(first.get("cpu family")),
+        "cpu_model_number": _whole(first.get("model")),
         "cpu_count": len(os.sched_getaffinity(0)),
         "physical_cores": _cores(root, "core_id"),
         "sockets": _cores(root, "physical_package_id"),
         "numa_nodes": _nodes(root),
         "cpu_features": flags,
+        "sve_bytes": sve_bytes() if "sve" in flags else None,
+        "byte_order": sys.byteorder,
+        "bits": struct.calcsize("P") * 8,
         "caches": _caches(root),
         "memory_bytes": int(memory.split()[0]) * 1024 if memory else None,
         "kernel": platform.release(),
@@ -211,6 +241,6 @@ def fingerprint(root: str = "/", emulated: bool = False) -> Dict[str, Any]:
         "governor": _text(root, "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "virtualization": (vendor or "unknown hypervisor") if hypervisor else None,
         "boot_time": utc(int(boot)) if boot and boot.isdigit() else None,
-        "instance": None,
+        "instance": None if emulated else ec2_metadata.instance(root),
         "emulated": emulated,
     }

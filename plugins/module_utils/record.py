@@ -26,7 +26,7 @@ RESULT_VERSION = 1
 
 # Parts of a fingerprint that tell one machine, boot or file from another without changing what is compared.
 _NOT_COMPARED = {
-    "machine": ("id", "name", "boot_time", "instance"),
+    "machine": ("id", "name", "boot_time", "instance", "processor"),
     "build": ("id", "name"),
     "model": ("id", "file", "source"),
 }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,12 @@ GRAVITON2_FEATURES = (
 )
 
 
+@pytest.fixture(autouse=True)
+def _no_metadata(monkeypatch):
+    """A planted machine may say that it is an instance; the service of the machine under the test is not asked."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
 def plant(root: Path, files: dict[str, str]) -> str:
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +81,8 @@ def two_sockets(root: Path) -> str:
         files[f"{topology}/physical_package_id"] = f"{package}\n"
         files[f"{topology}/core_id"] = f"{core}\n"
         blocks.append(
-            f"processor\t: {cpu}\nvendor_id\t: GenuineIntel\nmodel name\t: Intel(R) Xeon(R) Platinum 8488C\n"
+            f"processor\t: {cpu}\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 143\n"
+            "model name\t: Intel(R) Xeon(R) Platinum 8488C\n"
             f"physical id\t: {package}\nflags\t\t: {SAPPHIRE_RAPIDS_FLAGS}\nbugs\t\t:\n"
         )
     files["proc/cpuinfo"] = "\n".join(blocks) + "\n"
@@ -87,16 +95,21 @@ def two_sockets(root: Path) -> str:
 
 def test_a_machine_with_hyperthreads_and_two_sockets(tmp_path):
     found = machine.fingerprint(two_sockets(tmp_path))
-    live = {name: found.pop(name) for name in ("architecture", "cpu_count", "kernel")}
+    live = {name: found.pop(name) for name in ("architecture", "cpu_count", "kernel", "byte_order", "bits")}
     assert live["cpu_count"] == len(os.sched_getaffinity(0))
     assert found == {
         "name": "local-intel-xeon-platinum-8488c",
         "cpu_model": "Intel(R) Xeon(R) Platinum 8488C",
+        "cpu_implementer": None,
         "cpu_part": None,
+        "cpu_vendor": "GenuineIntel",
+        "cpu_family": 6,
+        "cpu_model_number": 143,
         "physical_cores": 4,
         "sockets": 2,
         "numa_nodes": 2,
         "cpu_features": sorted(SAPPHIRE_RAPIDS_FLAGS.split()),
+        "sve_bytes": None,
         "caches": {"L1d": 49152, "L1i": 32768, "L2": 2097152, "L3": 110100480},
         "memory_bytes": 24683116 * 1024,
         "kernel_parameters": "isolcpus=2-7 mitigations=off",
@@ -119,17 +132,54 @@ def test_graviton3_has_a_part_number_where_others_have_a_model_name(tmp_path, mo
     )
     found = machine.fingerprint(plant(tmp_path, {"proc/cpuinfo": block % 0 + block % 1}), emulated=True)
     assert (found["name"], found["cpu_model"], found["cpu_part"]) == ("local-aarch64-0xd40", None, "0xd40")
+    assert (found["cpu_implementer"], found["cpu_vendor"], found["cpu_family"]) == ("0x41", None, None)
     assert found["cpu_features"] == sorted(GRAVITON3_FEATURES.split())
     assert found["emulated"] is True
 
 
 def test_what_a_machine_does_not_tell_is_none(tmp_path):
     found = machine.fingerprint(str(tmp_path))
-    live = {name: found.pop(name) for name in ("name", "architecture", "cpu_count", "kernel")}
+    live = {name: found.pop(name) for name in ("name", "architecture", "cpu_count", "kernel", "byte_order", "bits")}
     assert all(live.values())
     assert {name: value for name, value in found.items() if value is not None} == {
         "cpu_features": [], "caches": {}, "emulated": False,
     }  # fmt: skip
+
+
+def test_the_form_of_addresses_and_numbers_is_that_of_this_python():
+    found = machine.fingerprint()
+    assert (found["byte_order"], 2 ** (found["bits"] - 1) - 1) == (sys.byteorder, sys.maxsize)
+
+
+@pytest.mark.parametrize(("answer", "length"), [(32, 32), (16, 16), (0x20000 | 64, 64), (-1, None), (0, None)])
+def test_the_length_of_an_sve_vector_is_what_the_kernel_says(monkeypatch, answer, length):
+    asked = []
+
+    class Library:
+        def __init__(self, name):
+            assert name is None
+
+        def prctl(self, *arguments):
+            asked.append(arguments)
+            return answer
+
+    monkeypatch.setattr(machine.ctypes, "CDLL", Library)
+    assert machine.sve_bytes() == length
+    assert asked == [(51, 0, 0, 0, 0)]
+
+
+def test_only_a_processor_with_sve_is_asked_for_its_length(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "sve_bytes", lambda: 32)
+    for features, length in ((GRAVITON2_FEATURES, None), (GRAVITON3_FEATURES, 32)):
+        root = plant(tmp_path, {"proc/cpuinfo": f"processor\t: 0\nFeatures\t: {features}\nCPU part\t: 0xd40\n"})
+        assert machine.fingerprint(root)["sve_bytes"] == length
+
+
+def test_an_emulated_machine_is_not_the_instance_it_runs_on(tmp_path, monkeypatch):
+    own = {"type": "c7i.xlarge"}
+    monkeypatch.setattr(machine.ec2_metadata, "instance", lambda root: own)
+    assert machine.fingerprint(str(tmp_path))["instance"] == own
+    assert machine.fingerprint(str(tmp_path), emulated=True)["instance"] is None
 
 
 def test_this_machine_is_itself_twice():

@@ -1,0 +1,28 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run module machine_info on the host, and add what the catalog of the controller knows of its processor."""
+
+from __future__ import annotations
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import with_id
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import processors
+
+
+class ActionModule(ActionBase):
+    """Adds nothing to the module's options: the host reads, the controller recognises."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        ended = self._execute_module("cloudbench.llama.machine_info", self._task.args, task_vars=task_vars)
+        machine = ended.get("machine")
+        if machine and not ended.get("failed"):
+            machine = dict(machine, processor=processors.recognise(machine))
+            if not self._task.args.get("name"):
+                machine["name"] = processors.machine_name(machine) or machine["name"]
+            ended["machine"] = with_id(machine)
+        return dict(result, **ended)
