@@ -14,10 +14,11 @@ VENV := .venv/stamp-venv-$(call KEY)
 RUN := .venv/stamp-run-$(call KEY,requirements.txt)
 DEV := .venv/stamp-dev-$(call KEY,requirements.txt requirements-dev.txt)
 
-.PHONY: help bench report test lint unit sanity molecule clean
+.PHONY: help bench explain report test lint unit sanity molecule clean
 
 help:
 	@echo "make bench     measure the hosts of the inventory, by default this machine, and write the pages"
+	@echo "make explain   print the CMake line of an instance type and why: make explain TYPE=c8g.4xlarge GCC=12"
 	@echo "make report    write the pages again from the records under results/"
 	@echo "make test      lint, unit, sanity and molecule; ends with the count of all tests"
 	@echo "make lint      ruff, mypy, yamllint, ansible-lint, changelog and documentation checks"
@@ -29,6 +30,9 @@ help:
 
 bench: $(RUN)
 	.venv/bin/ansible-playbook site.yml $(ARGS)
+
+explain: $(RUN)
+	@.venv/bin/ansible-playbook playbooks/explain.yml $(if $(TYPE),-e llama_cpp_explain_type=$(TYPE)) $(if $(GCC),-e llama_cpp_explain_gcc=$(GCC)) $(ARGS)
 
 report: $(RUN)
 	.venv/bin/ansible-playbook playbooks/report.yml $(ARGS)

@@ -33,6 +33,7 @@ class ActionModule(ActionBase):
                 cells=dict(type="list", elements="dict", default=[]),
                 model=dict(type="str"),
                 quantization=dict(type="str"),
+                build=dict(type="str"),
             ),
             required_one_of=[["cause", "result"]],
         )
@@ -43,7 +44,7 @@ class ActionModule(ActionBase):
         cells = [
             cell
             for cell in args["cells"]
-            if args["model"] in (None, cell["model"]) and args["quantization"] in (None, cell["quantization"])
+            if all(args[name] in (None, cell[name]) for name in ("model", "quantization", "build"))
         ]
         machine = args["machine"] or record.unknown_machine(task_vars["inventory_hostname"])
         cause = (args["cause"] or cause_of(args["result"])).strip()

@@ -14,6 +14,7 @@ from ansible.release import __version__ as ansible_core_version
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import record
 from ansible_collections.cloudbench.llama.plugins.module_utils.version import VERSION
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.builds import public_build
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import RunError, current_run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import default_seed, make_plan, public_model
 
@@ -33,7 +34,7 @@ class ActionModule(ActionBase):
                 quantizations=dict(type="list", elements="str", required=True),
                 threads=dict(type="list", elements="raw", default=[]),
                 tests=dict(type="list", elements="str", required=True),
-                builds=dict(type="list", elements="str", default=["default"]),
+                builds=dict(type="list", elements="raw", default=["default"]),
                 launches=dict(type="int", required=True),
                 repetitions=dict(type="int", required=True),
                 seed=dict(type="int"),
@@ -74,6 +75,7 @@ def _command(args, seed):
     variables = {
         "llama_model_models": [public_model(model) for model in args["models"]],
         "llama_model_quantizations": args["quantizations"],
+        "llama_cpp_builds": [public_build(build) for build in args["builds"]],
         "llama_bench_threads": args["threads"],
         "llama_bench_tests": args["tests"],
         "llama_bench_launches": args["launches"],

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Read what `llama-bench -v` logs on standard error: the buffers it allocated and the tensors it repacked.
+"""Read what `llama-bench -v` logs on standard error: the buffers, the types of the tensors and what was repacked.
 
 That log is the proof of the kernel path: no field of a result row says which layout the weights had.
 """
@@ -15,13 +15,27 @@ from typing import Any, Dict, List
 # size = ..."; before 2025 "llm_load_tensors:        CPU buffer size = ..." for the model's.
 _BUFFER = re.compile(r"(\S+?)\s+(?:(model|KV|compute|output|RS)\s+)?buffer size\s*=\s*([0-9.]+)\s*MiB")
 _REPACK = re.compile(r"repack tensor (\S+) with (\S+)")
+_TILES = re.compile(r"amx repack tensor (\S+) of type (\S+)")
+# The name of the layout that weights have in the buffer of that name, whatever their type.
+AMX = "amx"
+# "llama_model_loader: - type q4_0:  113 tensors"
+_TYPE = re.compile(r"llama_model_loader: - type\s+(\w+):\s+(\d+) tensors")
+# "q4_0_8x8", "q4_K_8x4", "iq4_nl_4x4": the type of the tensor, then rows and columns of a block.
+_LAYOUT = re.compile(r"(\w+)_\d+x\d+$")
+
+
+def layout_type(layout: str) -> str:
+    """Return the tensor type of a layout by its name in ggml_types: Q4_0 of q4_0_8x8, Q4_K of q4_K_8x4."""
+    match = _LAYOUT.match(layout)
+    return (match.group(1) if match else layout).upper()
 
 
 def parse_log(text: str) -> Dict[str, Any]:
-    """Return {"buffers": [{"name", "use", "bytes"}], "repack": {layout: number of tensors}}.
+    """Return {"buffers": [{"name", "use", "bytes"}], "repack": {layout: number of tensors}, "types": {type: {layout:
+    number of tensors}}, "tensors": {type: number of tensors in the file}}.
 
     `use` is model, kv, compute, output or rs. The log gives MiB with two digits, so bytes are right to 5 KiB.
-    A log that names nothing gives an empty list and an empty dict. A context is made once per test, so a
+    A log that names nothing gives an empty list and empty dicts. A context is made once per test, so a
     buffer that is named again replaces the earlier one.
     """
     buffers: Dict[Any, int] = {}
@@ -33,7 +47,18 @@ def parse_log(text: str) -> Dict[str, Any]:
     rows: List[Dict[str, Any]] = [
         {"name": name, "use": use, "bytes": size} for (name, use), size in sorted(buffers.items())
     ]
-    return {"buffers": rows, "repack": {layout: len(tensors) for layout, tensors in sorted(layouts.items())}}
+    repack = {layout: len(tensors) for layout, tensors in sorted(layouts.items())}
+    types: Dict[str, Dict[str, int]] = {}
+    for layout, count in repack.items():
+        types.setdefault(layout_type(layout), {})[layout] = count
+    tiles = {tensor: kind.upper() for tensor, kind in _TILES.findall(text)}
+    if tiles:
+        repack[AMX] = len(tiles)
+    for kind in tiles.values():
+        seen = types.setdefault(kind, {})
+        seen[AMX] = seen.get(AMX, 0) + 1
+    tensors = {kind.upper(): int(count) for kind, count in _TYPE.findall(text)}
+    return {"buffers": rows, "repack": repack, "types": types, "tensors": tensors}
 
 
 def buffer_bytes(kernel: Dict[str, Any]) -> Dict[str, int]:
@@ -42,7 +67,8 @@ def buffer_bytes(kernel: Dict[str, Any]) -> Dict[str, int]:
     for buffer in kernel["buffers"]:
         use = buffer["use"]
         if use == "model":
-            sums["repack_buffer_bytes" if "REPACK" in buffer["name"] else "model_buffer_bytes"] += buffer["bytes"]
+            copy = "REPACK" in buffer["name"] or buffer["name"] == "AMX"
+            sums["repack_buffer_bytes" if copy else "model_buffer_bytes"] += buffer["bytes"]
         elif use in ("kv", "compute"):
             sums[use + "_buffer_bytes"] += buffer["bytes"]
     return sums

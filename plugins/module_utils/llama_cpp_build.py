@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A build of llama.cpp on this machine: what it depends on, whether it is there, and what it turned out to be."""
+"""A build of llama.cpp on this machine: the tool chain, whether a build is there, and what it turned out to be.
+
+Where it is compiled and where it runs may be two machines: the tool chain is asked on the first, the rest on the other.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ import re
 import shlex
 import shutil
 import signal
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import machine, process
 from ansible_collections.cloudbench.llama.plugins.module_utils.digests import sha256_file
-from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical, digest, with_id
+from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import listed
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical, with_id
 
 # Programs a build cannot do without: purpose -> names, the first that is found is used.
 REQUIRED = {"C compiler": ("cc", "gcc", "clang"), "C++ compiler": ("c++", "g++", "clang++"), "CMake": ("cmake",),
@@ -23,8 +27,12 @@ REQUIRED = {"C compiler": ("cc", "gcc", "clang"), "C++ compiler": ("c++", "g++",
 # Programs a build is faster with.
 OPTIONAL = {"ccache": ("ccache",)}
 
-# Changed when a build directory of an earlier version of this collection must not be used any more.
-_LAYOUT = 1
+# Extensions of an -march -> the flag in /proc/cpuinfo of a processor that has them.
+# Source: gcc's AArch64 options and Documentation/arch/arm64/elf_hwcaps.rst of Linux.
+_EXTENSIONS = {
+    "dotprod": "asimddp", "fp16": "asimdhp", "i8mm": "i8mm", "bf16": "bf16", "sve": "sve", "sve2": "sve2",
+}  # fmt: skip
+
 _STAMP = "build.json"
 # The programs asked here answer at once; this is for one that hangs.
 _SECONDS = 60
@@ -44,24 +52,48 @@ def _output(argv: List[str]) -> str:
     return done.stdout + done.stderr
 
 
-def toolchain() -> Dict[str, Any]:
-    """Return {"paths": {purpose: path or None}, "missing", "helpful", "compiler", "cmake", "march"}.
+def toolchain(prefix: str = "") -> Dict[str, Any]:
+    """Return {"prefix", "paths": {purpose: path or None}, "missing", "helpful", "compiler", "kind", "major", "triple",
+    "cmake", "march"}.
 
+    `prefix`: what stands before gcc and g++ in the names of a cross compiler, such as aarch64-linux-gnu-.
     `missing`: purposes without which there is no build; `helpful`: those that are absent and only make it faster.
-    `compiler` is the first line of the C++ compiler's --version. `march` is what -march=native means to it here.
+    `compiler` is the first line of the C++ compiler's --version, `kind` gcc or clang, `major` its version, `triple`
+    what it makes programs for. `march` is what -march=native means to it here, None for a cross compiler.
     """
+    names = dict(REQUIRED)
+    if prefix:
+        names.update({"C compiler": (prefix + "gcc",), "C++ compiler": (prefix + "g++",)})
     paths: Dict[str, Optional[str]] = {}
-    for purpose, names in list(REQUIRED.items()) + list(OPTIONAL.items()):
-        paths[purpose] = next((path for path in map(shutil.which, names) if path), None)
+    for purpose, wanted in list(names.items()) + list(OPTIONAL.items()):
+        paths[purpose] = next((path for path in map(shutil.which, wanted) if path), None)
     compiler, cmake = paths["C++ compiler"], paths["CMake"]
+    version = _output([compiler, "--version"]) if compiler else ""
     return {
+        "prefix": prefix,
         "paths": paths,
-        "missing": [purpose for purpose in REQUIRED if not paths[purpose]],
+        "missing": [purpose for purpose in names if not paths[purpose]],
         "helpful": [purpose for purpose in OPTIONAL if not paths[purpose]],
-        "compiler": _output([compiler, "--version"]).partition("\n")[0] if compiler else None,
+        "compiler": version.partition("\n")[0] or None,
+        "kind": compiler_kind(version),
+        "major": compiler_major(_output([compiler, "-dumpversion"])) if compiler else None,
+        "triple": _output([compiler, "-dumpmachine"]).strip() or None if compiler else None,
         "cmake": _output([cmake, "--version"]).partition("\n")[0].replace("cmake version ", "") if cmake else None,
-        "march": native_march(compiler) if compiler else None,
+        "march": native_march(compiler) if compiler and not prefix else None,
     }
+
+
+def compiler_kind(version: str) -> Optional[str]:
+    """Return gcc or clang by what --version says, None when there is no compiler."""
+    if not version:
+        return None
+    return "clang" if "clang" in version.lower() else "gcc"
+
+
+def compiler_major(dumped: str) -> Optional[int]:
+    """Return 12 of `12.2.0`, None of anything else."""
+    match = re.match(r"(\d+)(?:\.|$)", dumped.strip())
+    return int(match.group(1)) if match else None
 
 
 def native_march(compiler: str) -> Optional[str]:
@@ -79,21 +111,6 @@ def native_march(compiler: str) -> Optional[str]:
     return None
 
 
-def build_key(source: Dict[str, Any], cmake_arguments: List[str], targets: List[str], tools: Dict[str, Any]) -> str:
-    """Return the name of the directory of this build: equal exactly when a rebuild would give the same programs."""
-    return digest(
-        {
-            "layout": _LAYOUT,
-            "source": source.get("sha256") or source.get("commit"),
-            "cmake_arguments": cmake_arguments,
-            "targets": sorted(targets),
-            "compiler": tools["compiler"],
-            "march": tools["march"],
-            "cpu_features": machine.features(),
-        }
-    )
-
-
 def compile_flags(directory: str) -> List[str]:
     """Return the -m and -O flags with which the processor kernels were really compiled (compile_commands.json)."""
     try:
@@ -109,59 +126,109 @@ def compile_flags(directory: str) -> List[str]:
     return []
 
 
-def run_programs(directory: str, targets: List[str]) -> str:
-    """Run every program of a build once and return the system info line of llama.cpp. Raises BuildError.
+def used_march(flags: List[str], native: Optional[str]) -> Optional[str]:
+    """Return the processor that `flags` were compiled for, `native` where the compiler was to look at it itself."""
+    for flag in flags:
+        match = re.match(r"-m(?:arch|cpu)=(.+)", flag)
+        if match:
+            return native if match.group(1) == "native" else match.group(1)
+    return None
 
-    A binary that was built for another processor dies here, of an illegal instruction, and not while measuring. The
-    line is empty when llama-system-info is not among the targets.
+
+def lacking(march: Optional[str], flags: List[str]) -> List[str]:
+    """Return the extensions that an Arm `march` asks for by name and a processor with the cpuinfo `flags` lacks."""
+    asked = (march or "").split("+")[1:]
+    return [name for name in asked if name in _EXTENSIONS and _EXTENSIONS[name] not in flags]
+
+
+class Made(NamedTuple):
+    """What a build was made for, for the words of an error: the core of the catalog, and the -march, where known."""
+
+    core: Optional[str] = None
+    march: Optional[str] = None
+
+
+NOBODY = Made()
+
+
+def _illegal(target: str, made: Made) -> str:
+    """Say why a program died of an illegal instruction."""
+    built = made.core or made.march or "another processor"
+    if made.core and made.march:
+        built += " (-march=%s)" % made.march
+    lacks = lacking(made.march, machine.features())
+    return (
+        "%s dies of an illegal instruction (SIGILL): it was built for %s, and this processor has no %s; build it for "
+        "this processor: leave llama_cpp_processor empty, or let the host compile (llama_cpp_way: native)"
+        % (target, built, ", ".join(lacks) or "such instructions")
+    )
+
+
+def run_programs(directory: str, targets: List[str], made: Made = NOBODY) -> Dict[str, str]:
+    """Run every program of a build once and return what each prints. Raises BuildError.
+
+    A binary that was built for another processor dies here, of an illegal instruction, and not while measuring.
     """
-    system_info = ""
+    printed = {}
     for target in targets:
-        path = os.path.join(directory, "bin", target)
-        argv = [path] if target == "llama-system-info" else [path, "--help"]
-        try:
-            done = process.run(argv, _SECONDS)
-        except OSError as error:
-            raise BuildError("%s cannot be run: %s; remove %s and build again" % (target, error, directory)) from error
+        done = _run(directory, target)
         if done.timed_out:
             raise BuildError("%s hangs when it starts; remove %s and build again" % (target, directory))
         if done.signal == signal.SIGILL:
-            raise BuildError(
-                "%s dies of an illegal instruction (SIGILL): it was built for a processor with features that this one "
-                "lacks; build it on this machine, or with flags for this processor" % target
-            )
+            raise BuildError(_illegal(target, made))
         if done.signal is not None:
             raise BuildError(
                 "%s is ended by signal %d as soon as it starts; remove %s and build again"
                 % (target, done.signal, directory)
             )
-        # llama-quantize --help ends with 1. More than that is the loader's word, for instance on a missing library.
+        # llama-quantize --help ends with 1, as the loader does that finds an old C library: the list of types tells.
         code = done.exit_code or 0
-        if code > (0 if target == "llama-system-info" else 1):
-            words = done.stderr.strip().splitlines()[-1:]
-            raise BuildError(
-                "%s ends with exit code %d as soon as it starts: %s; remove %s and build again"
-                % (target, code, (words or ["it said nothing"])[0], directory)
-            )
-        if target == "llama-system-info":
-            system_info = done.stdout.strip()
-    return system_info
+        helped = target == "llama-quantize" and code == 1 and listed(done.stdout + done.stderr)
+        if code and not helped:
+            words = (done.stderr.strip().splitlines()[-1:] or ["it said nothing"])[0]
+            remedy = "remove %s and build again" % directory
+            if "GLIBC" in words:
+                remedy = "its C library is older than the one it was built with: let the host compile"
+            raise BuildError("%s ends with exit code %d as soon as it starts: %s; %s" % (target, code, words, remedy))
+        printed[target] = done.stdout + done.stderr if target != "llama-system-info" else done.stdout
+    return printed
+
+
+def _run(directory: str, target: str) -> process.Finished:
+    path = os.path.join(directory, "bin", target)
+    try:
+        return process.run([path] if target == "llama-system-info" else [path, "--help"], _SECONDS)
+    except OSError as error:
+        raise BuildError("%s cannot be run: %s; remove %s and build again" % (target, error, directory)) from error
+
+
+def missing_libraries(directory: str, targets: List[str]) -> List[str]:
+    """Return the shared libraries without which the programs of a build cannot start on this machine."""
+    found = []
+    for target in targets:
+        words = _run(directory, target).stderr
+        found += re.findall(r"error while loading shared libraries: ([^\s:]+): cannot open", words)
+    return sorted(set(found))
 
 
 def describe(
     directory: str,
     name: str,
     source: Dict[str, Any],
-    cmake_arguments: List[str],
+    configuration: Dict[str, Any],
     targets: List[str],
     tools: Dict[str, Any],
 ) -> Dict[str, Any]:
     """Run a fresh build, compare it with this processor and return the payload of its record. Raises BuildError.
 
-    The version is ours, from the source that was verified: the tool's own stamp names whatever git repository
-    it happened to be built inside of.
+    `configuration`: {"arguments", "way", "core", "march", "warnings"} of the build. `tools`: the tool chain it was
+    compiled with. The version is ours, from the source that was verified: the tool's own stamp names whatever git
+    repository it happened to be built inside of.
     """
-    system_info = run_programs(directory, targets)
+    flags = compile_flags(directory)
+    march = used_march(flags, tools["march"])
+    printed = run_programs(directory, targets, Made(configuration.get("core"), march))
+    system_info = printed.get("llama-system-info", "").strip()
     compared = machine.compare_features(system_info, machine.features())
     if compared["missing"]:
         raise BuildError(
@@ -172,14 +239,18 @@ def describe(
         {
             "name": name,
             "source": source,
+            "way": configuration["way"],
+            "core": configuration.get("core"),
             "compiler": tools["compiler"],
             "cmake": tools["cmake"],
-            "cmake_arguments": cmake_arguments,
-            "compile_flags": compile_flags(directory),
-            "march": tools["march"],
+            "cmake_arguments": configuration["arguments"],
+            "compile_flags": flags,
+            "march": march,
+            "warnings": configuration.get("warnings") or [],
             "system_info": system_info,
             "cpu_features": machine.used_features(system_info),
             "cpu_features_unused": compared["unused"],
+            "file_types": sorted(listed(printed.get("llama-quantize", ""))),
             "binaries": {target: sha256_file(os.path.join(directory, "bin", target)) for target in sorted(targets)},
         }
     )

@@ -10,10 +10,17 @@ import signal
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import gates, process, record, schedule
+from ansible_collections.cloudbench.llama.plugins.module_utils import (
+    gates,
+    kernel_path,
+    process,
+    record,
+    schedule,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import mean_interval
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_log import buffer_bytes, parse_log
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_output import OutputError, parse_row
+from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import BY_NAME
 
 STDERR_TAIL = 2000
 
@@ -42,6 +49,10 @@ class Settings(NamedTuple):
     time_limit: float
 
 
+# What a build is handed on with that is no part of its record.
+_PLACES = ("bin", "vocab", "archive", "subdirectory")
+
+
 class MeasureError(ValueError):
     """The cells, builds and models given do not make a run; the message says what does not fit."""
 
@@ -58,30 +69,50 @@ def jobs_of(cells: List[Dict[str, Any]], builds: List[Dict[str, Any]], models: L
     """Join each cell with the build of its name and the model of its name and quantization.
 
     `builds`: payloads of build records, each with `bin`, the directory of its programs on this machine, and perhaps
-    `vocab`. `models`: payloads of model records, each with `path`. These places are no part of a record: where a
-    file lies does not change what it is. A cell whose model could not be obtained is left out: that has been recorded.
-    Raises MeasureError.
+    `vocab`, `archive` and `subdirectory`. `models`: payloads of model records, each with `path`. These places are no
+    part of a record: where a file lies does not change what it is. A cell whose build or model could not be obtained is
+    left out: that has been recorded. Raises MeasureError when there is no build at all.
     """
     by_name = {build["name"]: build for build in builds}
     by_model = {(model["name"], model["quantization"]): model for model in models}
+    if not by_name:
+        raise MeasureError("there is no build to measure with; role llama_cpp makes one")
     jobs = []
     for cell in cells:
-        if cell["build"] not in by_name:
-            raise MeasureError("no build is called %r; there are: %s" % (cell["build"], ", ".join(sorted(by_name))))
         model = by_model.get((cell["model"], cell["quantization"]))
-        if model is None:
+        build = by_name.get(cell["build"])
+        if model is None or build is None:
             continue
-        build = by_name[cell["build"]]
         jobs.append(
             Job(
                 cell=cell,
                 binary=_from_home(os.path.join(build["bin"], "llama-bench")),
                 model_path=_from_home(model["path"]),
-                build={key: value for key, value in build.items() if key not in ("bin", "vocab")},
+                build={key: value for key, value in build.items() if key not in _PLACES},
                 model={key: value for key, value in model.items() if key != "path"},
             )
         )
     return jobs
+
+
+def refusal(job: Job) -> Optional[Tuple[str, str]]:
+    """Return (cause, advice) when the build of a job cannot read its file, None when it can or is not known to.
+
+    llama.cpp would refuse such a file too, after loading for a while and with a message about tensors.
+    """
+    known, wanted = job.build.get("file_types"), job.cell["quantization"]
+    if not known or wanted in known:
+        return None
+    name = "the build %s (%s)" % (job.build["name"], (job.build.get("source") or {}).get("commit") or "commit unknown")
+    if wanted in BY_NAME and BY_NAME[wanted].legacy:
+        return (
+            "%s does not read %s: llama.cpp removed that file type in b4282 (2024-12-07)" % (name, wanted),
+            "Measure Q4_0 with it, which it repacks while loading, or this file with the build `legacy`.",
+        )
+    return (
+        "%s does not know %s, which came later" % (name, wanted),
+        "Measure it with a newer build, or leave this build out of llama_cpp_builds.",
+    )
 
 
 def _from_home(path: str) -> str:
@@ -274,6 +305,11 @@ def measure(
     for path in sorted({os.path.join(HOME, path) for job in jobs for path in (job.binary, job.model_path)}):
         if os.path.exists(path):
             warm(path)
+    for index, job in enumerate(jobs):
+        refused = refusal(job)
+        if refused:
+            tally.failed[index] = True
+            emit("failure", record.failure("measure", refused[0], refused[1], job.cell), time.time())
     block = 0
     while tally.active():
         block += 1
@@ -290,6 +326,9 @@ def measure(
                 emit("failure", failure.payload, started)
                 continue
             tally.add(index, payload)
+            payload["kernel"]["path"] = kernel_path.verdict(
+                payload["kernel"], machine, job.build, job.cell["quantization"], payload["rows"][0]
+            )
             place = {
                 "number": len(tally.walls[index]),
                 "block": block,

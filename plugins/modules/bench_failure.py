@@ -47,7 +47,7 @@ options:
   cells:
     description:
       - Cells that are lost, as in C(llama_bench_plan.cells). Each becomes a record of its own.
-      - Without any, and where O(model) and O(quantization) leave none, one record for the whole host is made.
+      - Without any, and where O(model), O(quantization) and O(build) leave none, one record for the whole host is made.
     type: list
     elements: dict
     default: []
@@ -56,6 +56,9 @@ options:
     type: str
   quantization:
     description: Restrict O(cells) to those of this quantization.
+    type: str
+  build:
+    description: Restrict O(cells) to those of the build of this name.
     type: str
 seealso:
   - plugin: cloudbench.llama.bench_report

@@ -34,7 +34,8 @@ options:
     elements: raw
     required: true
   quantizations:
-    description: Types of the weights by llama.cpp's names, such as V(Q4_0).
+    description: Types of the weights by llama.cpp's names, such as V(Q4_0); V(legacy) is the removed type that was made
+      for the processor of O(machine).
     type: list
     elements: str
     required: true
@@ -50,9 +51,10 @@ options:
     elements: str
     required: true
   builds:
-    description: Names of the builds to measure with.
+    description: The builds to measure with, names of ready builds or mappings with C(name). A removed file type is
+      measured by those that read it, or by the ready build V(legacy), which then joins the plan.
     type: list
-    elements: str
+    elements: raw
     default: [default]
   launches:
     description: Fresh processes per cell.
@@ -123,6 +125,12 @@ plan:
       type: list
       elements: str
       sample: [Q4_0]
+    builds:
+      description: The O(builds) that are possible and needed, as they were given.
+      returned: success
+      type: list
+      elements: raw
+      sample: [default]
     failures:
       description: Payloads of failure records, one for each value that is not possible.
       returned: success

@@ -78,7 +78,7 @@ EXAMPLES = r"""
     run: 20261123T155523Z-1a2b
     machine: "{{ llama_bench_machine }}"
     cells: "{{ llama_bench_plan.cells }}"
-    builds: "{{ [llama_cpp_build] }}"
+    builds: "{{ llama_cpp_built }}"
     models: "{{ llama_model_files }}"
     seed: 1
 """

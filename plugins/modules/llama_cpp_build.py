@@ -9,9 +9,10 @@ DOCUMENTATION = r"""
 module: llama_cpp_build
 short_description: Find a build of llama.cpp on a host, or check and record a fresh one
 description:
-  - A build is known by a key made of its source, options, compiler and processor. With the same key nothing needs
-    to be built again.
-  - With O(state=found) the module looks for a finished build and for the tool chain.
+  - A build is known by the key that P(cloudbench.llama.llama_cpp_configuration#module) makes of its source, options,
+    compiler and processor. With the same key nothing needs to be built again.
+  - With O(state=found) the module looks for a finished build.
+  - With O(state=shipped) it looks which shared libraries the programs of a fresh build lack on this host.
   - With O(state=recorded) it runs every program of a fresh build, compares the processor features they use with those
     the host has, and writes the record that declares the build finished.
 version_added: 0.1.0
@@ -26,31 +27,34 @@ options:
     description: The directory that holds all builds.
     type: path
     required: true
+  key:
+    description: The key of the build.
+    type: str
+    required: true
   name:
     description: The name of this build among those that are compared.
     type: str
     default: default
-  source:
-    description: The payload that P(cloudbench.llama.llama_cpp_source#module) returns.
-    type: dict
-    required: true
-  cmake_options:
-    description: CMake cache variables and their values.
-    type: dict
-    default: {}
   targets:
-    description: The programs to build.
+    description: The programs of the build.
     type: list
     elements: str
     required: true
-  space:
-    description: Bytes that source and build need on the disk of O(root) when there is no finished build yet.
-    type: int
-    default: 0
+  source:
+    description: The payload that P(cloudbench.llama.llama_cpp_source#module) returns. Needed for O(state=recorded).
+    type: dict
+  configuration:
+    description: The C(configuration) that P(cloudbench.llama.llama_cpp_configuration#module) returns. Needed for
+      O(state=recorded).
+    type: dict
+  toolchain:
+    description: The C(toolchain) that P(cloudbench.llama.llama_cpp_toolchain#module) returns, of where the build was
+      compiled. Needed for O(state=recorded).
+    type: dict
   state:
-    description: Look for a finished build, or check and record a fresh one.
+    description: Look for a finished build, for what a shipped one lacks, or check and record a fresh one.
     type: str
-    choices: [found, recorded]
+    choices: [found, shipped, recorded]
     default: found
 """
 
@@ -58,8 +62,7 @@ EXAMPLES = r"""
 - name: Find the build
   cloudbench.llama.llama_cpp_build:
     root: ~/.cache/cloudbench/llama.cpp
-    source: "{{ source }}"
-    cmake_options: {GGML_NATIVE: true}
+    key: f3e4dfb84ddf
     targets: [llama-bench, llama-quantize, llama-system-info]
 """
 
@@ -85,36 +88,15 @@ root:
   description: O(root), expanded.
   returned: always
   type: str
-privileged:
-  description: Whether the host is used as root, so that installing needs no become.
-  returned: always
-  type: bool
-processors:
-  description: How many processors may compile.
-  returned: always
-  type: int
 directory:
   description: The directory of the build.
   returned: always
   type: str
-source_directory:
-  description: Where the source tree belongs.
-  returned: always
-  type: str
-cmake_arguments:
-  description: The options as CMake takes them.
+libraries:
+  description: The shared libraries that the programs lack, with O(state=shipped).
   returned: always
   type: list
   elements: str
-missing:
-  description: What the tool chain lacks.
-  returned: always
-  type: list
-  elements: str
-toolchain:
-  description: Paths and versions of the tools.
-  returned: always
-  type: dict
 """
 
 import os
@@ -122,64 +104,45 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import llama_cpp_build as llama_cpp
-from ansible_collections.cloudbench.llama.plugins.module_utils.disk import SpaceError, require_space
-
-
-def _cmake_arguments(options):
-    """Return CMake's -D arguments, sorted; truth values as ON and OFF, as llama.cpp's documentation writes them."""
-    written = {True: "ON", False: "OFF"}
-    return [
-        "-D%s=%s" % (name, written[value] if isinstance(value, bool) else value)
-        for name, value in sorted(options.items())
-    ]
 
 
 def main():
     module = AnsibleModule(
         argument_spec=dict(
             root=dict(type="path", required=True),
+            key=dict(type="str", required=True, no_log=False),
             name=dict(type="str", default="default"),
-            source=dict(type="dict", required=True),
-            cmake_options=dict(type="dict", default={}),
             targets=dict(type="list", elements="str", required=True),
-            space=dict(type="int", default=0),
-            state=dict(type="str", choices=["found", "recorded"], default="found"),
+            source=dict(type="dict"),
+            configuration=dict(type="dict"),
+            toolchain=dict(type="dict"),
+            state=dict(type="str", choices=["found", "shipped", "recorded"], default="found"),
         ),
+        required_if=[("state", "recorded", ["source", "configuration", "toolchain"])],
         supports_check_mode=True,
     )
     params = module.params
-    arguments = _cmake_arguments(params["cmake_options"])
-    tools = llama_cpp.toolchain()
-    key = llama_cpp.build_key(params["source"], arguments, params["targets"], tools)
-    directory = os.path.join(params["root"], "build-" + key)
-    source_key = (params["source"].get("sha256") or params["source"].get("commit") or "unknown")[:12]
-    result = dict(
-        changed=False,
-        root=params["root"],
-        privileged=os.geteuid() == 0,
-        processors=len(os.sched_getaffinity(0)),
-        directory=directory,
-        source_directory=os.path.join(params["root"], "source-" + source_key),
-        cmake_arguments=arguments,
-        missing=tools["missing"],
-        toolchain=tools,
-    )
+    name, targets = params["name"], params["targets"]
+    directory = os.path.join(params["root"], "build-" + params["key"])
+    result = dict(changed=False, root=params["root"], directory=directory, libraries=[])
     try:
-        build = llama_cpp.read_stamp(directory, params["name"], params["targets"])
+        build = llama_cpp.read_stamp(directory, name, targets)
         if build:
-            llama_cpp.run_programs(directory, params["targets"])
+            llama_cpp.run_programs(directory, targets, llama_cpp.Made(build.get("core"), build.get("march")))
+        elif params["state"] == "shipped":
+            result["libraries"] = llama_cpp.missing_libraries(directory, targets)
         elif params["state"] == "recorded":
-            build = llama_cpp.describe(directory, params["name"], params["source"], arguments, params["targets"], tools)
+            build = llama_cpp.describe(
+                directory, name, params["source"], params["configuration"], targets, params["toolchain"]
+            )
             if not module.check_mode:
                 llama_cpp.write_stamp(directory, build)
             result["changed"] = True
-        elif not module.check_mode:
-            require_space(params["root"], params["space"], "the source and the build of llama.cpp")
-    except (llama_cpp.BuildError, SpaceError) as error:
+    except llama_cpp.BuildError as error:
         module.fail_json(msg=str(error), **result)
     except OSError as error:
         module.fail_json(msg="the build in %s cannot be read or recorded: %s" % (directory, error), **result)
-    places = dict(name=params["name"], bin=os.path.join(directory, "bin"), vocab=llama_cpp.vocabulary(directory))
+    places = dict(name=name, bin=os.path.join(directory, "bin"), vocab=llama_cpp.vocabulary(directory))
     module.exit_json(built=bool(build), build=dict(build or {}, **places), **result)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_log import buffer_bytes, parse_log
+from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_log import buffer_bytes, layout_type, parse_log
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "llama-bench"
 MIB = 1024 * 1024
@@ -34,3 +34,26 @@ def test_buffers_and_layouts_are_those_the_log_names(name, layouts, model, repac
 def test_a_buffer_that_is_named_again_is_counted_once():
     line = "load_tensors:   CPU_Mapped model buffer size =    27.66 MiB\n"
     assert buffer_bytes(parse_log(line * 2))["model_buffer_bytes"] == int(27.66 * MIB)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensors", "types"),
+    [
+        ("current.log", {"F32": 10, "Q4_0": 28, "Q6_K": 1}, {"Q4_0": {"q4_0_8x8": 28}}),
+        ("current-no-repack.log", {"F32": 10, "Q4_0": 28, "Q6_K": 1}, {}),
+        ("legacy.log", {"F32": 10, "Q4_0": 28, "Q6_K": 1}, {}),
+        ("truncated-model.log", {}, {}),
+    ],
+)
+def test_types_of_tensors_and_their_layouts(name, tensors, types):
+    kernel = parse_log((FIXTURES / name).read_text(encoding="utf-8"))
+    assert kernel["tensors"] == tensors
+    assert kernel["types"] == types
+
+
+@pytest.mark.parametrize(
+    ("layout", "kind"),
+    [("q4_0_4x8", "Q4_0"), ("q4_K_8x4", "Q4_K"), ("iq4_nl_4x4", "IQ4_NL"), ("mxfp4_8x8", "MXFP4"), ("odd", "ODD")],
+)
+def test_a_layout_tells_its_type(layout, kind):
+    assert layout_type(layout) == kind

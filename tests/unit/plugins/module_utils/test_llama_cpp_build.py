@@ -23,7 +23,10 @@ TOOLS = {
     "paths": {"C++ compiler": "/usr/bin/c++"}, "missing": [], "compiler": "c++ (Debian 12.2.0-14+deb12u1) 12.2.0",
     "cmake": "3.25.1", "march": "znver3",
 }  # fmt: skip
-ARGUMENTS = ["-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON"]
+CONFIGURATION = {
+    "arguments": ["-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON"], "way": "native", "core": "zen3", "march": None,
+    "warnings": [],
+}  # fmt: skip
 FLAGS = ["pni", "ssse3", "avx", "avx2", "f16c", "fma", "bmi2"]
 SYSTEM_INFO = (
     "CPU : SSE3 = 1 | SSSE3 = 1 | AVX = 1 | AVX2 = 1 | F16C = 1 | FMA = 1 | BMI2 = 1 | LLAMAFILE = 1 | OPENMP = 1 | "
@@ -55,7 +58,7 @@ def program(path, script):
 def built(tmp_path):
     """A build directory whose programs are scripts that end as the real ones do."""
     program(tmp_path / "bin" / "llama-bench", "[ $1 = --help ]")
-    program(tmp_path / "bin" / "llama-quantize", "exit 1")
+    program(tmp_path / "bin" / "llama-quantize", "echo '   2  or  Q4_0    :  4.34G'; exit 1")
     program(tmp_path / "bin" / "llama-system-info", f"echo '{SYSTEM_INFO} '")
     return tmp_path
 
@@ -63,36 +66,6 @@ def built(tmp_path):
 @pytest.fixture
 def processor(monkeypatch):
     monkeypatch.setattr(build.machine, "features", lambda: FLAGS)
-
-
-def key(**changes):
-    given = {"source": SOURCE, "cmake_arguments": ARGUMENTS, "targets": TARGETS, "tools": TOOLS, **changes}
-    return build.build_key(**given)
-
-
-@pytest.mark.parametrize(
-    ("change", "rebuilds"),
-    [
-        ({"source": {**SOURCE, "sha256": "0" * 64}}, True),
-        ({"cmake_arguments": [*ARGUMENTS, "-DGGML_LTO=ON"]}, True),
-        ({"targets": TARGETS[:2]}, True),
-        ({"tools": {**TOOLS, "compiler": "c++ (Debian 13.2.0) 13.2.0"}}, True),
-        ({"tools": {**TOOLS, "march": "znver4"}}, True),
-        ({"source": {"sha256": SOURCE["sha256"], "name": "the same from elsewhere"}}, False),
-        ({"targets": TARGETS[::-1]}, False),
-        ({"tools": {**TOOLS, "cmake": "3.31.0", "paths": {}}}, False),
-    ],
-)
-def test_a_build_is_done_again_when_it_would_be_another(processor, change, rebuilds):
-    assert (key(**change) != key()) is rebuilds
-
-
-def test_another_processor_or_commit_is_another_build(processor, monkeypatch):
-    git = {"sha256": None, "commit": "a" * 40}
-    assert len({key(), key(source=git), key(source={**git, "commit": "b" * 40})}) == 3
-    before = key()
-    monkeypatch.setattr(build.machine, "features", lambda: [*FLAGS, "avx512f"])
-    assert key() != before
 
 
 def test_a_build_is_run_described_and_found_again(built, processor):
@@ -107,9 +80,12 @@ def test_a_build_is_run_described_and_found_again(built, processor):
             ]
         )
     )
-    made = build.describe(str(built), "default", SOURCE, ARGUMENTS, TARGETS, TOOLS)
+    made = build.describe(str(built), "default", SOURCE, CONFIGURATION, TARGETS, TOOLS)
     assert made["system_info"] == SYSTEM_INFO
     assert made["compile_flags"] == ["-O3", "-march=native"]
+    assert made["march"] == "znver3"
+    assert made["file_types"] == ["Q4_0"]
+    assert (made["way"], made["core"]) == ("native", "zen3")
     assert made["cpu_features"][-4:] == ["BMI2", "LLAMAFILE", "OPENMP", "REPACK"]
     assert made["cpu_features_unused"] == []
     assert made["binaries"] == {
@@ -136,26 +112,31 @@ def test_a_build_is_run_described_and_found_again(built, processor):
     ids=["changed program", "missing program", "half a stamp", "a list", "empty", "never finished"],
 )
 def test_what_is_no_whole_build_is_none(built, processor, spoil):
-    build.write_stamp(str(built), build.describe(str(built), "default", SOURCE, ARGUMENTS, TARGETS, TOOLS))
+    build.write_stamp(str(built), build.describe(str(built), "default", SOURCE, CONFIGURATION, TARGETS, TOOLS))
     spoil(built)
     assert build.read_stamp(str(built), "default", TARGETS) is None
 
 
 def test_a_target_more_than_was_built_is_no_build(built, processor):
-    build.write_stamp(str(built), build.describe(str(built), "default", SOURCE, ARGUMENTS, TARGETS, TOOLS))
+    build.write_stamp(str(built), build.describe(str(built), "default", SOURCE, CONFIGURATION, TARGETS, TOOLS))
     assert build.read_stamp(str(built), "default", [*TARGETS, "llama-server"]) is None
 
 
 def test_a_build_for_another_processor_is_refused_by_what_it_says(built, monkeypatch):
     monkeypatch.setattr(build.machine, "features", lambda: ["pni", "ssse3", "avx", "f16c", "fma", "bmi2"])
     with pytest.raises(BuildError, match="built for AVX2, which this processor does not have"):
-        build.describe(str(built), "default", SOURCE, ARGUMENTS, TARGETS, TOOLS)
+        build.describe(str(built), "default", SOURCE, CONFIGURATION, TARGETS, TOOLS)
 
 
 @pytest.mark.parametrize(
     ("name", "script", "message"),
     [
         ("llama-bench", "kill -ILL $$", r"llama-bench dies of an illegal instruction \(SIGILL\)"),
+        (
+            "llama-bench",
+            "echo \"llama-bench: /lib/libc.so.6: version 'GLIBC_2.36' not found\" >&2; exit 1",
+            "C library is older than the one it was built with: let the host compile",
+        ),
         ("llama-quantize", "kill -SEGV $$", "llama-quantize is ended by signal 11 as soon as it starts"),
         ("llama-bench", "echo 'libgomp.so.1: cannot open' >&2; exit 127", r"exit code 127 .*: libgomp\.so\.1: cannot"),
         ("llama-system-info", "exit 1", "llama-system-info ends with exit code 1 as soon as it starts: it said"),
@@ -171,6 +152,51 @@ def test_a_program_that_does_not_run_is_no_build(built, name, script, message):
         build.run_programs(str(built), TARGETS)
 
 
+def test_an_illegal_instruction_is_explained_by_what_the_processor_lacks(built, monkeypatch):
+    monkeypatch.setattr(build.machine, "features", lambda: ["asimd", "asimdhp", "asimddp"])
+    program(built / "bin" / "llama-bench", "kill -ILL $$")
+    made = build.Made("neoverse-v1", "armv8.4-a+sve+i8mm+bf16+dotprod+fp16")
+    with pytest.raises(BuildError) as raised:
+        build.run_programs(str(built), TARGETS, made)
+    words = str(raised.value)
+    assert "built for neoverse-v1 (-march=armv8.4-a+sve+i8mm+bf16+dotprod+fp16)" in words
+    assert "this processor has no sve, i8mm, bf16;" in words
+    assert "llama_cpp_way: native" in words
+
+
+@pytest.mark.parametrize(
+    ("march", "flags", "lacks"),
+    [
+        ("armv8.2-a+dotprod+fp16", ["asimd"], ["dotprod", "fp16"]),
+        ("armv8.2-a+dotprod+fp16", ["asimddp", "asimdhp"], []),
+        ("armv9-a+nosve", [], []),
+        ("znver3", [], []),
+        (None, [], []),
+    ],
+)
+def test_what_a_march_asks_for_by_name(march, flags, lacks):
+    assert build.lacking(march, flags) == lacks
+
+
+def test_the_libraries_that_are_not_there_are_named(built):
+    words = "llama-bench: error while loading shared libraries: libgomp.so.1: cannot open shared object file"
+    program(built / "bin" / "llama-bench", f"echo '{words}' >&2; exit 127")
+    assert build.missing_libraries(str(built), TARGETS) == ["libgomp.so.1"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "native", "march"),
+    [
+        (["-O3", "-march=native"], "znver3", "znver3"),
+        (["-O3", "-march=armv8.2-a+dotprod+fp16"], None, "armv8.2-a+dotprod+fp16"),
+        (["-mcpu=neoverse-v1"], None, "neoverse-v1"),
+        (["-O3", "-mavx2"], "znver3", None),
+    ],
+)
+def test_the_march_that_was_really_used(flags, native, march):
+    assert build.used_march(flags, native) == march
+
+
 def test_a_program_for_another_architecture_is_no_build(built):
     (built / "bin" / "llama-bench").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(60))
     with pytest.raises(BuildError, match=r"llama-bench cannot be run: .*Exec format error"):
@@ -178,8 +204,8 @@ def test_a_program_for_another_architecture_is_no_build(built):
 
 
 def test_system_info_is_asked_only_of_the_program_that_tells_it(built):
-    assert build.run_programs(str(built), TARGETS) == SYSTEM_INFO
-    assert build.run_programs(str(built), ["llama-bench"]) == ""
+    assert build.run_programs(str(built), TARGETS)["llama-system-info"].strip() == SYSTEM_INFO
+    assert "llama-system-info" not in build.run_programs(str(built), ["llama-bench"])
 
 
 @pytest.mark.parametrize("text", [None, "", "[{", "[]", '[{"file": "/s/ggml/src/other.c", "command": "cc -O3"}]'])
@@ -220,15 +246,30 @@ def test_the_compiler_takes_what_it_said_for_native():
 
 def test_missing_tools_are_named_and_second_names_count(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert build.toolchain() == {
-        "paths": dict.fromkeys(["C compiler", "C++ compiler", "CMake", "Ninja", "ccache"]),
-        "missing": ["C compiler", "C++ compiler", "CMake", "Ninja"],
-        "helpful": ["ccache"], "compiler": None, "cmake": None, "march": None,
-    }  # fmt: skip
-    program(tmp_path / "clang++", "echo 'Debian clang version 14.0.6'; echo 'Target: x86_64-pc-linux-gnu'")
+    nothing = build.toolchain()
+    assert nothing["paths"] == dict.fromkeys(["C compiler", "C++ compiler", "CMake", "Ninja", "ccache"])
+    assert nothing["missing"] == ["C compiler", "C++ compiler", "CMake", "Ninja"]
+    assert nothing["helpful"] == ["ccache"]
+    assert [nothing[name] for name in ("compiler", "kind", "major", "triple", "cmake", "march")] == [None] * 6
+    program(
+        tmp_path / "clang++",
+        "case $1 in -dumpversion) echo 14.0.6;; -dumpmachine) echo x86_64-pc-linux-gnu;; "
+        "--version) echo 'Debian clang version 14.0.6'; echo 'Target: x86_64-pc-linux-gnu';; *) exit 1;; esac",
+    )
     program(tmp_path / "cmake", "echo 'cmake version 3.25.1'; echo; echo 'CMake suite maintained by Kitware'")
     ninja = program(tmp_path / "ninja-build", "exit 0")
     found = build.toolchain()
     assert found["paths"]["Ninja"] == ninja
     assert found["missing"] == ["C compiler"]
     assert (found["compiler"], found["cmake"]) == ("Debian clang version 14.0.6", "3.25.1")
+    assert (found["kind"], found["major"], found["triple"]) == ("clang", 14, "x86_64-pc-linux-gnu")
+
+
+def test_a_cross_compiler_is_found_by_its_prefix_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program(tmp_path / "g++", "echo 'g++ (GCC) 12.2.0'")
+    assert build.toolchain("aarch64-linux-gnu-")["missing"] == ["C compiler", "C++ compiler", "CMake", "Ninja"]
+    program(tmp_path / "aarch64-linux-gnu-g++", "[ $1 = -dumpmachine ] && echo aarch64-linux-gnu || echo 12")
+    found = build.toolchain("aarch64-linux-gnu-")
+    assert found["missing"] == ["C compiler", "CMake", "Ninja"]
+    assert (found["triple"], found["major"], found["march"]) == ("aarch64-linux-gnu", 12, None)

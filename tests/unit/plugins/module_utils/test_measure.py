@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -101,6 +102,8 @@ def test_a_launch_is_recorded_whole():
     assert launch["metrics"]["rss_peak_bytes"]["value"] == 100 << 20
     assert launch["metrics"]["repack_buffer_bytes"]["value"] > 0
     assert launch["kernel"]["repack"] == {"q4_0_8x8": 28}
+    assert launch["kernel"]["types"] == {"Q4_0": {"q4_0_8x8": 28}}
+    assert launch["kernel"]["path"]["state"] == "unknown"
     assert launch["build"] == "b" * 12
     assert launch["argv"][0] == "/bin/llama-bench"
     assert len(launch["key"]) == 12
@@ -183,12 +186,37 @@ def test_a_record_does_not_tell_whose_home_it_was(monkeypatch):
 def test_cells_meet_their_builds_and_models():
     builds = [{"name": "default", "id": "b", "bin": "/b", "vocab": "/v"}]
     models = [{"name": "tiny-synthetic", "quantization": "Q4_0", "id": "m", "path": "/m.gguf"}]
-    (one,) = jobs_of([cell(), cell(quantization="Q8_0")], builds, models)
+    (one,) = jobs_of([cell(), cell(quantization="Q8_0"), cell(build="other")], builds, models)
     assert (one.binary, one.model_path) == ("/b/llama-bench", "/m.gguf")
     assert "bin" not in one.build
     assert "path" not in one.model
-    with pytest.raises(MeasureError, match="no build is called 'other'; there are: default"):
-        jobs_of([cell(build="other")], builds, models)
+    with pytest.raises(MeasureError, match="there is no build to measure with"):
+        jobs_of([cell()], [], models)
+
+
+@pytest.mark.parametrize(
+    ("quantization", "known", "cause", "advice"),
+    [
+        ("Q4_0_8_8", ["Q4_0"], r"build default \(0c1e57098\) does not read Q4_0_8_8: .*removed .* b4282", "`legacy`"),
+        ("Q1_0", ["Q4_0", "Q4_0_8_8"], "does not know Q1_0, which came later", "newer build"),
+        ("Q4_0", ["Q4_0"], None, None),
+        ("Q4_0_8_8", None, None, None),
+    ],
+)
+def test_a_file_that_the_build_cannot_read_is_refused_before_it_is_launched(quantization, known, cause, advice):
+    wrong = job(quantization=quantization)._replace(
+        build={"id": "b", "name": "default", "source": {"commit": "0c1e57098"}, "file_types": known}
+    )
+    emitted, _states = go([wrong, job()], lambda argv, _limit: answer(argv), launches=1)
+    failures = [payload for kind, payload in emitted if kind == "failure"]
+    assert len([kind for kind, _payload in emitted if kind == "launch"]) == (1 if cause else 2)
+    if cause is None:
+        assert failures == []
+    else:
+        (failure,) = failures
+        assert re.search(cause, failure["cause"])
+        assert advice in failure["advice"]
+        assert failure["cell"] == wrong.cell
 
 
 @pytest.mark.parametrize(

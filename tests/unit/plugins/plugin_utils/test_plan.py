@@ -37,7 +37,7 @@ def test_the_default_is_one_thread_on_each_physical_core():
 
 
 def test_every_combination_is_a_cell_of_its_own():
-    cells = plan(quantizations=["Q4_0", "q8_0", "Q4_0"], threads=[1, "2"], builds=["a", "b"])["cells"]
+    cells = plan(quantizations=["Q4_0", "q8_0", "Q4_0"], threads=[1, "2"], builds=["default", "lto"])["cells"]
     assert len(cells) == 2 * 2 * 2 * 2
     assert len({str(cell) for cell in cells}) == 16
     assert {cell["quantization"] for cell in cells} == {"Q4_0", "Q8_0"}
@@ -53,6 +53,9 @@ def test_every_combination_is_a_cell_of_its_own():
         (dict(threads=[4, 999]), ["999 threads are more than the 8 processors", "choose 1 to 8"], 2),
         (dict(threads=[0]), ["must be 1 or more, not 0"], 0),
         (dict(threads=["many"]), ["must be a whole number, not 'many'"], 0),
+        (dict(builds=["default", "fast"]), ["'fast' is no build", "no-repack"], 2),
+        (dict(builds=["default", {"name": "default", "version": "0.3.0"}]), ["two different entries"], 2),
+        (dict(quantizations=["Q4_0", "legacy"]), ["never had a file type of its own", "leave 'legacy' out"], 2),
         (dict(tests=["tg128", "pp0", "xx9"]), ["'pp0' is no test", "pp512, tg128"], 1),
     ],
 )
@@ -69,8 +72,38 @@ def test_what_cannot_be_measured_becomes_a_failure_and_the_rest_a_plan(changes, 
 
 def test_two_models_of_one_name_are_refused():
     made = plan(models=[{"name": "mine", "path": "/a"}, {"name": "mine", "path": "/b"}])
-    assert "two different models are called 'mine'" in made["failures"][0]["cause"]
+    assert "two different entries are called 'mine'" in made["failures"][0]["cause"]
     assert made["models"] == [{"name": "mine", "path": "/a"}]
+
+
+GRAVITON3 = dict(MACHINE, processor={"title": "Arm Neoverse V1", "legacy_type": "Q4_0_8_8"})
+
+
+@pytest.mark.parametrize(
+    ("builds", "pairs", "entries"),
+    [
+        # The build that reads a removed type joins by itself, for that type alone.
+        (["default"], {("Q4_0", "default"), ("Q4_0_8_8", "legacy")}, ["default", "legacy"]),
+        # Asked for, it measures everything.
+        (["default", "legacy"], {("Q4_0", "default"), ("Q4_0", "legacy"), ("Q4_0_8_8", "legacy")},
+         ["default", "legacy"]),
+        # One of a person's own takes its place.
+        ([{"name": "b4184", "git_ref": "b4184", "source_type": "git", "legacy": True}],
+         {("Q4_0", "b4184"), ("Q4_0_8_8", "b4184")},
+         [{"name": "b4184", "git_ref": "b4184", "source_type": "git", "legacy": True}]),
+    ],
+)  # fmt: skip
+def test_a_removed_file_type_gets_a_build_that_reads_it(builds, pairs, entries):
+    made = plan(quantizations=["Q4_0", "legacy"], builds=builds, machine=GRAVITON3)
+    assert {(cell["quantization"], cell["build"]) for cell in made["cells"]} == pairs
+    assert made["builds"] == entries
+    assert made["quantizations"] == ["Q4_0", "Q4_0_8_8"]
+    assert made["failures"] == []
+
+
+def test_only_builds_that_are_needed_are_built():
+    made = plan(quantizations=["Q4_0_4_4"], builds=["default"])
+    assert made["builds"] == ["legacy"]
 
 
 @pytest.mark.parametrize(
