@@ -133,6 +133,7 @@ _METRIC = {
 }
 
 _BUFFER = {"name": _TEXT, "use": _TEXT, "bytes": _COUNT}
+_PATH = {"state": _TEXT, "expected": _maybe(Field("map", of=_TEXT)), "why": _MAYBE_TEXT, "remedy": _MAYBE_TEXT}
 _ENVELOPE = {"kind": _TEXT, "run": _TEXT, "time": _TEXT, "machine": _TEXT, "payload": Field("map")}
 
 # Required fields and their types, by kind. Fields that are not named here are kept and not looked at.
@@ -151,12 +152,19 @@ KINDS: dict[str, dict[str, Field]] = {
         "name": _TEXT,
         "architecture": _MAYBE_TEXT,
         "cpu_model": _MAYBE_TEXT,
+        "cpu_implementer": _MAYBE_TEXT,
         "cpu_part": _MAYBE_TEXT,
+        "cpu_vendor": _MAYBE_TEXT,
+        "cpu_family": _MAYBE_COUNT,
+        "cpu_model_number": _MAYBE_COUNT,
         "cpu_count": _MAYBE_COUNT,
         "physical_cores": _MAYBE_COUNT,
         "sockets": _MAYBE_COUNT,
         "numa_nodes": _MAYBE_COUNT,
         "cpu_features": _maybe(_TEXTS),
+        "sve_bytes": _MAYBE_COUNT,
+        "byte_order": _MAYBE_TEXT,
+        "bits": _MAYBE_COUNT,
         "caches": _maybe(Field("map", of=_maybe(_COUNT))),
         "memory_bytes": _maybe(Field("integer", low=1, high=float(2**60))),
         "kernel": _MAYBE_TEXT,
@@ -168,7 +176,33 @@ KINDS: dict[str, dict[str, Field]] = {
         "virtualization": _MAYBE_TEXT,
         "boot_time": _MAYBE_TEXT,
         "instance": _maybe(
-            Field("object", of={"type": _MAYBE_TEXT, "id": _MAYBE_TEXT, "zone": _MAYBE_TEXT, "image": _MAYBE_TEXT})
+            Field(
+                "object",
+                of={
+                    "type": _MAYBE_TEXT,
+                    "id": _MAYBE_TEXT,
+                    "zone": _MAYBE_TEXT,
+                    "image": _MAYBE_TEXT,
+                    "life_cycle": _MAYBE_TEXT,
+                },
+            )
+        ),
+        "processor": _maybe(
+            Field(
+                "object",
+                of={
+                    "name": _MAYBE_TEXT,
+                    "core": _MAYBE_TEXT,
+                    "title": _MAYBE_TEXT,
+                    "recognised_by": _MAYBE_TEXT,
+                    "march": _MAYBE_TEXT,
+                    "mcpu": _MAYBE_TEXT,
+                    "vector": _MAYBE_TEXT,
+                    "q4_0_layout": _MAYBE_TEXT,
+                    "legacy_type": _MAYBE_TEXT,
+                    "bandwidth_gb_s": _maybe(Field("number", low=0, high=1e6)),
+                },
+            )
         ),
         "emulated": _MAYBE_FLAG,
     },
@@ -176,13 +210,18 @@ KINDS: dict[str, dict[str, Field]] = {
         "id": _TEXT,
         "name": _TEXT,
         "source": _maybe(Field("map", of=_maybe(_TEXT))),
+        "way": _MAYBE_TEXT,
+        "core": _MAYBE_TEXT,
         "compiler": _MAYBE_TEXT,
         "cmake": _MAYBE_TEXT,
         "cmake_arguments": _maybe(_TEXTS),
+        "compile_flags": _maybe(_TEXTS),
         "march": _MAYBE_TEXT,
+        "warnings": _maybe(_TEXTS),
         "system_info": _MAYBE_TEXT,
         "cpu_features": _maybe(_TEXTS),
         "cpu_features_unused": _maybe(_TEXTS),
+        "file_types": _maybe(_TEXTS),
         "binaries": _maybe(Field("map", of=_TEXT)),
     },
     "model": {
@@ -213,6 +252,9 @@ KINDS: dict[str, dict[str, Field]] = {
                 of={
                     "repack": _maybe(Field("map", of=_COUNT)),
                     "buffers": _maybe(Field("list", of=Field("object", of=_BUFFER))),
+                    "types": _maybe(Field("map", of=Field("map", of=_COUNT))),
+                    "tensors": _maybe(Field("map", of=_COUNT)),
+                    "path": _maybe(Field("object", of=_PATH)),
                 },
             )
         ),
