@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import markdown, metrics, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import LEFT, RIGHT, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.records import Problem
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Row, Run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Payload, Row, Run
 
 
 class Entry(NamedTuple):
@@ -28,13 +28,16 @@ class Entry(NamedTuple):
     synthetic: bool | None
     emulated: bool
     planned: set[str]
+    rows: list[Row]
+    comparison: str | None
 
 
-def entry(path: str, run: Run) -> Entry:
-    """Return the index entry of the page `path` whose latest run is `run`."""
+def entry(path: str, run: Run, compared: Collection[str] = ()) -> Entry:
+    """Return the index entry of the page `path` whose latest run is `run`; `compared` are the pages of comparisons."""
     cells = summary.pages(run)[path]
     rows = summary.rows(run, cells)
     prompt, generation = summary.headline(rows, "pp_tps"), summary.headline(rows, "tg_tps")
+    comparison = summary.comparison_path(path)
     peaks = [peak for row in (prompt, generation) if row for peak in summary.values(row, "rss_peak_bytes")]
     return Entry(
         path=path,
@@ -47,12 +50,22 @@ def entry(path: str, run: Run) -> Entry:
         synthetic=parts.is_synthetic(run, cells[0]),
         emulated=summary.emulated(run),
         planned={row.speed for row in rows},
+        rows=rows,
+        comparison=comparison if comparison in compared else None,
     )
 
 
-def context(pages: Mapping[str, Sequence[Run]], runs: Sequence[Run], problems: Sequence[Problem]) -> dict[str, Any]:
-    """Return the variables of templates/index.md.j2; `pages` maps a page's path to its runs, the latest last."""
-    entries = [entry(path, found[-1]) for path, found in pages.items()]
+def context(
+    pages: Mapping[str, Sequence[Run]],
+    runs: Sequence[Run],
+    problems: Sequence[Problem],
+    compared: Collection[str] = (),
+) -> dict[str, Any]:
+    """Return the variables of templates/index.md.j2.
+
+    `pages` maps the path of a page to its runs, the latest last; `compared` are the paths of the comparisons' pages.
+    """
+    entries = [entry(path, found[-1], compared) for path, found in pages.items()]
     entries.sort(key=lambda item: (item.run.machine, item.model, item.quantization, item.path))
     measured = [e for e in entries if not e.emulated]
     emulated = [e for e in entries if e.emulated]
@@ -62,6 +75,7 @@ def context(pages: Mapping[str, Sequence[Run]], runs: Sequence[Run], problems: S
         "emulated": _table(emulated) if emulated else None,
         "emulated_words": parts.EMULATED_WORDS,
         "synthetic": any(e.synthetic for e in entries),
+        "fallbacks": _fallbacks(entries),
         "failures": _failures(_latest(runs)),
         "problems": _problems(problems),
         "states_rule": parts.STATES_RULE,
@@ -98,7 +112,9 @@ def _verdicts(entries: Sequence[Entry]) -> Markdown | None:
         name = markdown.bold(machine)
         words = markdown.join([sentence for sentence in said if sentence], "; ")
         hardware = markdown.text(_hardware(group[-1].run))
-        items.append(Markdown(f"{name}{' ' if hardware else ''}{hardware}, {markdown.text(model)}: {words}."))
+        comparison = group[-1].comparison
+        more = f" {markdown.link('Quantizations and builds side by side', comparison)}." if comparison else ""
+        items.append(Markdown(f"{name}{' ' if hardware else ''}{hardware}, {markdown.text(model)}: {words}.{more}"))
     return markdown.bullets(items) if items else None
 
 
@@ -147,8 +163,8 @@ def _table(entries: Sequence[Entry]) -> Markdown:
         lines.append(
             [
                 item.run.machine,
-                item.model,
-                markdown.link(item.quantization, item.path),
+                markdown.link(item.model, item.comparison) if item.comparison else item.model,
+                markdown.lines(markdown.link(item.quantization, item.path), _fallback(item)),
                 _figure(item, "tg_tps", tests),
                 _figure(item, "pp_tps", tests),
                 metrics.binary(item.peak_bytes),
@@ -183,6 +199,36 @@ def _figure(item: Entry, speed: str, tests: Mapping[str, str | None]) -> str | N
         markdown.small(parts.interval(row)),
         markdown.small(parts.brief(row)),
     )
+
+
+def _build_words(item: Entry) -> Callable[[Payload], str]:
+    """Return a function that gives what tells a cell of a page from one of another build."""
+    several = len({row.cell["build"] for row in item.rows}) > 1
+    return lambda cell: f"build {cell['build']}" if several else ""
+
+
+def _fallback(item: Entry) -> Markdown | None:
+    """Return a loud word for the line of a page of which a cell fell back, with the builds where it has several."""
+    cells = [row.cell for finding in summary.fallbacks(item.rows) for row in finding.rows]
+    builds = dict.fromkeys(map(_build_words(item), cells))
+    if not cells:
+        return None
+    words = [name for name in builds if name]
+    return markdown.lines(markdown.bold("FALLBACK"), markdown.small(markdown.join(words)) if words else None)
+
+
+def _fallbacks(entries: Sequence[Entry]) -> dict[str, Any] | None:
+    items = []
+    for item in entries:
+        emulated = [markdown.text("emulated")] if item.emulated else []
+        for finding in summary.fallbacks(item.rows):
+            cells = parts.cells_of(finding, item.rows, _build_words(item))
+            page = markdown.link(f"{item.model} {item.quantization}", item.path)
+            where = markdown.join([markdown.bold(item.run.machine), *emulated, page, markdown.text(cells, None)])
+            items.append(Markdown(f"{where}: {parts.fallback_words(finding)}"))
+    if not items:
+        return None
+    return {"count": parts.plural(len(items), "fallback"), "items": markdown.bullets(items)}
 
 
 def _failures(latest: Sequence[Run]) -> dict[str, Any] | None:

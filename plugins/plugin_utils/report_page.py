@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 from typing import Any
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import BY_NAME
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import markdown, metrics, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import LEFT, RIGHT, Markdown
@@ -21,22 +22,33 @@ SAMPLES = 10
 # Enough of a log to see what happened, little enough that GitHub still renders the page.
 LOG_CHARACTERS = 6000
 
+# What is told of an instance, in this order.
+_INSTANCE = ("type", "id", "zone", "image", "life_cycle")
+
 Column = tuple[str, str]
 
 
-def context(path: str, runs: Sequence[Run]) -> dict[str, Any]:
-    """Return the variables of templates/page.md.j2 for the page `path`; `runs` concern it, the latest comes last."""
+def context(path: str, runs: Sequence[Run], compared: bool = False) -> dict[str, Any]:
+    """Return the variables of templates/page.md.j2 for the page `path`; `runs` concern it, the latest comes last.
+
+    `compared`: there is a page that sets this one's figures beside others.
+    """
     run = runs[-1]
     cells = summary.pages(run)[path]
     view = _View(path, run, summary.rows(run, cells))
     synthetic = parts.is_synthetic(run, cells[0])
     return {
-        "title": f"{_name(cells[0]['model'])} {_name(cells[0]['quantization'])} on {run.machine}",
+        "title": f"{parts.short_name(cells[0]['model'])} {parts.short_name(cells[0]['quantization'])} on {run.machine}",
         "index": markdown.link("All results", view.relative(summary.INDEX)),
+        "comparison": (
+            markdown.link("Side by side", view.relative(summary.comparison_path(path))) if compared else None
+        ),
         "run": run,
         "date": parts.date(run.time),
         "synthetic": parts.synthetic_words(cells[0]["model"]) if synthetic else None,
         "emulated": parts.EMULATED_WORDS if view.emulated else None,
+        "fallbacks": parts.fallback_alerts(view.rows, view.build_words),
+        "remarks": parts.kernel_remarks(view.rows, view.build_words),
         "key_figures": _key_figures(view),
         "key_cells": _key_cells(view),
         "failures": _failures(view),
@@ -47,22 +59,14 @@ def context(path: str, runs: Sequence[Run]) -> dict[str, Any]:
         "memory": _memory(view),
         "cpu": _cpu(view),
         "launches": _launches(view),
-        "builds": [_build(build) for build in view.builds()],
+        "builds": [_build(build) for build in parts.builds(run, cells, view.launches)],
         "models": [_model(model) for model in parts.models(run, cells, view.launches)],
         "machines": [_machine(machine) for machine in view.machines()],
         "method": _method(view),
         "reproduce": _reproduce(view),
         "earlier": _earlier(view, runs[:-1]),
-        "records": markdown.link(f"{run.run}.jsonl", view.relative(_records_file(run))),
+        "records": markdown.link(f"{run.run}.jsonl", view.relative(parts.records_file(run))),
     }
-
-
-def _name(value: str) -> str:
-    return markdown.shorten(value, 60)
-
-
-def _records_file(run: Run) -> str:
-    return f"{run.machine}/records/{run.run}.jsonl"
 
 
 class _View:
@@ -109,15 +113,9 @@ class _View:
     def words(self, row: Row) -> str:
         return parts.cell_words(row.cell, self.several_builds)
 
-    def builds(self) -> list[Payload]:
-        """Return the builds that the launches used; without launches, those that the cells name."""
-        used = {record["payload"]["build"] for record in self.launches}
-        names = {row.cell["build"] for row in self.rows}
-        return [
-            build
-            for key, build in sorted(self.run.builds.items(), key=lambda item: (item[1]["name"], item[0]))
-            if (key in used if used else build["name"] in names)
-        ]
+    def build_words(self, cell: Payload) -> str:
+        """Return what tells a cell of this page from one of another build."""
+        return f"build {cell['build']}" if self.several_builds else ""
 
     def machines(self) -> list[Payload]:
         """Return the fingerprints that the launches refer to (two, when the machine changed during the run)."""
@@ -175,9 +173,10 @@ def _key_figures(view: _View) -> Markdown:
     modes = sorted({mode for row in chosen for mode in summary.load_modes(row)})
     if modes:
         rows.append(["Load mode", markdown.join(modes), "", ""])
-    paths = sorted({path for row in chosen for path in summary.kernel_paths(row)})
+    paths = dict.fromkeys(path for row in chosen for path in summary.kernel_paths(row))
     if paths:
-        rows.append(["Kernel path", markdown.lines(*paths), "", ""])
+        states = dict.fromkeys(parts.kernel_state(row) for row in chosen)
+        rows.append(["Kernel path", markdown.lines(*paths), "", markdown.lines(*states)])
     columns = [(view.unit("Figure"), LEFT), ("Value", RIGHT), ("95 % interval", RIGHT), ("Validity", LEFT)]
     return markdown.table(columns, rows)
 
@@ -305,7 +304,7 @@ def _memory(view: _View) -> Markdown | None:
         lambda row: [
             *(metrics.show(name, _largest(row, name)) for name in ("rss_peak_bytes", *names)),
             markdown.join(summary.load_modes(row)) or None,
-            markdown.lines(*summary.kernel_paths(row)) or None,
+            parts.kernel_cell(row),
         ],
     )
 
@@ -423,14 +422,30 @@ def _build(build: Payload) -> dict[str, Any]:
                 ("URL", markdown.code(source["url"]) if source.get("url") else None),
                 ("Compiler", build.get("compiler")),
                 ("CMake", build.get("cmake")),
+                ("Compiled", parts.compiled(build)),
+                ("Flags of the kernels", _flags(build)),
+                ("Core", markdown.code(build["core"]) if build.get("core") else None),
                 ("-march", markdown.code(build["march"]) if build.get("march") else None),
                 ("Uses of the processor", ", ".join(build.get("cpu_features") or [])),
+                ("Reads of the removed types", ", ".join(_removed_types(build))),
                 ("Fingerprint", markdown.code(build["id"])),
             ),
         ),
+        "warnings": [markdown.alert("WARNING", parts.sentence(said)) for said in build.get("warnings") or [] if said],
         "unused": markdown.join(markdown.code(name) for name in unused) if unused else None,
         "detail": markdown.details("Flags, system_info and digests", detail) if detail else None,
     }
+
+
+def _flags(build: Payload) -> Markdown | None:
+    """Return the flags with which the kernels were compiled, of a build that says where it was compiled."""
+    flags = build.get("compile_flags")
+    return markdown.code(" ".join(flags)) if flags and build.get("way") else None
+
+
+def _removed_types(build: Payload) -> list[str]:
+    """Return the file types that llama.cpp has removed since and this build still reads."""
+    return [name for name in build.get("file_types") or [] if name in BY_NAME and BY_NAME[name].legacy]
 
 
 def _digest(source: Payload) -> str | None:
@@ -479,12 +494,16 @@ def _machine(machine: Payload) -> dict[str, Any]:
             machine["name"],
             (
                 ("Processor", machine.get("cpu_model")),
+                ("Recognised as", _recognised(machine)),
+                ("CPU implementer", machine.get("cpu_implementer")),
                 ("CPU part", machine.get("cpu_part")),
                 ("Architecture", machine.get("architecture")),
                 ("Processors", ", ".join(counts)),
+                ("Vectors", _vectors(machine)),
                 ("Caches", ", ".join(caches)),
                 ("Memory", metrics.binary(machine["memory_bytes"]) if machine.get("memory_bytes") else None),
-                ("Instance", ", ".join(str(instance[k]) for k in ("type", "id", "zone", "image") if instance.get(k))),
+                ("Memory bandwidth", _bandwidth(machine)),
+                ("Instance", ", ".join(str(instance[k]) for k in _INSTANCE if instance.get(k))),
                 ("Virtualization", machine.get("virtualization")),
                 ("Emulated", "yes" if machine.get("emulated") else None),
                 ("Operating system", machine.get("os")),
@@ -498,6 +517,37 @@ def _machine(machine: Payload) -> dict[str, Any]:
         ),
         "detail": markdown.details("CPU features and kernel parameters", detail) if detail else None,
     }
+
+
+def _processor(machine: Payload) -> Payload:
+    """Return what the catalog says of a machine's processor, nothing where it does not know it."""
+    known = machine.get("processor")
+    return known if isinstance(known, dict) else {}
+
+
+def _recognised(machine: Payload) -> str | None:
+    known = _processor(machine)
+    if known:
+        names = ", ".join(str(known[key]) for key in ("name", "title") if known.get(key)) or str(known.get("core"))
+        return f"{names}, by {known['recognised_by']}" if known.get("recognised_by") else names
+    return "not in the catalog: built native" if "processor" in machine else None
+
+
+def _vectors(machine: Payload) -> str | None:
+    """Return the width of the vectors: what the catalog says, and what the kernel gives of SVE."""
+    known, sve = _processor(machine).get("vector"), machine.get("sve_bytes")
+    words = [str(known)] if known else []
+    if sve:
+        words.append(f"SVE vectors of {parts.plural(sve, 'byte')} here")
+    return "; ".join(words) or None
+
+
+def _bandwidth(machine: Payload) -> str | None:
+    """Return the bandwidth that the catalog gives: nobody has measured it."""
+    found = _processor(machine).get("bandwidth_gb_s")
+    if not isinstance(found, (int, float)):
+        return None
+    return f"{metrics.number(found)}{metrics.NO_BREAK}GB/s, theoretical (catalog), not measured"
 
 
 def _method(view: _View) -> Markdown:
@@ -557,7 +607,7 @@ def _earlier(view: _View, runs: Sequence[Run]) -> Markdown | None:
                 _earlier_figure(generation, note),
                 _earlier_figure(prompt, note),
                 _setup(view, prompt, generation),
-                markdown.link(run.run, view.relative(_records_file(run))),
+                markdown.link(run.run, view.relative(parts.records_file(run))),
             ]
         )
     columns = [

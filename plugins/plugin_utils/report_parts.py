@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kernel_path import FALLBACK
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_shapes import PRESETS
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import markdown, metrics, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import Markdown
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Payload, Record, Row, Run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Finding, Payload, Record, Row, Run
+
+# Up to so many cells are named one by one.
+NAMED_CELLS = 3
 
 # How many reasons, and how much of each, a table cell holds; all of them stand in a list of their own.
 INLINE_REASONS = 2
@@ -26,6 +31,44 @@ STATES_RULE = (
     "figure is shown and never ranked. MISSING: planned and not measured."
 )
 TIE_RULE = Markdown("`~`: the intervals overlap, so no difference from the fastest is established.")
+
+
+PAIRED_RULE = (
+    "A ratio compares two rows of this run block by block: a block launches every cell once, in random order, so what "
+    "slows the machine down for a while slows both. It is the geometric mean over the blocks, with the 95 % t interval "
+    "of the mean log ratio; N/A below two blocks."
+)
+
+
+def prose(value: object, limit: int | None = markdown.LONG) -> Markdown:
+    """Return sentences of ours that passed through a record: as text, with what stands in backticks as code."""
+    plain = markdown.shorten(markdown.visible(value), limit)
+    shown = []
+    for index, piece in enumerate(re.split(r"`([^`]+)`", plain)):
+        if index % 2:
+            shown.append(markdown.code(piece, None))
+        elif piece:
+            # text() strips the spaces that join a piece to the next one.
+            lead, tail = (" " if piece[at] == " " else "" for at in (0, -1))
+            shown.append(Markdown(f"{lead}{markdown.text(piece, None)}{tail if piece.strip() else ''}"))
+    return Markdown("".join(shown))
+
+
+def sentence(value: object) -> Markdown:
+    """Return prose() that begins with a capital letter, unless a name stands there, and ends with a full stop."""
+    shown = prose(value)
+    ending = "" if shown.endswith((".", "!", "?")) else "."
+    return Markdown(f"{shown[:1].upper()}{shown[1:]}{ending}" if re.match(r"[a-z]+[ ,]", shown) else f"{shown}{ending}")
+
+
+def short_name(value: str) -> str:
+    """Return the name of a model or quantization, short enough for a title."""
+    return markdown.shorten(value, 60)
+
+
+def records_file(run: Run) -> str:
+    """Return the path of the records of `run`, relative to the results directory."""
+    return f"{run.machine}/records/{run.run}.jsonl"
 
 
 def date(time: str) -> str:
@@ -119,10 +162,115 @@ def models(run: Run, cells: Sequence[Payload], launches: Sequence[Record]) -> li
     return [model for _key, model in sorted(run.models.items()) if (model["name"], model["quantization"]) in names]
 
 
+def builds(run: Run, cells: Sequence[Payload], launches: Sequence[Record]) -> list[Payload]:
+    """Return the builds of `run` that `launches` used; without any, those that `cells` name."""
+    used = {record["payload"]["build"] for record in launches}
+    names = {cell["build"] for cell in cells}
+    return [
+        build
+        for key, build in sorted(run.builds.items(), key=lambda item: (item[1]["name"], item[0]))
+        if (key in used if used else build["name"] in names)
+    ]
+
+
+def compiled(build: Payload) -> str | None:
+    """Return where a build was compiled, None when its record does not say."""
+    way, core = build.get("way"), build.get("core")
+    words = {"native": "natively, on the host", "cross": f"cross, on the controller, for {core or 'this processor'}"}
+    return words.get(way, way) if way else None
+
+
+def small_state(row: Row) -> Markdown:
+    """Return the state of `row` for a narrow table cell; the page of the quantization has the reasons in full."""
+    if row.state == summary.INVALID:
+        disturbed = sum(record["payload"]["validity"]["state"] != summary.VALID for record in row.launches)
+        return markdown.lines(
+            markdown.bold(row.state), markdown.small(f"{disturbed} of {plural(len(row.launches), 'launch')} disturbed")
+        )
+    if row.state == summary.VALID:
+        return markdown.text(row.state)
+    return markdown.lines(markdown.bold(row.state), markdown.small(markdown.join(row.reasons)))
+
+
+def kernel_state(row: Row) -> Markdown | None:
+    """Return how the kernels of `row` compare with those expected, loud when it fell back; None when nobody judged."""
+    state = summary.kernel_state(row)
+    if state is None:
+        return None
+    return markdown.bold("FALLBACK") if state == FALLBACK else markdown.text(state)
+
+
+def kernel_cell(row: Row) -> Markdown | None:
+    """Return the layouts of `row` for a narrow table cell, and how they compare with those expected."""
+    shown: list[Markdown] = []
+    found = summary.layouts(row)
+    for layout in found:
+        if layout.name == summary.NOT_REPACKED and len(found) > 1:
+            shown.append(markdown.small(f"{layout.name}: {layout.detail}"))
+        else:
+            detail = [markdown.small(layout.detail)] if layout.detail else []
+            shown += [markdown.text(layout.name), *detail]
+    return markdown.lines(*shown, kernel_state(row)) or None
+
+
+def _named(rows: Sequence[Row], measured: Sequence[Row]) -> str:
+    """Return which cells `rows` are among those `measured` of the same combination, without naming that again."""
+    if len(rows) > NAMED_CELLS and len(rows) == len(measured):
+        return f"all {plural(len(rows), 'cell')}"
+    shown = [f"{test_words(row.cell)} at {plural(row.cell['threads'], 'thread')}" for row in rows]
+    more = [f"{plural(len(shown) - 2 * NAMED_CELLS, 'more cell')}"] if len(shown) > 2 * NAMED_CELLS + 1 else []
+    return ", ".join([*shown[: 2 * NAMED_CELLS], *more] if more else shown)
+
+
+def cells_of(finding: Finding, rows: Sequence[Row], name: Callable[[Payload], str]) -> str:
+    """Return the cells of `finding` in words.
+
+    `rows` are all of the page, `name` gives what tells the cells of one combination from another's, or nothing.
+    """
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in finding.rows:
+        groups.setdefault(summary.combination(row.cell), []).append(row)
+    said = []
+    for key, own in groups.items():
+        called = name(own[0].cell)
+        cells = _named(own, [row for row in rows if row.launches and summary.combination(row.cell) == key])
+        said.append(f"{called} ({cells})" if called else cells)
+    return "; ".join(said)
+
+
+def fallback_words(finding: Finding) -> Markdown:
+    """Return why a fallback happened, and on a line of its own what to do."""
+    remedy = f"<br>**To do:** {sentence(finding.remedy)}" if finding.remedy else ""
+    return Markdown(f"{sentence(finding.why or 'the reason is not on record')}{remedy}")
+
+
+def fallback_alerts(rows: Sequence[Row], name: Callable[[Payload], str]) -> list[Markdown]:
+    """Return a loud line for each distinct fallback of `rows`: which cells, why, and what to do."""
+    return [
+        markdown.alert(
+            "CAUTION",
+            Markdown(
+                f"**FALLBACK**, not the kernels expected of this processor: "
+                f"{markdown.text(cells_of(finding, rows, name), None)}.<br>{fallback_words(finding)}"
+            ),
+        )
+        for finding in summary.fallbacks(rows)
+    ]
+
+
+def kernel_remarks(rows: Sequence[Row], name: Callable[[Payload], str]) -> Markdown | None:
+    """Return a quiet note for each thing that is not known, or that an expectation rests on."""
+    notes = [
+        Markdown(f"Kernel path, {markdown.text(cells_of(finding, rows, name), None)}: {sentence(finding.why)}")
+        for finding in summary.remarks(rows)
+    ]
+    return markdown.bullets(notes) if notes else None
+
+
 def failure_item(where: Sequence[object], record: Record) -> Markdown:
     """Return a failure for a list: where, phase and cell, the cause, and on a line of its own what to do."""
     failure = record["payload"]
     cell = failure.get("cell")
     place = markdown.join([*where, f"phase {failure['phase']}", cell_words(cell) if cell else "the whole host"])
-    cause, advice = (markdown.text(failure[name], markdown.LONG) for name in ("cause", "advice"))
+    cause, advice = (prose(failure[name]) for name in ("cause", "advice"))
     return Markdown(f"{place}: {cause}<br>**To do:** {advice}")

@@ -9,14 +9,16 @@ Everything is a function of the set of records: neither their order nor the time
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import Interval, mean_interval
+from ansible_collections.cloudbench.llama.plugins.module_utils.kernel_path import AS_EXPECTED, FALLBACK, UNKNOWN
 from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import QuantizationError, slug
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.metrics import one_place
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.metrics import NO_BREAK, one_place
 
 INDEX = "README.md"
 
@@ -31,6 +33,12 @@ USUAL_TESTS = ("pp512", "tg128")
 
 _CELL_FIELDS = ("model", "quantization", "build", "threads", "test", "n_prompt", "n_gen", "n_depth")
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
+
+# The combination that others are set against: today's everyday file type in the pinned build.
+REFERENCE_QUANTIZATION, REFERENCE_BUILD = "Q4_0", "default"
+
+# A type of weights in a file that holds a kernel's layout already: Q4_0_8X8 of the removed file types.
+_LAYOUT_TYPE = re.compile(r"\w+_\d+X\d+")
 
 Payload = dict[str, Any]
 Record = dict[str, Any]
@@ -68,6 +76,27 @@ class Row(NamedTuple):
     reasons: list[str]
 
 
+class Finding(NamedTuple):
+    """What was found of the kernels of one or more cells, in sentences; None where there is nothing to say or do."""
+
+    why: str | None
+    remedy: str | None
+    rows: list[Row]
+
+
+class Ratio(NamedTuple):
+    """How many times as fast one row is as another.
+
+    `interval` is that of the ratios within the blocks that have both, None without such a block. `word` is faster,
+    slower, "~" where the interval holds 1, "" where there are no bounds. `invalid`: one of the rows is INVALID, so that
+    nothing is established.
+    """
+
+    interval: Interval | None
+    word: str
+    invalid: bool
+
+
 def _component(name: str) -> str:
     """Return `name` as a directory or file name; one that is not safe as it is gets a digest, to stay itself."""
     if _SAFE.fullmatch(name) and name != "records":
@@ -84,6 +113,27 @@ def page_path(machine: str, cell: Payload) -> str:
     except QuantizationError:
         quantization = _component(cell["quantization"] + "?").lower()
     return f"{machine}/{_component(cell['model'])}/{quantization}.md"
+
+
+def comparison_path(page: str) -> str:
+    """Return the path of the page that would set side by side what is measured of the model of `page`."""
+    return posixpath.join(posixpath.dirname(page), INDEX)
+
+
+def combination(cell: Payload) -> tuple[str, str]:
+    """Return the quantization and build of a cell, by which comparisons tell cells of one test apart."""
+    return cell["quantization"], cell["build"]
+
+
+def comparisons(machine: str, found: Iterable[Payload]) -> dict[str, list[Payload]]:
+    """Return the cells of one run by the page that sets them side by side.
+
+    A model has such a page when its cells are of more than one combination of quantization and build.
+    """
+    models: dict[str, list[Payload]] = {}
+    for cell in found:
+        models.setdefault(comparison_path(page_path(machine, cell)), []).append(cell)
+    return {path: own for path, own in models.items() if len({combination(cell) for cell in own}) > 1}
 
 
 def cell_key(cell: Payload) -> tuple[Any, ...]:
@@ -289,18 +339,122 @@ def headline(rows: Sequence[Row], speed: str) -> Row | None:
     return ranked[0] if ranked else max(field, key=lambda row: (row.highest or 0, canonical(row.cell)))
 
 
+class Layout(NamedTuple):
+    """How weights were used, by the log: the name of a layout, and how many tensors, None where that says it."""
+
+    name: str
+    detail: str | None
+
+
+NOT_REPACKED = "not repacked"
+
+
+def _counted(count: int) -> str:
+    return f"{count} tensor{'' if count == 1 else 's'}"
+
+
+def _layouts(kernel: Payload) -> list[Layout]:
+    """Return the layouts in which the weights of a launch were used; empty when its log does not say."""
+    tensors, types = kernel.get("tensors"), kernel.get("types")
+    if not tensors or types is None:
+        repack = kernel.get("repack")
+        if repack is None:
+            return []
+        words = ", ".join(f"{name} ({_counted(count)})" for name, count in sorted(repack.items()))
+        return [Layout(words or "no repacking", None)]
+    found, left = [], []
+    for kind in sorted({*tensors, *types}):
+        there = tensors.get(kind)
+        own = types.get(kind) or {}
+        of = f" of {there}" if there else ""
+        found += [Layout(layout, f"{count}{of} {kind}") for layout, count in sorted(own.items())]
+        # Norms and the like are F32 in every file: nobody repacks them.
+        if there and not own and kind != "F32":
+            if _LAYOUT_TYPE.fullmatch(kind):
+                found.append(Layout(f"{kind.lower()} in the file", _counted(there)))
+            else:
+                left.append(f"{there}{NO_BREAK}{kind}")
+    return [*found, *([Layout(NOT_REPACKED, ", ".join(left))] if left else [])]
+
+
+def layouts(row: Row) -> list[Layout]:
+    """Return the layouts in which the weights of `row` were used, as the log of the launches says; empty without it."""
+    found = {layout for record in row.launches for layout in _layouts(record["payload"].get("kernel") or {})}
+    return sorted(found, key=lambda layout: (layout.name == NOT_REPACKED, layout.name, layout.detail or ""))
+
+
 def kernel_paths(row: Row) -> list[str]:
-    """Return what the weights were repacked to, as the log of the launches says; empty when no log says it."""
-    found = set()
+    """Return the layouts of `row` with the number of their tensors, a line each."""
+    return [f"{layout.name} ({layout.detail})" if layout.detail else layout.name for layout in layouts(row)]
+
+
+def _verdicts(row: Row) -> list[Payload]:
+    paths = [(record["payload"].get("kernel") or {}).get("path") for record in row.launches]
+    return [path for path in paths if path]
+
+
+def kernel_state(row: Row) -> str | None:
+    """Return FALLBACK when one launch of `row` fell back, UNKNOWN when of one it is not known, else AS_EXPECTED.
+
+    None when no launch was judged: records of 0.1.0 are not.
+    """
+    states = {path["state"] for path in _verdicts(row)}
+    if not states:
+        return None
+    return FALLBACK if FALLBACK in states else AS_EXPECTED if states == {AS_EXPECTED} else UNKNOWN
+
+
+def _findings(rows: Iterable[Row], states: Sequence[str]) -> list[Finding]:
+    found: dict[tuple[str | None, str | None], dict[int, Row]] = {}
+    for row in rows:
+        for path in _verdicts(row):
+            why, remedy = path.get("why"), path.get("remedy")
+            if path["state"] in states and (why or path["state"] == FALLBACK):
+                found.setdefault((why, remedy), {})[id(row)] = row
+    return [Finding(why, remedy, list(own.values())) for (why, remedy), own in found.items()]
+
+
+def fallbacks(rows: Iterable[Row]) -> list[Finding]:
+    """Return every distinct fallback of `rows`: what does not run on the kernels that the processor has."""
+    return _findings(rows, (FALLBACK,))
+
+
+def remarks(rows: Iterable[Row]) -> list[Finding]:
+    """Return what else is to be said of the kernels of `rows`: why it is not known, what an expectation rests on."""
+    return _findings(rows, (AS_EXPECTED, UNKNOWN))
+
+
+def _by_block(row: Row) -> dict[int, float]:
+    """Return the speed of each block of `row`, of the first launch should a block have two."""
+    found: dict[int, float] = {}
     for record in row.launches:
-        repack = (record["payload"].get("kernel") or {}).get("repack")
-        if repack is not None:
-            parts = [
-                f"{layout} ({tensors} tensor{'' if tensors == 1 else 's'})"
-                for layout, tensors in sorted(repack.items())
-            ]
-            found.add(", ".join(parts) or "no repacking")
-    return sorted(found)
+        block, speed = record["payload"].get("block"), value(record, row.speed)
+        if block is not None and speed is not None:
+            found.setdefault(block, speed)
+    return found
+
+
+def ratio(row: Row, reference: Row) -> Ratio:
+    """Compare two rows of one run, block by block: what slows a block down slows both.
+
+    The interval is the 95 % t interval of the mean log ratio over the blocks.
+    """
+    own, other = _by_block(row), _by_block(reference)
+    pairs = [own[block] / other[block] for block in sorted(set(own) & set(other))]
+    invalid = INVALID in (row.state, reference.state)
+    if not pairs:
+        return Ratio(None, "", invalid)
+    interval = mean_interval(pairs)
+    if interval.low is None or interval.high is None:
+        return Ratio(interval, "", invalid)
+    return Ratio(interval, "faster" if interval.low > 1 else "slower" if interval.high < 1 else "~", invalid)
+
+
+def reference(rows: Sequence[Row]) -> Row | None:
+    """Return the row of one test and thread count that ratios refer to: Q4_0 in `default`, else the first measured."""
+    measured = [row for row in rows if row.launches]
+    wanted = (REFERENCE_QUANTIZATION, REFERENCE_BUILD)
+    return next((row for row in measured if combination(row.cell) == wanted), measured[0] if measured else None)
 
 
 def load_modes(row: Row) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import side_by_side
 from markdown_it import MarkdownIt
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import records, report, summary
@@ -22,7 +23,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import Rep
 
 Record = dict[str, Any]
 
-GOLDEN = Path(__file__).resolve().parents[3] / "fixtures" / "pages"
+FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 MACHINE = "local-amd-epyc-9b14"
 PAGE = f"{MACHINE}/llama-3.2-1b-synthetic/q4.md"
 LATEST = "20261123T155523Z-1a2b"
@@ -48,12 +49,15 @@ def table_row(page: str, start: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_pages_are_those_kept(store: Path) -> None:
+@pytest.mark.parametrize("kept_in", ["pages", "pages-side-by-side"])
+def test_pages_are_those_kept(tmp_path: Path, frozen: list[Record], kept_in: str) -> None:
     """Run with CLOUDBENCH_UPDATE_GOLDEN=1 to write the pages that are meant from now on, and read the difference."""
-    pages = report.render(*read(store))
+    assert not records.append(tmp_path, frozen if kept_in == "pages" else side_by_side.records()).problems
+    pages = report.render(*read(tmp_path))
+    golden = FIXTURES / kept_in
     if os.environ.get("CLOUDBENCH_UPDATE_GOLDEN"):
-        report.write(GOLDEN, pages)
-    kept = {path.relative_to(GOLDEN).as_posix(): path.read_text("utf-8") for path in GOLDEN.rglob("*.md")}
+        report.write(golden, pages)
+    kept = {path.relative_to(golden).as_posix(): path.read_text("utf-8") for path in golden.rglob("*.md")}
     assert pages == kept
 
 
@@ -84,8 +88,10 @@ def test_every_promised_page_is_made(frozen: list[Record]) -> None:
         assert set(promised) <= set(pages)
     assert report.promised_pages(of_kind(of_run(frozen, LATEST), "run")[0]) == [
         "README.md",
-        *(f"{MACHINE}/llama-3.2-1b-synthetic/{name}.md" for name in ("q4-k-m", "q4", "q8")),
+        *(f"{MACHINE}/llama-3.2-1b-synthetic/{name}.md" for name in ("README", "q4-k-m", "q4", "q8")),
     ]
+    quick = of_kind(of_run(frozen, QUICK), "run")[0]
+    assert report.promised_pages(quick) == ["README.md", PAGE]
 
 
 def test_links_lead_to_files(store: Path) -> None:
@@ -275,9 +281,13 @@ def test_records_of_an_unknown_kind_change_no_page(frozen: list[Record]) -> None
 
 
 def hostile(frozen: list[Record], text: str) -> list[Record]:
-    """Return the latest run with `text` in the place of every string that a host may choose."""
-    some = of_run(frozen, LATEST)
-    ids: dict[str, Any] = {"id", "machine", "build", "model", "cell", "state", "unit"}
+    """Return two runs with `text` in the place of every string that a host may choose."""
+    some = [*of_run(frozen, LATEST), *side_by_side.records()]
+    for record in of_kind(some, "launch"):
+        kernel = record["payload"]["kernel"]
+        if record["payload"]["number"] == 1:
+            kernel.update(repack={text: 1}, types={text: {text: 1}}, tensors={text: 1, text + text: 2})
+    ids = {"id", "machine", "build", "model", "cell", "state", "unit"}
 
     def spoil(value: Any, key: str) -> Any:
         if isinstance(value, dict):
@@ -309,7 +319,7 @@ def test_hostile_strings_stay_text_on_every_page(tmp_path: Path, frozen: list[Re
     report.write(tmp_path, pages)
     allowed = {"details", "summary", "sub", "br", "b", "span"}
     for path, page in pages.items():
-        assert re.fullmatch(r"README\.md|[a-z0-9-]+/[A-Za-z0-9.-]+/[a-z0-9.-]+\.md", path)
+        assert re.fullmatch(r"README\.md|[a-z0-9-]+/[A-Za-z0-9.-]+/([a-z0-9.-]+|README)\.md", path)
         tokens = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(page)
         inline = [child for token in tokens for child in token.children or []]
         raw = "".join(token.content for token in [*tokens, *inline] if token.type in ("html_block", "html_inline"))
