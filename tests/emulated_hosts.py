@@ -28,6 +28,7 @@ import json
 import os
 import platform
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -49,6 +50,7 @@ DIRECTORY = Path("/var/lib/cloudbench-emulated")
 STATE = DIRECTORY / "state.json"
 LOCK = Path("/run/lock/cloudbench-emulated.lock")
 NETNS = Path("/run/netns")
+OS_RELEASE = Path("/etc/os-release")
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 NFT_TABLE = "cloudbench_emulated"
@@ -134,7 +136,7 @@ Subsystem sftp /usr/lib/openssh/sftp-server
 """
 
 
-class TestbedError(RuntimeError):
+class EmulationError(RuntimeError):
     """The hosts cannot be had; the message says what failed and why."""
 
 
@@ -153,14 +155,14 @@ class Host(NamedTuple):
 
     @classmethod
     def parse(cls, name: str, fields: dict[str, Any]) -> Host:
-        """The host of one entry of the JSON; TestbedError names what is wrong with it."""
+        """The host of one entry of the JSON; EmulationError names what is wrong with it."""
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,11}", name):
-            raise TestbedError(f"the host name {name!r} is not 1 to 12 lower-case letters, digits and hyphens")
+            raise EmulationError(f"the host name {name!r} is not 1 to 12 lower-case letters, digits and hyphens")
         if unknown := set(fields) - FIELDS:
-            raise TestbedError(f"host {name}: there is no {sorted(unknown)[0]!r}, only {', '.join(sorted(FIELDS))}")
+            raise EmulationError(f"host {name}: there is no {sorted(unknown)[0]!r}, only {', '.join(sorted(FIELDS))}")
         paths = [*fields.get("without", []), *fields.get("files", {})]
         if wrong := [path for path in paths if not path.startswith("/") or ".." in path.split("/")]:
-            raise TestbedError(f"host {name}: {wrong[0]!r} is not an absolute path")
+            raise EmulationError(f"host {name}: {wrong[0]!r} is not an absolute path")
         return cls(name, **{**fields, "without": tuple(fields.get("without", ()))})
 
 
@@ -180,18 +182,18 @@ class Link(NamedTuple):
 
 
 def run(*argv: str, seconds: int = 60, **options: Any) -> str:
-    """Return the standard output of a command; TestbedError has its last words when it fails or takes too long."""
+    """Return the standard output of a command; EmulationError has its last words when it fails or takes too long."""
     try:
         done: subprocess.CompletedProcess[str] = subprocess.run(
             argv, timeout=seconds, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, **options
         )
     except FileNotFoundError:
-        raise TestbedError(f"{argv[0]} is not installed") from None
+        raise EmulationError(f"{argv[0]} is not installed") from None
     except subprocess.TimeoutExpired:
-        raise TestbedError(f"{' '.join(argv)} took longer than {seconds} s") from None
+        raise EmulationError(f"{' '.join(argv)} took longer than {seconds} s") from None
     if done.returncode:
         words = (done.stderr or done.stdout).strip().splitlines()[-3:] or ["it said nothing"]
-        raise TestbedError(f"{' '.join(argv)} ended with {done.returncode}: {' | '.join(words)}")
+        raise EmulationError(f"{' '.join(argv)} ended with {done.returncode}: {' | '.join(words)}")
     return done.stdout
 
 
@@ -199,7 +201,7 @@ def possible(*argv: str) -> str | None:
     """Why a command fails, None when it succeeds."""
     try:
         run(*argv)
-    except TestbedError as error:
+    except EmulationError as error:
         return str(error)
     return None
 
@@ -213,7 +215,7 @@ def os_release(text: str) -> dict[str, str]:
 def obstacle() -> str | None:
     """Why there can be no emulated hosts on this machine, in one sentence; None when there can. Changes nothing."""
     try:
-        system = os_release(Path("/etc/os-release").read_text(encoding="utf-8")).get("ID", "unknown")
+        system = os_release(OS_RELEASE.read_text(encoding="utf-8")).get("ID", "unknown")
     except OSError:
         system = "unknown"
     if system != "debian":
@@ -273,7 +275,7 @@ def mirror() -> str:
             if uri.startswith("mirror+file:"):
                 uri = Path(uri.removeprefix("mirror+file:").rstrip("/")).read_text(encoding="utf-8").split()[0]
             return uri.rstrip("/")
-    raise TestbedError("apt of this machine has no entry for the Debian archive (component main)")
+    raise EmulationError("apt of this machine has no entry for the Debian archive (component main)")
 
 
 def cache() -> Path:
@@ -310,7 +312,7 @@ def obtain_qemu() -> Path:
         (package,) = base.glob("qemu-user_*.deb")
         version = run("dpkg-deb", "--field", str(package), "Version").strip()
         if not version.startswith(QEMU_VERSION):
-            raise TestbedError(f"{SUITE}-backports has qemu-user {version}; the processors were tried with 10.0 only")
+            raise EmulationError(f"{SUITE}-backports has qemu-user {version}; the processors were tried with 10.0 only")
         run("dpkg-deb", "--extract", str(package), str(base / "content"), seconds=300)
         os.replace(base / "content/usr/bin/qemu-aarch64", place)
     return place
@@ -416,7 +418,7 @@ def end_processes(namespace: str) -> None:
     deadline = time.monotonic() + 20
     while pids := run("ip", "netns", "pids", namespace).split():
         if time.monotonic() > deadline:
-            raise TestbedError(f"the processes {', '.join(pids)} of {namespace} do not end")
+            raise EmulationError(f"the processes {', '.join(pids)} of {namespace} do not end")
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
@@ -453,7 +455,7 @@ def up(hosts: list[Host]) -> dict[str, Any]:
     "hosts": {name: {"address", "cpu"}}}. Whoever calls it has made sure that there is no obstacle().
     """
     if len(hosts) > MOST_HOSTS:
-        raise TestbedError(f"{len(hosts)} hosts are more than the {MOST_HOSTS} that the network has addresses for")
+        raise EmulationError(f"{len(hosts)} hosts are more than the {MOST_HOSTS} that the network has addresses for")
     down()
     qemu, root = obtain_qemu(), obtain_root()
     try:
@@ -521,7 +523,7 @@ def start(host: Host, link: Link) -> subprocess.Popen[bytes]:
 
 
 def await_ssh(host: Host, link: Link, process: subprocess.Popen[bytes]) -> None:
-    """Return when the host answers as ssh servers do; TestbedError when it has ended or says nothing for a minute."""
+    """Return when the host answers as ssh servers do; EmulationError when it has ended or says nothing for a minute."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -533,7 +535,7 @@ def await_ssh(host: Host, link: Link, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.05)
     log = (DIRECTORY / f"{host.name}.log").read_text(encoding="utf-8", errors="replace")
     words = " | ".join(log.strip().splitlines()[-3:]) or "it said nothing"
-    raise TestbedError(f"the host {host.name} does not answer: {words}")
+    raise EmulationError(f"the host {host.name} does not answer: {words}")
 
 
 def boot(host: Host) -> None:
@@ -554,6 +556,8 @@ def boot(host: Host) -> None:
     os.chown(home, 1000, 1000)
     remove(root, host.without)
     socket.sethostname(host.name)
+    # A program of another processor dies as it should, but leaves no image of the emulator behind.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.chroot(root)
     os.chdir("/")
     os.execve("/usr/sbin/sshd", ["/usr/sbin/sshd", "-D", "-e"], {"PATH": os.defpath})
@@ -619,12 +623,12 @@ def write(root: Path, path: str, content: str) -> None:
 
 
 def remove(root: Path, patterns: tuple[str, ...]) -> None:
-    """Remove the files below a root whose paths match; TestbedError names a pattern that none matches."""
+    """Remove the files below a root whose paths match; EmulationError names a pattern that none matches."""
     for pattern in patterns:
         directory, _slash, name = pattern.lstrip("/").rpartition("/")
         found = [path for path in (root / directory).iterdir() if fnmatch.fnmatch(path.name, name)]
         if not found:
-            raise TestbedError(f"no file of the root matches {pattern}")
+            raise EmulationError(f"no file of the root matches {pattern}")
         for path in found:
             path.unlink()
 
@@ -668,7 +672,7 @@ def main() -> int:
     except BlockingIOError:
         print(f"Another emulated_hosts.py is at work (it holds {LOCK})", file=sys.stderr)
         return 1
-    except (TestbedError, OSError) as error:
+    except (EmulationError, OSError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
