@@ -13,7 +13,7 @@ llama_model_hub_endpoint, when it is ready. DIR is read once, at the start. The 
     /api/models/<owner>/<name>[/revision/<revision>]    what is in a repository, with sizes and digests
     /cdn/<sha256>/<file>?Signature=...           the content host; refuses a token, as the real one does
     /plain/<owner>/<name>/<file>                 the same file from an ordinary web server
-    /redirect?to=<url>                           a redirect to anywhere
+    /redirect?to=<url>                           a redirect to anywhere, without `to` to itself
 
 A FAULT is KIND, for ever, or KIND:N, the first N times:
 
@@ -123,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         parts = [unquote(part) for part in url.path.strip("/").split("/")]
         if parts[0] == "redirect":
-            return self._reply(302, {"Location": parse_qs(url.query)["to"][0]})
+            return self._reply(302, {"Location": parse_qs(url.query).get("to", [self.path])[0]})
         if parts[0] in ("cdn", "plain"):
             return self._content(parts, parse_qs(url.query), headers)
         return self._hub(parts, headers)

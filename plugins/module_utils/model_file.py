@@ -113,12 +113,11 @@ def sha256_of(path: str) -> str:
 
 
 @contextlib.contextmanager
-def draft(target: str, needed: int) -> Iterator[str]:
-    """Yield the path of an empty file beside `target` that becomes `target` when the block ends without an error.
+def claim(target: str) -> Iterator[str]:
+    """Yield the path of the draft of `target`, a file beside it that is locked while the block runs.
 
-    `needed`: its size in bytes, for which there must be room. When anything fails the draft is removed, and a file
-    that stood at `target` is left as it was. The draft's name is fixed and locked: what a killed run left behind is
-    used again, and two runs never write one file. Raises ModelFileError, and SpaceError when there is no room.
+    It holds what an earlier run left in it. Its name is fixed, so that this is found again, and the lock lets no two
+    runs write one file. Raises ModelFileError, also for an OSError of the block.
     """
     directory, name = os.path.split(os.path.abspath(target))
     temporary = os.path.join(directory, "." + name + ".part")
@@ -128,28 +127,41 @@ def draft(target: str, needed: int) -> Iterator[str]:
     except OSError as error:
         _refuse(target, error)
     try:
-        require_space(directory, needed, target)
         yield temporary
-        _sync(temporary)
-        os.replace(temporary, target)
-        _sync(directory)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError):
-            _refuse(target, error)
-        raise
+    except OSError as error:
+        _refuse(target, error)
     finally:
         os.close(lock)
 
 
+@contextlib.contextmanager
+def draft(target: str, needed: int) -> Iterator[str]:
+    """Yield the path of an empty file beside `target` that becomes `target` when the block ends without an error.
+
+    `needed`: its size in bytes, for which there must be room. When anything fails the draft is removed, and a file
+    that stood at `target` is left as it was; what a killed run left behind is used again. Raises ModelFileError, and
+    SpaceError when there is no room.
+    """
+    with claim(target) as temporary:
+        try:
+            os.truncate(temporary, 0)
+            require_space(os.path.dirname(temporary), needed, target)
+            yield temporary
+            move(temporary, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+
 def move(path: str, target: str) -> None:
     """Put the verified file at `path` in the place of `target`, on the same file system. Raises ModelFileError."""
+    directory = os.path.dirname(os.path.abspath(target))
     try:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.makedirs(directory, exist_ok=True)
         _sync(path)
         os.replace(path, target)
-        _sync(os.path.dirname(target))
+        _sync(directory)
     except OSError as error:
         _refuse(target, error)
 
@@ -160,14 +172,13 @@ def _refuse(target: str, error: OSError) -> NoReturn:
 
 
 def _lock(temporary: str) -> int:
-    """Open and lock the draft, empty. Raises ModelFileError when another process has it."""
+    """Open and lock the draft. Raises ModelFileError when another process has it."""
     descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Its former holder may have renamed it between our opening and locking it: that inode is now the good file.
         if os.fstat(descriptor).st_ino != os.stat(temporary).st_ino:
             raise FileNotFoundError(temporary)
-        os.ftruncate(descriptor, 0)
     except (BlockingIOError, FileNotFoundError) as error:
         os.close(descriptor)
         raise ModelFileError(f"{temporary} is being written by another process; wait for that to end") from error
