@@ -21,9 +21,15 @@ MACHINE = RESULTS / "local-molecule"
 
 
 @pytest.fixture(scope="module")
-def build() -> Path:
-    (directory,) = (BASE / "llama.cpp").glob("build-*")
-    return directory
+def builds() -> dict[str, Path]:
+    """The directory of each build by its name."""
+    found = [path.parent for path in (BASE / "llama.cpp").glob("build-*/build.json")]
+    return {json.loads((directory / "build.json").read_text())["name"]: directory for directory in found}
+
+
+@pytest.fixture(scope="module")
+def build(builds) -> Path:
+    return builds["default"]
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +41,10 @@ def payloads(records: list[dict], kind: str) -> list[dict]:
     return [record["payload"] for record in records if record["kind"] == kind]
 
 
+@pytest.mark.parametrize("name", ["default", "legacy"])
 @pytest.mark.parametrize("program", ["llama-bench", "llama-quantize", "llama-system-info"])
-def test_each_program_is_built_and_runs(host, build, program):
-    file = host.file(str(build / "bin" / program))
+def test_each_program_is_built_and_runs(host, builds, name, program):
+    file = host.file(str(builds[name] / "bin" / program))
     assert file.is_file
     assert file.mode & 0o111
     assert host.run("%s --help", file.path).rc in (0, 1)
@@ -60,6 +67,14 @@ def test_the_build_says_what_it_was_made_from(build):
     assert set(record["binaries"]) == {"llama-bench", "llama-quantize", "llama-system-info"}
 
 
+def test_the_build_that_reads_removed_types_joined_by_itself(builds):
+    assert set(builds) == {"default", "legacy"}
+    types = {name: json.loads((path / "build.json").read_text())["file_types"] for name, path in builds.items()}
+    assert "Q4_0_8_8" in types["legacy"]
+    assert "Q4_0_8_8" not in types["default"]
+    assert "Q4_0" in types["default"]
+
+
 @pytest.mark.parametrize("quantization", ["q4", "q4-k-m"])
 def test_each_model_is_whole(host, quantization):
     file = host.file(str(BASE / "models" / f"tiny-synthetic-{quantization}.gguf"))
@@ -71,7 +86,8 @@ def test_each_model_is_whole(host, quantization):
 
 def test_every_promised_cell_was_measured_in_fresh_processes(records):
     (plan,) = {json.dumps(plan["cells"]): plan for plan in payloads(records, "run")}.values()
-    assert len(plan["cells"]) == 2 * 2 * 2
+    assert len(plan["cells"]) == 3 * 2 * 2
+    assert {cell["build"] for cell in plan["cells"]} == {"default", "legacy"}
     launches = payloads(records, "launch")
     for cell in plan["cells"]:
         numbers = sorted(launch["number"] for launch in launches if launch["cell"] == cell)
@@ -83,7 +99,7 @@ def test_launches_come_in_complete_blocks_in_an_order_of_their_own(records):
     launches = payloads(records, "launch")
     launches.sort(key=lambda one: one["position"])
     orders = [[json.dumps(launch["cell"]) for launch in launches if launch["block"] == block] for block in (1, 2)]
-    assert len(orders[0]) == len(set(orders[0])) == 8
+    assert len(orders[0]) == len(set(orders[0])) == 12
     assert sorted(orders[0]) == sorted(orders[1])
     assert orders[0] != orders[1]
 
@@ -94,12 +110,17 @@ def test_a_launch_carries_the_row_its_samples_its_process_and_its_proof(records)
         speed = launch["metrics"]["pp_tps" if launch["cell"]["n_prompt"] else "tg_tps"]
         assert speed["value"] == row["avg_ts"]
         assert speed["samples"] == row["samples_ts"]
-        assert row["build_commit"] == "0c1e57098"
         for name in ("wall_s", "cpu_user_s", "rss_peak_bytes", "model_buffer_bytes", "kv_buffer_bytes"):
             assert launch["metrics"][name]["value"] > 0, name
-        layouts = set(launch["kernel"]["repack"])
-        prefix = {"Q4_0": "q4_0_", "Q4_K_M": "q4_K_"}[launch["cell"]["quantization"]]
-        assert any(layout.startswith(prefix) for layout in layouts), layouts
+        kernel = launch["kernel"]
+        assert kernel["path"]["state"] == "as expected", kernel
+        if launch["cell"]["build"] == "legacy":
+            assert kernel["repack"] == {}
+            assert kernel["path"]["expected"] == {launch["cell"]["quantization"]: launch["cell"]["quantization"]}
+        else:
+            assert row["build_commit"] == "0c1e57098"
+            kind = {"Q4_0": "Q4_0", "Q4_K_M": "Q4_K"}[launch["cell"]["quantization"]]
+            assert kernel["types"][kind] == {kernel["path"]["expected"][kind]: pytest.approx(26, abs=2)}
 
 
 def test_the_host_keeps_its_own_copy(records):
@@ -118,9 +139,18 @@ def test_each_page_shows_the_figures_and_says_that_they_are_synthetic_and_quick(
     assert "tiny-synthetic/q4.md" in (RESULTS / "README.md").read_text()
 
 
+def test_one_page_sets_the_removed_type_beside_run_time_repacking(records):
+    text = (MACHINE / "tiny-synthetic" / "README.md").read_text()
+    (legacy,) = {launch["cell"]["quantization"] for launch in payloads(records, "launch")} - {"Q4_0", "Q4_K_M"}
+    assert legacy.startswith("Q4_0_")
+    assert re.search(rf"Q4_0\b[^\n]*{legacy}|{legacy}[^\n]*Q4_0\b", text)
+    for page in ("q4.md", "q4-k-m.md"):
+        assert page in text
+
+
 def test_the_pages_can_be_had_again_from_the_records_alone(tmp_path):
     pages = {path: path.read_bytes() for path in RESULTS.rglob("*.md")}
-    assert len(pages) == 3
+    assert len(pages) == 5
     copy = tmp_path / "results"
     subprocess.run(["cp", "-r", str(RESULTS), str(copy)], check=True)
     for path in copy.rglob("*.md"):

@@ -103,6 +103,27 @@ def test_names_and_numbers_that_do_not_exist_stop_nothing_else(site):
     assert "Q8_0" in run.pages
 
 
+def test_a_build_that_cannot_be_had_stops_no_other(site, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    run = site(
+        llama_cpp_builds=["default", "no-repak", {"name": "mine", "source_type": "tree", "path": str(empty)}],
+    )
+    expect(run, "'no-repak' is no build", "is not a tree of llama.cpp", launches=1)
+    assert "did you mean no-repack" in run.pages
+
+
+def test_a_file_of_a_removed_type_in_a_current_build_is_refused_with_the_reason(site):
+    wrong = next((BASE / "models").glob("tiny-synthetic-q4-0*.gguf"))
+    quantization = {"44": "Q4_0_4_4", "48": "Q4_0_4_8", "88": "Q4_0_8_8"}[wrong.stem[-2:]]
+    run = site(
+        llama_model_models=[{"name": "wrong", "path": str(wrong)}],
+        llama_model_quantizations=[quantization],
+        llama_cpp_builds=[{"name": "default", "legacy": True}],
+    )
+    expect(run, f"does not read {quantization}: llama.cpp removed that file type in b4282", launches=0)
+
+
 def test_a_launch_that_hangs_is_ended_and_the_others_go_on(site):
     run = site(llama_bench_tests=["pp8", "tg8000"], llama_bench_time_limit=4)
     expect(run, "longer than the time limit of 4 s", launches=1)
