@@ -9,6 +9,7 @@ import posixpath
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import Interval
 from ansible_collections.cloudbench.llama.plugins.module_utils.kernel_path import AS_EXPECTED
 from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import BY_NAME
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import markdown, metrics, summary
@@ -32,6 +33,8 @@ INVALID_RULE = Markdown(
 )
 _SPEEDS = (("tg_tps", "Generation"), ("pp_tps", "Prompt processing"))
 _RATIO_PLACES = 3
+# Two launches that differ give bounds such as 0.001 to 7,514: that says as much as this word.
+_WIDE = 100
 
 
 def context(path: str, run: Run, later: Sequence[Run] = ()) -> dict[str, Any]:
@@ -153,6 +156,13 @@ def _failures(failures: Sequence[summary.Record]) -> dict[str, Any] | None:
     }
 
 
+def _bounds(interval: Interval) -> str:
+    """Return the bounds of a ratio, in words when they are too far apart to be read."""
+    if interval.low is not None and interval.high is not None and interval.high > _WIDE * interval.low:
+        return f"over a factor of {_WIDE} wide"
+    return metrics.span(interval.low, interval.high, _RATIO_PLACES)
+
+
 def _times(ratio: Ratio) -> Markdown:
     """Return a ratio in a sentence: slower, 0.621 times (0.602 to 0.640)."""
     if ratio.interval is None:
@@ -160,7 +170,7 @@ def _times(ratio: Ratio) -> Markdown:
     if ratio.interval.low is None:
         return Markdown("ratio N/A, because a single block has both")
     figure = f"{metrics.number(ratio.interval.mean, _RATIO_PLACES)} times as fast"
-    bounds = metrics.span(ratio.interval.low, ratio.interval.high, _RATIO_PLACES)
+    bounds = _bounds(ratio.interval)
     if ratio.invalid:
         return Markdown(f"**{summary.INVALID}**, {figure} ({bounds})")
     words = "**no difference established** (\\~)" if ratio.word == "~" else markdown.bold(ratio.word)
@@ -237,7 +247,7 @@ def _against_legacy(view: _View) -> Markdown | None:
                 continue
             where = markdown.text(f"{parts.test_words(now.cell)}, {parts.plural(now.cell['threads'], 'thread')}")
             figures = f"{_figure_words(now)}, {_figure_words(then)}"
-            items.append(Markdown(f"{word} ({where}): {figures}. Today's Q4_0 is {_times(summary.ratio(now, then))}."))
+            items.append(Markdown(f"{word} ({where}): {figures}. Today's Q4_0: {_times(summary.ratio(now, then))}."))
     return Markdown(f"{PREDECESSOR}\n\n{markdown.bullets(items)}") if items else None
 
 
@@ -368,14 +378,13 @@ def _ratio(row: Row, reference: Row | None) -> Markdown | None:
     found = summary.ratio(row, reference)
     if found.interval is None:
         return None
-    bounds = metrics.span(found.interval.low, found.interval.high, _RATIO_PLACES)
     if found.interval.low is None:
-        return markdown.lines(None, markdown.text(None), markdown.small("1 block"))
+        return markdown.lines(markdown.text(None), markdown.small("1 block"))
     mark = f"{metrics.NO_BREAK}~" if found.word == "~" else ""
     fewer = found.interval.n < max(len(row.launches), len(reference.launches))
     return markdown.lines(
         f"{metrics.number(found.interval.mean, _RATIO_PLACES)}{mark}",
-        markdown.small(bounds),
+        markdown.small(_bounds(found.interval)),
         markdown.small("of INVALID figures") if found.invalid else None,
         markdown.small(parts.plural(found.interval.n, "block")) if fewer else None,
     )

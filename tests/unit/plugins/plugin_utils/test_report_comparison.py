@@ -143,8 +143,8 @@ def test_the_predecessors_comparison_comes_first() -> None:
     assert page.index("`q4.md` against `q4-088.md`") < page.index(said[0])
     assert said[0].startswith("- Generation (tg128, 64 threads): Q4_0 in build default 43.")
     assert "(q4_0_8x8, as expected), Q4_0_8_8 in build legacy 44." in said[0]
-    assert "(q4_0_8x8 in the file, as expected). Today's Q4_0 is **slower**, 0.97" in said[0]
-    assert re.search(r"Today's Q4_0 is \*\*faster\*\*, 1\.01\d times as fast \(1\.0\d+.to.1\.0\d+\)\.", said[1])
+    assert "(q4_0_8x8 in the file, as expected). Today's Q4_0: **slower**, 0.97" in said[0]
+    assert re.search(r"Today's Q4_0: \*\*faster\*\*, 1\.01\d times as fast \(1\.0\d+.to.1\.0\d+\)\.", said[1])
 
 
 def test_without_todays_figure_the_page_says_so() -> None:
@@ -203,6 +203,14 @@ def test_below_two_pairs_there_is_no_ratio() -> None:
     for record in launches(some, "Q4_0", "lto", "tg128"):
         del record["payload"]["block"]
     assert line_of(render(some), "Generation, tg128", "lto")["Ratio"] == "N/A"
+
+
+def test_bounds_that_say_nothing_are_not_written_out() -> None:
+    some = [r for r in side_by_side.records((Q4, LTO)) if r["kind"] != "launch" or r["payload"]["block"] <= 2]
+    speeds = iter([20.0, 60.0])
+    with_speeds(some, "lto", "tg128", lambda _speed: next(speeds))
+    ratio = line_of(render(some), "Generation, tg128", "lto")["Ratio"]
+    assert re.fullmatch(r"0\.\d+\u00a0\\~<br><sub>over a factor of 100 wide</sub>", ratio)
 
 
 def test_fewer_pairs_than_launches_are_counted() -> None:
