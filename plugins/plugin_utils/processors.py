@@ -129,7 +129,7 @@ class _Catalog(NamedTuple):
 
 def _vcpus(size: str) -> tuple[str, int]:
     """Return (size, vCPUs) of a word of the file: `metal=64`, or a size that follows the rule."""
-    name, _, given = size.partition("=")
+    name, _equals, given = size.partition("=")
     if given:
         return name, int(given)
     match = re.fullmatch(r"(?:metal-)?([0-9]+)xl(?:arge)?", name)
@@ -195,7 +195,7 @@ def processor(name: str) -> Processor:
 def instance_type(name: str) -> InstanceType:
     """Return what an instance type of EC2 is. Raises CatalogError, which names the nearest and what is covered."""
     families = _catalog().families
-    family, _, size = str(name).partition(".")
+    family, _dot, size = str(name).partition(".")
     if family not in families:
         raise CatalogError(
             f"the instance type {name!r} is not in the catalog{_nearest(str(name), instance_types())}; the families it "
