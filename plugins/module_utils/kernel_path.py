@@ -16,6 +16,8 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.machine import PR
 from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import BY_NAME
 
 AS_EXPECTED, FALLBACK, UNKNOWN = "as expected", "fallback", "unknown"
+# Repacking was turned off on purpose: no fallback that anybody has to be warned of.
+SWITCHED_OFF = "switched off"
 
 # The embedding and the output matrix may stay as they are in the file: they are looked up, or shared.
 _APART = 2
@@ -105,7 +107,7 @@ def verdict(
     quantization: str,
     row: Dict[str, Any],
 ) -> Dict[str, Any]:
-    """Return {"state": as expected, fallback or unknown, "expected": {type: layout}, "why", "remedy"} of a launch.
+    """Return {"state": as expected, fallback, switched off or unknown, "expected": {type: layout}, "why", "remedy"} of a launch.
 
     `kernel` is what parse_log() made of its log, `row` its llama-bench row, the others are payloads of records. `why`
     and `remedy` are sentences, None where there is nothing to say.
@@ -120,8 +122,11 @@ def verdict(
         return _verdict(UNKNOWN, {}, "the log of llama-bench names no tensors", "Check that the build is llama.cpp's.")
     expected = expectation(machine, sorted(kernel["tensors"]))
     wrong = _differences(kernel, expected)
+    choice = _choice(build, row)
+    if wrong and choice:
+        return _verdict(SWITCHED_OFF, expected, choice)
     if wrong:
-        why, remedy = _reason(machine, build, row)
+        why, remedy = _reason(machine, build)
         return _verdict(FALLBACK, expected, "%s; %s" % ("; ".join(wrong), why), remedy)
     if machine.get("processor") is None:
         why = "the processor is not in the catalog; this is what its flags lead one to expect"
@@ -150,15 +155,17 @@ def _differences(kernel: Dict[str, Any], expected: Dict[str, str]) -> List[str]:
     return found
 
 
-def _reason(machine: Dict[str, Any], build: Dict[str, Any], row: Dict[str, Any]) -> Tuple[str, str]:
-    """Return why a launch fell back, as far as build and row tell, and what to do."""
+def _choice(build: Dict[str, Any], row: Dict[str, Any]) -> Optional[str]:
+    """Return by whose word weights are not repacked, None when nobody said so."""
     if row.get("repack") in (False, 0):
-        return "llama-bench was told --repack 0", "Leave --repack out."
-    if any(argument == "-DGGML_CPU_REPACK=OFF" for argument in build.get("cmake_arguments") or []):
-        return (
-            "the build option GGML_CPU_REPACK is off",
-            "That is this build's purpose; for speed measure the build `default`.",
-        )
+        return "llama-bench was told --repack 0"
+    if "-DGGML_CPU_REPACK=OFF" in (build.get("cmake_arguments") or []):
+        return "the build option GGML_CPU_REPACK is off"
+    return None
+
+
+def _reason(machine: Dict[str, Any], build: Dict[str, Any]) -> Tuple[str, str]:
+    """Return why a launch fell back, as far as the build tells, and what to do."""
     unused = build.get("cpu_features_unused") or []
     if unused:
         return (

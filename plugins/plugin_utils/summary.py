@@ -15,7 +15,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import Interval, mean_interval
-from ansible_collections.cloudbench.llama.plugins.module_utils.kernel_path import AS_EXPECTED, FALLBACK, UNKNOWN
+from ansible_collections.cloudbench.llama.plugins.module_utils.kernel_path import (
+    AS_EXPECTED,
+    FALLBACK,
+    SWITCHED_OFF,
+    UNKNOWN,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import QuantizationError, slug
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.metrics import NO_BREAK, one_place
@@ -394,14 +399,16 @@ def _verdicts(row: Row) -> list[Payload]:
 
 
 def kernel_state(row: Row) -> str | None:
-    """Return FALLBACK when one launch of `row` fell back, UNKNOWN when of one it is not known, else AS_EXPECTED.
+    """Return FALLBACK when one launch of `row` fell back, else what all are, UNKNOWN when they differ or nobody knows.
 
     None when no launch was judged: records of 0.1.0 are not.
     """
     states = {path["state"] for path in _verdicts(row)}
     if not states:
         return None
-    return FALLBACK if FALLBACK in states else AS_EXPECTED if states == {AS_EXPECTED} else UNKNOWN
+    if FALLBACK in states:
+        return FALLBACK
+    return next((state for state in (AS_EXPECTED, SWITCHED_OFF) if states == {state}), UNKNOWN)
 
 
 def _findings(rows: Iterable[Row], states: Sequence[str]) -> list[Finding]:
@@ -421,7 +428,7 @@ def fallbacks(rows: Iterable[Row]) -> list[Finding]:
 
 def remarks(rows: Iterable[Row]) -> list[Finding]:
     """Return what else is to be said of the kernels of `rows`: why it is not known, what an expectation rests on."""
-    return _findings(rows, (AS_EXPECTED, UNKNOWN))
+    return _findings(rows, (AS_EXPECTED, SWITCHED_OFF, UNKNOWN))
 
 
 def _by_block(row: Row) -> dict[int, float]:

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.cloudbench.llama.plugins.module_utils.kernel_path import (
     AS_EXPECTED,
     FALLBACK,
+    SWITCHED_OFF,
     UNKNOWN,
     expectation,
     expected_layout,
@@ -111,9 +112,7 @@ def test_a_recorded_log_of_this_family_of_processors():
     assert verdict(log, machine("zen3"), build("zen3"), "Q4_0", {"repack": 1})["state"] == AS_EXPECTED
     log = parse_log((LOGS / "current-no-repack.log").read_text("utf-8"))
     found = verdict(log, machine("zen3"), build("zen3"), "Q4_0", {"repack": 0})
-    assert found["state"] == FALLBACK
-    assert found["why"].startswith("Q4_0 should be repacked to q4_0_8x8: not repacked at all; llama-bench was told")
-    assert found["remedy"]
+    assert (found["state"], found["why"], found["remedy"]) == (SWITCHED_OFF, "llama-bench was told --repack 0", None)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +126,6 @@ def test_a_recorded_log_of_this_family_of_processors():
         ({"q4_0_4x4": 112}, {"cpu_features": ["NEON", "DOTPROD", "SVE", "REPACK"]},
          "Q4_0 is repacked to q4_0_4x4 instead of q4_0_8x8; the build was compiled without MATMUL_INT8",
          "Build for this processor"),
-        ({}, {"cmake_arguments": ["-DGGML_CPU_REPACK=OFF"]}, "the build option GGML_CPU_REPACK is off", "default"),
         ({"q4_0_8x8": 60}, {}, "should be repacked to q4_0_8x8: 60 of 112 tensors; the build uses what the processor",
          "repack.cpp"),
     ],
@@ -139,6 +137,13 @@ def test_a_fallback_is_explained(seen, changes, why, remedy):
     assert found["state"] == FALLBACK
     assert why in found["why"]
     assert remedy in found["remedy"]
+
+
+def test_what_was_switched_off_on_purpose_is_no_fallback():
+    off = build("neoverse-v1", cmake_arguments=["-DGGML_CPU_REPACK=OFF"], cpu_features=["NEON", "MATMUL_INT8", "SVE"])
+    found = verdict(kernel({"Q4_0": 112}), machine("neoverse-v1"), off, "Q4_0", {})
+    assert (found["state"], found["why"]) == (SWITCHED_OFF, "the build option GGML_CPU_REPACK is off")
+    assert verdict(kernel({"F16": 112}), machine("neoverse-v1"), off, "F16", {})["state"] == AS_EXPECTED
 
 
 def test_a_processor_nobody_knows_is_judged_by_its_flags_and_said_to_be_unknown():
