@@ -72,23 +72,29 @@ def fetch(
     with claim(target) as part:
         transfer = _Transfer(wanted, part, timeout)
         resumed_from = transfer.have
-        transfer.complete(retries, wait)
-        wrong = transfer.difference()
-        if wrong and transfer.pieced:
-            # What was here before may have been of another file: from the beginning, once.
-            transfer.restart()
-            resumed_from = 0
+        try:
             transfer.complete(retries, wait)
             wrong = transfer.difference()
-        try:
+            if wrong and transfer.pieced:
+                # What was here before may have been of another file: from the beginning, once.
+                transfer.restart()
+                resumed_from = 0
+                transfer.complete(retries, wait)
+                wrong = transfer.difference()
             if wrong:
+                transfer.restart()
                 raise DownloadError(wrong)
             if check:
-                check(part)
+                try:
+                    check(part)
+                except ValueError:
+                    transfer.restart()
+                    raise
         except BaseException:
-            transfer.forget()
-            with contextlib.suppress(OSError):
-                os.unlink(part)
+            if not transfer.have:
+                transfer.forget()
+                with contextlib.suppress(OSError):
+                    os.unlink(part)
             raise
         transfer.forget()
         move(part, target)
@@ -137,7 +143,8 @@ class _Transfer:
     def _digest(self) -> None:
         """Begin the digests with what is in the part."""
         self.sha256 = hashlib.sha256()
-        # Git's id begins with the size of the whole, which is known wherever the id is.
+        # Git's id begins with the size of the whole.
+        self._counted = self.total
         self._git = hashlib.sha1(b"blob %d\0" % (self.total or 0)) if self.wanted.git_blob else None
         if self.have:
             with open(self._part, "rb") as file:
@@ -159,6 +166,9 @@ class _Transfer:
 
     def difference(self) -> Optional[str]:
         """A sentence that says how the whole file differs from the one that was meant; None where it does not."""
+        if self._git and self._counted != self.have:
+            # Its size was not known when it began to arrive.
+            self._digest()
         for kind, expected, state in (
             ("SHA-256", self.wanted.sha256, self.sha256),
             ("git id", self.wanted.git_blob, self._git),

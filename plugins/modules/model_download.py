@@ -182,12 +182,13 @@ def main() -> None:
             "secret_url": {"type": "str", "no_log": True},
             "source": {"type": "str"},
         },
-        # s3 is the action's: here there are no credentials.
-        required_one_of=[("url", "secret_url", "repository")],
+        required_one_of=[("url", "secret_url", "repository", "s3")],
         mutually_exclusive=[("url", "secret_url", "repository", "s3")],
         required_by={"url": "sha256", "secret_url": "sha256", "repository": "file", "bytes": "sha256"},
         supports_check_mode=True,
     )
+    if module.params["s3"]:
+        module.fail_json(msg="an s3 object is signed for by the action on the controller; run this as a task")
     try:
         stored = obtain(module.params, module.check_mode)
     except (ValueError, OSError) as error:

@@ -159,6 +159,7 @@ class TestRefusals:
         small = {"url": f"{client.hub.endpoint}/plain/org/name/small.txt", "sha256": None, "bytes": 5}
         blob = "b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0"  # printf hello | git hash-object --stdin
         assert client.fetch(git_blob=blob, **small).bytes == 5
+        assert client.fetch("no-length", git_blob=blob, **{**small, "bytes": None}).bytes == 5
         with pytest.raises(DownloadError, match=f"has the git id {blob}, not {'0' * 40}"):
             client.fetch(git_blob="0" * 40, **small)
 
@@ -169,7 +170,7 @@ class TestRefusals:
     def test_more_than_was_promised(self, client: Client) -> None:
         with pytest.raises(WebError, match="sends more than the 2,000,000 bytes"):
             client.fetch("no-length", bytes=2_000_000)
-        assert client.part.stat().st_size == 0
+        assert client.left() == []
 
     @pytest.mark.parametrize(
         ("fault", "message", "tries"),
@@ -207,6 +208,12 @@ class TestRefusals:
         with pytest.raises(SpaceError):
             client.fetch()
         assert asked == [(str(client.target.parent), 2_000_000, "Downloading the model")]
+        # Of what is there already nothing is lost; of what is not, nothing is left.
+        assert client.part.stat().st_size == 1_000_000
+        client.part.unlink()
+        with pytest.raises(SpaceError):
+            client.fetch()
+        assert client.left() == []
 
     def test_a_disk_that_fills_up_keeps_what_is_whole(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(download, "PIECE_BYTES", 1_000_000)
