@@ -29,10 +29,15 @@ def resolve(entry="default", **changes) -> dict:
     return builds.resolve(entry, {**DEFAULTS, **changes}, "aarch64")
 
 
-def configure(entry="default", host=None, toolchain=GCC, **changes) -> builds.Configuration:
+def configure(entry="default", host=None, toolchain=None, **changes) -> builds.Configuration:
     variant = resolve(entry, **changes)
     return builds.configure(
-        variant, {"sha256": "0" * 64, **variant["source"]}, host or machine("c7g.16xlarge"), toolchain, BASE, TARGETS
+        variant,
+        {"sha256": "0" * 64, **variant["source"]},
+        host or machine("c7g.16xlarge"),
+        toolchain or GCC,
+        BASE,
+        TARGETS,
     )
 
 
