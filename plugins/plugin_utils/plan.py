@@ -9,9 +9,14 @@ import re
 import zlib
 from typing import Any
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_shapes import ShapeError, preset
+from ansible_collections.cloudbench.llama.plugins.module_utils.model_source import (
+    ModelSourceError,
+    parse,
+    public_entry,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import QuantizationError, lookup
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import failure
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import builds as llama_cpp
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.progress import cell_text
 
 _TEST = re.compile(r"(pp|tg)([1-9][0-9]{0,6})(?:@d([1-9][0-9]{0,6}))?")
@@ -42,20 +47,11 @@ def parse_test(text: str) -> dict[str, Any]:
 
 
 def model_name(model: Any) -> str:
-    """Return the name of a model given as a preset's name or as {name, path | url, ...}. Raises PlanError."""
-    if isinstance(model, str):
-        try:
-            return preset(model).name
-        except ShapeError as error:
-            raise PlanError(str(error)) from error
-    if not isinstance(model, dict) or not isinstance(model.get("name"), str):
-        raise PlanError(f"the model {public_model(model)!r} is neither the name of a preset nor a mapping with a name")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,99}", model["name"]):
-        raise PlanError(
-            f"the model name {model['name']!r} becomes a directory: use up to 100 lower-case letters, digits, dots "
-            "and hyphens, beginning with a letter or digit"
-        )
-    return model["name"]
+    """Return the name of a model as llama_model_models may hold it: a preset's name or a mapping. Raises PlanError."""
+    try:
+        return parse(model).name
+    except ModelSourceError as error:
+        raise PlanError(str(error)) from error
 
 
 def _threads(value: Any, machine: dict[str, Any]) -> int:
@@ -84,10 +80,29 @@ def default_seed(run: str) -> int:
 
 
 def public_model(model: Any) -> Any:
-    """Return a model as it was asked for, short of what a URL may hold as a secret: user, password, query, fragment."""
-    if not isinstance(model, dict) or not isinstance(model.get("url"), str):
-        return model
-    return dict(model, url=re.sub(r"[?#].*", "", re.sub(r"//[^/]*@", "//", model["url"]), flags=re.DOTALL))
+    """Return a model as it was asked for, short of what may be a secret."""
+    return public_entry(model)
+
+
+# The word for the file type that llama.cpp once had for the very processor.
+LEGACY = "legacy"
+
+
+def quantization_name(name: Any, machine: dict[str, Any]) -> str:
+    """Return the name of a quantization; LEGACY is the removed file type that was made for this machine's processor.
+
+    Raises PlanError and QuantizationError.
+    """
+    if name != LEGACY:
+        return lookup(str(name)).name
+    known = machine.get("processor") or {}
+    if not known.get("legacy_type"):
+        who = known.get("title") or f"the processor of {machine['name']}"
+        raise PlanError(
+            f"llama.cpp never had a file type of its own for {who}: leave {LEGACY!r} out, or name Q4_0_4_4, Q4_0_4_8 "
+            "or Q4_0_8_8"
+        )
+    return str(known["legacy_type"])
 
 
 def unrecorded(records: list[dict[str, Any]], promised: dict[str, list[dict[str, Any]]]) -> list[str]:
@@ -122,7 +137,7 @@ class _Sorter:
         for value in values:
             try:
                 checked = check(value)
-            except (PlanError, QuantizationError) as error:
+            except (PlanError, QuantizationError, llama_cpp.BuildError) as error:
                 cause = str(error) if str(error).endswith("?") else f"{error}."
                 self.failures.append(failure("plan", cause, advice, asked_for=str(public_model(value))[:200]))
             else:
@@ -130,50 +145,65 @@ class _Sorter:
                     good.append(checked)
         return good
 
+    def sort_named(self, values: list[Any], name_of: Any, advice: str) -> dict[str, Any]:
+        """Return what is valid by its name; two different things of one name are a mistake."""
+        named: dict[str, Any] = {}
+
+        def check(value: Any) -> str:
+            name = name_of(value)
+            if named.setdefault(name, value) != value:
+                raise PlanError(f"two different entries are called {name!r}: give each a name of its own")
+            return name
+
+        return {name: named[name] for name in self.sort(values, check, advice)}
+
 
 def make_plan(
     models: list[Any],
     quantizations: list[str],
     threads: list[Any],
     tests: list[str],
-    builds: list[str],
+    builds: list[Any],
     machine: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return {"cells", "models", "quantizations", "failures"} for one machine.
+    """Return {"cells", "models", "quantizations", "builds", "failures"} for one machine.
 
-    `cells` is every combination of what is valid, in the order given; `models` and `quantizations` are what is
-    valid as it was given; `failures` are payloads of failure records, one for each value that is not.
-    `machine` is the payload of its record; an empty `threads` means its default.
+    `cells` is every combination of what is valid, in the order given, except that a file type that llama.cpp removed is
+    measured by the builds that read it: those asked for that do, else the ready build of that purpose, which then
+    joins `builds`. `models`, `quantizations` and `builds` are what is valid as it was given, the quantizations by their
+    own names; `failures` are payloads of failure records, one for each value that is not. `machine` is the payload of
+    its record; an empty `threads` means its default.
     """
     sorter = _Sorter()
-    names: dict[str, Any] = {}
-
-    def named(model: Any) -> str:
-        name = model_name(model)
-        if name in names and names[name] != model:
-            raise PlanError(f"two different models are called {name!r}: give each a name of its own")
-        names[name] = model
-        return name
-
-    good_models = sorter.sort(models, named, "Correct llama_model_models.")
+    good_models = sorter.sort_named(models, model_name, "Correct llama_model_models.")
     good_quantizations = sorter.sort(
-        quantizations, lambda name: lookup(str(name)).name, "Correct llama_model_quantizations."
+        quantizations, lambda name: quantization_name(name, machine), "Correct llama_model_quantizations."
     )
+    good_builds = sorter.sort_named(builds, llama_cpp.build_name, "Correct llama_cpp_builds.")
     good_threads = sorter.sort(
         threads or default_threads(machine), lambda value: _threads(value, machine), "Correct llama_bench_threads."
     )
     good_tests = sorter.sort(tests, parse_test, "Correct llama_bench_tests.")
+    legacy = [name for name, entry in good_builds.items() if llama_cpp.reads_legacy(entry)]
+    if not legacy and any(lookup(name).legacy for name in good_quantizations):
+        legacy = [llama_cpp.LEGACY]
+        good_builds[llama_cpp.LEGACY] = llama_cpp.LEGACY
+        everyday = [name for name in good_builds if name != llama_cpp.LEGACY]
+    else:
+        everyday = list(good_builds)
     cells = [
         {"model": model, "quantization": quantization, "build": build, "threads": count, **test}
         for model in good_models
         for quantization in good_quantizations
-        for build in builds
+        for build in (legacy if lookup(quantization).legacy else everyday)
         for count in good_threads
         for test in good_tests
     ]
+    used = {cell["build"] for cell in cells}
     return {
         "cells": cells,
-        "models": [names[name] for name in good_models],
+        "models": list(good_models.values()),
         "quantizations": good_quantizations,
+        "builds": [entry for name, entry in good_builds.items() if name in used],
         "failures": sorter.failures,
     }

@@ -93,12 +93,12 @@ def expect(run: Run, *causes: str, launches: int) -> None:
 
 def test_names_and_numbers_that_do_not_exist_stop_nothing_else(site):
     run = site(
-        llama_model_models=["tiny-synthetic", "llama-3.2-1b"],
+        llama_model_models=["tiny-synthetic", "llama-3.2-1c"],
         llama_model_quantizations=["Q4_0", "Q4_9"],
         llama_bench_threads=[1, 9999],
         llama_bench_tests=["pp8", "qq8"],
     )
-    expect(run, "'llama-3.2-1b'", "'Q4_9'", "9999 threads are more than", "'qq8' is no test", launches=1)
+    expect(run, "'llama-3.2-1c'", "'Q4_9'", "9999 threads are more than", "'qq8' is no test", launches=1)
     assert "llama-3.2-1b-synthetic" in run.pages
     assert "Q8_0" in run.pages
 

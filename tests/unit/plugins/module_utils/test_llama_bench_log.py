@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_log import buffer_bytes, layout_type, parse_log
+from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_log import (
+    buffer_bytes,
+    layout_type,
+    parse_log,
+)
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "llama-bench"
 MIB = 1024 * 1024

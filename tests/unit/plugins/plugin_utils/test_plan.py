@@ -47,7 +47,7 @@ def test_every_combination_is_a_cell_of_its_own():
     ("changes", "words", "cells"),
     [
         (dict(quantizations=["Q4_0", "Q4_9"]), ["'Q4_9'", "Q4_0", "Q8_0"], 2),
-        (dict(models=["tiny-synthetic", "llama-3.2-1b"]), ["'llama-3.2-1b'", "llama-3.2-1b-synthetic"], 2),
+        (dict(models=["tiny-synthetic", "llama-3.2-1"]), ["'llama-3.2-1'", "llama-3.2-1b", "tiny-synthetic"], 2),
         (dict(models=[{"path": "/x"}]), ["neither the name of a preset nor a mapping with a name"], 0),
         (dict(models=[{"name": "../../etc", "path": "/x"}]), ["'../../etc'", "becomes a directory"], 0),
         (dict(threads=[4, 999]), ["999 threads are more than the 8 processors", "choose 1 to 8"], 2),
@@ -127,6 +127,11 @@ def test_no_secret_of_a_url_is_planned_aloud():
     failures = plan(models=[{"url": secret["url"]}, dict(secret, name="No Name")])["failures"]
     assert len(failures) == 2
     assert not [word for word in ("pass", "token", "abc") if word in str(failures)]
+    # Where nobody looks for one: in a key that means nothing, or instead of a mapping.
+    failures = plan(models=[{"name": "mine", "path": "/x", "token": "hf_abc"}, secret["url"]])["failures"]
+    assert "'token', which means nothing" in failures[0]["cause"]
+    assert "'https://host/m.gguf' is no preset model" in failures[1]["cause"]
+    assert not [word for word in ("pass", "abc") if word in str(failures)]
 
 
 def test_a_promised_cell_that_nobody_tells_of_is_missing():
@@ -142,6 +147,21 @@ def test_a_promised_cell_that_nobody_tells_of_is_missing():
     assert len(unrecorded([], {"a": cells})) == 2
 
 
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("llama-3.3-70b", "llama-3.3-70b"),
+        ({"name": "llama-3.2-1b", "convert": True}, "llama-3.2-1b"),
+        ({"name": "mine", "repository": "org/name", "file": "m-{quantization}.gguf", "revision": "v1"}, "mine"),
+        ({"name": "mine", "s3": "s3://bucket/m.gguf", "sha256": "0" * 64}, "mine"),
+    ],
+)
+def test_models_that_are_published(model, name):
+    assert plan(models=[model])["models"] == [model]
+    assert {cell["model"] for cell in plan(models=[model])["cells"]} == {name}
+    assert public_model(model) == model
+
+
 def test_a_seed_follows_from_the_run():
     assert default_seed("a") == default_seed("a") != default_seed("b")
-    assert model_name({"name": "mine.v2"}) == "mine.v2"
+    assert model_name({"name": "mine.v2", "path": "/x"}) == "mine.v2"
