@@ -107,7 +107,7 @@ def verdict(
     quantization: str,
     row: Dict[str, Any],
 ) -> Dict[str, Any]:
-    """Return {"state": as expected, fallback, switched off or unknown, "expected": {type: layout}, "why", "remedy"} of a launch.
+    """Return {"state", "expected": {type: layout}, "why", "remedy"} of a launch; the states are the names above.
 
     `kernel` is what parse_log() made of its log, `row` its llama-bench row, the others are payloads of records. `why`
     and `remedy` are sentences, None where there is nothing to say.

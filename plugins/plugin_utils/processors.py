@@ -112,12 +112,16 @@ class InstanceType(NamedTuple):
 
 
 class Flags(NamedTuple):
-    """What a compiler is told: -march, the layout that Q4_0 gets, the CMake options of x86; `warning`: what is lost."""
+    """What a compiler is told: -march, the layout that Q4_0 gets, the CMake options of x86.
+
+    With flags below the best `warning` says what is lost, or `remark` that nothing is.
+    """
 
     march: str
     warning: str | None
     layout: str
     options: dict[str, bool]
+    remark: str | None = None
 
 
 class _Catalog(NamedTuple):
@@ -353,10 +357,9 @@ def _chosen(one: Core, compiler: str, major: int | None) -> int:
     )
 
 
-def _loss(one: Core, index: int) -> str:
-    losses = [build.loss for build in one.builds[1 : index + 1]]
-    real = [loss for loss in losses if not loss.startswith("nothing")]
-    return "; ".join(real or losses[-1:])
+def _losses(one: Core, index: int) -> list[str]:
+    """Return what a core loses by a row of its builds; empty when that is nothing."""
+    return [build.loss for build in one.builds[1 : index + 1] if not build.loss.startswith("nothing")]
 
 
 def _options(build: Build) -> dict[str, bool]:
@@ -375,14 +378,15 @@ def flags(core_name: str, compiler: str, major: int | None) -> Flags:
     one = core(core_name)
     index = _chosen(one, compiler, major)
     build, best = one.builds[index], one.builds[0]
-    warning = None
+    words, losses = None, _losses(one, index)
     if index:
-        warning = (
+        words = (
             f"{compiler} {major} is too old for -march={best.march}, which is right for {one.title} and needs gcc "
             f"{best.gcc} or clang {best.clang}; -march={build.march} stands in for it. What is lost: "
-            f"{_loss(one, index)}"
+            f"{'; '.join(losses) or build.loss}"
         )
-    return Flags(build.march, warning, build.layout, _options(build) if one.architecture == "x86_64" else {})
+    options = _options(build) if one.architecture == "x86_64" else {}
+    return Flags(build.march, words if losses else None, build.layout, options, None if losses else words)
 
 
 def mcpu(core_name: str, compiler: str, major: int | None) -> str:
@@ -431,6 +435,7 @@ def why(core_name: str, compiler: str, major: int | None) -> list[str]:
     return [
         f"{one.title} has {one.vector}",
         f"-march={chosen.march} {known.format(who)} (from gcc {build.gcc}, clang {build.clang} on)",
+        *([chosen.remark] if chosen.remark else []),
         _layout_words(chosen.layout),
     ]
 
@@ -448,7 +453,7 @@ def description(found: InstanceType) -> list[str]:
     told = f"vendor {one.vendor}, family {one.family}, models {', '.join(map(str, one.models))}"
     if one.part:
         told = f"implementer {one.implementer}, part {one.part}"
-    bandwidth = "memory bandwidth: not published; the report shows what was measured"
+    bandwidth = "memory bandwidth: not published"
     if found.bandwidth_gb_s is not None:
         total = f"{found.bandwidth_gb_s:g} GB/s in theory"
         bandwidth = f"memory bandwidth: {total}, {row.bandwidth_source} a socket ({row.source})"
@@ -464,7 +469,7 @@ def description(found: InstanceType) -> list[str]:
     for index, build in enumerate(one.builds[1:], start=1):
         lines.append(
             f"an older compiler, from gcc {build.gcc}, clang {build.clang} on: -march={build.march}; what is lost: "
-            f"{_loss(one, index)}"
+            f"{'; '.join(_losses(one, index)) or build.loss}"
         )
     lines.append(f"Q4_0: {_layout_words(best.layout)}")
     lines.append(f"file type of its own in llama.cpp before b4282: {one.legacy_type or 'none'}")
