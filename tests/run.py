@@ -10,14 +10,16 @@ pytest, ansible-test and testinfra count by the JUnit files they write.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -130,6 +132,24 @@ def run(stage: Stage) -> int:
         raise
 
 
+@contextlib.contextmanager
+def emulated_root() -> Iterator[None]:
+    """Make the Debian root of the emulated hosts beside the first stages, which leave a core idle.
+
+    It takes minutes where it is in no cache. Whatever becomes of it here, the scenario asks for it again and tells.
+    """
+    command = shlex.join([sys.executable, "tests/emulated_hosts.py"])
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    shell = ["sh", "-c", f"{command} packages && exec {command} root"]
+    process = subprocess.Popen(["nice", *shell], cwd=ROOT, start_new_session=True, **quiet)  # type: ignore[call-overload]
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        process.wait()
+
+
 def summary(outcomes: list[Outcome]) -> str:
     """A line for each stage and the closing line."""
     width = max([len("stage"), *(len(outcome.name) for outcome in outcomes)])
@@ -153,7 +173,10 @@ def main() -> int:
 
     outcomes: list[Outcome] = []
     interrupted = False
-    with tempfile.TemporaryDirectory(prefix="reports-") as temporary:
+    with contextlib.ExitStack() as stack:
+        temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="reports-"))
+        if "molecule" in groups:
+            stack.enter_context(emulated_root())
         for stage in stages(groups, Path(temporary)):
             start = time.monotonic()
             try:
