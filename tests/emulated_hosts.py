@@ -46,6 +46,7 @@ FIELDS = {"cpu", "disk", "without", "files"}
 
 # Everything that is made outside of the hosts' own namespaces bears this name, so that it can be found again.
 PREFIX = "cloudbench-"
+INTERFACE = "cbemu-"  # a name of Linux has 15 characters at most
 DIRECTORY = Path("/var/lib/cloudbench-emulated")
 STATE = DIRECTORY / "state.json"
 LOCK = Path("/run/lock/cloudbench-emulated.lock")
@@ -156,8 +157,8 @@ class Host(NamedTuple):
     @classmethod
     def parse(cls, name: str, fields: dict[str, Any]) -> Host:
         """The host of one entry of the JSON; EmulationError names what is wrong with it."""
-        if not re.fullmatch(r"[a-z][a-z0-9-]{0,11}", name):
-            raise EmulationError(f"the host name {name!r} is not 1 to 12 lower-case letters, digits and hyphens")
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,8}", name):
+            raise EmulationError(f"the host name {name!r} is not 1 to 9 lower-case letters, digits and hyphens")
         if unknown := set(fields) - FIELDS:
             raise EmulationError(f"host {name}: there is no {sorted(unknown)[0]!r}, only {', '.join(sorted(FIELDS))}")
         paths = [*fields.get("without", []), *fields.get("files", {})]
@@ -178,7 +179,7 @@ class Link(NamedTuple):
     def number(cls, index: int, name: str) -> Link:
         """The link of the host with this index, from 0."""
         block = 4 * index
-        return cls(PREFIX + name, "cb-" + name, f"{NETWORK}{block + 1}", f"{NETWORK}{block + 2}")
+        return cls(PREFIX + name, INTERFACE + name, f"{NETWORK}{block + 1}", f"{NETWORK}{block + 2}")
 
 
 def run(*argv: str, seconds: int = 60, **options: Any) -> str:
@@ -432,7 +433,7 @@ def down() -> None:
         if not possible("ip", "netns", "pids", namespace):
             end_processes(namespace)
         run("ip", "netns", "delete", namespace)
-    for interface in Path("/sys/class/net").glob("cb-*"):
+    for interface in Path("/sys/class/net").glob(INTERFACE + "*"):
         possible("ip", "link", "delete", interface.name)  # may be on its way out with its namespace
     if shutil.which("nft") and not possible("nft", "list", "table", "ip", NFT_TABLE):
         run("nft", "delete", "table", "ip", NFT_TABLE)
@@ -443,6 +444,22 @@ def down() -> None:
         run("umount", point)
     if DIRECTORY.exists():
         shutil.rmtree(DIRECTORY)
+    if left := leftovers():
+        raise EmulationError(f"not everything could be removed: {', '.join(left)}")
+
+
+def leftovers() -> list[str]:
+    """What of the hosts is still on this machine: namespaces, interfaces, entries, mounts, processes, files."""
+    found = [str(path) for path in (*NETNS.glob(PREFIX + "*"), *BINFMT.glob(PREFIX + "*"))]
+    found += [str(path) for path in Path("/sys/class/net").glob(INTERFACE + "*")]
+    found += mounts_below(DIRECTORY, Path("/proc/self/mounts").read_text(encoding="utf-8"))
+    if shutil.which("nft") and not possible("nft", "list", "table", "ip", NFT_TABLE):
+        found.append(f"nft table {NFT_TABLE}")
+    for link in Path("/proc").glob("[0-9]*/exe"):
+        with contextlib.suppress(OSError):
+            if os.readlink(link).endswith(f"{EMULATOR}/qemu-aarch64"):
+                found.append(f"process {link.parent.name}")
+    return found + ([str(DIRECTORY)] if DIRECTORY.exists() else [])
 
 
 # --- Hosts -----------------------------------------------------------------------------------------------------------
@@ -497,7 +514,7 @@ def prepare(qemu: Path, root: Path) -> None:
     # So that apt works on a host. A host is reached and measured without it.
     remember(ip_forward=IP_FORWARD.read_text())
     IP_FORWARD.write_text("1\n")
-    rule = f'ip saddr {NETWORK}0/24 oifname != "cb-*" masquerade'
+    rule = f'ip saddr {NETWORK}0/24 oifname != "{INTERFACE}*" masquerade'
     chain = f"chain postrouting {{ type nat hook postrouting priority 100; {rule}; }}"
     run("nft", f"table ip {NFT_TABLE} {{ {chain}; }}")
 

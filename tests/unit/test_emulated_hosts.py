@@ -24,9 +24,9 @@ def test_a_host_is_what_its_entry_says():
 @pytest.mark.parametrize(
     ("name", "fields", "message"),
     [
-        ("Gv2", {}, "'Gv2' is not 1 to 12"),
-        ("a-name-too-long", {}, "is not 1 to 12"),
-        ("../up", {}, "is not 1 to 12"),
+        ("Gv2", {}, "'Gv2' is not 1 to 9"),
+        ("too-long-a", {}, "is not 1 to 9"),
+        ("../up", {}, "is not 1 to 9"),
         ("gv2", {"ram": 1}, "there is no 'ram'"),
         ("gv2", {"without": ["usr/bin/sudo"]}, "'usr/bin/sudo' is not an absolute path"),
         ("gv2", {"files": {"/etc/../../x": ""}}, "is not an absolute path"),
@@ -43,8 +43,12 @@ def test_more_hosts_than_addresses_are_refused_before_anything_is_done(monkeypat
         emulated_hosts.up([Host(f"h{number}") for number in range(61)])
 
 
+def test_names_are_as_long_as_they_may_be():
+    assert Host.parse("longest-1", {}).name == "longest-1"
+
+
 def test_links_share_no_address_and_their_interfaces_have_names_that_linux_takes():
-    links = [Link.number(index, f"a-long-nam{index % 10}{index // 10}") for index in range(emulated_hosts.MOST_HOSTS)]
+    links = [Link.number(index, f"longest{index:02}") for index in range(emulated_hosts.MOST_HOSTS)]
     addresses = [address for link in links for address in (link.controller, link.host)]
     assert len(set(addresses)) == 2 * emulated_hosts.MOST_HOSTS
     assert all(0 < int(address.removeprefix("198.18.0.")) < 255 for address in addresses)
