@@ -14,7 +14,8 @@ import tempfile
 from pathlib import Path
 
 # A checkout's own link to the collection, as ansible.cfg and pytest have it, and what lies beside this file.
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "collections"), str(Path(__file__).resolve().parent)]
+_HERE = Path(__file__).resolve().parent
+sys.path[:0] = [path for path in (str(_HERE.parent / "collections"), str(_HERE)) if path not in sys.path]
 
 from gguf_files import ARRAY, INT32, MINI, STRING, UINT32, gguf, record  # noqa: E402
 
