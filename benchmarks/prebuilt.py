@@ -1,0 +1,421 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What building for the very processor is worth: the role's build against llama.cpp that comes ready made.
+
+    python3 benchmarks/prebuilt.py
+
+Four contestants read the same file with the same threads, batch and context, each launch in a fresh process, in
+randomised complete blocks:
+
+- the role's build `default`, and its build `portable`, the same source with GGML_NATIVE off;
+- xllamacpp, a wheel of PyPI, and node-llama-cpp with its prebuilt package, of npm. Both are installed into a temporary
+  folder in the versions named below. They carry llama.cpp of other versions, which is what their users get.
+
+A launch loads the model, answers a short request that is not measured, and then one of PROMPT tokens after which it
+generates GENERATED. Prompts are token ids, nothing is cached, sampling is greedy. The first three are asked over HTTP
+on the loopback interface and tell their own times: llama-server of the role's builds, and the same server of llama.cpp
+inside xllamacpp. node-llama-cpp has no server and is timed in its own process at the same points: with the first
+sampled token the prompt ends and the generation begins.
+
+Figures are medians over the launches; ratios are means of the ratios within each block, with their 95 % interval.
+Targets: the role's build reads prompts 1.3 times as fast as the best that comes ready made, and generates no slower
+than any other contestant, slower being by more than 2 %. A target is met when the whole interval says so, missed when
+the whole interval denies it, else undecided. Leaves with 1 unless both are met.
+
+Needs .venv (make bench or make test makes it), npm with Node.js 20 or newer, and the package indexes of pip and npm.
+The first run builds llama.cpp twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import importlib
+import json
+import os
+import platform
+import random
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "collections"))
+
+from ansible_collections.cloudbench.llama.plugins.module_utils import gates, machine, measure  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import Interval, mean_interval  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_log import parse_log  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.process import Finished, run  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.schedule import block_order  # noqa: E402
+
+PLAYBOOK = ROOT / ".venv/bin/ansible-playbook"
+XLLAMACPP = "2026.10.11549"
+NODE_LLAMA_CPP = "3.22.1"
+# The package of node-llama-cpp with the programs for this architecture.
+NODE_PLATFORMS = {"x86_64": "linux-x64", "aarch64": "linux-arm64"}
+
+PROMPT, GENERATED, CONTEXT, BATCH = 512, 128, 1024, 512
+# Ids of ordinary tokens of the Llama 3 vocabulary; those above are special.
+ORDINARY = 128000
+PROMPT_TARGET = 1.3
+# As everywhere in this collection, slower means by more than 2 %.
+GENERATION_TARGET = 0.98
+
+LAUNCH_S, START_S, STOP_S, PREPARE_S = 300, 120, 15, 3600
+
+PLAY = """\
+- name: Build llama.cpp and make the model
+  hosts: bench
+  gather_facts: false
+  roles:
+    - cloudbench.llama.llama_cpp
+    - cloudbench.llama.llama_model
+  tasks:
+    - name: Hand on what there is now
+      ansible.builtin.copy:
+        content: "{{ {'builds': llama_cpp_built, 'models': llama_model_files} | to_json }}"
+        dest: "{{ prebuilt_result }}"
+        mode: "0600"
+"""
+
+
+class Contestant(NamedTuple):
+    """One way to come by llama.cpp: what the tables call it, what of which version it is, whether it comes ready made,
+    the command of a launch short of the job, and what its job says beside that of the others.
+    """
+
+    name: str
+    version: str
+    ready_made: bool
+    command: list[str]
+    own: dict[str, Any]
+
+
+class Launch(NamedTuple):
+    """The figures of one launch in tokens per second, and its gates (module_utils/gates)."""
+
+    prompt: float
+    generation: float
+    gates: dict[str, Any]
+
+
+# ---- one launch, in a process of its own ----------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def llama_server(job: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """Run the job's llama-server; yield its port and its processor features as the role found them."""
+    port, threads = free_port(), str(job["threads"])
+    argv = [job["binary"], "--model", job["model"], "--host", "127.0.0.1", "--port", str(port)]
+    argv += ["--threads", threads, "--threads-batch", threads, "--parallel", "1", "--ctx-size", str(job["context"])]
+    argv += ["--batch-size", str(job["batch"]), "--ubatch-size", str(job["batch"])]
+    argv += ["--flash-attn", "on", "--cache-ram", "0"]
+    if job["verbose"]:
+        argv.append("--verbose")
+    server = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    try:
+        deadline = time.monotonic() + START_S
+        while not healthy(port):
+            if server.poll() is not None:
+                raise SystemExit(f"llama-server ended with {server.returncode} before it was ready")
+            if time.monotonic() > deadline:
+                raise SystemExit(f"llama-server was not ready within {START_S} s")
+            time.sleep(0.05)
+        yield port, job["system_info"]
+    finally:
+        server.terminate()
+        try:
+            server.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+@contextmanager
+def xllamacpp_server(job: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """Run xllamacpp's server in this process; yield its port and its processor features as it tells them."""
+    xllamacpp = importlib.import_module("xllamacpp")
+    params = xllamacpp.CommonParams()
+    params.model.path = job["model"]
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = job["threads"]
+    params.n_ctx, params.n_batch, params.n_ubatch = job["context"], job["batch"], job["batch"]
+    params.n_parallel, params.cache_ram_mib, params.ui = 1, 0, False
+    params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_ENABLED
+    if job["verbose"]:
+        params.verbosity = 10
+    # Listens on the loopback interface, on a port of the system's choice, and returns when the model is loaded.
+    server = xllamacpp.Server(params)
+    yield int(server.listening_address.rpartition(":")[2]), xllamacpp.get_system_info()
+    del server
+
+
+def healthy(port: int) -> bool:
+    """Return whether the server answers that it is ready."""
+    try:
+        return exchange(port, "GET", "/health", 5)[0] == 200
+    except OSError:
+        return False
+
+
+def exchange(port: int, method: str, path: str, time_limit: float, body: Any = None) -> tuple[int, Any]:
+    """Return the status and the JSON of one answer. Raises OSError when there is none within the time limit."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=time_limit)
+    try:
+        text = None if body is None else json.dumps(body)
+        connection.request(method, path, text, {"Content-Type": "application/json"} if text else {})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    except http.client.HTTPException as error:
+        raise OSError(f"{method} {path}: {error}") from error
+    finally:
+        connection.close()
+
+
+def complete(port: int, request: dict[str, Any]) -> dict[str, Any]:
+    """Have `request` {"prompt": token ids, "predict": number of tokens} answered and return the server's timings."""
+    body = {
+        "prompt": request["prompt"],
+        "n_predict": request["predict"],
+        "ignore_eos": True,
+        "cache_prompt": False,
+        "temperature": 0,
+        "samplers": ["temperature"],
+    }
+    status, answer = exchange(port, "POST", "/completion", LAUNCH_S, body)
+    if status != 200:
+        raise SystemExit(f"/completion answered {status}: {answer}")
+    timings: dict[str, Any] = answer["timings"]
+    return timings
+
+
+def child(job: dict[str, Any]) -> None:
+    """Do the job of one launch and print its outcome as prebuilt.mjs does."""
+    with (llama_server if "binary" in job else xllamacpp_server)(job) as (port, system_info):
+        complete(port, job["warm_up"])
+        timings = complete(port, job["measured"])
+        _status, properties = exchange(port, "GET", "/props", START_S)
+    print(json.dumps({"timings": timings, "system_info": system_info, "version": properties["build_info"]}))
+
+
+# ---- the contestants ------------------------------------------------------------------------------------------------
+
+
+def do(argv: Sequence[str | Path], **more: Any) -> None:
+    """Run a command that prepares something; its output goes to standard error."""
+    try:
+        subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr, timeout=PREPARE_S, **more)
+    except OSError as error:
+        raise SystemExit(f"{argv[0]} cannot be run ({error.strerror}): --help says what this needs") from error
+    except subprocess.SubprocessError as error:
+        raise SystemExit(str(error)) from error
+
+
+def role_builds(scratch: Path) -> tuple[list[Contestant], str]:
+    """Have the role's builds and the model made as a user would, and llama-server in the same build folders."""
+    play, result = scratch / "play.yml", scratch / "result.json"
+    play.write_text(PLAY)
+    variables = {
+        "llama_cpp_builds": ["default", "portable"],
+        "llama_model_models": ["llama-3.2-1b-synthetic"],
+        "llama_model_quantizations": ["Q4_0"],
+        "prebuilt_result": str(result),
+    }
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "CLOUDBENCH_RESULTS_DIR": str(scratch / "results")}
+    environment.pop("CLOUDBENCH_RUN", None)
+    do([PLAYBOOK, play, "-i", "inventory/local", "-e", json.dumps(variables)], cwd=ROOT, env=environment)
+    made = json.loads(result.read_text())
+    contestants = []
+    for build in made["builds"]:
+        folder = Path(build["bin"]).parent
+        # The role's own settings of ccache, so that what the two builds share is compiled once.
+        environment = {**os.environ, "LC_ALL": "C.UTF-8", "CCACHE_BASEDIR": str(folder.parent), "CCACHE_NOHASHDIR": "1"}
+        do(["cmake", "--build", folder, "--target", "llama-server", "--parallel", str(os.cpu_count())], env=environment)
+        contestants.append(
+            Contestant(
+                name=f"{build['name']} (role)",
+                version=f"{build['source']['name']}, {' '.join(build['compile_flags'])}",
+                ready_made=False,
+                command=[sys.executable, __file__, "--child"],
+                own={"binary": str(folder / "bin/llama-server"), "system_info": build["system_info"]},
+            )
+        )
+    return contestants, made["models"][0]["path"]
+
+
+def xllamacpp(scratch: Path) -> Contestant:
+    """Install the wheel into an environment of its own."""
+    python = scratch / "xllamacpp/bin/python"
+    do([sys.executable, "-m", "venv", python.parent.parent])
+    options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
+    do([python, "-m", "pip", "install", *options, f"xllamacpp=={XLLAMACPP}"])
+    return Contestant("xllamacpp (PyPI)", XLLAMACPP, True, [str(python), __file__, "--child"], {})
+
+
+def node_llama_cpp(scratch: Path) -> Contestant:
+    """Install the package with the programs for this architecture alone; its scripts would build or download others."""
+    folder = scratch / "node"
+    folder.mkdir()
+    programs = "@node-llama-cpp/" + NODE_PLATFORMS[platform.machine()]
+    wanted = [f"{package}@{NODE_LLAMA_CPP}" for package in ("node-llama-cpp", programs)]
+    options = ["--no-audit", "--no-fund", "--no-save", "--loglevel=error", "--ignore-scripts", "--omit=optional"]
+    do(["npm", "install", *options, *wanted], cwd=folder)
+    script = shutil.copy(ROOT / "benchmarks/prebuilt.mjs", folder)
+    return Contestant("node-llama-cpp (npm)", wanted[1], True, ["node", str(script)], {})
+
+
+# ---- measuring ------------------------------------------------------------------------------------------------------
+
+
+def tokens(seed: int, count: int) -> list[int]:
+    """Return `count` different ids of ordinary tokens."""
+    return random.Random(seed).sample(range(ORDINARY), count)
+
+
+def start(one: Contestant, job: dict[str, Any]) -> tuple[Finished, dict[str, Any]]:
+    """Run one launch to its end; return what became of the process and the outcome it printed."""
+    finished = run([*one.command, json.dumps({**job, **one.own})], LAUNCH_S)
+    if finished.exit_code != 0:
+        why = f"no end within {LAUNCH_S} s" if finished.timed_out else measure.last_words(finished.stderr)
+        print(*finished.stderr.splitlines()[-20:], sep="\n", file=sys.stderr)
+        raise SystemExit(f"{one.name} failed: {why}")
+    outcome: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
+    return finished, outcome
+
+
+def look(one: Contestant, job: dict[str, Any]) -> str:
+    """Return the row of the contestant in the table of what it is, from an unmeasured launch that logs all."""
+    short = {"prompt": tokens(2, 8), "predict": 2}
+    finished, outcome = start(one, {**job, "measured": short, "verbose": True})
+    repacked = [f"{count} to {layout}" for layout, count in parse_log(finished.stderr)["repack"].items()]
+    features = " ".join(machine.used_features(outcome["system_info"]))
+    return f"| {one.name} | {one.version} | {outcome['version']} | {features} | {', '.join(repacked) or 'none'} |"
+
+
+def launch(one: Contestant, job: dict[str, Any]) -> Launch:
+    """Measure one launch."""
+    before = gates.snapshot()
+    finished, outcome = start(one, job)
+    values = gates.gates(before, gates.snapshot(), finished.usage)
+    told = outcome["timings"]
+    if (told["prompt_n"], told["predicted_n"]) != (PROMPT, GENERATED + 1):
+        raise SystemExit(f"{one.name} processed other numbers of tokens than it was asked for: {told}")
+    # The first token comes of the prompt, so its time is the prompt's.
+    return Launch(1e3 * PROMPT / told["prompt_ms"], 1e3 * GENERATED / told["predicted_ms"], values)
+
+
+def judge(interval: Interval, limit: float) -> str:
+    """Return whether a ratio reaches `limit`: met, MISSED or undecided."""
+    if interval.low is None or interval.high is None or interval.low < limit <= interval.high:
+        return "undecided"
+    return "met" if interval.low >= limit else "MISSED"
+
+
+def shown(interval: Interval) -> str:
+    """Return a ratio with its interval, such as 1.31 (1.28 to 1.34)."""
+    if interval.low is None or interval.high is None:
+        return f"{interval.mean:.2f}"
+    return f"{interval.mean:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+
+
+def ratio(ours: Sequence[Launch], its: Sequence[Launch], figure: str) -> Interval:
+    """Return how many times as fast we are, over the blocks: the n-th launches of both are of one block."""
+    return mean_interval([getattr(we, figure) / getattr(it, figure) for we, it in zip(ours, its, strict=True)])
+
+
+def row(one: Contestant, its: Sequence[Launch], ours: Sequence[Launch]) -> str:
+    """Return the row of a contestant in the table of figures."""
+    cells = [one.name]
+    for figure in ("prompt", "generation"):
+        cells.append(f"{statistics.median(getattr(it, figure) for it in its):.1f}")
+        cells.append("" if its is ours else shown(ratio(ours, its, figure)))
+    cells.append(", ".join(str(it.gates["steal_percent"]) for it in its))
+    cells.append(f"{sum(gates.validity(it.gates)['state'] == 'VALID' for it in its)} of {len(its)}")
+    return f"| {' | '.join(cells)} |"
+
+
+def report(contestants: Sequence[Contestant], measured: Sequence[Sequence[Launch]]) -> bool:
+    """Print the figures and what becomes of the targets; return whether all are met. The first contestant is ours."""
+    ours, *others = measured
+    print("\n| build | prompt token/s | ours / this | generation token/s | ours / this | steal %, by launch | valid |")
+    print("|:--|--:|--:|--:|--:|:--|--:|")
+    for one, its in zip(contestants, measured, strict=True):
+        print(row(one, its, ours))
+    ready = [its for one, its in zip(contestants, measured, strict=True) if one.ready_made]
+    prompt = min((ratio(ours, its, "prompt") for its in ready), key=lambda interval: interval.mean)
+    said = [judge(prompt, PROMPT_TARGET)]
+    print(f"\nPrompt, times the best that comes ready made: {shown(prompt)}; target {PROMPT_TARGET:g}: {said[0]}")
+    for one, its in zip(contestants[1:], others, strict=True):
+        generation = ratio(ours, its, "generation")
+        said.append(judge(generation, GENERATION_TARGET))
+        print(f"Generation, times {one.name}: {shown(generation)}; target {GENERATION_TARGET:g}: {said[-1]}")
+    return all(word == "met" for word in said)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--launches", type=int, default=6, help="of each contestant; from 2 on there is an interval")
+    parser.add_argument("--threads", type=int, default=machine.fingerprint()["physical_cores"] or os.cpu_count())
+    parser.add_argument("--seed", type=int, default=1, help="of the order within the blocks")
+    parser.add_argument("--child", metavar="JOB", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.child:
+        child(json.loads(asked.child))
+        return 0
+    if asked.launches < 1 or asked.threads < 1:
+        parser.error("--launches and --threads are 1 or more")
+    if platform.machine() not in NODE_PLATFORMS:
+        raise SystemExit(f"the ready made builds are for {' and '.join(NODE_PLATFORMS)}, not {platform.machine()}")
+
+    # Ends what runs, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    with tempfile.TemporaryDirectory(prefix="prebuilt-") as folder:
+        scratch = Path(folder)
+        contestants, model = role_builds(scratch)
+        contestants += [xllamacpp(scratch), node_llama_cpp(scratch)]
+        job = {
+            "model": model,
+            "threads": asked.threads,
+            "context": CONTEXT,
+            "batch": BATCH,
+            "verbose": False,
+            "warm_up": {"prompt": tokens(1, 32), "predict": 4},
+            "measured": {"prompt": tokens(0, PROMPT), "predict": GENERATED + 1},
+        }
+        measure.warm(model)
+        print("| build | version | llama.cpp says it is | features in use | tensors repacked |\n|:--|:--|:--|:--|:--|")
+        for one in contestants:
+            print(look(one, job), flush=True)
+        print(f"\n{PROMPT} tokens of prompt, {GENERATED} generated, {asked.threads} threads, seed {asked.seed}")
+        measured: list[list[Launch]] = [[] for _ in contestants]
+        for block in range(1, asked.launches + 1):
+            for index in block_order(asked.seed, block, range(len(contestants))):
+                done = launch(contestants[index], job)
+                measured[index].append(done)
+                state = gates.validity(done.gates)
+                print(
+                    f"block {block}: {contestants[index].name}: prompt {done.prompt:.1f}, generation "
+                    f"{done.generation:.1f} token/s; {'; '.join([state['state'], *state['reasons']])}",
+                    flush=True,
+                )
+        return 0 if report(contestants, measured) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
