@@ -81,7 +81,8 @@ def site(base, project, started, tmp_path_factory):
 @pytest.fixture(scope="module")
 def bad(site) -> Run:
     """One run on all hosts with which something is wrong, and on one that is all right."""
-    return site("gv2", "no-python", "no-sudo", "full-disk", "old-arm", "armv7", llama_bench_tests=["tg4"])
+    hosts = ("gv2", "no-python", "no-sudo", "full-disk", "old-arm", "armv7")
+    return site(*hosts, llama_model_quantizations=["Q4_0"], llama_bench_tests=["tg4"])
 
 
 def test_nothing_crashes_and_the_run_fails(bad):
@@ -90,7 +91,7 @@ def test_nothing_crashes_and_the_run_fails(bad):
 
 
 def test_the_host_that_is_all_right_is_measured_and_no_other(bad):
-    assert {host: len(launches) for host, launches in bad.launches.items()} == {"gv2": 2}
+    assert {host: len(launches) for host, launches in bad.launches.items()} == {"gv2": 1}
     assert "gv2" not in bad.failures
 
 
@@ -100,7 +101,6 @@ def test_the_host_that_is_all_right_is_measured_and_no_other(bad):
         ("no-python", "plan", ["python"]),
         ("no-sudo", "build", ["libgomp", "sudo"]),
         ("full-disk", "build", ["100,000,000 bytes", "are free in /home/admin"]),
-        ("old-arm", "plan", ["'legacy'"]),
         ("old-arm", "build", ["0xd08", "is not in the catalog", "llama_cpp_processor"]),
         ("armv7", "build", ["armv7l", "32-bit", "64-bit system"]),
     ],
