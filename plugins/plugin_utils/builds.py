@@ -40,6 +40,12 @@ _MARCH = re.compile(r"[a-z0-9][a-z0-9.+_-]{1,120}")
 # What llama.cpp switches on for x86 when GGML_NATIVE is off: it has to go for an -march of one's own.
 _X86_DEFAULTS = ("GGML_SSE42", "GGML_AVX", "GGML_AVX2", "GGML_BMI2", "GGML_FMA", "GGML_F16C")
 
+# A flag of /proc/cpuinfo whose instructions make llama.cpp slower -> what keeps a compiler from using them, from which
+# version on it does. With AVX512-FP16 the flash attention of a model whose heads have 64 values, such as Llama 3.2 1B,
+# runs in the rest loop of ggml_vec_mad_f16: GGML_F16_STEP is 128 (ggml-cpu/simd-mappings.h of 0c1e57098). Measured in
+# benchmarks/README.md.
+_SLOWER = {"avx512_fp16": ("-mno-avx512fp16", {"gcc": 12, "clang": 14})}
+
 TRIPLES = {"aarch64": "aarch64-linux-gnu", "x86_64": "x86_64-linux-gnu"}
 
 
@@ -293,17 +299,33 @@ def _flags(
         value = processors.mcpu(core, kind, major)
         why.append(f"{option}={value} for the whole tree, so also the code around the kernels is tuned")
         off = dict.fromkeys(_X86_DEFAULTS, False) if architecture == "x86_64" else {}
-        return _Chosen({"GGML_NATIVE": False, **off, **_language_flags(f"{option}={value}")}, core, None, why, warnings)
+        words = " ".join([f"{option}={value}", *_without(build, machine, kind, major, why)])
+        return _Chosen({"GGML_NATIVE": False, **off, **_language_flags(words)}, core, None, why, warnings)
     if build["way"] == "native" and not forced:
         if build["legacy"] and architecture == "aarch64":
             why.append("this llama.cpp knows no native flags on Arm: without a -march it would use NEON alone")
             return _Chosen(_march_options(build, architecture, chosen.march), core, chosen.march, why, warnings)
         why.append("native: the compiler looks at the processor it runs on")
-        return _Chosen({"GGML_NATIVE": True}, core, None, why, warnings)
+        without = " ".join(_without(build, machine, kind, major, why))
+        own = _language_flags(without) if without else {}
+        return _Chosen({"GGML_NATIVE": True, **own}, core, None, why, warnings)
     why.append("GGML_NATIVE is off, because the compiler runs on another processor")
     if architecture == "x86_64":
         return _Chosen(processors.cross_options(core, kind, major), core, None, why, warnings)
     return _Chosen(_march_options(build, architecture, chosen.march), core, chosen.march, why, warnings)
+
+
+def _without(
+    build: Mapping[str, Any], machine: Mapping[str, Any], kind: str, major: int | None, why: list[str]
+) -> list[str]:
+    """Return the flags that turn off what makes this llama.cpp slower on `machine`, and add the reasons to `why`."""
+    found = []
+    for feature, (flag, since) in _SLOWER.items():
+        known = major is None or major >= since[kind]
+        if feature in (machine.get("cpu_features") or []) and known and not build["legacy"]:
+            found.append(flag)
+            why.append(f"{flag}: the processor has {feature}, with which llama.cpp's flash attention is slower")
+    return found
 
 
 def _unknown(build: Mapping[str, Any], machine: Mapping[str, Any], architecture: str) -> _Chosen:

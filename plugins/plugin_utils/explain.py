@@ -48,9 +48,11 @@ def explanation(
 
 def machine_of(found: processors.InstanceType) -> dict[str, Any]:
     """Return what of a machine record an instance type already tells."""
+    core = processors.core(found.core)
     machine: dict[str, Any] = {
         "name": found.name,
         "architecture": found.architecture,
+        "cpu_features": [*core.flags, *core.also],
         "instance": {"type": found.name},
     }
     return dict(machine, processor=processors.recognise(machine))

@@ -54,6 +54,8 @@ class Build(NamedTuple):
 class Core(NamedTuple):
     """A core and how it is told; Arm has implementer and part, x86 flags and perhaps vendor, family and models.
 
+    `also` are flags that do not tell it.
+
     `mcpu` is for -mcpu on Arm and -march on x86, for a whole tree. `legacy_type`: the file type that llama.cpp had for
     it before b4282.
     """
@@ -73,6 +75,7 @@ class Core(NamedTuple):
     family: int | None = None
     models: tuple[int, ...] = ()
     flags: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 class Processor(NamedTuple):

@@ -189,6 +189,25 @@ def test_variants_are_options(entry, wanted, absent):
     assert absent is None or not any(absent in argument for argument in made.arguments)
 
 
+@pytest.mark.parametrize(
+    ("instance_type", "entry", "major", "flag"),
+    [
+        ("c7i.16xlarge", "default", None, "-DCMAKE_CXX_FLAGS=-mno-avx512fp16"),
+        ("c7i.16xlarge", "default", 11, None),
+        ("c7i.16xlarge", "mcpu", 13, "-DCMAKE_CXX_FLAGS=-march=sapphirerapids -mno-avx512fp16"),
+        ("c7i.16xlarge", "legacy", None, None),
+        ("c7a.16xlarge", "default", None, None),
+        ("c7g.16xlarge", "default", None, None),
+    ],
+)
+def test_what_makes_llama_cpp_slower_is_left_out_and_said(instance_type, entry, major, flag):
+    made = configure(entry, host=machine(instance_type), toolchain={**X86, "major": major})
+    found = [argument for argument in made.arguments if "CXX_FLAGS" in argument and "fp16" in argument]
+    if instance_type != "c7g.16xlarge":
+        assert found == ([flag] if flag else [])
+    assert any("avx512_fp16" in reason for reason in made.why) is (flag is not None)
+
+
 def test_an_own_march_on_x86_leaves_nothing_else_on():
     host = {"architecture": "x86_64", "processor": None, "cpu_features": ["avx2"]}
     made = builds.configure(resolve({"name": "plain", "march": "x86-64"}), {}, host, X86, BASE, TARGETS)
