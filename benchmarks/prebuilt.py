@@ -403,7 +403,7 @@ def main() -> int:
         for one in contestants:
             print(look(one, job), flush=True)
         print(f"\n{PROMPT} tokens of prompt, {GENERATED} generated, {asked.threads} threads, seed {asked.seed}")
-        measured: list[list[Launch]] = [[] for _ in contestants]
+        measured: list[list[Launch]] = [[] for _contestant in contestants]
         for block in range(1, asked.launches + 1):
             for index in block_order(asked.seed, block, range(len(contestants))):
                 done = launch(contestants[index], job)

@@ -38,7 +38,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 USER = "admin"
 # What a host may be told in JSON beside its name; the defaults make an ordinary one.
@@ -50,6 +50,7 @@ INTERFACE = "cbemu-"  # a name of Linux has 15 characters at most
 DIRECTORY = Path("/var/lib/cloudbench-emulated")
 STATE = DIRECTORY / "state.json"
 LOCK = Path("/run/lock/cloudbench-emulated.lock")
+TURN_S = 1800
 NETNS = Path("/run/netns")
 OS_RELEASE = Path("/etc/os-release")
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
@@ -650,6 +651,22 @@ def remove(root: Path, patterns: tuple[str, ...]) -> None:
             path.unlink()
 
 
+def await_turn(lock: IO[str]) -> None:
+    """Hold the lock of this machine's hosts; another one may be building the root, which takes minutes.
+
+    Raises BlockingIOError when it is not to be had in time.
+    """
+    deadline = time.monotonic() + TURN_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(1)
+
+
 def main() -> int:
     """Return 0; 1 when something failed, 2 for wrong arguments, 3 when it cannot work on this machine."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -676,7 +693,7 @@ def main() -> int:
         if arguments.verb == "check":
             return 0
         with LOCK.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            await_turn(lock)
             if arguments.verb == "packages":
                 print(" ".join(install_packages()))
             elif arguments.verb == "root":
