@@ -82,6 +82,9 @@ PACKAGES = (
     "openssh-client",
 )  # fmt: skip
 
+# In front of a command that must not go on when this process is killed: `down` could not remove what it still writes.
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+
 # Inside each root; the kernel looks there for the interpreter of arm64 programs.
 EMULATOR = "/usr/libexec/cloudbench"
 # ELF, 64 bit, little-endian, executable or shared object, AArch64.
@@ -199,10 +202,10 @@ def run(*argv: str, seconds: int = 60, **options: Any) -> str:
     return done.stdout
 
 
-def possible(*argv: str) -> str | None:
+def possible(*argv: str, seconds: int = 60) -> str | None:
     """Why a command fails, None when it succeeds."""
     try:
-        run(*argv)
+        run(*argv, seconds=seconds)
     except EmulationError as error:
         return str(error)
     return None
@@ -212,6 +215,23 @@ def os_release(text: str) -> dict[str, str]:
     """The fields of /etc/os-release."""
     pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
     return {name: value.strip("\"'") for name, value in pairs}
+
+
+@contextlib.contextmanager
+def alone(seconds: int = 1800) -> Iterator[None]:
+    """One process at a time makes or removes hosts; another one is waited for, it may be building the root."""
+    with LOCK.open("w") as lock:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    message = f"another emulated_hosts.py has been at work for {seconds} s: it holds {LOCK}"
+                    raise EmulationError(message) from None
+                time.sleep(0.5)
+        yield
 
 
 def obstacle() -> str | None:
@@ -251,9 +271,19 @@ def install_packages() -> list[str]:
     if missing:
         lock = ("-o", "DPkg::Lock::Timeout=300")
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        run("apt-get", *lock, "update", seconds=600, env=environment)
+        update_lists()
         run("apt-get", *lock, "install", "--yes", "--no-install-recommends", *missing, seconds=1800, env=environment)
     return missing
+
+
+def update_lists() -> None:
+    """Fetch apt's package lists; somebody else who does so just now is waited for, which apt itself does not."""
+    for _attempt in range(6):
+        problem = possible("apt-get", "update", seconds=600)
+        if not problem:
+            return
+        time.sleep(10)
+    raise EmulationError(problem)
 
 
 def _installed(package: str) -> bool:
@@ -268,7 +298,7 @@ def mirror() -> str:
     """The address of the Debian archive that this machine's own apt uses."""
     for again in (False, True):
         if again:  # without package lists apt does not know whose archive an entry is
-            run("apt-get", "update", seconds=600)
+            update_lists()
         listed = run(
             "apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Origin: Debian",
             "Label: Debian", "Component: main",
@@ -332,8 +362,7 @@ def obtain_root() -> Path:
         options = Path(temporary, "apt.conf")
         options.write_text(settings)
         run(
-            # However this process ends, nothing of the build may be left running.
-            "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+            *ENDS_WITH_US, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
             "mmdebstrap", *ROOT_OPTIONS, *([f"--aptopt={options}"] if settings.strip() else []),
             SUITE, str(part), f"deb [signed-by={KEYRING}] {mirror()} {SUITE} main",
             seconds=3600, env={**os.environ, "TMPDIR": temporary},
@@ -501,7 +530,8 @@ def prepare(qemu: Path, root: Path) -> None:
     """Everything that the hosts have in common: root, emulator, keys, way to the network."""
     base = DIRECTORY / "base"
     base.mkdir(parents=True)
-    run("tar", "--extract", "--numeric-owner", "--exclude=./dev/*", f"--file={root}", "-C", str(base), seconds=300)
+    unpack = ("tar", "--extract", "--numeric-owner", "--exclude=./dev/*", f"--file={root}", "-C", str(base))
+    run(*ENDS_WITH_US, *unpack, seconds=300)
     emulator = base / EMULATOR.lstrip("/")
     emulator.mkdir(parents=True)
     shutil.copy2(qemu, emulator / "qemu-aarch64")
@@ -668,7 +698,7 @@ def await_turn(lock: IO[str]) -> None:
 
 
 def main() -> int:
-    """Return 0; 1 when something failed, 2 for wrong arguments, 3 when it cannot work on this machine."""
+    """Return 0; 1 when something failed, 2 for wrong arguments, 3 when it cannot work here, 130 when interrupted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     verbs = parser.add_subparsers(dest="verb", required=True)
     for verb, text in {
@@ -703,12 +733,12 @@ def main() -> int:
             else:
                 entries = json.loads(arguments.hosts)
                 print(json.dumps(up([Host.parse(name, fields) for name, fields in entries.items()]), indent=1))
-    except BlockingIOError:
-        print(f"Another emulated_hosts.py is at work (it holds {LOCK})", file=sys.stderr)
-        return 1
     except (EmulationError, OSError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -112,6 +112,15 @@ def test_a_command_that_fails_is_told_with_its_last_words():
         emulated_hosts.run("sleep", "60", seconds=0)
 
 
+def test_one_at_a_time_makes_hosts_and_the_wait_for_another_has_an_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(emulated_hosts, "LOCK", tmp_path / "lock")
+    with emulated_hosts.alone():  # noqa: SIM117
+        with pytest.raises(EmulationError, match="at work for 0 s"), emulated_hosts.alone(seconds=0):
+            pytest.fail("two at a time")
+    with emulated_hosts.alone(seconds=0):
+        pass
+
+
 @pytest.fixture
 def debian(tmp_path, monkeypatch):
     """Everything about this machine that is asked for before root is needed, as on the right machine."""
@@ -147,7 +156,7 @@ def test_without_root_it_says_so_on_the_command_line(monkeypatch, capsys):
 @pytest.mark.usefixtures("debian")
 def test_without_namespaces_it_passes_on_why(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(emulated_hosts, "possible", lambda *argv: "unshare: Operation not permitted")
+    monkeypatch.setattr(emulated_hosts, "possible", lambda *argv, **options: "unshare: Operation not permitted")
     assert "gives no namespaces: unshare: Operation not permitted" in (emulated_hosts.obstacle() or "")
 
 
