@@ -38,7 +38,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 USER = "admin"
 # What a host may be told in JSON beside its name; the defaults make an ordinary one.
@@ -50,7 +50,6 @@ INTERFACE = "cbemu-"  # a name of Linux has 15 characters at most
 DIRECTORY = Path("/var/lib/cloudbench-emulated")
 STATE = DIRECTORY / "state.json"
 LOCK = Path("/run/lock/cloudbench-emulated.lock")
-TURN_S = 1800
 NETNS = Path("/run/netns")
 OS_RELEASE = Path("/etc/os-release")
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
@@ -219,7 +218,7 @@ def os_release(text: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def alone(seconds: int = 1800) -> Iterator[None]:
-    """One process at a time makes or removes hosts; another one is waited for, it may be building the root."""
+    """One process at a time makes or removes hosts. Another one is waited for: it may be building the root."""
     with LOCK.open("w") as lock:
         deadline = time.monotonic() + seconds
         while True:
@@ -681,22 +680,6 @@ def remove(root: Path, patterns: tuple[str, ...]) -> None:
             path.unlink()
 
 
-def await_turn(lock: IO[str]) -> None:
-    """Hold the lock of this machine's hosts; another one may be building the root, which takes minutes.
-
-    Raises BlockingIOError when it is not to be had in time.
-    """
-    deadline = time.monotonic() + TURN_S
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(1)
-
-
 def main() -> int:
     """Return 0; 1 when something failed, 2 for wrong arguments, 3 when it cannot work here, 130 when interrupted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -711,6 +694,8 @@ def main() -> int:
     verbs.add_parser("up", help="start hosts").add_argument("hosts", help='JSON, {"name": {"cpu": "neoverse-n1"}}')
     verbs.add_parser("boot").add_argument("host")
     arguments = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # the first is ignored in a background job of a shell
+        signal.signal(number, signal.default_int_handler)
     try:
         if arguments.verb == "boot":
             name, cpu, disk, without, files = json.loads(arguments.host)
@@ -722,8 +707,7 @@ def main() -> int:
                 return 3
         if arguments.verb == "check":
             return 0
-        with LOCK.open("w") as lock:
-            await_turn(lock)
+        with alone():
             if arguments.verb == "packages":
                 print(" ".join(install_packages()))
             elif arguments.verb == "root":
