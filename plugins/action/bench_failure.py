@@ -9,7 +9,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import record
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.cause import ADVICE, cause_of
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.cause import advice_of, cause_of
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import RunError, current_run
 
 
@@ -48,7 +48,7 @@ class ActionModule(ActionBase):
         ]
         machine = args["machine"] or record.unknown_machine(task_vars["inventory_hostname"])
         cause = (args["cause"] or cause_of(args["result"])).strip()
-        advice = args["advice"] or ADVICE[args["phase"]]
+        advice = args["advice"] or advice_of(args["phase"], cause)
         payloads = [record.failure(args["phase"], cause, advice, cell) for cell in cells or [None]]
         self._display.warning("%s: %s" % (machine, cause))
         if not self._task.check_mode:

@@ -31,6 +31,11 @@ LEGACY = "legacy"
 _SOURCE = ("source_type", "version", "sha256", "commit", "git_url", "git_ref", "path")
 _OWN = ("name", "cmake_options", "flags", "march", "way", "processor", "legacy", "packages", "architecture", "about")
 _SOURCE_TYPES = ("pypi", "git", "archive", "tree")
+# What of an entry goes with which of these.
+_GOES_WITH = {
+    "version": ("pypi",), "git_url": ("git",), "git_ref": ("git",), "path": ("archive", "tree"),
+    "sha256": ("pypi", "archive"),
+}  # fmt: skip
 _FLAGS = ("processor", "mcpu", "portable")
 _WAYS = ("native", "cross")
 # A name becomes part of a page and of a cell.
@@ -92,7 +97,9 @@ def build_name(entry: Any) -> str:
             raise BuildError(f"{entry!r} is no build: the builds are {', '.join(_data()['presets'])}{hint}")
         return entry
     if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
-        raise BuildError(f"the build {entry!r:.100} is neither the name of a build nor a mapping with a name")
+        raise BuildError(
+            f"the build {public_build(entry)!r:.100} is neither the name of a build nor a mapping with a name"
+        )
     if not _NAME.fullmatch(entry["name"]):
         raise BuildError(
             f"the build name {entry['name']!r:.60} is not usable: up to 40 lower-case letters, digits, dots and "
@@ -149,9 +156,16 @@ def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = 
     march = str(own.get("march") or "")
     if march and not _MARCH.fullmatch(march):
         raise BuildError(f"the march {march!r:.80} of build {name} is no -march value, such as armv8.2-a+dotprod")
+    found = _source(name, source, defaults)
+    for key, kinds in _GOES_WITH.items():
+        if own.get(key) and found["type"] not in kinds:
+            raise BuildError(
+                f"the build {name} has {key}, which goes with the source_type {' or '.join(kinds)}, not with "
+                f"{found['type']}: name its source_type, or leave {key} out"
+            )
     return {
         "name": name,
-        "source": _source(name, source, defaults),
+        "source": found,
         "cmake_options": options,
         "flags": _choice(own.get("flags", "processor"), _FLAGS, f"flags of build {name}"),
         "march": march,
@@ -222,7 +236,7 @@ def configure(
         )
     options.update(build["cmake_options"])
     arguments = cmake_arguments(options)
-    native = options.get("GGML_NATIVE") is True
+    native = any(re.search(r"=native\b|^-DGGML_NATIVE=ON$", argument) for argument in arguments)
     key = digest(
         {
             "layout": _LAYOUT,

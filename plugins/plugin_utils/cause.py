@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.progress import cell_text
@@ -18,6 +19,14 @@ ADVICE = {
     "measure": "Run the command of the record by hand on the host.",
     "report": "Run the playbook cloudbench.llama.report: it needs the records alone.",
 }
+
+# What to do where the cause itself tells, whatever the phase.
+_ADVICE_BY_CAUSE = (
+    (
+        re.compile(r"(?i)interpreter .*not found|no python|python\S*: (command )?not found"),
+        "Install Python 3.8 or newer on the host, or name the one it has in ansible_python_interpreter.",
+    ),
+)
 
 _LONGEST = 1500
 
@@ -47,6 +56,11 @@ def cause_of(result: dict[str, Any]) -> str:
             parts.append(f"exit code {result['rc']}" if result["rc"] > 0 else f"ended by signal {-result['rc']}")
         parts += _telling(str(result.get("stderr") or "")) or _telling(str(result.get("stdout") or ""))
     return " | ".join(parts)[:_LONGEST]
+
+
+def advice_of(phase: str, cause: str) -> str:
+    """Return what to do about a failure that brings no advice of its own."""
+    return next((advice for pattern, advice in _ADVICE_BY_CAUSE if pattern.search(cause)), ADVICE[phase])
 
 
 def failure_line(machine: str, failure: dict[str, Any]) -> str:

@@ -206,6 +206,14 @@ def test_the_kernel_command_line_gives_away_no_secret(tmp_path, line, kept):
     assert machine.fingerprint(plant(tmp_path, {"proc/cmdline": line + "\n"}))["kernel_parameters"] == kept
 
 
+# b3826 compiled for Neoverse N1, in full.
+LEGACY_GRAVITON2 = (
+    "AVX = 0 | AVX_VNNI = 0 | AVX2 = 0 | AVX512 = 0 | AVX512_VBMI = 0 | AVX512_VNNI = 0 | AVX512_BF16 = 0 | FMA = 0 | "
+    "NEON = 1 | SVE = 0 | ARM_FMA = 1 | F16C = 0 | FP16_VA = 1 | RISCV_VECT = 0 | WASM_SIMD = 0 | BLAS = 0 | "
+    "SSE3 = 0 | SSSE3 = 0 | VSX = 0 | MATMUL_INT8 = 0 | LLAMAFILE = 1 | "
+)
+
+
 @pytest.mark.parametrize(
     ("system_info", "flags", "missing", "unused"),
     [
@@ -225,6 +233,8 @@ def test_the_kernel_command_line_gives_away_no_secret(tmp_path, line, kept):
         (GRAVITON2, GRAVITON3_FEATURES, [], ["MATMUL_INT8", "SVE"]),
         (GRAVITON2, GRAVITON2_FEATURES, [], []),
         ("", GRAVITON2_FEATURES, [], ["DOTPROD"]),
+        (LEGACY_GRAVITON2, GRAVITON2_FEATURES, [], []),
+        (LEGACY_GRAVITON2, GRAVITON3_FEATURES, [], ["MATMUL_INT8", "SVE"]),
     ],
 )
 def test_a_binary_is_compared_with_the_processor(system_info, flags, missing, unused):

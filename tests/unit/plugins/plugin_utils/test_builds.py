@@ -83,6 +83,10 @@ def test_an_entry_takes_from_the_role_what_it_does_not_say():
         ({"name": "mine", "cmake_option": {}}, "the build mine has cmake_option, which no build has: use"),
         ({"name": "mine", "way": "cros"}, "way of build mine .* is 'cros': choose from native, cross"),
         ({"name": "mine", "source_type": "svn"}, "source_type of build mine is 'svn': choose from pypi, git"),
+        ({"name": "mine", "git_ref": "b4184"}, "has git_ref, which goes with the source_type git, not with pypi: name"),
+        ({"name": "mine", "path": "/src"}, "has path, which goes with the source_type archive or tree, not with pypi"),
+        ({"name": "mine", "source_type": "tree", "version": "0.3.0"}, "has version, which goes with .* pypi, not with"),
+        ({"git_url": "https://me:secret@example.com/x"}, r"^(?!.*secret).*neither the name of a build"),
         ({"name": "mine", "flags": "fast"}, "flags of build mine is 'fast': choose from processor, mcpu, portable"),
         ({"name": "mine", "march": "armv8; rm -rf"}, "is no -march value"),
     ],
@@ -230,6 +234,14 @@ def test_an_own_march_on_x86_leaves_nothing_else_on():
 )
 def test_a_build_is_done_again_when_it_would_be_another(change, rebuilds):
     assert (configure(**change).key != configure().key) is rebuilds
+
+
+def test_where_the_compiler_looks_at_the_processor_another_processor_is_another_build():
+    host = {"architecture": "aarch64", "processor": None, "cpu_implementer": "0x99", "cpu_features": ["asimd"]}
+    other = {**host, "cpu_features": ["asimd", "sve"]}
+    for entry in ("default", "legacy", {"name": "mine", "cmake_options": {"GGML_NATIVE": "ON"}}):
+        assert configure(entry, host=host).key != configure(entry, host=other).key, entry
+    assert configure("portable", host=host).key == configure("portable", host=other).key
 
 
 def test_hosts_of_one_kind_share_a_cross_build_and_of_two_kinds_do_not():

@@ -5,7 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.cause import ADVICE, cause_of, failure_line
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.cause import (
+    ADVICE,
+    advice_of,
+    cause_of,
+    failure_line,
+)
 
 # Results of failed tasks as ansible-core 2.19.14 hands them to a rescue, shortened by times and invocation.
 CMAKE = "CMake Error at CMakeLists.txt:1: no C++ compiler"
@@ -64,6 +69,19 @@ def test_a_failure_is_one_line():
     assert failure_line("local-x", failure) == "local-x: measure, m Q4_0 pp512, 2 threads: It broke. Mend it."
     whole_host = {**failure, "cell": None, "cause": "exit code 3"}
     assert failure_line("local-x", whole_host) == "local-x: measure: exit code 3. Mend it."
+
+
+@pytest.mark.parametrize(
+    ("cause", "advice"),
+    [
+        ("The module interpreter '/usr/bin/python3.11' was not found.", "Install Python 3.8 or newer"),
+        ("/bin/sh: 1: /usr/bin/python3: not found", "Install Python 3.8 or newer"),
+        ("No python interpreters found for host gv2", "Install Python 3.8 or newer"),
+        ("'Q4_9' is no quantization", "Correct the variable"),
+    ],
+)
+def test_a_host_without_python_is_told_to_install_it(cause, advice):
+    assert advice_of("plan", cause).startswith(advice)
 
 
 def test_every_phase_has_an_advice():
