@@ -7,12 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-try:
-    import boto3  # type: ignore[import-untyped]
-    from botocore.config import Config  # type: ignore[import-untyped]
-    from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
-except ImportError:
-    boto3 = None
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws
 
 # Long enough for 140 GB at 30 Mbit/s; what temporary credentials sign ends with them.
 EXPIRES_S = 12 * 3600
@@ -28,7 +23,7 @@ def presign(address: str) -> tuple[str, int]:
     Credentials, profile, region and AWS_ENDPOINT_URL are those of this process. The object is asked for first, so that
     what is wrong is told here and not by the host. Raises S3Error.
     """
-    if boto3 is None:
+    if aws.boto3 is None:
         raise S3Error(f"{address} needs boto3 on the controller; install it there (requirements.txt has it)")
     bucket, _slash, key = address[len("s3://") :].partition("/")
     if not address.startswith("s3://") or not bucket or not key:
@@ -37,20 +32,21 @@ def presign(address: str) -> tuple[str, int]:
         client = _client(_region(bucket))
         size = client.head_object(Bucket=bucket, Key=key)["ContentLength"]
         url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=EXPIRES_S)
-    except ClientError as error:
+    except aws.ClientError as error:
         raise S3Error(f"{address}: {_reason(error, bucket)}") from error
-    except BotoCoreError as error:
+    except aws.BotoCoreError as error:
         raise S3Error(
             f"{address} cannot be asked for: {error}; give credentials and region of the controller by aws configure, "
             "or AWS_PROFILE, or AWS_ACCESS_KEY_ID and its kin"
         ) from error
+    except aws.AwsError as error:
+        raise S3Error(f"{address} cannot be asked for: {error}") from error
     return url, size
 
 
 def _client(region: str | None) -> Any:
     # Version 4: the only signature every region takes. Virtual-hosted names where the endpoint has them.
-    # A session of its own: the default one keeps the credentials it once had.
-    return boto3.session.Session().client("s3", region_name=region, config=Config(signature_version="s3v4"))
+    return aws.client("s3", region, signature_version="s3v4")
 
 
 def _region(bucket: str) -> str | None:
@@ -58,7 +54,7 @@ def _region(bucket: str) -> str | None:
     client = _client(None)
     try:
         answer = client.head_bucket(Bucket=bucket)
-    except ClientError as error:
+    except aws.ClientError as error:
         answer = error.response
     found = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
     return found or client.meta.region_name

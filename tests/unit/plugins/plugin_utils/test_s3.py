@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import s3
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws, s3
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.s3 import S3Error, presign
 
 OBJECT = b"a model"
@@ -110,6 +110,6 @@ def test_without_credentials(monkeypatch):
 
 
 def test_without_boto3(monkeypatch):
-    monkeypatch.setattr(s3, "boto3", None)
+    monkeypatch.setattr(aws, "boto3", None)
     with pytest.raises(S3Error, match="needs boto3 on the controller"):
         presign("s3://models/a/m.gguf")

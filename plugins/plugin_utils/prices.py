@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What EC2 costs: from the dated table that ships (prices.yml, of which this is the one reader), or as AWS says."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.aws import asked
+
+# What a month has, where AWS divides a price by the month.
+MONTH_H = 730
+
+# The Pricing API is in few regions; its answers are of all.
+API_REGION = "us-east-1"
+
+_FILE = Path(__file__).with_suffix(".yml")
+
+
+class PriceError(ValueError):
+    """A price that was given and cannot be one; the message names it, the rule and the remedy."""
+
+
+class Price(NamedTuple):
+    """USD, with its source and the date (YYYY-MM-DD) it is of; `usd` None: unknown."""
+
+    usd: Decimal | None
+    source: str = ""
+    date: str = ""
+
+
+class _Table(NamedTuple):
+    sources: dict[str, tuple[str, str]]
+    units: dict[str, dict[str, Decimal]]
+    flat: tuple[str, ...]
+    address: Decimal
+    storage: dict[str, Decimal]
+    # Region -> family -> price of a unit and the decimals of a type's price.
+    on_demand: dict[str, dict[str, tuple[Decimal, int]]]
+
+
+def _cell(word: str) -> tuple[str, tuple[Decimal, int]]:
+    family, _equals, rest = word.partition("=")
+    price, _colon, decimals = rest.partition(":")
+    return family, (Decimal(price), int(decimals or 4))
+
+
+@functools.lru_cache(maxsize=1)
+def _table() -> _Table:
+    data = yaml.safe_load(_FILE.read_text("utf-8"))
+    return _Table(
+        {name: (row["text"], str(row["date"])) for name, row in data["sources"].items()},
+        {
+            family: {size: Decimal(str(units)) for size, units in sizes.items()}
+            for several, sizes in data["units"].items()
+            for family in several.split()
+        },
+        tuple(data["flat"].split()),
+        Decimal(data["address"]),
+        {region: Decimal(price) for region, price in data["storage"].items()},
+        {region: dict(_cell(word) for word in words.split()) for region, words in data["on_demand"].items()},
+    )
+
+
+def regions() -> list[str]:
+    """Return the regions of which the table knows an on-demand price."""
+    return list(_table().on_demand)
+
+
+def _dated(usd: Decimal | None, source: str) -> Price:
+    return Price(None) if usd is None else Price(usd, *_table().sources[source])
+
+
+def on_demand(instance_type: str, region: str) -> Price:
+    """Return the price of an hour of Linux, on demand, from the table."""
+    table = _table()
+    family, _dot, size = instance_type.partition(".")
+    unit = table.on_demand.get(region, {}).get(family)
+    if unit is None:
+        return Price(None)
+    try:
+        units = Decimal(processors.instance_type(instance_type).vcpus)
+    except processors.CatalogError:
+        return Price(None)
+    if family in table.flat:
+        units = Decimal(1)
+    units = table.units.get(family, {}).get(size, units)
+    price, decimals = unit
+    return _dated((price * units).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP), "libcloud")
+
+
+def storage(region: str) -> Price:
+    """Return the price of a GB of gp3 for a month, from the table."""
+    return _dated(_table().storage.get(region), "storage")
+
+
+def address() -> Price:
+    """Return the price of an hour of a public IPv4 address, which is the same in every region."""
+    return _dated(_table().address, "address")
+
+
+def given(prices: Mapping[str, Any]) -> dict[str, Decimal]:
+    """Return the prices a person gave, by instance type, in USD an hour. Raises PriceError."""
+    good = {}
+    for name, value in prices.items():
+        try:
+            usd = Decimal(str(value))
+        except InvalidOperation:
+            usd = Decimal("nan")
+        if isinstance(value, bool) or not usd.is_finite() or not 0 < usd < 10000:
+            raise PriceError(f"the price of {name} is USD an hour, a number above 0 and below 10000, not {value!r}")
+        good[str(name)] = usd
+    return good
+
+
+def ask_on_demand(pricing: Any, instance_type: str, region: str, today: str) -> Price:
+    """Return the price of an hour of Linux, on demand, from the Pricing API; `pricing` is a client. Raises AwsError."""
+    wanted = {
+        "instanceType": instance_type,
+        "regionCode": region,
+        "operatingSystem": "Linux",
+        "preInstalledSw": "NA",
+        "tenancy": "Shared",
+        "capacitystatus": "Used",
+    }
+    filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
+    with asked("pricing:GetProducts"):
+        answer = pricing.get_products(ServiceCode="AmazonEC2", Filters=filters, FormatVersion="aws_v1", MaxResults=100)
+    found = {usd for text in answer["PriceList"] for usd in _hourly(json.loads(text))}
+    # Two prices for one thing: neither can be told to be the one that is paid.
+    return Price(found.pop(), "AWS Pricing API", today) if len(found) == 1 else Price(None)
+
+
+def _hourly(product: Mapping[str, Any]) -> Iterable[Decimal]:
+    for term in product.get("terms", {}).get("OnDemand", {}).values():
+        for dimension in term["priceDimensions"].values():
+            usd = Decimal(dimension["pricePerUnit"].get("USD", "0"))
+            if dimension["unit"] == "Hrs" and usd:
+                yield usd
+
+
+def ask_spot(ec2: Any, instance_types: list[str], now: str) -> dict[str, dict[str, Decimal]]:
+    """Return the newest spot price of Linux, USD an hour, by instance type and zone; `ec2` is a client of the region.
+
+    `now`: ISO 8601; what held then is asked for. Raises AwsError.
+    """
+    newest: dict[str, dict[str, tuple[Any, Decimal]]] = {}
+    with asked("ec2:DescribeSpotPriceHistory"):
+        pages = ec2.get_paginator("describe_spot_price_history").paginate(
+            InstanceTypes=instance_types, ProductDescriptions=["Linux/UNIX"], StartTime=now, EndTime=now
+        )
+        for page in pages:
+            for row in page["SpotPriceHistory"]:
+                zones = newest.setdefault(row["InstanceType"], {})
+                zone = row["AvailabilityZone"]
+                if zone not in zones or row["Timestamp"] > zones[zone][0]:
+                    zones[zone] = (row["Timestamp"], Decimal(row["SpotPrice"]))
+    return {name: {zone: usd for zone, (_when, usd) in sorted(zones.items())} for name, zones in newest.items()}
