@@ -274,3 +274,11 @@ def _network() -> str:
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     also = f" and AWS_ENDPOINT_URL ({endpoint})" if endpoint else ""
     return f"check the network, the proxy, the name of the region{also}"
+
+
+def owner_of(arn: str) -> str:
+    """Return the owner that the caller's ARN names: its last part, in the characters that a tag may have.
+
+    arn:aws:iam::123456789012:user/team/alice is alice, an assumed role is its session, the root user is root.
+    """
+    return re.sub(r"[^A-Za-z0-9 +=._:/@-]", "-", arn.rpartition(":")[2].rpartition("/")[2]).strip()[:256]
