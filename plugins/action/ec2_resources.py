@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shell of plugin_utils/ec2_resources.py: what there is of a run, asked of each service."""
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws, ec2_resources
+
+
+class ActionModule(ActionBase):
+    """Runs on the controller alone and touches no host."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        _validation, args = self.validate_argument_spec(
+            argument_spec=dict(
+                region=dict(type="str", default=""),
+                run=dict(type="str", required=True),
+                owner=dict(type="str", default=""),
+                gone=dict(type="list", elements="str", default=[]),
+                timeout=dict(type="float", default=900),
+                attempts=dict(type="list", elements="dict", default=[]),
+            )
+        )
+        run = args["run"]
+        try:
+            region = aws.region(args["region"])
+            if args["gone"] and not self._task.check_mode:
+                self._wait(region, args["gone"], args["timeout"])
+            found = ec2_resources.find(region, run, args["owner"])
+        except aws.AwsError as error:
+            raise AnsibleActionFail(f"What there is of the run {run} is not known. {error}.") from error
+        return dict(
+            result,
+            changed=False,
+            region=region,
+            resources=[one._asdict() for one in found.resources],
+            names=[f"{one.kind} {one.name or one.id}" for one in found.resources],
+            unasked=found.unasked,
+            lines=[ec2_resources.line(one) for one in found.resources],
+            report=ec2_resources.left_over(found, run, region, ec2_resources.attempts_of(args["attempts"])),
+        )
+
+    def _wait(self, region, instance_ids, timeout):
+        try:
+            if not ec2_resources.wait_until_gone(region, instance_ids, timeout):
+                self._display.warning(f"After {timeout:.0f} seconds not all is ended of {', '.join(instance_ids)}")
+        except aws.AwsError as error:
+            # What cannot be asked for is said by the search that comes now.
+            self._display.warning(str(error))

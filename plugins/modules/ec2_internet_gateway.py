@@ -1,0 +1,102 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An internet gateway that has its tags from the call that makes it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ec2_internet_gateway
+short_description: Create an internet gateway together with its tags
+description:
+  - M(amazon.aws.ec2_vpc_igw) tags a gateway only after it was made, so that what fails in between leaves one that
+    belongs to nobody. This module does nothing but create; that module attaches, detaches and deletes.
+  - The gateway that has the same tags Project and RunId is taken when there is one.
+version_added: 0.1.0
+author:
+  - cloudbench.llama contributors (@cloudbench)
+attributes:
+  check_mode:
+    description: Creates nothing, and returns no id of one that is not there.
+    support: full
+options:
+  tags:
+    description: The tags of the gateway, among them C(Project) and C(RunId).
+    type: dict
+    required: true
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+seealso:
+  - module: amazon.aws.ec2_vpc_igw
+"""
+
+EXAMPLES = r"""
+- name: Create the internet gateway
+  cloudbench.llama.ec2_internet_gateway:
+    region: us-east-1
+    tags:
+      Project: cloudbench.llama
+      RunId: 20261124T190000Z-1a2b
+  register: gateway
+"""
+
+RETURN = r"""
+internet_gateway_id:
+  description: The id of the gateway; empty in check mode when there is none yet.
+  returned: success
+  type: str
+  sample: igw-07ef1bfaa2835d4d6
+"""
+
+try:
+    from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+except ImportError:
+    pass  # AnsibleAWSModule says so
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
+
+# What tells one run's gateway from another's.
+_IDENTITY = ("Project", "RunId")
+
+
+def existing(client, tags):
+    """Return the id of the gateway with these tags, None without one, the first of several."""
+    wanted = [{"Name": "tag:" + key, "Values": [tags[key]]} for key in _IDENTITY]
+    found = client.describe_internet_gateways(Filters=wanted, aws_retry=True)["InternetGateways"]
+    return min((gateway["InternetGatewayId"] for gateway in found), default=None)
+
+
+def create(client, tags):
+    """Create a gateway and return its id, once EC2 finds it: amazon.aws.ec2_vpc_igw makes another one of an unknown."""
+    listed = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+    specification = [{"ResourceType": "internet-gateway", "Tags": listed}]
+    made = client.create_internet_gateway(TagSpecifications=specification, aws_retry=True)
+    name = made["InternetGateway"]["InternetGatewayId"]
+    client.get_waiter("internet_gateway_exists").wait(InternetGatewayIds=[name])
+    return name
+
+
+def main():
+    """Run the module."""
+    module = AnsibleAWSModule(argument_spec=dict(tags=dict(type="dict", required=True)), supports_check_mode=True)
+    tags = {key: str(value) for key, value in module.params["tags"].items()}
+    missing = [key for key in _IDENTITY if not tags.get(key)]
+    if missing:
+        module.fail_json(msg="tags is without %s, by which the gateway is found again: add it" % " and ".join(missing))
+    client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
+    try:
+        name = existing(client, tags)
+        changed = name is None
+        if changed and not module.check_mode:
+            name = create(client, tags)
+    except (ClientError, BotoCoreError) as error:
+        module.fail_json_aws(error, msg="The internet gateway of the run %s cannot be created" % tags["RunId"])
+    module.exit_json(changed=changed, internet_gateway_id=name or "")
+
+
+if __name__ == "__main__":
+    main()
