@@ -132,19 +132,28 @@ def ask_on_demand(pricing: Any, instance_type: str, region: str, today: str) -> 
         "tenancy": "Shared",
         "capacitystatus": "Used",
     }
+    return _ask(pricing, wanted, "Hrs", today)
+
+
+def ask_storage(pricing: Any, region: str, today: str) -> Price:
+    """Return the price of a GB of gp3 for a month from the Pricing API. Raises AwsError."""
+    return _ask(pricing, {"volumeApiName": "gp3", "productFamily": "Storage", "regionCode": region}, "GB-Mo", today)
+
+
+def _ask(pricing: Any, wanted: Mapping[str, str], unit: str, today: str) -> Price:
     filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
     with asked("pricing:GetProducts"):
         answer = pricing.get_products(ServiceCode="AmazonEC2", Filters=filters, FormatVersion="aws_v1", MaxResults=100)
-    found = {usd for text in answer["PriceList"] for usd in _hourly(json.loads(text))}
+    found = {usd for text in answer["PriceList"] for usd in _usd(json.loads(text), unit)}
     # Two prices for one thing: neither can be told to be the one that is paid.
     return Price(found.pop(), "AWS Pricing API", today) if len(found) == 1 else Price(None)
 
 
-def _hourly(product: Mapping[str, Any]) -> Iterable[Decimal]:
+def _usd(product: Mapping[str, Any], unit: str) -> Iterable[Decimal]:
     for term in product.get("terms", {}).get("OnDemand", {}).values():
         for dimension in term["priceDimensions"].values():
             usd = Decimal(dimension["pricePerUnit"].get("USD", "0"))
-            if dimension["unit"] == "Hrs" and usd:
+            if dimension["unit"] == unit and usd:
                 yield usd
 
 

@@ -96,7 +96,7 @@ def test_what_is_unknown_is_not_guessed(name, region):
 def test_storage_and_address():
     assert prices.storage("eu-central-1") == (
         Decimal("0.0952"),
-        "aws.amazon.com/ebs/pricing, as a public application quotes it",
+        "aws.amazon.com/ebs/pricing as a public application quotes it",
         "2021-07-14",
     )
     assert prices.storage("us-mars-1").usd is None

@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shell of plugin_utils/ec2_plan.py: what a run on EC2 would create, take and cost."""
+
+from __future__ import annotations
+
+import datetime
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2_plan import Request, learn
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2_plan_text import render
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import RunError, current_run
+
+
+class ActionModule(ActionBase):
+    """Runs on the controller alone and touches no host."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        _validation, args = self.validate_argument_spec(
+            argument_spec=dict(
+                run=dict(type="str", default=""),
+                region=dict(type="str", default=""),
+                owner=dict(type="str", default=""),
+                instances=dict(type="list", elements="raw", required=True),
+                market=dict(type="str", default="on-demand"),
+                image=dict(type="str", default="amazon-linux-2023"),
+                connection=dict(type="str", default="ssh"),
+                ttl_minutes=dict(type="int", default=240),
+                schedule=dict(type="bool", default=True),
+                budget_usd=dict(type="float", default=0),
+                budget_email=dict(type="str", default=""),
+                volume_gb=dict(type="int", default=0),
+                results_bucket=dict(type="str", default=""),
+                results_prefix=dict(type="str", default=""),
+                subnet_ids=dict(type="list", elements="str", default=[]),
+                prices=dict(type="dict", default={}),
+                models=dict(type="list", elements="raw", required=True),
+                quantizations=dict(type="list", elements="str", required=True),
+                builds=dict(type="list", elements="raw", default=["default"]),
+                threads=dict(type="list", elements="raw", default=[]),
+                tests=dict(type="list", elements="str", required=True),
+                launches=dict(type="int", required=True),
+                repetitions=dict(type="int", required=True),
+            )
+        )
+        try:
+            args["run"] = args["run"] or current_run()
+        except RunError as error:
+            raise AnsibleActionFail(str(error)) from error
+        plan = learn(Request(**args), datetime.datetime.now(datetime.UTC))
+        # Not by a task of its own: the callbacks that show results break long lines and tables.
+        for line in render(plan):
+            self._display.display(line)
+        return dict(result, changed=False, plan=plan)

@@ -1,0 +1,245 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run is expected to take on an instance, from figures that others published: minutes and bytes.
+
+An estimate, always a range, and good for one decision only: how much money to set at risk. Sources: Spare Cores
+(llama.cpp b4753, Llama 2 7B Q4_K_M, a thread on each physical core) and github.com/hustshawn/llama3-on-graviton
+(b4184, c7g.16xlarge, Llama 3.1 8B Q4_0 and Q4_0_8_8).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.llama_presets import PLACEHOLDER
+from ansible_collections.cloudbench.llama.plugins.module_utils.llama_shapes import PRESETS, Shape, parameters
+from ansible_collections.cloudbench.llama.plugins.module_utils.model_source import ModelSourceError, parse
+from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import QuantizationError, bits, lookup
+
+GB = 1e9
+
+
+class Range(NamedTuple):
+    """From `low` to `high`, both of one unit."""
+
+    low: float
+    high: float
+
+    def plus(self, *others: Range) -> Range:
+        return Range(self.low + sum(one.low for one in others), self.high + sum(one.high for one in others))
+
+    def times(self, factor: float) -> Range:
+        return Range(self.low * factor, self.high * factor)
+
+
+class _Published(NamedTuple):
+    """A row of Spare Cores: physical cores, tokens per second of pp512 and of tg128, by core of the catalog."""
+
+    core: str
+    cores: int
+    prompt: float
+    generation: float | None
+
+
+_ROWS = (
+    _Published("neoverse-n1", 64, 58.8, 21.1),  # c6g.16xlarge
+    _Published("neoverse-v1", 64, 105.8, 31.3),  # c7g.16xlarge
+    _Published("neoverse-v2", 64, 115.1, 43.0),  # c8g.16xlarge
+    _Published("neoverse-v2", 96, 164.5, 51.2),  # c8g.24xlarge
+    _Published("neoverse-v3", 64, 162.7, None),  # m9g.16xlarge; its generation stands out and is left out
+    _Published("sapphirerapids", 32, 230.1, 33.9),  # c7i.16xlarge
+    _Published("znver4", 64, 235.9, 47.4),  # c7a.16xlarge
+    _Published("graniterapids", 32, 282.7, 32.7),  # c8i.16xlarge
+    _Published("znver5", 64, 321.4, 66.1),  # c8a.16xlarge
+)
+_7B_PARAMETERS = 6.74e9
+_7B_BYTES = 4.08e9
+# Q4_0 has kernels of its own: c7g.16xlarge reached 285.8 tokens per second with 8 billion weights, 3.2 times as much
+# work a second as in its row above.
+_FASTER_PROMPT = 3.2
+# Of the theoretical memory bandwidth generation reached 0.33 (c8g.16xlarge) to 0.66 (c7g.16xlarge, Q4_0).
+_SHARE = Range(0.33, 0.66)
+# GB/s that generation moved for each core: with all 64 cores of a c7a or c7g, with the 16 of an m9g.4xlarge.
+_PER_CORE = Range(3.0, 8.0)
+# What is assumed of a socket whose bandwidth nobody published.
+_UNKNOWN_SOCKET = Range(60.0, 300.0)
+
+# Measured on this project's 2-core Xeon: 138 steps for one build, about 10 CPU-minutes; other compilers and cores: half
+# to twice that. One step and the link do not become shorter with more cores.
+_BUILD_CPU_MINUTES = Range(6.0, 16.0)
+_BUILD_LEAST_MINUTES = Range(0.5, 1.5)
+# llama-quantize, F16 to Q8_0: 9.2 CPU-s for 1.24 billion weights; K-quants take longer.
+_QUANTIZE_CPU_S = Range(7.4e-9, 40e-9)
+# A gp3 volume writes 125 MB/s at its baseline, and a hub may send less.
+_DISK_BYTES_S = Range(125e6, 60e6)
+_NETWORK_BYTES_S = Range(125e6, 40e6)
+# 4.65 GB loaded in 0.8 s without repacking and in 2.6 s with it.
+_LOAD_BYTES_S = Range(5.8e9, 1.8e9)
+_LAUNCH_S = Range(1.0, 5.0)
+_BOOT_MINUTES = Range(1.5, 5.0)
+_TOOLS_MINUTES = Range(0.5, 3.0)
+_END_MINUTES = Range(1.0, 3.0)
+
+_SIZE = re.compile(r"(?<![0-9.])([0-9]+(?:\.[0-9]+)?)b(?![a-z0-9])")
+_SHAPES = {"1": "llama-3.2-1b-synthetic", "3": "llama-3.2-3b-synthetic", "8": "llama-3.1-8b-synthetic"}
+_SHAPES["70"] = "llama-3.1-70b-synthetic"
+
+ASSUMPTIONS = (
+    "boot and ssh 1.5 to 5 min, tool chain 0.5 to 3 min, report and teardown 1 to 3 min",
+    "a build takes 6 to 16 CPU-minutes, and never less than 0.5 to 1.5 min",
+    "models come at 40 to 125 MB/s, and a gp3 volume takes 60 to 125 MB/s",
+    "a prompt runs as fast as Spare Cores published for this core with Q4_K_M, up to 3.2 times as fast",
+    "generation moves a third to two thirds of the theoretical memory bandwidth, 3 to 8 GB/s for each core at most",
+)
+
+
+def shape_of(entry: Any) -> Shape | None:
+    """Return the shape of a model as llama_model_models may hold it, None where neither name nor file tells it."""
+    try:
+        source = parse(entry)
+    except ModelSourceError:
+        return None
+    if source.name in PRESETS:
+        return PRESETS[source.name]
+    for text in (source.name, source.file, source.repository, source.path, source.url, source.s3):
+        for label in _SIZE.findall(text.lower()):
+            if label in _SHAPES:
+                return PRESETS[_SHAPES[label]]
+    return None
+
+
+def file_bytes(shape: Shape, quantization: str) -> float:
+    """Return about how many bytes a model has in a quantization. Raises QuantizationError."""
+    return parameters(shape) * bits(lookup(quantization)) / 8
+
+
+class Files(NamedTuple):
+    """The files of the models asked for, in bytes: all that a host keeps, the sources among them, the largest one that
+    is loaded; `unknown`: names of models whose size cannot be told."""
+
+    total: float
+    sources: float
+    largest: float
+    unknown: list[str]
+
+
+def files(models: Iterable[Any], quantizations: Iterable[str]) -> Files:
+    """Return what the models take on a host. What is no model or no quantization counts nothing."""
+    total = sources = largest = 0.0
+    unknown = []
+    names = []
+    for name in quantizations:
+        try:
+            names.append(lookup(name).name)
+        except QuantizationError:
+            # `legacy` is one of the types of 4 bits.
+            names += ["Q4_0"] if name == "legacy" else []
+    for entry in models:
+        shape = shape_of(entry)
+        if shape is None:
+            unknown.append(str(entry.get("name", "?") if isinstance(entry, Mapping) else entry))
+            continue
+        source = parse(entry)
+        whole = 0.0 if PLACEHOLDER in source.file + source.url + source.s3 else file_bytes(shape, "F16")
+        made = [file_bytes(shape, name) for name in names]
+        sources += whole
+        total += whole + sum(made)
+        largest = max([largest, *made])
+    return Files(total, sources, largest, unknown)
+
+
+def volume_gb(wanted: Files) -> int:
+    """Return the size of a volume in GB: 8 for the system, 6 for builds, a fifth more than the files, in steps of 10
+    from 30 on."""
+    return max(30, math.ceil((14 + wanted.total / GB * 1.2) / 10) * 10)
+
+
+class Host(NamedTuple):
+    """What a run time depends on; `core` and `bandwidth_gb_s` None where they are not known."""
+
+    architecture: str
+    core: str | None
+    vcpus: int
+    physical_cores: int
+    bandwidth_gb_s: float | None
+
+
+def _rows(host: Host) -> list[_Published]:
+    return [row for row in _ROWS if row.core == host.core]
+
+
+def prompt_flops(host: Host, threads: int) -> Range:
+    """Return the floating point operations a second of prompt processing with so many threads."""
+    rows = _rows(host)
+    arm = [row for row in _ROWS if row.core.startswith("neoverse")]
+    alike = arm if host.architecture == "aarch64" else [row for row in _ROWS if row not in arm]
+    each = [row.prompt * 2 * _7B_PARAMETERS / row.cores for row in rows or alike]
+    cores = min(threads, host.physical_cores)
+    return Range(min(each) * cores, max(each) * _FASTER_PROMPT * cores)
+
+
+def generation_bytes(host: Host, threads: int) -> Range:
+    """Return the bytes a second that generation moves with so many threads."""
+    moved = [row.generation * _7B_BYTES / GB for row in _rows(host) if row.generation]
+    if host.bandwidth_gb_s is not None:
+        socket = Range(host.bandwidth_gb_s * _SHARE.low, host.bandwidth_gb_s * _SHARE.high)
+    elif moved:
+        socket = Range(min(moved) * 0.75, max(moved) * 1.5)
+    else:
+        socket = _UNKNOWN_SOCKET
+    cores = min(threads, host.physical_cores)
+    return Range(min(socket.low, _PER_CORE.low * cores) * GB, min(socket.high, _PER_CORE.high * cores) * GB)
+
+
+def launch_seconds(host: Host, shape: Shape, cell: Mapping[str, Any], repetitions: int) -> Range:
+    """Return the seconds of one launch of a cell of the plan: start, load, warm-up, repetitions."""
+    size = file_bytes(shape, cell["quantization"])
+    flops = prompt_flops(host, cell["threads"])
+    moved = generation_bytes(host, cell["threads"])
+    # llama-bench processes a prompt once more to warm up.
+    prompt = cell["n_prompt"] * (repetitions + 1) + cell["n_depth"] * repetitions
+    work = 2 * parameters(shape) * prompt
+    read = size * (cell["n_gen"] * repetitions + (1 if cell["n_gen"] else 0))
+    best = size / _LOAD_BYTES_S.low + work / flops.high + read / moved.high
+    worst = size / _LOAD_BYTES_S.high + work / flops.low + read / moved.low
+    return Range(best, worst).plus(_LAUNCH_S)
+
+
+def prepare_minutes(host: Host, builds: int, wanted: Files) -> Range:
+    """Return the minutes until the first launch: boot, tool chain, builds, models."""
+    build = Range(
+        max(_BUILD_CPU_MINUTES.low / host.vcpus, _BUILD_LEAST_MINUTES.low),
+        max(_BUILD_CPU_MINUTES.high / host.vcpus, _BUILD_LEAST_MINUTES.high),
+    )
+    made = wanted.total - wanted.sources
+    best = wanted.sources / _NETWORK_BYTES_S.low + made / _DISK_BYTES_S.low
+    worst = wanted.sources / _NETWORK_BYTES_S.high + made / _DISK_BYTES_S.high
+    weights = made * 8 / 4.5
+    quantize = Range(_QUANTIZE_CPU_S.low * weights / host.vcpus, _QUANTIZE_CPU_S.high * weights / host.vcpus)
+    models = Range(best, worst).plus(quantize).times(1 / 60)
+    return _BOOT_MINUTES.plus(_TOOLS_MINUTES, build.times(builds), models)
+
+
+def expected_minutes(
+    host: Host,
+    cells: Iterable[Mapping[str, Any]],
+    models: Mapping[str, Any],
+    builds: int,
+    wanted: Files,
+    launches: int,
+    repetitions: int,
+) -> Range:
+    """Return the minutes from the launch of an instance to its end; `models`: the entry of each name in `cells`.
+
+    A cell whose model has no known size counts nothing: `wanted.unknown` names it.
+    """
+    seconds = Range(0.0, 0.0)
+    for cell in cells:
+        shape = shape_of(models[cell["model"]])
+        if shape is not None:
+            seconds = seconds.plus(launch_seconds(host, shape, cell, repetitions).times(launches))
+    return prepare_minutes(host, builds, wanted).plus(seconds.times(1 / 60), _END_MINUTES)
