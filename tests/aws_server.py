@@ -183,7 +183,7 @@ class ApiError(ServiceException):
 def mistake(error: Exception) -> ApiError:
     """The answer where this server itself fails, which it also says on its standard error."""
     traceback.print_exception(error)
-    return ApiError("InternalFailure", f"the server of the tests has a mistake: {error!r}", 500)
+    return ApiError("MistakeOfTheTestServer", repr(error), 400)  # which no client tries again
 
 
 class Answer(NamedTuple):
@@ -646,6 +646,7 @@ class Account:
         for index, nic in instance.nics.items():
             nic.delete_on_termination = by_index.get(index, {}).get("DeleteOnTermination", True)
             nic.add_tags(spec_tags(params, "network-interface"))
+        instance.security_groups = instance.security_groups or list(instance.nics[0].group_set)
         asked = {item["DeviceName"]: item.get("Ebs", {}) for item in params["BlockDeviceMappings"]}
         for device, attached in instance.get_block_device_mapping:
             volume, ebs = backend.volumes[attached.volume_id], asked.get(device, {})
@@ -803,7 +804,7 @@ class Account:
         used = any(group in [of.id for of in nic.group_set] for nic in backend.enis.values())
         for other in (other for groups in backend.groups.values() for other in groups.values()):
             rules = [*other.ingress_rules, *other.egress_rules]
-            named = {pair.get("GroupId") for rule in rules for pair in rule.source_groups}
+            named = {(rule.source_group or {}).get("GroupId") for rule in rules}
             used |= other.id != group and group in named
         return self.unless(call, used, f"resource {group} has a dependent object")
 
