@@ -24,6 +24,7 @@ class ActionModule(ActionBase):
                 region=dict(type="str", default=""),
                 run=dict(type="str", required=True),
                 owner=dict(type="str", default=""),
+                without=dict(type="list", elements="str", default=[], choices=list(ec2_resources.KINDS)),
                 gone=dict(type="list", elements="str", default=[]),
                 timeout=dict(type="float", default=900),
                 attempts=dict(type="list", elements="dict", default=[]),
@@ -34,7 +35,8 @@ class ActionModule(ActionBase):
             region = aws.region(args["region"])
             if args["gone"] and not self._task.check_mode:
                 self._wait(region, args["gone"], args["timeout"])
-            found = ec2_resources.find(region, run, args["owner"])
+            kinds = [kind for kind in ec2_resources.KINDS if kind not in args["without"]]
+            found = ec2_resources.find(region, run, args["owner"], kinds)
         except aws.AwsError as error:
             raise AnsibleActionFail(f"What there is of the run {run} is not known. {error}.") from error
         return dict(
@@ -45,6 +47,7 @@ class ActionModule(ActionBase):
             names=[f"{one.kind} {one.name or one.id}" for one in found.resources],
             unasked=found.unasked,
             lines=[ec2_resources.line(one) for one in found.resources],
+            may_go=ec2_resources.may_go(found, args["attempts"]),
             report=ec2_resources.left_over(found, run, region, ec2_resources.attempts_of(args["attempts"])),
         )
 

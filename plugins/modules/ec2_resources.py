@@ -34,6 +34,13 @@ options:
     description: Leave out what is tagged as somebody else's.
     type: str
     default: ""
+  without:
+    description: Kinds not to ask for. What is returned then proves nothing about them.
+    type: list
+    elements: str
+    choices: [spot request, instance, volume, VPC endpoint, network interface, launch template, key pair, schedule,
+      instance profile, role, security group, route table, internet gateway, subnet, VPC]
+    default: []
   gone:
     description: Instances to wait for before asking, until they are terminated.
     type: list
@@ -164,6 +171,11 @@ unasked:
   type: list
   elements: str
   sample: []
+may_go:
+  description: Whether another try may remove more, as far as O(attempts) tell.
+  returned: success
+  type: bool
+  sample: false
 report:
   description: What a person has to know and do about what is there, with the commands that remove it; empty when
     nothing is there and all could be asked for.

@@ -62,6 +62,17 @@ KINDS = (*list(_EC2)[:7], "schedule", *_IAM, *list(_EC2)[7:])
 _ALIVE = {"Name": "instance-state-name", "Values": ["pending", "running", "shutting-down", "stopping", "stopped"]}
 _POLL_S = 5
 
+# What amazon.aws itself repeats ten times, over some minutes.
+_REPEATED = (
+    "InternalError",
+    "InternalFailure",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "Throttling",
+    "TooManyRequestsException",
+    "Unavailable",
+)
+
 
 class Resource(NamedTuple):
     """One thing that is there. Strings, empty where there is nothing to say, and one truth value.
@@ -272,13 +283,15 @@ class _Search:
     def _pair(self, requests: list[_Claim], instances: list[_Claim]) -> None:
         """Find each spot request by its instance and each instance by its request, if only one of them has the tags.
 
-        A request that is over counts as long as its instance lives.
+        The instance of a request that was cancelled lives on.
         """
-        known = {claim.thing["InstanceId"] for claim in instances}
+        known = {claim.thing["InstanceId"] for claim in instances if not claim.foreign}
         by_instance = {one.thing["InstanceId"]: one for one in requests if one.thing.get("InstanceId")}
         missing = sorted(set(by_instance) - known)
         if missing:
-            for one in self._asked("instance", lambda: self._ec2("instance", _filter("instance-id", *missing))):
+            found = self._asked("instance", lambda: self._ec2("instance", _filter("instance-id", *missing)))
+            instances[:] = [claim for claim in instances if claim.thing["InstanceId"] not in missing]
+            for one in found:
                 request = by_instance[one["InstanceId"]]
                 instances.append(_Claim(one, request.tags, f"of {request.thing['SpotInstanceRequestId']}"))
         known = {claim.thing["SpotInstanceRequestId"] for claim in requests}
@@ -403,9 +416,10 @@ def _goes_by_itself(kind: str, thing: dict[str, Any], instances: Collection[str]
     if kind == "route table":
         return any(one.get("Main") for one in thing.get("Associations") or [])
     if kind == "network interface":
-        return thing.get("Attachment", {}).get("InstanceId") in instances
+        of_endpoint = thing.get("InterfaceType") == "vpc_endpoint"
+        return of_endpoint or thing.get("Attachment", {}).get("InstanceId") in instances
     if kind == "spot request":
-        return thing["State"] not in ("open", "active") and thing.get("InstanceId") not in instances
+        return thing["State"] not in ("open", "active")
     return kind in ("VPC endpoint", "volume") and _state(kind, thing).lower() in ("deleted", "deleting")
 
 
@@ -507,24 +521,35 @@ def left_over(found: Found, run: str, region: str, attempts: dict[str, str] | No
 
 def teardown_command(run: str, region: str) -> str:
     """Return the command that tears one run down."""
-    return f"ansible-playbook cloudbench.llama.teardown -e ec2_environment_region={region} -e ec2_environment_run={run}"
+    return f"AWS_REGION={region} ansible-playbook cloudbench.llama.teardown -e ec2_environment_run={run}"
+
+
+def _failures(results: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the results, item by item, of modules that failed in tasks with failed_when: false."""
+    every = [one for result in results for one in result.get("results") or [result]]
+    return [one for one in every if one.get("failed") or "failed_when_suppressed_exception" in one]
 
 
 def attempts_of(results: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """Return why removals failed, by the id of the resource, from the registered results of the modules.
+    """Return why removals failed, by the id of the resource, from the registered results of tasks that loop over them.
 
-    A result has its resource as `item`, or a list of them; what a module says of a success is left out.
+    The item of a loop is a resource, or a list of them.
     """
     failed = {}
-    for result in results:
-        for one in result.get("results") or [result]:
-            # Such is the result of a module that failed in a task with failed_when: false.
-            broken = one.get("failed") or "failed_when_suppressed_exception" in one or "error" in one
-            item = one.get("item")
-            for resource in item if isinstance(item, list) else [item]:
-                if broken and isinstance(resource, dict) and "id" in resource:
-                    failed[resource["id"]] = " ".join(str(one.get("msg") or "the module said nothing").split())
+    for one in _failures(results):
+        item = one.get("item")
+        for resource in item if isinstance(item, list) else [item]:
+            if isinstance(resource, dict) and "id" in resource:
+                failed[resource["id"]] = " ".join(str(one.get("msg") or "the module said nothing").split())
     return failed
+
+
+def may_go(found: Found, results: Iterable[dict[str, Any]]) -> bool:
+    """Return whether another try may remove more: not if something foreign blocks it, or if what failed was already
+    repeated for minutes by amazon.aws."""
+    codes = [str((one.get("error") or {}).get("code")) for one in _failures(results)]
+    blocked = any(one.foreign for one in found.resources)
+    return bool(found.resources) and not blocked and not set(codes) & set(_REPEATED)
 
 
 def _parsed(text: str) -> datetime.datetime | None:
@@ -595,7 +620,7 @@ def sweep_table(
             for one in runs
         ]
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        lines.append(f"Runs of {whose} in {where} that can go:")
+        lines.append(f"Left of the runs of {whose} in {where}:")
         for row in rows:
             lines.append("  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[3]]))
         lines.append("Each is removed by its command, all by -e ec2_environment_sweep_remove=true:")
