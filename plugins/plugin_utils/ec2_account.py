@@ -94,6 +94,8 @@ def ask(
     ssm = aws.client("ssm", region, of=session)
     quotas = aws.client("service-quotas", region, of=session)
     pricing = aws.client("pricing", prices.API_REGION, of=session)
+    # One type that does not exist, and no spot price is told at all.
+    existing = [name for name in types if name in set(processors.instance_types())]
     today = now.strftime("%Y-%m-%d")
     moment = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     questions: dict[str, Callable[[], Any]] = {
@@ -101,7 +103,7 @@ def ask(
         "zones": lambda: _zones(ec2, types),
         "subnets": lambda: _subnets(ec2, subnet_ids) if subnet_ids else {},
         "used": lambda: _used(ec2, run),
-        "spot": lambda: prices.ask_spot(ec2, list(types), moment),
+        "spot": lambda: prices.ask_spot(ec2, existing, moment) if existing else {},
         "storage": lambda: prices.ask_storage(pricing, region, today),
         **{f"image {name}": _image(ssm, name) for name in parameters},
         **{f"quota {market}": _quota(quotas, QUOTAS[market]) for market in sorted(set(markets))},

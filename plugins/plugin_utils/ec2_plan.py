@@ -22,7 +22,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2_account impor
 )
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2_matrix import IMAGES, Row, parse
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.explain import machine_of
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import PlanError, make_plan, model_name
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import make_plan, model_name
 
 # What a tag of EC2 may hold, and what its names leave for the id of a run.
 _TAG = re.compile(r"[A-Za-z0-9 +=._:/@-]{1,256}")
@@ -189,15 +189,11 @@ class _Planner:
             self.given = prices.given(request.prices or {})
         except prices.PriceError as error:
             self.errors.append(f"ec2_environment_prices: {error}")
-        for name in self.wanted.unknown:
-            try:
-                model_name(name)
-            except PlanError:
-                continue
-            self.remarks.append(
-                f"the size of the model {name} is not known: it counts nothing in minutes and volume; give "
-                "ec2_environment_volume_gb"
-            )
+        self.remarks += [
+            f"the size of the model {name} is not known: it counts nothing in minutes and volume; give "
+            "ec2_environment_volume_gb"
+            for name in self.wanted.unknown
+        ]
 
     def _volume(self) -> int:
         needed, asked = run_time.volume_gb(self.wanted), self.request.volume_gb
@@ -280,27 +276,33 @@ class _Planner:
         try:
             found = processors.instance_type(name)
         except processors.CatalogError as error:
-            more = "EC2 does not have it either" if asked is not None else "with credentials EC2 is asked too"
-            self.errors.append(
-                f"{row.label}: {error}; {more}" if asked is None else f"{row.label}: {error}, and {more}"
+            told = str(error).partition("; the families it covers")[0]
+            more = (
+                f"{self.region} does not have it either" if asked is not None else "with credentials EC2 is asked too"
             )
+            self.errors.append(f"{row.label}: {told}; {more}")
             return None
         if asked is not None:
-            self.errors.append(
-                f"{row.label}: {self.region} does not have {name}; name another type, or set AWS_REGION to a region "
-                "that has it"
-            )
+            self._absent(row, name)
             return None
         return Kind(found.architecture, found.vcpus, found.physical_cores, None)
+
+    def _absent(self, row: Row, name: str) -> None:
+        self.errors.append(
+            f"{row.label}: {self.region} does not have {name}; name another type, or set AWS_REGION to a region that "
+            "has it"
+        )
 
     def _zones(self, row: Row) -> list[str]:
         if self.account is None:
             return list(row.zones)
         offered = None if self.account.zones is None else self.account.zones.get(row.type, [])
         zones = list(row.zones) or list(offered or [])
-        if offered is not None:
+        if offered == []:
+            self._absent(row, row.type)
+        elif offered is not None:
             wrong = [zone for zone in zones if zone not in offered]
-            if wrong and offered:
+            if wrong:
                 self.errors.append(
                     f"{row.label}: EC2 does not offer it in {', '.join(wrong)}, but in {', '.join(offered)}; correct "
                     "zones"

@@ -160,7 +160,7 @@ def _usd(product: Mapping[str, Any], unit: str) -> Iterable[Decimal]:
 def ask_spot(ec2: Any, instance_types: list[str], now: str) -> dict[str, dict[str, Decimal]]:
     """Return the newest spot price of Linux, USD an hour, by instance type and zone; `ec2` is a client of the region.
 
-    `now`: ISO 8601; what held then is asked for. Raises AwsError.
+    `instance_types`: at least one, and of those that exist, else EC2 refuses; `now`: ISO 8601. Raises AwsError.
     """
     newest: dict[str, dict[str, tuple[Any, Decimal]]] = {}
     with asked("ec2:DescribeSpotPriceHistory"):
