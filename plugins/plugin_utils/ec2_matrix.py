@@ -86,7 +86,8 @@ def _near(word: Any, known: Sequence[str]) -> str:
 def parse(entries: Sequence[Any], region: str, market: str, image: str) -> tuple[list[Row], list[str]]:
     """Return the rows of what is valid, and a sentence for each thing that is not.
 
-    `market` and `image` are those of an entry that names none. Whether a type exists is not asked here.
+    `region` may be empty, where it is not known; `market` and `image` are those of an entry that names none. Whether a
+    type exists is not asked here.
     """
     if not entries:
         return [], ["ec2_environment_instances is empty: name at least one, such as [{type: c7g.16xlarge}]"]
@@ -154,7 +155,7 @@ def _problems(row: Row, given: Mapping[str, Any], region: str) -> list[str]:
     if row.image not in IMAGES:
         found.append(f"image is one of {', '.join(IMAGES)}, not {row.image!r}{_near(row.image, list(IMAGES))}")
     for zone in row.zones:
-        if not re.fullmatch(re.escape(region) + r"(-[a-z0-9-]+)?[a-z]", str(zone)):
+        if region and not re.fullmatch(re.escape(region) + r"(-[a-z0-9-]+)?[a-z]", str(zone)):
             found.append(f"{zone!r} is no zone of {region}: write {region}a and so on, or set AWS_REGION")
     if len(set(row.zones)) < len(row.zones) or len(set(row.types)) < len(row.types):
         found.append("zones, or type and or_types, name the same twice; leave one out")

@@ -129,12 +129,10 @@ class _Planner:
         else:
             self.unchecked += self.account.unasked
         volume = self._volume()
-        rows: list[dict[str, Any]] = []
-        if self.region:
-            parsed, wrong = parse(self.request.instances, self.region, self.request.market, self.request.image)
-            self.errors += wrong
-            rows = [made for made in map(self._row, parsed) if made]
-            self._check_quotas(rows)
+        parsed, wrong = parse(self.request.instances, self.region, self.request.market, self.request.image)
+        self.errors += wrong
+        rows = [made for made in map(self._row, parsed) if made] if self.region else []
+        self._check_quotas(rows)
         ttl = self.request.ttl_minutes
         minutes = run_time.Range(
             max((row["minutes"][0] for row in rows), default=0), max((row["minutes"][1] for row in rows), default=0)

@@ -210,6 +210,7 @@ def test_no_region_is_an_error_and_no_traceback(monkeypatch):
     made = plan()
     assert made["errors"] == ["no region is given: name one, such as us-east-1, or set AWS_REGION"]
     assert "no region" in render(made)[0]
+    assert len(plan([{"type": "c7g.large", "zones": ["us-east-1a"], "count": 0}])["errors"]) == 2
 
 
 # ---- with an account ----
