@@ -488,7 +488,7 @@ class _Planner:
             own = "an encrypted volume of {} GB (gp3){}".format(
                 volume, "" if request.subnet_ids else " and a public IPv4 address"
             )
-            made.append(f"{_many(count, 'instance')}, each with {own}")
+            made.append(f"{_many(count, 'instance')}{'' if count == 1 else ', each'} with {own}")
         if request.schedule:
             made.append(f"schedule that ends the instances after {request.ttl_minutes} minutes, and its IAM role")
         if request.budget_usd > 0:
