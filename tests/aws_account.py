@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import fnmatch
 import hashlib
@@ -16,14 +17,18 @@ from typing import Any, ClassVar
 
 from aws_wire import Answer, ApiError, Call, mistake, render, write_call
 from moto.backends import get_backend
+from moto.core.base_backend import BackendDict
 from moto.core.exceptions import ServiceException
+from moto.core.model_instances import reset_model_data
 from moto.ec2.models.amis import Ami
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, InstanceState, MetadataOptions, StateReason
 from moto.ec2.models.spot_requests import LaunchSpecification, SpotInstanceRequest
 from moto.ec2.utils import random_spot_request_id
-from moto.moto_api._internal.models import moto_api_backend
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+from moto.iam.models import AWSManagedPolicy
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.utilities.utils import load_resource
 from werkzeug.test import run_wsgi_app
 
 ACCOUNT = "123456789012"
@@ -67,6 +72,24 @@ QUOTAS = {
 }
 
 
+def backends(service: str) -> dict[str, Any]:
+    """Moto's backends of a service, by region or "aws"."""
+    found: Any = get_backend(service)  # type: ignore[call-overload]
+    return found[ACCOUNT]
+
+
+MANAGED_POLICIES = json.loads(aws_managed_policies_data)
+
+
+def add_managed_policies(backend: Any) -> None:
+    """AWS's own policies for moto's IAM: when they are asked for, since they cost more than a request."""
+    if not backend.aws_managed_policies:
+        policies = MANAGED_POLICIES.items()
+        made = [AWSManagedPolicy.from_data(name, ACCOUNT, "aws", about) for name, about in policies]
+        backend.aws_managed_policies = made
+        backend.managed_policies.update({policy.arn: policy for policy in made})
+
+
 def known_settings(given: dict[str, Any]) -> dict[str, Any]:
     """`given`; raises ValueError for a setting there is not."""
     unknown = sorted(set(given) - set(SETTINGS))
@@ -77,7 +100,7 @@ def known_settings(given: dict[str, Any]) -> dict[str, Any]:
 
 def spot_request(instance: Instance, options: dict[str, Any], tags: dict[str, str]) -> SpotInstanceRequest:
     """The spot request behind an instance that RunInstances started; moto's own one would start another instance."""
-    request = SpotInstanceRequest.__new__(SpotInstanceRequest)
+    request: Any = SpotInstanceRequest.__new__(SpotInstanceRequest)
     request.ec2_backend = instance.ec2_backend
     request.id = random_spot_request_id()
     request.instance = instance
@@ -142,7 +165,14 @@ class Account:
 
     def forget(self) -> None:
         """An empty account."""
-        moto_api_backend.reset()
+        services: Any = BackendDict
+        for made in services._instances:
+            for account in made.values():
+                if made.service_name == "s3":  # moto keeps the names of buckets elsewhere too
+                    account.reset()
+            made.clear()  # what is needed is made again; moto's own reset makes everything, and most of it in vain
+        services._instances.clear()
+        reset_model_data()
         self.settings = copy.deepcopy(self.start)
         self.launched = 0
         self.addresses: dict[str, dict[str, str]] = {}
@@ -165,6 +195,8 @@ class Account:
                 code = {"ec2": "AuthFailure", "query": "InvalidClientTokenId"}.get(call.protocol)
                 message = "AWS was not able to validate the provided access credentials"
                 raise ApiError(code or "UnrecognizedClientException", message)
+            if call.service == "iam":
+                add_managed_policies(backends("iam")["aws"])
             own = self.ANSWERS.get((call.service, call.action))
             result = own(self, call) if own else self.forward(call)
         except ServiceException as error:
@@ -186,13 +218,16 @@ class Account:
         return Answer(int(status.split()[0]), list(headers), b"".join(body))
 
     def ec2(self, region: str) -> Any:
-        """Moto's EC2 of a region, with the images it lacks."""
-        backend = get_backend("ec2")[ACCOUNT][region]
-        for name, words, title, owner, device in IMAGES:
-            for word, architecture in words.items():
-                image = image_id(name.format(word), region)
-                if image not in backend.amis:
-                    backend.amis[image] = backend_image(backend, image, title.format(word), owner, device, architecture)
+        """Moto's EC2 of a region, with its images of Amazon Linux and those it lacks."""
+        backend = backends("ec2")[region]
+        if not backend.amis:
+            with contextlib.suppress(FileNotFoundError):
+                for about in load_resource(f"ec2/resources/latest_amis/{region}.json"):
+                    backend.amis[about["ami_id"]] = Ami(backend, **{**about, "owner_alias": "amazon"})
+            for name, words, title, owner, device in IMAGES:
+                for word, architecture in words.items():
+                    made = public_image(backend, name.format(word), title.format(word), owner, device, architecture)
+                    backend.amis[made.id] = made
         return backend
 
     # ---- instances ----
@@ -390,7 +425,7 @@ class Account:
     def take_away(self, wanted: str) -> list[str]:
         """AWS ends this instance, or all of them: the ids."""
         taken = []
-        for region, backend in get_backend("ec2")[ACCOUNT].items():
+        for region, backend in backends("ec2").items():
             for instance in backend.all_instances() if region else []:
                 if wanted in ("all", instance.id) and instance.state != "terminated":
                     spot = instance.lifecycle == "spot"
@@ -564,12 +599,12 @@ class Account:
 
     def create_schedule(self, call: Call) -> Any:
         role = call.params["Target"]["RoleArn"].rpartition("/")[2]
-        if role not in {role.name for role in get_backend("iam")[ACCOUNT]["aws"].roles.values()}:
+        if role not in {role.name for role in backends("iam")["aws"].roles.values()}:
             raise ApiError("ValidationException", NO_ASSUME)
         return self.forward(call)
 
     def get_service_quota(self, call: Call) -> Any:
-        code = call.params.get("QuotaCode")
+        code = str(call.params.get("QuotaCode"))
         if call.params.get("ServiceCode") != "ec2":
             return self.forward(call)
         if code not in self.settings["quotas"]:
@@ -618,22 +653,22 @@ class Account:
     def leftovers(self) -> list[dict[str, str]]:
         """What exists in the account and is not AWS's own: service, kind, id, region and name, sorted."""
         found: list[tuple[str, str, str, str, str]] = []
-        for region, backend in get_backend("ec2")[ACCOUNT].items():
+        for region, backend in backends("ec2").items():
             found.extend(("ec2", kind, name, region, tag) for kind, name, tag in ec2_leftovers(backend))
-        for region, backend in get_backend("iam")[ACCOUNT].items():
+        for region, backend in backends("iam").items():
             found.extend(("iam", "role", role.name, region, role.path) for role in backend.roles.values())
             profiles = backend.instance_profiles.values()
             found.extend(("iam", "instance-profile", profile.name, region, profile.path) for profile in profiles)
             policies = backend.managed_policies.values()
             found.extend(("iam", "policy", of.name, region, of.path) for of in policies if f":{ACCOUNT}:" in of.arn)
-        for region, backend in get_backend("scheduler")[ACCOUNT].items():
+        for region, backend in backends("scheduler").items():
             for group in backend.schedule_groups.values():
                 found.extend(("scheduler", "schedule", name, region, group.name) for name in group.schedules)
                 if group.name != "default":
                     found.append(("scheduler", "schedule-group", group.name, region, ""))
-        for region, backend in get_backend("budgets")[ACCOUNT].items():
+        for region, backend in backends("budgets").items():
             found.extend(("budgets", "budget", name, region, "") for name in backend.budgets.get(ACCOUNT, {}))
-        for region, backend in get_backend("s3")[ACCOUNT].items():
+        for region, backend in backends("s3").items():
             found.extend(("s3", "bucket", name, region, "") for name in backend.buckets)
         return [dict(zip(("service", "kind", "id", "region", "name"), row, strict=True)) for row in sorted(found)]
 
@@ -717,7 +752,7 @@ def check_names(backend: Any, params: dict[str, Any]) -> None:
             message = f"Security group {group} and subnet {subnet} belong to different networks."
             raise ApiError("InvalidParameter", message)
     for member, text in profile.items():
-        if text.rpartition("/")[2] not in get_backend("iam")[ACCOUNT]["aws"].instance_profiles:
+        if text.rpartition("/")[2] not in backends("iam")["aws"].instance_profiles:
             raise ApiError("InvalidParameterValue", no_profile(member, text))
 
 
@@ -764,12 +799,12 @@ def image_parameter(name: str, region: str) -> dict[str, Any] | None:
     }
 
 
-def backend_image(backend: Any, image: str, title: str, owner: str, device: str, architecture: str) -> Any:
+def public_image(backend: Any, parameter: str, title: str, owner: str, device: str, architecture: str) -> Any:
     """A public image in moto."""
     return Ami(
-        backend, image, name=title, description=title, owner_id=owner, owner_alias="amazon", public=True,
-        virtualization_type="hvm", architecture=architecture, hypervisor="xen", root_device_type="ebs",
-        root_device_name=device, region_name=backend.region_name + "a",
+        backend, image_id(parameter, backend.region_name), name=title, description=title, owner_id=owner,
+        owner_alias="amazon", public=True, virtualization_type="hvm", architecture=architecture, hypervisor="xen",
+        root_device_type="ebs", root_device_name=device, region_name=backend.region_name + "a",
     )  # fmt: skip
 
 

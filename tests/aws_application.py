@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aws_account import NO_ASSUME, Account, known_settings, no_profile
+from aws_account import ACCOUNT, NO_ASSUME, Account, known_settings, no_profile
 from aws_wire import Answer, ApiError, Call, leaves, mistake, parse_answer, read_call, readable, render
 from moto import settings as moto_settings
 from moto.moto_server.werkzeug_app import MotoRequestHandler
@@ -109,19 +109,20 @@ class Hidden:
         self.requests = 0 if isinstance(eventual, str) else int(number)
         self.until = time.monotonic() + number if isinstance(eventual, str) else 0.0
 
-    def error(self, call: Call) -> ApiError | dict[str, Any] | None:
-        """What a request that names it gets: an error, nothing found, or None where it does not name it."""
+    def error(self, call: Call, params: dict[str, Any]) -> ApiError | dict[str, Any] | None:
+        """What a request that names it in `params` gets: an error, nothing found, or None where it does not."""
         if (call.service, call.action) in CREATED and self.name in CREATED[call.service, call.action]:
             return None
         named: ApiError | dict[str, Any] | None = None
-        for name, text, path in leaves(call.params):
-            arn = text.rpartition("/")[2] == self.value
-            if self.name == "InstanceProfileName" and arn and "IamInstanceProfile" in path:
+        for name, text, path in leaves(params):
+            arn, profile = text.rpartition("/")[2] == self.value, "IamInstanceProfile" in (name, *path)
+            if self.name == "InstanceProfileName" and call.action == "RunInstances" and arn and profile:
                 named = ApiError("InvalidParameterValue", no_profile(name, text))
             elif self.name == "RoleName" and arn and name == "RoleArn":
                 named = ApiError("ValidationException", NO_ASSUME)
             elif text == self.value and "Filters" in path:
-                named = {}
+                output = call.operation.output_shape.members if call.operation else {}
+                named = {member: [] for member, shape in output.items() if shape.type_name == "list"}
             elif text == self.value and (self.name.endswith("Id") or name in (self.name, self.name + "s")):
                 named = ApiError(self.code, f"The {self.name} '{self.value}' does not exist")
         if named is None or not (self.requests or time.monotonic() < self.until):
@@ -159,7 +160,9 @@ class Application:
             rule = next((rule for rule in self.rules if rule.acts(call, params)), None)
             given = rule.given if rule else {}
             error = rule.error() if rule else None
-            hidden = next((found for found in (of.error(call) for of in self.hidden) if found is not None), None)
+            hidden = next(
+                (found for found in (of.error(call, params) for of in self.hidden) if found is not None), None
+            )
             if rule and not given.get("after") and (error or given.get("drop")):
                 answer, injected = render(call, error or ApiError("InternalError")), True
             elif hidden is not None:
@@ -254,7 +257,8 @@ class Handler(MotoRequestHandler):
 
 def serve(state: Path, port: int, settings: dict[str, Any]) -> BaseWSGIServer:
     """The server, which serves already; raises ValueError for a setting there is not and OSError."""
-    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+    os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT  # else moto looks for it in the IAM of each partition
+    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # over a thousand of ECS; the account loads those of EC2
     moto_settings.EC2_ENABLE_INSTANCE_TYPE_VALIDATION = True
     moto_settings.ENABLE_AMI_VALIDATION = True
     application = Application(state, settings)

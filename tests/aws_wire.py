@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-import botocore.parsers
-import botocore.serialize
+import botocore.parsers  # type: ignore[import-untyped]
+import botocore.serialize  # type: ignore[import-untyped]
 from moto.core.exceptions import ServiceException
 from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS
