@@ -24,7 +24,9 @@ class ActionModule(ActionBase):
         _validation, args = self.validate_argument_spec(
             argument_spec=dict(
                 phase=dict(
-                    type="str", choices=["connect", "plan", "build", "model", "measure", "report"], required=True
+                    type="str",
+                    choices=["provision", "connect", "plan", "build", "model", "measure", "report"],
+                    required=True,
                 ),
                 cause=dict(type="str"),
                 result=dict(type="dict"),

@@ -18,8 +18,6 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.progress import d
 
 # Looking costs the host a shell and a read. Every 15 s is too rare to be measured; sooner only when the end is near.
 POLL_SECONDS = 15.0
-# A host that says nothing for this long is given up; its own copy of the records stays there.
-SILENCE_SECONDS = 600.0
 # Without the controller for this long, the host begins no further launch.
 PATIENCE_SECONDS = 120.0
 # A runner that is gone and left no result for this long was killed together with its wrapper.
@@ -38,6 +36,8 @@ class ActionModule(ActionBase):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         args = dict(self._task.args)
+        self._silence = float(args.get("silence", 600))
+        self._kept = []
         if self._task.check_mode:
             return dict(result, **self._execute_module(_MODULE, args, task_vars=task_vars))
         spool = self._expand(args.get("spool") or "~/.cache/cloudbench/spool")
@@ -77,8 +77,8 @@ class ActionModule(ActionBase):
                 state = self._look(prefix)
                 job = {} if state and state["alive"] else self._job(started, task_vars)
             except AnsibleConnectionFailure as error:
-                if time.monotonic() - heard > SILENCE_SECONDS:
-                    raise
+                if time.monotonic() - heard > self._silence:
+                    return self._lost(error)
                 self._display.display("%s: lost, trying again: %s" % (self._name(args), error))
                 self._connection.reset()
                 continue
@@ -102,11 +102,15 @@ class ActionModule(ActionBase):
         return args["machine"].get("name", "host")
 
     def _look(self, prefix):
-        """Return the progress and whether the runner lives, None before it wrote any; leave a sign of having looked."""
-        quoted = shlex.quote(prefix)
-        shown = self._low_level_execute_command("touch -c {0}.seen; cat {0}.progress.json 2>/dev/null".format(quoted))[
-            "stdout"
-        ]
+        """Return the progress and whether the runner lives, None before it wrote any; leave a sign of having looked.
+
+        The records that are new are taken along: a host may go for good, as a spot instance does.
+        """
+        look = "touch -c {0}.seen; cat {0}.progress.json 2>/dev/null; echo; tail -n +{1} {0}.jsonl 2>/dev/null"
+        command = look.format(shlex.quote(prefix), len(self._kept) + 1)
+        shown, _newline, new = self._low_level_execute_command(command)["stdout"].lstrip().partition("\n")
+        # The last line may be one that is just being written.
+        self._kept += _records(new if new.endswith("\n") else new.rpartition("\n")[0])
         try:
             state = json.loads(shown)
         except ValueError:
@@ -119,14 +123,28 @@ class ActionModule(ActionBase):
         ended = {key: value for key, value in job.items() if key not in ("started", "finished", "ansible_job_id")}
         if record.RESULT_KEY in ended:
             return ended
-        kept = self._low_level_execute_command("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix))["stdout"]
-        records = []
-        for line in kept.splitlines():
-            try:
-                records.append(json.loads(line))
-            except ValueError:
-                continue
+        records = _records(self._low_level_execute_command("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix))["stdout"])
+        ended.setdefault("msg", "the runner ended without a result")
+        return self._failed(ended, records)
+
+    def _lost(self, error):
+        """Return a failure with all that was seen of a host that does not answer any more."""
+        told = "the host was lost while it measured and did not answer for %d s: %s" % (self._silence, error)
+        return self._failed({"msg": told}, self._kept)
+
+    @staticmethod
+    def _failed(ended, records):
         if records:
             ended[record.RESULT_KEY] = record.envelope(records)
-        ended.setdefault("msg", "the runner ended without a result")
         return dict(ended, failed=True)
+
+
+def _records(lines):
+    """Return the records of the lines of a spool; a line that is cut off is none."""
+    records = []
+    for line in lines.splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            continue
+    return records

@@ -63,7 +63,7 @@ def failure(
 ) -> Dict[str, Any]:
     """Return the payload of a failure record.
 
-    `phase` is one of connect, plan, build, model, measure, report. `cause` and `advice` are sentences for a
+    `phase` is one of provision, connect, plan, build, model, measure, report. `cause` and `advice` are sentences for a
     person. `cell` is what could not be measured, None when it is the whole host.
     """
     return {"phase": phase, "cause": cause, "advice": advice, "cell": cell, "detail": detail}

@@ -27,7 +27,7 @@ options:
   phase:
     description: The phase that failed.
     type: str
-    choices: [connect, plan, build, model, measure, report]
+    choices: [provision, connect, plan, build, model, measure, report]
     required: true
   cause:
     description:

@@ -70,6 +70,11 @@ options:
       The action plugin gives that sign each time it looks at the progress.
     type: float
     default: 0
+  silence:
+    description: Seconds without an answer after which the action plugin gives the host up, and returns a failure with
+      all the records that it has seen until then.
+    type: float
+    default: 600
 """
 
 EXAMPLES = r"""
@@ -142,6 +147,7 @@ def main():
             time_limit=dict(type="float", default=1800),
             spool=dict(type="path", default="~/.cache/cloudbench/spool"),
             patience=dict(type="float", default=0),
+            silence=dict(type="float", default=600),
         ),
         supports_check_mode=True,
     )

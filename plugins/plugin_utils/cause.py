@@ -12,6 +12,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.progress import c
 
 # What to do about a failure that brings no advice of its own, by phase.
 ADVICE = {
+    "provision": "Correct what the message names and run again; what was made is removed by the playbook teardown.",
     "connect": "Check address, key and network.",
     "plan": "Correct the variable that the message names.",
     "build": "Read the message; run again with -v for more.",

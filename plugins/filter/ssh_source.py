@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shell of plugin_utils/ec2_network.py: ssh_source."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: ssh_source
+short_description: The network that ssh may come from
+description:
+  - Returns the network of an address, and fails for whatever would open the port to many.
+version_added: 0.1.0
+author:
+  - cloudbench.llama contributors (@cloudbench)
+options:
+  _input:
+    description: An IPv4 address, or a network of at most 256 addresses.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ '203.0.113.7' | cloudbench.llama.ssh_source }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The network.
+  type: str
+  sample: 203.0.113.7/32
+"""
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import ec2_network
+
+
+def ssh_source(text):
+    """Translate the core's error."""
+    try:
+        return ec2_network.ssh_source(str(text))
+    except ec2_network.NetworkError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+class FilterModule:
+    """The filter of this file."""
+
+    def filters(self):
+        return {"ssh_source": ssh_source}

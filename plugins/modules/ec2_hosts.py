@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of this name, where ansible-doc looks for it; no code runs on a host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ec2_hosts
+short_description: Wait until the instances of a run can be reached
+description:
+  - Waits until each instance of a run has an address and has shown its host keys on its console, which is read through
+    the API of EC2, or until it has ended or the time is over.
+  - An instance that cannot be reached does not fail the task; it comes with its problem.
+version_added: 0.1.0
+author:
+  - cloudbench.llama contributors (@cloudbench)
+attributes:
+  check_mode:
+    description: Waits, and writes no file.
+    support: full
+  action:
+    description: Runs on the controller alone, with boto3.
+    support: full
+options:
+  region:
+    description: The region; empty means that of the environment or of the profile.
+    type: str
+    default: ""
+  run:
+    description: The run, as in the tag RunId.
+    type: str
+    required: true
+  timeout:
+    description: Seconds after which an instance is given up.
+    type: float
+    default: 600
+  known_hosts:
+    description: Where to write the known hosts of the run, those without a problem, for C(UserKnownHostsFile) of ssh.
+    type: path
+  ended:
+    description: Instead of waiting, return the instances that have ended, each with the reason that EC2 gives.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Wait for the instances
+  cloudbench.llama.ec2_hosts:
+    run: 20261124T190000Z-1a2b
+  register: hosts
+"""
+
+RETURN = r"""
+instances:
+  description: Every instance of the run.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - id: i-0123456789abcdef0
+      type: c7g.16xlarge
+      machine: gv3-c7g-16xlarge
+      zone: us-east-1a
+      address: 203.0.113.7
+      keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA..."]
+      problem: null
+"""
