@@ -44,7 +44,6 @@ class ActionModule(ActionBase):
             changed=False,
             region=region,
             resources=[one._asdict() for one in found.resources],
-            names=[f"{one.kind} {one.name or one.id}" for one in found.resources],
             unasked=found.unasked,
             lines=[ec2_resources.line(one) for one in found.resources],
             may_go=ec2_resources.may_go(found, args["attempts"]),

@@ -76,7 +76,8 @@ def create(client, tags):
     specification = [{"ResourceType": "internet-gateway", "Tags": listed}]
     made = client.create_internet_gateway(TagSpecifications=specification, aws_retry=True)
     name = made["InternetGateway"]["InternetGatewayId"]
-    client.get_waiter("internet_gateway_exists").wait(InternetGatewayIds=[name])
+    # Repeated by the client until it is found.
+    client.describe_internet_gateways(InternetGatewayIds=[name], aws_retry=True)
     return name
 
 
@@ -87,7 +88,9 @@ def main():
     missing = [key for key in _IDENTITY if not tags.get(key)]
     if missing:
         module.fail_json(msg="tags is without %s, by which the gateway is found again: add it" % " and ".join(missing))
-    client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
+    not_found = ["InvalidInternetGatewayID.NotFound"]
+    retries = AWSRetry.jittered_backoff(delay=1, catch_extra_error_codes=not_found)
+    client = module.client("ec2", retry_decorator=retries)
     try:
         name = existing(client, tags)
         changed = name is None

@@ -154,12 +154,6 @@ resources:
       returned: success
       type: str
       sample: 10.83.0.0/24
-names:
-  description: Kind and name of each.
-  returned: success
-  type: list
-  elements: str
-  sample: [VPC cloudbench-20261124T190000Z-1a2b]
 lines:
   description: The same for a person, a line each.
   returned: success

@@ -86,12 +86,12 @@ _GROUP = "default"
 
 def wanted(params):
     """Return the schedule in the words of the API. Raises ValueError."""
-    match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z$", params["at"])
+    match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z$", params["at"] or "")
     if not match:
         raise ValueError("at is a time in UTC such as 2026-11-24T21:00:00Z, not %r" % params["at"])
     if not params["instance_ids"]:
         raise ValueError("instance_ids is empty: name the instances to terminate")
-    arn = params["role_arn"].split(":")
+    arn = (params["role_arn"] or "").split(":")
     if len(arn) < 6 or arn[0] != "arn":
         raise ValueError("role_arn is the ARN of a role, not %r" % params["role_arn"])
     return {

@@ -196,7 +196,8 @@ def _action(client: Any, operation: str) -> str:
 
 
 def _tags(thing: dict[str, Any]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in thing.get("Tags") or []}
+    # A network interface calls them otherwise.
+    return {tag["Key"]: tag["Value"] for tag in thing.get("Tags") or thing.get("TagSet") or []}
 
 
 class _Claim(NamedTuple):
@@ -334,23 +335,21 @@ class _Search:
         )
 
     def _identities(self, operation: str, key: str, name: str, get: str, one_key: str) -> list[_Claim]:
-        """By name and path: a listing of IAM is without tags, which are asked for where the name does not suffice."""
+        """By path and name, and then by tag: a listing of IAM is without the tags."""
         client = self._clients["iam"]
         found = []
         for one in _pages(client, operation, key, PathPrefix=PATH):
-            run = one[name][len(PREFIX) :]
-            if key == "Roles" and run != self.run:
-                run = run.removesuffix(EXPIRY)
-            if one["Path"] != PATH or not one[name].startswith(PREFIX) or (self.run and run != self.run):
+            if one["Path"] != PATH or not one[name].startswith(PREFIX + self.run):
                 continue
-            claim = _Claim(one, {"RunId": run}, "name")
-            if not self.run or self.owner:
-                whole = self._one(client, get, **{name: one[name]})
-                if whole is None:
-                    continue
-                tags = _tags(whole[one_key])
-                claim = _Claim(one, tags, "tag") if tags.get("Project") == PROJECT else claim
-            found.append(claim)
+            whole = self._one(client, get, **{name: one[name]})
+            if whole is None:
+                continue
+            tags, why = _tags(whole[one_key]), "tag"
+            if tags.get("Project") != PROJECT:
+                run = one[name][len(PREFIX) :]
+                tags, why = {"RunId": run.removesuffix(EXPIRY) if key == "Roles" else run}, "name"
+            if self.run in ("", tags.get("RunId")):
+                found.append(_Claim(one, tags, why))
         return found
 
     def _one(self, client: Any, operation: str, **arguments: str) -> dict[str, Any] | None:
@@ -434,7 +433,7 @@ def _removal(kind: str, thing: dict[str, Any], region: str) -> str:
     if kind == "VPC endpoint":
         return f"{ec2}delete-vpc-endpoints --vpc-endpoint-ids {thing['VpcEndpointId']}{here}"
     if kind == "key pair":
-        return f"{ec2}delete-key-pair --key-pair-id {thing['KeyPairId']}{here}"
+        return f"{ec2}delete-key-pair --key-name {shlex.quote(thing['KeyName'])}{here}"
     if kind == "security group":
         return f"{ec2}delete-security-group --group-id {thing['GroupId']}{here}"
     if kind == "volume":
