@@ -462,6 +462,12 @@ def test_a_template_shows_what_it_was_made_of_and_loses_versions(server, aws, ar
     assert server.leftovers() == []
 
 
+def test_more_templates_than_a_page_of_moto_are_described(server, aws, arm):
+    for number in range(17):
+        aws.ec2.create_launch_template(LaunchTemplateName=f"x{number}", LaunchTemplateData={"ImageId": arm})
+    assert len(aws.ec2.describe_launch_templates()["LaunchTemplates"]) == 17
+
+
 def direct(aws, image, **params):
     given = {"ImageId": image, "InstanceType": "c7g.large", "MinCount": 1, "MaxCount": 1, **params}
     return code(aws.ec2.run_instances, **{name: value for name, value in given.items() if value is not None})
@@ -568,9 +574,8 @@ def test_a_cancelled_request_leaves_its_instance_running(server, aws, arm):
     kinds = [thing["kind"] for thing in server.leftovers()]
     assert ("instance" in kinds, "spot-request" in kinds) == (True, False)
     assert described(aws, instance)["State"]["Name"] == "running"
-    assert code(aws.ec2.cancel_spot_instance_requests, SpotInstanceRequestIds=["sir-0000000a"]) == (
-        "InvalidSpotInstanceRequestID.NotFound"
-    )
+    for call in (aws.ec2.cancel_spot_instance_requests, aws.ec2.describe_spot_instance_requests):
+        assert code(call, SpotInstanceRequestIds=["sir-0000000a"]) == "InvalidSpotInstanceRequestID.NotFound"
 
 
 def test_capacity_is_reclaimed(server, aws, arm):
@@ -614,6 +619,8 @@ def test_nothing_goes_while_something_is_in_it(server, aws, arm):
         (ec2.delete_vpc, {"VpcId": vpc}),
     ):
         assert code(call, **params) == "DependencyViolation", params
+    nic = described(aws, instance)["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    assert code(ec2.delete_network_interface, NetworkInterfaceId=nic) == "InvalidParameterValue"
     ec2.terminate_instances(InstanceIds=[instance])
     assert code(ec2.delete_subnet, SubnetId=subnet) == "DependencyViolation"
     assert code(ec2.delete_subnet, SubnetId=subnet) == "DependencyViolation"
@@ -626,6 +633,18 @@ def test_nothing_goes_while_something_is_in_it(server, aws, arm):
     ec2.delete_vpc(VpcId=vpc)
     ec2.delete_internet_gateway(InternetGatewayId=gateway)
     assert [thing["kind"] for thing in server.leftovers()] == ["launch-template"]
+
+
+def test_a_network_stays_while_it_has_an_endpoint(server, aws):
+    vpc = aws.ec2.create_vpc(CidrBlock="10.9.0.0/24")["Vpc"]["VpcId"]
+    name = "com.amazonaws.us-east-1.s3"
+    made = aws.ec2.create_vpc_endpoint(VpcId=vpc, ServiceName=name, VpcEndpointType="Gateway")
+    endpoint = made["VpcEndpoint"]["VpcEndpointId"]
+    assert code(aws.ec2.delete_vpc, VpcId=vpc) == "DependencyViolation"
+    assert [thing["kind"] for thing in server.leftovers()] == ["vpc", "vpc-endpoint"]
+    aws.ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])
+    aws.ec2.delete_vpc(VpcId=vpc)
+    assert server.leftovers() == []
 
 
 def test_a_security_group_stays_while_another_names_it(server, aws):
@@ -671,6 +690,13 @@ def test_public_parameters_point_at_images(server, aws, name, kind, device, owne
     assert (image["VirtualizationType"], image["State"], image["RootDeviceType"]) == ("hvm", "available", "ebs")
 
 
+def test_public_parameters_are_answered_together(server, aws):
+    names = [DEBIAN.format("arm64"), ARM, "/nothing"]
+    answer = aws.ssm.get_parameters(Names=names)
+    assert {parameter["Name"] for parameter in answer["Parameters"]} == {names[0], ARM}
+    assert answer["InvalidParameters"] == ["/nothing"]
+
+
 def test_images_differ_between_regions(server, aws):
     west = aws.client("ssm", "us-west-2").get_parameter(Name=DEBIAN.format("arm64"))["Parameter"]["Value"]
     assert aws.client("ec2", "us-west-2").describe_images(ImageIds=[west])["Images"]
@@ -696,6 +722,10 @@ def test_the_price_list_answers_filters(server, aws):
 def test_a_region_there_is_not_knows_no_credentials(server, aws):
     assert code(aws.client("ec2", "us-nowhere-1").describe_vpcs) == "AuthFailure"
     assert code(aws.client("ssm", "us-nowhere-1").get_parameter, Name=ARM) == "UnrecognizedClientException"
+
+
+def test_what_nobody_answers_is_said(server, aws):
+    assert code(aws.ssm.describe_instance_information) == "UnknownToTheTestServer"
 
 
 def test_there_are_no_placement_groups(server, aws):
