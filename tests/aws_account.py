@@ -66,6 +66,14 @@ IMAGES = [
 
 NO_ASSUME = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
 
+# Why an instance ended.
+USER = "Client.UserInitiatedShutdown"
+REASONS = {
+    "Server.SpotInstanceTermination": "Spot instance termination",
+    "Client.InstanceInitiatedShutdown": "Instance initiated shutdown",
+    USER: "User initiated shutdown",
+}
+
 QUOTAS = {
     "L-1216C47A": "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
     "L-34B43A08": "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests",
@@ -417,24 +425,25 @@ class Account:
         if self.settings["shutting_down"] and not at_once:
             self.countdown[instance.id] = self.settings["shutting_down"]
             instance._state = InstanceState("shutting-down", 32)
-            instance.state_reason = StateReason("Client.UserInitiatedShutdown: User initiated shutdown")
-            instance.state_reason.code = "Client.UserInitiatedShutdown"
+            instance.state_reason = StateReason(f"{USER}: {REASONS[USER]}", USER)
             return
         self.countdown.pop(instance.id, None)
         if instance.state != "terminated":
             instance.terminate()
 
-    def take_away(self, wanted: str) -> list[str]:
-        """AWS ends this instance, or all of them: the ids."""
+    def take_away(self, wanted: str, reason: str | None = None) -> list[str]:
+        """AWS ends this instance, or all of them, for a reason of REASONS: the ids. Raises ValueError."""
+        if reason and reason not in REASONS:
+            raise ValueError("there is no reason {}; known: {}".format(reason, ", ".join(REASONS)))
         taken = []
         for region, backend in backends("ec2").items():
             for instance in backend.all_instances() if region else []:
                 if wanted in ("all", instance.id) and instance.state != "terminated":
-                    spot = instance.lifecycle == "spot"
-                    self.end(backend, instance, "instance-terminated-no-capacity", at_once=True)
-                    code = "Server.SpotInstanceTermination" if spot else "Server.InternalError"
-                    words = "Spot instance termination" if spot else "Internal error on launch"
-                    instance.state_reason = StateReason(f"{code}: {words}", code)
+                    code = reason or ("Server.SpotInstanceTermination" if instance.lifecycle == "spot" else USER)
+                    reclaimed = code.startswith("Server.")
+                    why = "instance-terminated-no-capacity" if reclaimed else "instance-terminated-by-user"
+                    self.end(backend, instance, why, at_once=True)
+                    instance.state_reason = StateReason(f"{code}: {REASONS[code]}", code)
                     taken.append(instance.id)
         return taken
 

@@ -61,7 +61,7 @@ RULE = {
 
 
 class Rule:
-    """See the rules in this file's docstring; raises ValueError for one that is none."""
+    """See aws_server.py; raises ValueError for one that is none."""
 
     def __init__(self, given: dict[str, Any]) -> None:
         unknown = sorted(set(given) - RULE)
@@ -160,9 +160,8 @@ class Application:
             rule = next((rule for rule in self.rules if rule.acts(call, params)), None)
             given = rule.given if rule else {}
             error = rule.error() if rule else None
-            hidden = next(
-                (found for found in (of.error(call, params) for of in self.hidden) if found is not None), None
-            )
+            late = (of.error(call, params) for of in self.hidden)
+            hidden = next((found for found in late if found is not None), None)
             if rule and not given.get("after") and (error or given.get("drop")):
                 answer, injected = render(call, error or ApiError("InternalError")), True
             elif hidden is not None:
@@ -200,7 +199,7 @@ class Application:
             "action": call.action,
             "region": call.region,
             "params": readable(call.params),
-            "write": not call.action.startswith(READS) and call.service != "sts",
+            "write": not call.action.startswith(READS) and call.service != "sts" and not call.params.get("DryRun"),
             "status": None if dropped else answer.status,
             "error_code": None if dropped else error.get("Code"),
             "injected": injected,
@@ -224,6 +223,7 @@ class Application:
         return Answer(status, [("Content-Type", "application/json")], json.dumps(result).encode())
 
     def controls(self, method: str, path: str, given: Any) -> Any:
+        """The answer to `control`; raises ValueError for what there is not."""
         account = self.account
         if (method, path) == ("GET", "requests"):
             return self.records
@@ -239,7 +239,7 @@ class Application:
                 self.rules, self.hidden = [], []
             return [{**rule.given, "fired": rule.fired} for rule in self.rules]
         if (method, path) == ("POST", "terminate"):
-            return account.take_away(given["instance"])
+            return account.take_away(given["instance"], given.get("reason"))
         if (method, path) == ("POST", "reset"):
             account.forget()
             self.records, self.rules, self.hidden = [], [], []

@@ -16,7 +16,9 @@ line of JSON, in DIR/requests.jsonl and survives a kill. What the tests ask of i
     GET  leftovers    everything in the account that is not AWS's own: service, kind, id, region, name
     GET  settings     the settings below
     POST settings     changes some of them
-    POST terminate    {"instance": id or "all"}: AWS takes the instance away, as it reclaims spot capacity
+    POST terminate    {"instance": id or "all", "reason"}: it ends without having been asked to, by default as spot
+                      capacity is reclaimed or, on demand, as somebody else ends it; the reason is that of EC2, e.g.
+                      Client.InstanceInitiatedShutdown
     POST reset        an empty account, no records, no rules, the settings of the start
 
 A rule names what it is for: `service`, `action` (both with * and ?, by default any), `when` {"member": "pattern"} (a
@@ -143,9 +145,9 @@ class AwsServer:
         """What is in the account and not AWS's own."""
         return self._ask("GET", "leftovers")
 
-    def terminate(self, instance: str = "all") -> list[str]:
-        """Take an instance, or all, away as AWS does; the ids."""
-        return self._ask("POST", "terminate", {"instance": instance})
+    def terminate(self, instance: str = "all", reason: str | None = None) -> list[str]:
+        """End an instance, or all, from outside; the ids. Raises ValueError for a reason there is not."""
+        return self._ask("POST", "terminate", {"instance": instance, "reason": reason})
 
     def reset(self) -> None:
         """An empty account without records and rules, and the settings of the start."""

@@ -30,7 +30,7 @@ SIGNED_AS = {"servicequotas": "service-quotas", "tagging": "resourcegroupstaggin
 
 # The status of an error that is no plain 400; for IAM the service model says it.
 STATUS = {
-    "AccessDenied": 403, "AccessDeniedException": 400, "AuthFailure": 401, "DryRunOperation": 412, "ExpiredToken": 403,
+    "AccessDenied": 403, "AuthFailure": 401, "DryRunOperation": 412, "ExpiredToken": 403,
     "InsufficientInstanceCapacity": 500, "InternalError": 500, "InternalFailure": 500, "InvalidClientTokenId": 403,
     "NoSuchBucket": 404, "NoSuchEntity": 404, "OptInRequired": 401, "RequestLimitExceeded": 503,
     "ServiceUnavailable": 503, "SignatureDoesNotMatch": 403, "SlowDown": 503, "UnauthorizedOperation": 403,

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from pathlib import Path
 
@@ -314,9 +315,11 @@ def test_a_dropped_request_changes_nothing(server, aws):
 
 
 def test_a_late_answer_is_a_timeout_and_delays_no_one_else(server, aws):
-    server.fault(action="CreateVpc", delay=30)
+    server.fault(action="CreateVpc", delay=60)
     with pytest.raises(ReadTimeoutError):
         aws.client("ec2", read_timeout=0.3).create_vpc(CidrBlock="10.9.0.0/24")
+    while not server.requests("CreateVpc"):
+        time.sleep(0.02)
     assert aws.ec2.describe_vpcs(Filters=[{"Name": "cidr", "Values": ["10.9.0.0/24"]}])["Vpcs"]
 
 
@@ -375,7 +378,7 @@ def test_every_new_thing_can_be_late(server, aws, arm):
 
 
 def test_ec2_and_the_scheduler_hear_of_new_roles_late(server, aws, arm):
-    server.fault(service="iam", eventual="30 s")
+    server.fault(service="iam", eventual="600 s")
     aws.iam.create_instance_profile(InstanceProfileName="late")
     role = aws.iam.create_role(RoleName="late", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
     launched = template(aws, arm, IamInstanceProfile={"Name": "late"})
@@ -496,6 +499,7 @@ def direct(aws, image, **params):
 def test_a_launch_is_refused_as_ec2_refuses_it(server, aws, arm, params, wanted):
     assert direct(aws, arm, **params) == wanted
     assert server.leftovers() == []
+    assert server.requests("RunInstances")[0]["write"] is ("DryRun" not in params)
 
 
 def test_the_architectures_are_named(server, aws, arm):
@@ -587,6 +591,19 @@ def test_capacity_is_reclaimed(server, aws, arm):
         "closed", "instance-terminated-no-capacity",
     )  # fmt: skip
     assert server.terminate() == []
+
+
+def test_an_instance_ends_itself(server, aws, arm):
+    reason = "Client.InstanceInitiatedShutdown"
+    instance, name = spot(aws, arm)
+    with pytest.raises(ValueError, match="no reason Whim; known: Server"):
+        server.terminate(instance, "Whim")
+    server.terminate(instance, reason)
+    assert described(aws, instance)["StateReason"] == {
+        "Code": reason,
+        "Message": f"{reason}: Instance initiated shutdown",
+    }
+    assert request(aws, name)["Status"]["Code"] == "instance-terminated-by-user"
 
 
 def test_spot_prices_are_those_that_were_set(server, aws):
@@ -801,7 +818,7 @@ def test_the_server_ends_with_the_process_that_started_it(tmp_path):
             urllib.request.urlopen(endpoint + "/_cloudbench/faults", timeout=5).close()
         except OSError:
             return
-        threading.Event().wait(0.1)
+        time.sleep(0.1)
     pytest.fail("the server is still there")
 
 
