@@ -196,6 +196,8 @@ class Account:
         if answer and params == call.params:
             return answer
         try:
+            if call.operation is None:
+                raise NotImplementedError(f"There is no action {call.action} of {call.service}")
             if answer and call.service == "ec2":
                 message = "The request uses the same client token as a previous, but non-identical request."
                 raise ApiError("IdempotentParameterMismatch", message)

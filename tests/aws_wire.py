@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 import botocore.parsers  # type: ignore[import-untyped]
 import botocore.serialize  # type: ignore[import-untyped]
+from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
 from moto.core.exceptions import ServiceException
 from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS
@@ -61,7 +62,7 @@ class Answer(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A request to AWS. `operation` is None where its service or action is unknown; moto says what it thinks of it."""
+    """A request to AWS. `operation` is None where botocore does not know its service or action."""
 
     service: str
     action: str
@@ -97,8 +98,9 @@ def read_call(environ: dict[str, Any]) -> Call:
                 "url_params": labels,
             }
         )
-    except (HTTPException, NotImplementedError, KeyError, ValueError) as error:
-        return Call(service, f"{type(error).__name__}: {error}"[:80], region, {}, None, "", environ)
+    except (BotoCoreError, HTTPException, NotImplementedError, KeyError, ValueError):
+        target = environ.get("HTTP_X_AMZ_TARGET", f"{request.method} {request.path}").rpartition(".")[2]
+        return Call(service, request.values.get("Action", target), region, {}, None, "", environ)
     finally:
         _put_body(environ, body)
     return Call(service, str(operation.name), region, dict(parsed or {}), operation, protocol, environ)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -743,6 +744,14 @@ def test_a_region_there_is_not_knows_no_credentials(server, aws):
 
 def test_what_nobody_answers_is_said(server, aws):
     assert code(aws.ssm.describe_instance_information) == "UnknownToTheTestServer"
+    scope = "AWS4-HMAC-SHA256 Credential=a/20261124/us-east-1/{}/aws4_request, SignedHeaders=x, Signature=y"
+    for service in ("ec2", "no-service"):
+        ask = urllib.request.Request(server.endpoint, b"Action=Dance", {"Authorization": scope.format(service)})
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(ask)
+    assert [(record["service"], record["action"]) for record in server.requests()[1:]] == [
+        ("ec2", "Dance"), ("no-service", "Dance"),
+    ]  # fmt: skip
 
 
 def test_there_are_no_placement_groups(server, aws):
