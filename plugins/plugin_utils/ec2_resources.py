@@ -622,7 +622,7 @@ def sweep_table(
         lines.append(f"Left of the runs of {whose} in {where}:")
         for row in rows:
             lines.append("  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[3]]))
-        lines.append("Each is removed by its command, all by -e ec2_environment_sweep_remove=true:")
+        lines.append("Each is removed by its command, and all by this one with -e ec2_environment_sweep_remove=true:")
         lines += [teardown_command(one.run, region) for one in runs for region in one.regions]
     else:
         lines.append(f"No run of {whose} in {where} is over.")

@@ -510,7 +510,7 @@ class TestTable:
             "run                    owner                                what there is",
             f"{RUN}  alice  expired 2026-11-24T21:00:00Z  1 instance, 1 volume (us-east-1)",
             "r2                     alice  expired 2026-11-24T21:00:00Z  1 volume (eu-west-1)",
-            "Each is removed by its command, all by -e ec2_environment_sweep_remove=true:",
+            "Each is removed by its command, and all by this one with -e ec2_environment_sweep_remove=true:",
             f"AWS_REGION=us-east-1 ansible-playbook cloudbench.llama.teardown -e ec2_environment_run={RUN}",
             "AWS_REGION=eu-west-1 ansible-playbook cloudbench.llama.teardown -e ec2_environment_run=r2",
             "Of no run, to be removed by hand:",
