@@ -32,7 +32,7 @@ pass and then acts on `times` of them (default 1; null for ever). What it does:
     eventual                 N, or "N s": what the request creates is not found by the first N requests that name it, or
                              for N seconds. A rule with `eventual` acts for ever by default
 
-The first rule that acts ends the search. The settings, with their defaults:
+The first rule that acts ends the search. The settings, each replaced as a whole, with their defaults:
 
     hosts            [] of {"address", "console"}: public address and console output of the instances, in the order of
                      their launch
