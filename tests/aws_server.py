@@ -12,7 +12,8 @@ line of JSON, in DIR/requests.jsonl and survives a kill. What the tests ask of i
     GET  requests     what came in: time, service, action, region, params (as a caller of boto3 writes them), write
                       (whether it can change something), status, error_code, injected (whether a rule made the answer)
     GET  faults       the rules with `fired`, how often each one did
-    POST faults       a list of rules, appended to those there are; [] with DELETE
+    POST faults       a list of rules, appended to those there are
+    DELETE faults     no rules any more; what was late is found
     GET  leftovers    everything in the account that is not AWS's own: service, kind, id, region, name
     GET  settings     the settings below
     POST settings     changes some of them
