@@ -622,7 +622,8 @@ def sweep_table(
         lines.append(f"Left of the runs of {whose} in {where}:")
         for row in rows:
             lines.append("  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[3]]))
-        lines.append("Each is removed by its command, and all by this one with -e ec2_environment_sweep_remove=true:")
+        sweep = "ansible-playbook cloudbench.llama.sweep -e ec2_environment_sweep_remove=true"
+        lines.append(f"Each is removed by its command; {sweep} removes all that are over:")
         lines += [teardown_command(one.run, region) for one in runs for region in one.regions]
     else:
         lines.append(f"No run of {whose} in {where} is over.")

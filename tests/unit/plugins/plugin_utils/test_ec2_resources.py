@@ -504,13 +504,14 @@ class TestTable:
         parts = [resource(), resource("instance"), resource(run="r2", region="eu-west-1")]
         runs = ec2_resources.over(parts, "*", now=NOW)
         stray = resource(run="")
+        sweep = "ansible-playbook cloudbench.llama.sweep -e ec2_environment_sweep_remove=true"
         lines = ec2_resources.sweep_table(runs, [stray], "*", [REGION, "eu-west-1"], ["VPCs in us-east-1: no"])
         assert lines == [
             "Left of the runs of anybody in us-east-1, eu-west-1:",
             "run                    owner                                what there is",
             f"{RUN}  alice  expired 2026-11-24T21:00:00Z  1 instance, 1 volume (us-east-1)",
             "r2                     alice  expired 2026-11-24T21:00:00Z  1 volume (eu-west-1)",
-            "Each is removed by its command, and all by this one with -e ec2_environment_sweep_remove=true:",
+            f"Each is removed by its command; {sweep} removes all that are over:",
             f"AWS_REGION=us-east-1 ansible-playbook cloudbench.llama.teardown -e ec2_environment_run={RUN}",
             "AWS_REGION=eu-west-1 ansible-playbook cloudbench.llama.teardown -e ec2_environment_run=r2",
             "Of no run, to be removed by hand:",
