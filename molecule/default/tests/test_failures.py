@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -200,3 +201,45 @@ def test_a_model_that_is_cut_short_is_refused(site, tmp_path):
     (tmp_path / "cut.gguf").write_bytes(whole[: len(whole) // 2])
     run = site(llama_model_models=["tiny-synthetic", {"name": "cut", "path": str(tmp_path / "cut.gguf")}])
     expect(run, "truncated", launches=1)
+
+
+def test_hosts_of_one_kind_compile_once(tmp_path):
+    """Two hosts with caches of their own; by its full name the connection counts as one to another machine."""
+    hosts = {
+        name: {"llama_cpp_dir": str(tmp_path / name), "ansible_connection": "ansible.builtin.local"}
+        for name in ("first", "second")
+    }
+    variables = {
+        "ansible_python_interpreter": sys.executable,
+        "llama_cpp_controller_cache": str(tmp_path / "controller"),
+        "llama_model_dir": str(BASE / "models"),
+        "llama_model_models": ["tiny-synthetic"],
+    }
+    sources = Path("~/.cache/cloudbench/controller/sources").expanduser()
+    (tmp_path / "controller").mkdir()
+    (tmp_path / "controller" / "sources").symlink_to(sources)
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps({"bench": {"hosts": hosts, "vars": variables}}))
+    done = subprocess.run(
+        ["ansible-playbook", "playbooks/prepare.yml", "-i", str(inventory)],
+        cwd=PROJECT,
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+            "CLOUDBENCH_RESULTS_DIR": str(tmp_path / "results"),
+            "CLOUDBENCH_RUN": "share",
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "rescued=1" not in done.stdout, done.stdout
+    assert len(list((tmp_path / "controller" / "builds").glob("*.tar.gz"))) == 1
+    # Only the first has the files of a compilation.
+    compiled = sorted(path.parent.parent.name for path in tmp_path.glob("*/build-*/CMakeCache.txt"))
+    assert compiled == ["first"], done.stdout
+    assert (tmp_path / "second").is_dir()
