@@ -77,6 +77,16 @@ _CAPACITY = (
 )
 _QUOTA = ("MaxSpotInstanceCountExceeded", "ServiceQuotaExceededException")
 _QUOTA_NAME = re.compile(r"[A-Za-z]*LimitExceeded(Exception|Fault)?")
+# How botocore writes down a refusal, which modules put behind words of their own.
+_REFUSAL = re.compile(
+    r"An error occurred \((?P<code>[^)]+)\) when calling the (?P<operation>\w+) operation"
+    r"(?: \(reached max retries: \d+\))?: ?(?P<said>.*)",
+    re.DOTALL,
+)
+# How amazon.aws names what failed where it leaves out why: "Failed to create security group".
+_UNTOLD = re.compile(r"Failed to (?P<words>[a-z]+(?: [a-z]+)+)\.?$")
+# The services that a run asks, by botocore's names; no two of them have an operation of one name that a run needs.
+_SERVICES = ("sts", "iam", "scheduler", "ssm", "budgets", "service-quotas", "pricing", "s3", "ec2")
 
 
 class AwsError(ValueError):
@@ -194,11 +204,48 @@ def _code(error: Any) -> str:
 def words(error: Exception, service_action: str) -> str:
     """Return one sentence for a ClientError or BotoCoreError: what was asked, the cause, the remedy."""
     if isinstance(error, ClientError):
-        return f"{service_action}: {_answer(error, service_action)}"
+        return f"{service_action}: {_answer(error, service_action, f'{ATTEMPTS} times')}"
     return f"{service_action}: {_no_answer(error)}"
 
 
-def _answer(error: Any, service_action: str) -> str:
+def retold(text: str) -> str | None:
+    """Return the sentence of `words` for the refusal that a module's message quotes, or None.
+
+    Where a module only names what AWS refused, the sentence names the action.
+    """
+    if boto3 is None:
+        return None
+    quoted = _REFUSAL.search(text)
+    if quoted is None:
+        return _untold(text)
+    operation = quoted["operation"]
+    service_action = f"{_service_of(operation)}:{operation}"
+    error = ClientError({"Error": {"Code": quoted["code"], "Message": quoted["said"]}}, operation)
+    return f"{service_action}: {_answer(error, service_action, 'again and again')}"
+
+
+def _untold(text: str) -> str | None:
+    named = _UNTOLD.search(text)
+    operation = "".join(word.title() for word in named["words"].split()) if named else ""
+    service = _service_of(operation) if named else "AWS"
+    if service == "AWS":
+        return None
+    return (
+        f"{service}:{operation}: amazon.aws does not tell what AWS said ({text.rstrip('.')}): allow "
+        f"{service}:{operation} to the caller, if that is not done; CloudTrail, and the task with "
+        "ANSIBLE_DISPLAY_TRACEBACK=error, tell more"
+    )
+
+
+@functools.lru_cache
+def _service_of(operation: str) -> str:
+    """Return what a policy calls the service of an operation; AWS where none of _SERVICES has it."""
+    source = botocore.session.Session()
+    models = (source.get_service_model(service) for service in _SERVICES)
+    return next((model.signing_name for model in models if operation in model.operation_names), "AWS")
+
+
+def _answer(error: Any, service_action: str, tries: str) -> str:
     code = _code(error)
     said = str(error.response.get("Error", {}).get("Message") or "").strip().rstrip(".")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0
@@ -217,7 +264,7 @@ def _answer(error: Any, service_action: str) -> str:
         return f"the account may not use this yet ({code}: {said}): switch the service or the region on in its console"
     if code in _THROTTLED or status == 429:
         return (
-            f"AWS answered {ATTEMPTS} times that it is asked too often ({code}): wait some minutes and run again, or "
+            f"AWS answered {tries} that it is asked too often ({code}): wait some minutes and run again, or "
             "stop what else asks in this account and region"
         )
     if code in _CAPACITY:
@@ -228,9 +275,8 @@ def _answer(error: Any, service_action: str) -> str:
     if code in _QUOTA or _QUOTA_NAME.fullmatch(code):
         return f"a quota of the account is used up ({code}: {said}): free some of it, or raise it in Service Quotas"
     if status >= 500 or code in ("InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"):
-        return (
-            f"AWS failed {ATTEMPTS} times ({status} {code}): run again; https://health.aws.amazon.com tells of outages"
-        )
+        told = f"{status} {code}" if status else code
+        return f"AWS failed {tries} ({told}): run again; https://health.aws.amazon.com tells of outages"
     return f"AWS answers {code or status}: {said or 'without a word'}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.progress import cell_text
 
 # What to do about a failure that brings no advice of its own, by phase.
@@ -27,6 +28,11 @@ _ADVICE_BY_CAUSE = (
         re.compile(r"(?i)interpreter .*not found|no python|python\S*: (command )?not found"),
         "Install Python 3.8 or newer on the host, or name the one it has in ansible_python_interpreter.",
     ),
+    # botocore's words, behind those of a module of amazon.aws.
+    (
+        re.compile(r"(?i)could not connect to the endpoint|timeout on endpoint|connection was closed before"),
+        "Check the network, the proxy, the name of the region and AWS_ENDPOINT_URL, and run again.",
+    ),
 )
 
 _LONGEST = 1500
@@ -44,11 +50,15 @@ def _words(value: Any) -> str:
 
 
 def cause_of(result: dict[str, Any]) -> str:
-    """Return why a task failed, from its result: its message, its command, and what the program said."""
+    """Return why a task failed, from its result: its message, its command, and what the program said.
+
+    What AWS refused to a module is told as plugin_utils/aws.py tells it, the way out included.
+    """
     for item in result.get("results") or []:
         if isinstance(item, dict) and item.get("failed"):
             return cause_of(item)
-    parts = [_words(result.get("msg") or "the task failed without a message").strip()]
+    said = _words(result.get("msg") or "the task failed without a message").strip()
+    parts = [aws.retold(said) or said]
     if result.get("assertion"):
         parts.append(f"assertion: {_words(result['assertion'])}")
     if result.get("cmd"):

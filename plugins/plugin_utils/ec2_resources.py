@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.cause import cause_of
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import visible
 
 PROJECT = "cloudbench.llama"
@@ -539,7 +540,7 @@ def attempts_of(results: Iterable[dict[str, Any]]) -> dict[str, str]:
         item = one.get("item")
         for resource in item if isinstance(item, list) else [item]:
             if isinstance(resource, dict) and "id" in resource:
-                failed[resource["id"]] = " ".join(str(one.get("msg") or "the module said nothing").split())
+                failed[resource["id"]] = " ".join(cause_of(one).split())
     return failed
 
 

@@ -34,6 +34,53 @@ LOOP = {
 ASSERT = {"failed": True, "evaluated_to": False, "assertion": "1 + 1 == 3", "msg": "Assertion failed", "changed": False}
 MODULE = {"failed": True, "changed": False, "msg": "Request failed: <urlopen error [Errno 111] Connection refused>\n"}
 
+# Messages of modules of amazon.aws 10.1.2, to which the API of the tests refused an action.
+REFUSED = {
+    "Failed to associate route table: An error occurred (UnauthorizedOperation) when calling the AssociateRouteTable "
+    "operation: You are not authorized to perform this operation.": "ec2:AssociateRouteTable",
+    "Failed to describe launch templates: An error occurred (UnauthorizedOperation) when calling the "
+    "DescribeLaunchTemplates operation: You are not authorized to perform this operation.":
+    "ec2:DescribeLaunchTemplates",
+    "The internet gateway of the run fault-15 cannot be created: An error occurred (UnauthorizedOperation) when "
+    "calling the DescribeInternetGateways operation: You are not authorized to perform this operation.":
+    "ec2:DescribeInternetGateways",
+    "Failed to create role: An error occurred (AccessDenied) when calling the CreateRole operation: User: "
+    "arn:aws:iam::123456789012:user/moto is not authorized to perform: iam:CreateRole": "iam:CreateRole",
+    "The schedule cloudbench-fault-45 cannot be created: An error occurred (AccessDeniedException) when calling the "
+    "CreateSchedule operation: User: arn:aws:iam::123456789012:user/moto is not authorized to perform: "
+    "scheduler:CreateSchedule": "scheduler:CreateSchedule",
+    # Here the module keeps to itself what AWS said.
+    "Unable to create security group: Failed to create security group": "ec2:CreateSecurityGroup",
+    "Failed to fetch status of new EC2 instance: Failed to describe instance status": "ec2:DescribeInstanceStatus",
+}  # fmt: skip
+THROTTLED = (
+    "Failed to create vpc: An error occurred (RequestLimitExceeded) when calling the CreateVpc operation (reached max "
+    "retries: 4): RequestLimitExceeded was asked for by the test"
+)
+UNREACHED = 'Failed to create vpc: Could not connect to the endpoint URL: "http://127.0.0.1:1/"'
+
+
+@pytest.mark.parametrize(("message", "action"), REFUSED.items(), ids=REFUSED.values())
+def test_what_a_module_was_refused_names_the_action_to_allow(message, action):
+    cause = cause_of({"failed": True, "msg": message})
+    assert cause.startswith(f"{action}: ")
+    assert f"allow {action} to " in cause
+    # As a task with until and a loop has it.
+    assert cause_of({"msg": "All items", "results": [{"failed": True, "attempts": 12, "msg": message}]}) == cause
+
+
+def test_what_aws_refused_for_another_reason_has_its_own_way_out():
+    assert cause_of({"msg": THROTTLED}).startswith(
+        "ec2:CreateVpc: AWS answered again and again that it is asked too often (RequestLimitExceeded): wait"
+    )
+    assert cause_of({"msg": UNREACHED}) == UNREACHED
+    assert advice_of("provision", UNREACHED).startswith("Check the network, the proxy")
+
+
+def test_what_is_no_refusal_is_left_as_it_is():
+    for message in ("Failed to measure it", "Failed to download the model.", "An error occurred"):
+        assert cause_of({"msg": message}) == message
+
 
 @pytest.mark.parametrize(
     ("result", "cause"),
@@ -85,4 +132,4 @@ def test_a_host_without_python_is_told_to_install_it(cause, advice):
 
 
 def test_every_phase_has_an_advice():
-    assert set(ADVICE) == {"connect", "plan", "build", "model", "measure", "report"}
+    assert set(ADVICE) == {"provision", "connect", "plan", "build", "model", "measure", "report"}
