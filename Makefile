@@ -14,11 +14,12 @@ VENV := .venv/stamp-venv-$(call KEY)
 RUN := .venv/stamp-run-$(call KEY,requirements.txt)
 DEV := .venv/stamp-dev-$(call KEY,requirements.txt requirements-dev.txt)
 
-.PHONY: help bench explain report test lint unit sanity molecule clean
+.PHONY: help bench explain plan report test lint unit sanity molecule clean
 
 help:
 	@echo "make bench     measure the hosts of the inventory, by default this machine, and write the pages"
 	@echo "make explain   print the CMake line of an instance type and why: make explain TYPE=c8g.4xlarge GCC=12"
+	@echo "make plan      what a run on EC2 would create, take and cost: AWS_REGION=us-east-1 make plan"
 	@echo "make report    write the pages again from the records under results/"
 	@echo "make test      lint, unit, sanity and molecule; ends with the count of all tests"
 	@echo "make lint      ruff, mypy, yamllint, ansible-lint, changelog and documentation checks"
@@ -26,13 +27,16 @@ help:
 	@echo "make sanity    ansible-test sanity on a copy of this checkout"
 	@echo "make molecule  every scenario under molecule/"
 	@echo "make clean     remove .venv and what the tests left; results/ stays"
-	@echo "Variables: ARGS='-e name=value -v' for bench and report, PYTHON=python3.13 for the interpreter of .venv"
+	@echo "Variables: ARGS='-e name=value -v' for bench, plan and report, PYTHON=python3.13 for the interpreter of .venv"
 
 bench: $(RUN)
 	.venv/bin/ansible-playbook site.yml $(ARGS)
 
 explain: $(RUN)
 	@.venv/bin/ansible-playbook playbooks/explain.yml $(if $(TYPE),-e llama_cpp_explain_type=$(TYPE)) $(if $(GCC),-e llama_cpp_explain_gcc=$(GCC)) $(ARGS)
+
+plan: $(RUN)
+	.venv/bin/ansible-playbook playbooks/plan.yml $(ARGS)
 
 report: $(RUN)
 	.venv/bin/ansible-playbook playbooks/report.yml $(ARGS)
