@@ -10,6 +10,7 @@ It installs pinned linters of its own from the package index; that is all it nee
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import re
 import shutil
@@ -101,6 +102,15 @@ def read_results(folder: Path) -> Results:
     return results
 
 
+def offer_collection(collections: Path, namespace: str, name: str) -> None:
+    """Put an installed collection beside the copy: what modules import and document by is looked for there alone."""
+    found = importlib.util.find_spec(f"ansible_collections.{namespace}.{name}")
+    if found is None or not found.submodule_search_locations:
+        sys.exit(f"the collection {namespace}.{name} is not installed: make test installs it")
+    (collections / namespace).mkdir()
+    shutil.copytree(found.submodule_search_locations[0], collections / namespace / name)
+
+
 def main() -> int:
     """Return 0 if every applicable sanity test ran and passed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -113,6 +123,7 @@ def main() -> int:
         home = Path(temporary, "home")
         copy.mkdir(parents=True)
         copy_checkout(ROOT, copy)
+        offer_collection(copy.parent.parent, "amazon", "aws")
         prepare_home(home)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         status = subprocess.run(

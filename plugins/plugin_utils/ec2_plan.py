@@ -313,8 +313,7 @@ class _Planner:
         return self._in_subnets(row, zones) if self.request.subnet_ids else zones
 
     def _in_subnets(self, row: Row, zones: list[str]) -> list[str]:
-        assert self.account is not None
-        subnets = self.account.subnets
+        subnets = self.account.subnets if self.account else None
         if subnets is None:
             return zones
         missing = [name for name in self.request.subnet_ids if name not in subnets]
