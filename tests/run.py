@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the project's checks one after the other and end with one truthful count: N passed, N failed.
+"""Run the project's checks and end with one truthful count: N passed, N failed.
 
-A failing stage does not hide the next one. A linter and a molecule scenario count as one test by their exit status;
-pytest, ansible-test and testinfra count by the JUnit files they write.
+What needs nothing of this machine but a core runs beside the scenarios, which leave one idle most of the time; it is
+shown when it has ended. A failing stage does not hide the next one. A linter and a molecule scenario count as one test
+by their exit status; pytest, ansible-test and testinfra count by the JUnit files they write.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import queue
 import shlex
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 GROUPS = ("lint", "unit", "sanity", "molecule")
@@ -108,8 +111,69 @@ def judge(status: int, reported: Counts, counts_itself: bool) -> Counts:
     return Counts(passed, failed, skipped)
 
 
-def run(stage: Stage) -> int:
-    """Run a stage with its output shown as it comes; return its exit status, 127 if the command does not exist."""
+def say(line: str, output: IO[bytes] | None = None) -> None:
+    """Print a line, or write it to `output`."""
+    if output:
+        output.write(f"{line}\n".encode())
+        output.flush()
+    else:
+        print(line, flush=True)
+
+
+def measured(stage: Stage, reports: Path, output: IO[bytes] | None = None) -> tuple[Outcome, bool]:
+    """Run a stage; return what it came to, and whether it was interrupted."""
+    start, interrupted = time.monotonic(), False
+    try:
+        status = run(stage, output)
+    except KeyboardInterrupt:
+        interrupted, status = True, 130
+    counts = judge(status, count_reports(reports / stage.name), stage.counts_itself)
+    return Outcome(stage.name, time.monotonic() - start, counts), interrupted
+
+
+class Beside(threading.Thread):
+    """Stages that run one after the other beside others; what they print is kept until it is asked for."""
+
+    def __init__(self, stages: list[Stage], reports: Path) -> None:
+        super().__init__(daemon=True)
+        self.stages, self.reports = stages, reports
+        self.outcomes: list[Outcome] = []
+        self.stop = False
+        self._printed: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        """In the thread."""
+        for stage in self.stages:
+            if self.stop:
+                return
+            with tempfile.TemporaryFile() as output:
+                self.outcomes.append(measured(stage, self.reports, output)[0])
+                output.seek(0)
+                self._printed.put(output.read())
+
+    def show(self) -> None:
+        """Print what the stages that have ended since the last time have printed."""
+        while not self._printed.empty():
+            print(self._printed.get().decode(errors="replace"), flush=True)
+
+    def end(self) -> bool:
+        """Wait for the stages, or for the one at work where they are to stop; return whether that was interrupted."""
+        try:
+            self.join()
+            return False
+        except KeyboardInterrupt:
+            self.stop = True
+            self.join()
+            return True
+        finally:
+            self.show()
+
+
+def run(stage: Stage, output: IO[bytes] | None = None) -> int:
+    """Run a stage with its output shown as it comes, or written to `output`; return its exit status.
+
+    That is 127 if the command does not exist.
+    """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     environment = {
         **os.environ,
@@ -119,11 +183,13 @@ def run(stage: Stage) -> int:
         "_ANSIBLE_CALLBACK_DISPATCH_ERROR_BEHAVIOR": "error",
         **(stage.environment or {}),
     }
-    print(f"\n==> {stage.name}: {shlex.join(stage.command)}", flush=True)
+    say(f"\n==> {stage.name}: {shlex.join(stage.command)}", output)
     try:
-        process = subprocess.Popen(stage.command, cwd=ROOT, env=environment)
+        process = subprocess.Popen(
+            stage.command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT if output else None
+        )
     except OSError as error:
-        print(f"{stage.command[0]}: {error}", flush=True)
+        say(f"{stage.command[0]}: {error}", output)
         return 127
     try:
         return process.wait()
@@ -174,19 +240,22 @@ def main() -> int:
     outcomes: list[Outcome] = []
     interrupted = False
     with contextlib.ExitStack() as stack:
-        temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="reports-"))
-        if "molecule" in groups:
+        reports = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reports-")))
+        asked = stages(groups, reports)
+        scenarios = [stage for stage in asked if stage.name.startswith("molecule-")]
+        beside = Beside([stage for stage in asked if scenarios and stage not in scenarios], reports)
+        beside.start()
+        if scenarios:
             stack.enter_context(emulated_root())
-        for stage in stages(groups, Path(temporary)):
-            start = time.monotonic()
-            try:
-                status = run(stage)
-            except KeyboardInterrupt:
-                interrupted, status = True, 130
-            counts = judge(status, count_reports(Path(temporary, stage.name)), stage.counts_itself)
-            outcomes.append(Outcome(stage.name, time.monotonic() - start, counts))
+        for stage in scenarios or asked:
+            outcome, interrupted = measured(stage, reports)
+            outcomes.append(outcome)
+            beside.show()
             if interrupted:
+                beside.stop = True
                 break
+        interrupted = beside.end() or interrupted
+        outcomes = beside.outcomes + outcomes
     if "molecule" in groups and not any(ROOT.glob("molecule/*/molecule.yml")):
         print("\nmolecule/ holds no scenario")
         outcomes.append(Outcome("molecule", 0.0, Counts(failed=1)))

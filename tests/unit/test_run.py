@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -70,6 +71,28 @@ def test_a_run_shows_every_stage_and_fails_if_one_does(
         ["three", "1", "0"],
     ]
     assert shown.endswith("\n2 passed, 3 failed\n")
+
+
+def test_what_runs_beside_a_scenario_is_shown_and_counted(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    met = tmp_path / "met"
+    # Each waits until the other has begun: one after the other neither would end.
+    wait = f"import pathlib, time; p = pathlib.Path({str(met)!r}); p.mkdir(exist_ok=True); (p / '%s').touch()\n"
+    wait += "while not (p / '%s').exists(): time.sleep(0.01)\nprint('the output of %s'); raise SystemExit(%d)"
+    stages = [
+        run.Stage("linter", [sys.executable, "-c", wait % ("a", "b", "linter", 1)]),
+        run.Stage("molecule-one", [sys.executable, "-c", wait % ("b", "a", "molecule-one", 0)]),
+    ]
+    monkeypatch.setattr(run, "stages", lambda groups, reports: stages)
+    monkeypatch.setattr(run, "emulated_root", contextlib.nullcontext)
+    monkeypatch.setattr(sys, "argv", ["run.py"])
+    assert run.main() == 1
+    shown = capfd.readouterr().out
+    assert shown.index("==> linter") < shown.index("the output of linter")
+    assert "the output of molecule-one" in shown
+    assert shown.endswith("\n1 passed, 1 failed\n")
+    assert [line.split()[0] for line in shown.splitlines()[-3:-1]] == ["linter", "molecule-one"]
 
 
 def test_sanity_results_are_sorted_by_outcome(tmp_path: Path) -> None:
