@@ -62,8 +62,7 @@ def how() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def requests() -> list[dict[str, Any]]:
     """All that the run asked of AWS, in order."""
-    lines = (BASE / "aws" / "requests.jsonl").read_text().splitlines()
-    return [one for one in map(json.loads, lines) if RUN in json.dumps(one["params"]) or not one["write"]]
+    return [json.loads(line) for line in (BASE / "aws" / "requests.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
