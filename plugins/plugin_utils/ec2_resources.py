@@ -139,7 +139,13 @@ def find_in(regions: Sequence[str], run: str = "", owner: str = "", kinds: Colle
     for number, region in enumerate(regions):
         here = [kind for kind in KINDS if kind in kinds and (number == 0 or kind not in _IAM)]
         search = _Search(region, run, owner, here)
-        resources += search.resources()
+        try:
+            resources += search.resources()
+        except aws.AwsError as error:
+            # One region that does not answer hides no other.
+            if len(regions) == 1:
+                raise
+            unasked.append(f"{region}: {error}")
         unasked += search.unasked
     resources.sort(key=lambda one: (one.run, KINDS.index(one.kind), one.region, one.id))
     return Found(resources, unasked)

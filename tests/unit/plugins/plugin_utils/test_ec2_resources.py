@@ -274,6 +274,11 @@ class TestFind:
         assert {one.expires_at for one in found.resources if one.kind == "schedule"} == {END}
         assert len(server.requests("ListSchedules")) == 2
 
+    def test_a_region_that_does_not_answer_hides_no_other(self, server: AwsServer) -> None:
+        found = ec2_resources.find_in([REGION, "xx-nowhere-1"], RUN)
+        assert [one for one in found.unasked if one.startswith("xx-nowhere-1: ")]
+        assert {one.region for one in found.resources} <= {REGION}
+
     def test_iam_is_listed_once_for_all_regions(self, server: AwsServer) -> None:
         Maker().identity()
         Maker(region="eu-west-1").volume()
