@@ -1,0 +1,380 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people, networks and AWS do wrong. Each is told with its cause and a way out, and nothing is left afterwards."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+import boto3
+import pytest
+
+testinfra_hosts = ["local://"]
+
+TYPE = "c7g.16xlarge"
+NO_ROOM = "InsufficientInstanceCapacity"
+# What a run consists of, by the names of the server's leftovers.
+WHOLE = [
+    "instance", "instance-profile", "internet-gateway", "key-pair", "launch-template", "role", "route-table",
+    "schedule", "security-group", "subnet", "vpc",
+]  # fmt: skip
+
+
+def ec2(account):
+    session = boto3.session.Session("testing", "testing", region_name="us-east-1")
+    return session.client("ec2", endpoint_url=account.server.endpoint)
+
+
+def whole(account):
+    """Everything of the run is there, volume and network interface of its instance aside."""
+    return [kind for kind in account.kinds() if kind not in ("volume", "network-interface")] == WHOLE
+
+
+def writes(account):
+    return [one["action"] for one in account.server.requests(write=True)]
+
+
+def causes(account):
+    return " ".join(failure["cause"] for failure in account.failures())
+
+
+# ---- What needs no fault ----
+
+
+def test_check_mode_says_what_is_missing_and_a_second_run_changes_nothing(account):
+    empty = account.provision("--check")
+    assert empty.code == 0, empty.output
+    for kind in ("VPC", "subnet", "role", "instance", "schedule"):
+        assert re.search(rf"msg: {kind} ", empty.output), empty.output
+    assert writes(account) == []
+    first = account.provision()
+    assert first.code == 0, first.output
+    assert whole(account), account.kinds()
+    before = len(account.server.requests())
+    again, full = account.provision(), account.provision("--check")
+    for done in (again, full):
+        assert done.code == 0, done.output
+        assert set(re.findall(r"changed=(\d+)", done.output)) == {"0"}, done.output
+    assert [one["action"] for one in account.server.requests()[before:] if one["write"]] == []
+    account.give_back()
+
+
+def test_a_teardown_can_be_repeated(account):
+    assert account.provision().code == 0
+    assert "know nothing of the run" in account.give_back().output
+    before = len(account.server.requests())
+    assert "know nothing of the run" in account.give_back().output
+    assert [one["action"] for one in account.server.requests()[before:] if one["write"]] == []
+
+
+def test_an_account_without_a_default_vpc_is_as_good(account):
+    client = ec2(account)
+    vpc = client.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
+    for subnet in client.describe_subnets()["Subnets"]:
+        client.delete_subnet(SubnetId=subnet["SubnetId"])
+    client.delete_vpc(VpcId=vpc)
+    done = account.provision()
+    assert done.code == 0, done.output
+    account.faults += 1
+    account.give_back()
+
+
+# ---- What is refused before anything is made ----
+
+
+@pytest.mark.parametrize(
+    ("environment", "variables", "said"),
+    [
+        (
+            {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None},
+            {},
+            r"there are no credentials: give those of the controller by aws configure",
+        ),
+        ({"AWS_REGION": "us-est-1"}, {}, r"'us-est-1' is no region that this boto3 knows; the nearest: .*us-east-1"),
+        (
+            {"AWS_REGION": "ap-northeast-3"},
+            {"ec2_environment_instances": [{"type": "x2gd.metal"}]},
+            r"ap-northeast-3 does not have x2gd.metal; name another type, or set AWS_REGION to a region that has it",
+        ),
+        (
+            {},
+            {"ec2_environment_instances": [{"type": "c7g.16xlrge"}]},
+            r"c7g.16xlrge.*c7g.16xlarge",
+        ),
+        (
+            {},
+            {"ec2_environment_instances": [{"type": TYPE, "or_types": ["c7i.16xlarge"]}]},
+            r"c7i.16xlarge cannot stand in, for the image of the row is for aarch64; name types of that architecture",
+        ),
+        (
+            {},
+            {"ec2_environment_instances": [{"type": TYPE, "image": "ami-0123456789abcdef0"}]},
+            r"image is one of amazon-linux-2023, ubuntu-24.04, debian-12, not 'ami-0123456789abcdef0'",
+        ),
+        (
+            {},
+            {"ec2_environment_subnet_ids": ["subnet-0123456789abcdef0"]},
+            r"us-east-1 has no subnet subnet-0123456789abcdef0; correct ec2_environment_subnet_ids",
+        ),
+        ({}, {"ec2_environment_ssh_from": "0.0.0.0/0"}, r"0\.0\.0\.0/0"),
+    ],
+    ids=[
+        "no credentials", "wrong region", "not in the region", "unknown type", "other architecture", "an image's id",
+        "no such subnet", "the world",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_told_before_it_costs(account, environment, variables, said):
+    good = dict(account.environment)
+    account.environment.update({"AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_CONFIG_FILE": "/dev/null"})
+    for name, value in environment.items():
+        account.environment.pop(name)
+        if value is not None:
+            account.environment[name] = value
+    done = account.provision(**variables)
+    assert done.code != 0
+    assert re.search(said, done.output), done.output
+    assert re.search(said, causes(account)), account.failures()
+    assert "instance" not in account.kinds()
+    account.faults += 1
+    account.environment = good
+    account.give_back()
+
+
+def test_a_quota_of_nothing_is_told_before_it_costs(account):
+    account.server.configure(quotas={"L-1216C47A": 0, "L-34B43A08": 0})
+    done = account.provision()
+    assert done.code != 0
+    assert "the quota L-1216C47A" in causes(account)
+    assert "aws service-quotas request-service-quota-increase" in causes(account)
+    assert writes(account) == []
+    account.faults += 1
+    account.give_back()
+
+
+# ---- Once, and it recovers ----
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [{"action": "RunInstances", "code": NO_ROOM}],
+        [{"action": action, "code": "RequestLimitExceeded", "times": 3} for action in ("CreateVpc", "RunInstances")],
+        [{"action": "CreateVpc", "code": "InternalError"}, {"action": "RunInstances", "code": "InternalError"}],
+        [{"action": "RunInstances", "drop": True, "after": True}],
+        [{"action": "RunInstances", "code": "InternalError", "after": True}],
+        [{"eventual": 2}],
+        [{"service": "iam", "eventual": "4 s"}],
+    ],
+    ids=[
+        "capacity", "throttled", "500", "answer lost", "launched with a 500", "eventual", "IAM is late",
+    ],
+)  # fmt: skip
+def test_what_passes_does_not_matter(account, rules):
+    for rule in rules:
+        account.server.fault(**rule)
+    done = account.provision()
+    assert all(rule["fired"] for rule in account.server.faults())
+    assert done.code == 0, done.output
+    assert whole(account), account.kinds()
+    assert len([one for one in account.server.leftovers() if one["kind"] == "instance"]) == 1
+    account.give_back()
+
+
+def test_what_was_made_in_spite_of_a_500_is_taken_by_the_next_run(account):
+    account.server.fault(action="CreateSubnet", code="InternalError", after=True)
+    first = account.provision()
+    assert first.code != 0
+    assert "ec2:CreateSubnet: AWS answers InvalidSubnet.Conflict" in causes(account), account.failures()
+    again = account.provision()
+    assert again.code == 0, again.output
+    assert [one["kind"] for one in account.server.leftovers()].count("subnet") == 1
+    assert whole(account), account.kinds()
+    account.give_back()
+
+
+# ---- For ever ----
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"action": "*", "code": "ExpiredToken"}, r"the credentials have expired \(ExpiredToken\): renew them"),
+        ({"action": "*", "code": "AuthFailure"}, r"AWS does not accept the credentials \(AuthFailure\): give those"),
+        (
+            {"action": "RunInstances", "code": "InvalidParameterValue", "message": "The architecture 'x86_64' of the "
+             "specified image does not match the architecture 'arm64' of the specified instance type."},
+            r"ec2:RunInstances: AWS answers InvalidParameterValue: The architecture 'x86_64' of the specified image",
+        ),
+        (
+            {"action": "RunInstances", "code": "VcpuLimitExceeded", "message": "You have requested more vCPU."},
+            r"ec2:RunInstances: a quota of the account is used up .*raise it in Service Quotas",
+        ),
+        (
+            {"action": "CreateVpc", "code": "VpcLimitExceeded", "message": "The maximum number of VPCs is reached."},
+            r"ec2:CreateVpc: a quota of the account is used up .*raise it in Service Quotas",
+        ),
+    ],
+    ids=["expired", "wrong credentials", "other architecture", "vCPUs", "VPCs"],
+)  # fmt: skip
+def test_what_does_not_pass_is_told(account, rule, said):
+    account.server.fault(times=None, **rule)
+    done = account.provision()
+    assert done.code != 0
+    assert re.search(said, causes(account)), account.failures()
+    assert "instance" not in account.kinds()
+    account.give_back()
+
+
+@pytest.mark.slow
+def test_no_answer_is_told(account):
+    account.server.fault(action="GetCallerIdentity", delay=21, times=None)
+    done = account.provision()
+    assert done.code != 0
+    assert re.search(r"sts:GetCallerIdentity: no answer in time .* check the network", causes(account)), done.output
+    account.give_back()
+
+
+@pytest.mark.slow
+def test_no_room_anywhere_is_told(account):
+    account.server.fault(action="RunInstances", code=NO_ROOM, times=None)
+    done = account.provision(ec2_environment_instances=[{"type": TYPE, "zones": ["us-east-1a"]}])
+    assert done.code != 0
+    assert re.search(rf"EC2 has no room for 1 x {TYPE} .*us-east-1a", causes(account)), account.failures()
+    assert re.search(r"[Nn]ame other zones", causes(account)), account.failures()
+    account.give_back()
+
+
+@pytest.mark.slow
+def test_no_room_in_a_zone_is_found_in_the_next(account):
+    rows = [{"type": TYPE, "zones": ["us-east-1a", "us-east-1b"]}]
+    running = account.start("provision", ec2_environment_instances=rows)
+    account.wait_for("CreateSubnet")
+    subnets = ec2(account).describe_subnets(Filters=[{"Name": "tag:RunId", "Values": [account.run]}])["Subnets"]
+    assert [subnet["AvailabilityZone"] for subnet in subnets] == ["us-east-1a"]
+    account.server.fault(action="RunInstances", when={"SubnetId": subnets[0]["SubnetId"]}, code=NO_ROOM, times=None)
+    assert running.wait(timeout=280) == 0
+    assert account.server.faults()[0]["fired"] > 0
+    assert zones(account) == ["us-east-1b"]
+    account.give_back()
+
+
+def zones(account):
+    filters = [{"Name": "tag:RunId", "Values": [account.run]}]
+    reservations = ec2(account).describe_instances(Filters=filters)["Reservations"]
+    return [one["Placement"]["AvailabilityZone"] for found in reservations for one in found["Instances"]]
+
+
+def test_no_room_for_a_type_is_found_for_another(account):
+    account.server.fault(action="RunInstances", when={"InstanceType": TYPE}, code="Unsupported", times=None)
+    rows = [{"type": TYPE, "or_types": ["c8g.16xlarge"], "zones": ["us-east-1a"]}]
+    done = account.provision(ec2_environment_instances=rows)
+    assert done.code == 0, done.output
+    assert account.server.requests("RunInstances")[-1]["params"]["InstanceType"] == "c8g.16xlarge"
+    account.give_back()
+
+
+# ---- Instances that are of no use ----
+
+
+def test_a_reclaimed_spot_instance_is_told(account):
+    running = account.start("provision", ec2_environment_instances=[{"type": TYPE, "market": "spot"}])
+    account.wait_for("RunInstances")
+    account.server.terminate()
+    account.faults += 1
+    assert running.wait(timeout=200) != 0
+    assert re.search(r"Spot.*: run again, or ask for on-demand instances", causes(account)), account.failures()
+    account.give_back()
+
+
+def test_an_instance_without_host_keys_is_told(account):
+    account.server.configure(hosts=[{"address": "127.0.0.2", "console": "booting"}])
+    done = account.provision()
+    account.faults += 1
+    assert done.code != 0
+    assert "did not show its host keys on its console within 1 s: look at aws ec2 get-console-output" in causes(account)
+    assert "a longer wait is ec2_environment_timeout" in causes(account)
+    account.give_back()
+
+
+def test_an_instance_that_does_not_answer_is_told(account):
+    # Nobody listens at port 1.
+    done = account.provision(ansible_connection=None, ansible_port=1)
+    account.faults += 1
+    assert done.code != 0
+    failure = account.failures()[-1]
+    assert failure["phase"] == "connect"
+    assert "refused" in failure["cause"], failure
+    assert failure["advice"] == "Check address, key and network."
+    account.give_back()
+
+
+# ---- Others in the same account ----
+
+
+def test_two_runs_at_once_do_not_touch_each_other(account):
+    other = type(account)(account.server, account.directory / "other", "other")
+    other.directory.mkdir()
+    both = [one.start("provision") for one in (account, other)]
+    assert [one.wait(timeout=280) for one in both] == [0, 0]
+    of_other = [one for one in account.server.leftovers() if other.run in one["id"] + one["name"]]
+    assert account.play("teardown", ec2_environment_run=account.run).code == 0
+    left = account.server.leftovers()
+    assert left
+    assert [one for one in left if account.run in one["id"] + one["name"]] == []
+    assert [one for one in left if other.run in one["id"] + one["name"]] == of_other
+    done = account.play(
+        "sweep", ec2_environment_sweep_owner="bob", ec2_environment_sweep_all=True, ec2_environment_sweep_remove=True
+    )
+    assert done.code == 0, done.output
+    assert account.server.leftovers() == left
+    other.give_back()
+
+
+# ---- The one who started it goes away ----
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill"])
+@pytest.mark.parametrize(
+    "action",
+    ["CreateRole", "CreateVpc", "CreateInternetGateway", "CreateRouteTable", "CreateLaunchTemplate", "RunInstances"],
+)
+def test_what_a_broken_off_run_has_made_is_found(account, action, with_signal):
+    account.server.fault(action=action, delay=2)
+    running = account.start("provision")
+    account.wait_for(action)
+    account.stop(running, with_signal)
+    assert account.server.leftovers()
+    if (action, with_signal) in ((("RunInstances"), signal.SIGKILL), ("CreateVpc", signal.SIGINT)):
+        account.mend()
+        done = account.play("sweep", ec2_environment_sweep_all=True, ec2_environment_sweep_remove=True)
+        assert done.code == 0, done.output
+        assert account.server.leftovers() == []
+    else:
+        account.give_back()
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill"])
+def test_a_broken_off_teardown_can_be_taken_up(account, with_signal):
+    assert account.provision().code == 0
+    account.server.fault(action="TerminateInstances", delay=2)
+    running = account.start("teardown", ec2_environment_run=account.run)
+    account.wait_for("TerminateInstances")
+    account.stop(running, with_signal)
+    assert account.server.leftovers()
+    account.give_back()
+
+
+# ---- The whole way ----
+
+
+def test_a_run_without_instances_ends_with_a_page_and_without_leavings(account):
+    account.server.fault(action="CreateSubnet", code="UnauthorizedOperation", times=None)
+    done = account.play("site")
+    assert done.code != 0
+    assert account.server.requests("CreateSubnet")
+    assert account.server.leftovers() == [], done.output
+    pages = "".join(page.read_text("utf-8") for page in (account.directory / "results").glob("**/*.md"))
+    assert "allow ec2:CreateSubnet" in pages
+    account.mend()
