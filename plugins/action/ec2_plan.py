@@ -39,6 +39,8 @@ class ActionModule(ActionBase):
                 volume_gb=dict(type="int", default=0),
                 results_bucket=dict(type="str", default=""),
                 results_prefix=dict(type="str", default=""),
+                ssh_from=dict(type="str", default=""),
+                cidr=dict(type="str", default="10.83.0.0/16"),
                 subnet_ids=dict(type="list", elements="str", default=[]),
                 prices=dict(type="dict", default={}),
                 models=dict(type="list", elements="raw", required=True),

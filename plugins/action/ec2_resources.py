@@ -38,7 +38,7 @@ class ActionModule(ActionBase):
             kinds = [kind for kind in ec2_resources.KINDS if kind not in args["without"]]
             found = ec2_resources.find(region, run, args["owner"], kinds)
         except aws.AwsError as error:
-            raise AnsibleActionFail(f"What there is of the run {run} is not known. {error}.") from error
+            raise AnsibleActionFail(f"What there is of the run {run} is not known. {error}.") from None
         return dict(
             result,
             changed=False,

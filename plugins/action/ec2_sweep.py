@@ -37,7 +37,7 @@ class ActionModule(ActionBase):
             owner = args["owner"] or ec2_resources.caller(region)
             found = ec2_resources.find_in(regions)
         except aws.AwsError as error:
-            raise AnsibleActionFail(f"Which runs are over is not known. {error}.") from error
+            raise AnsibleActionFail(f"Which runs are over is not known. {error}.") from None
         runs = ec2_resources.over(found.resources, owner, args["all"], args["but"], everywhere)
         strays = ec2_resources.of_no_run(found.resources, owner)
         # Not by a task of its own: the callbacks that show results break long lines, and a command must stay whole.

@@ -84,6 +84,14 @@ options:
     description: The one prefix in it.
     type: str
     default: ""
+  ssh_from:
+    description: The address or network that ssh may come from; empty means one that is looked up later.
+    type: str
+    default: ""
+  cidr:
+    description: The network of the VPC that is made.
+    type: str
+    default: 10.83.0.0/16
   subnet_ids:
     description: Subnets to use, one a zone, all of one VPC; none means that a network is made.
     type: list

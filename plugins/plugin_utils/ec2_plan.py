@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws, prices, processors, run_time
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws, ec2_network, prices, processors, run_time
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2_account import (
     QUOTAS,
     STANDARD,
@@ -45,6 +45,8 @@ class Request(NamedTuple):
     market: str = "on-demand"
     image: str = "amazon-linux-2023"
     connection: str = "ssh"
+    ssh_from: str = ""
+    cidr: str = "10.83.0.0/16"
     ttl_minutes: int = 240
     schedule: bool = True
     budget_usd: float = 0
@@ -181,6 +183,12 @@ class _Planner:
             )
         if request.connection not in ("ssh", "ssm"):
             self.errors.append(f"ec2_environment_connection is ssh or ssm, not {request.connection!r}")
+        try:
+            ec2_network.subnet(request.cidr, 0)
+            if request.ssh_from:
+                ec2_network.ssh_source(request.ssh_from)
+        except ec2_network.NetworkError as error:
+            self.errors.append(str(error))
         if request.budget_usd > 0 and "@" not in request.budget_email:
             self.errors.append("ec2_environment_budget_usd needs ec2_environment_budget_email, whom to send the mail")
         try:

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from aws_server import AwsServer
+from warm_python import WarmPython
 
 PROJECT = Path(__file__).resolve().parents[3]
 # Most of a run is Python that starts, and some is waiting.
@@ -52,7 +53,7 @@ class Done(NamedTuple):
 class Account:
     """An empty account of AWS and the results of one run in it. `faults`: how many were injected by other means."""
 
-    def __init__(self, server: AwsServer, directory: Path, run: str) -> None:
+    def __init__(self, server: AwsServer, directory: Path, run: str, interpreter: str) -> None:
         self.server, self.directory, self.run = server, directory, run
         self.faults = 0
         self.environment = {
@@ -68,7 +69,7 @@ class Account:
         # The instances of these tests are this machine.
         self.variables: dict[str, Any] = {
             "ansible_connection": "local",
-            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+            "ansible_python_interpreter": interpreter,
             "ec2_environment_directory": str(directory / "ec2"),
             "ec2_environment_ssh_from": "203.0.113.7",
             "ec2_environment_timeout": 1,
@@ -179,11 +180,11 @@ def descendants(pid: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def emptied(server: AwsServer, run: str) -> Iterator[Account]:
-    """An empty account, whose faults and leavings are counted in the end."""
+def emptied(server: AwsServer, run: str, interpreter: str = sys.executable) -> Iterator[Account]:
+    """An empty account, whose faults and leavings are counted in the end; the Python of its modules."""
     server.reset()
     directory = Path(tempfile.mkdtemp(prefix="aws-faults-"))
-    used = Account(server, directory, run)
+    used = Account(server, directory, run, interpreter)
     try:
         yield used
     finally:
@@ -221,12 +222,13 @@ def account(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[None]]]
         free: queue.Queue[AwsServer] = queue.Queue()
         for _one in range(min(SIDE_BY_SIDE, len(chosen))):
             free.put(stack.enter_context(AwsServer(hosts=[HOST])))
+        interpreter = stack.enter_context(WarmPython())
 
         def run(number: int, item: pytest.Function) -> None:
             parameters = item.callspec.params if hasattr(item, "callspec") else {}
             server = free.get()
             try:
-                with emptied(server, f"fault-{number}") as used:
+                with emptied(server, f"fault-{number}", interpreter) as used:
                     item.function(account=used, **parameters)
             finally:
                 free.put(server)

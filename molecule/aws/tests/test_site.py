@@ -233,7 +233,8 @@ def test_a_kept_fleet_serves_a_further_run_and_its_loss_is_reported_and_torn_dow
     # The hosts know the key of the first run, so the fleet has a copy of it.
     keys = BASE / "ec2" / "fleet"
     shutil.copytree(BASE / "aws" / "keys", keys)
-    ask("settings", {"hosts": how()["hosts"]})
+    # By the order of all launches, of which those of the first run are over.
+    ask("settings", {"hosts": how()["hosts"] * 8})
     with site("fleet", keep=True, llama_bench_launches=1, llama_bench_tests=["tg4"]) as process:
         output, _none = process.communicate(timeout=400)
         assert process.returncode == 0, output

@@ -168,6 +168,8 @@ def test_a_region_whose_storage_has_no_price():
         ({"ttl_minutes": 4}, "ec2_environment_ttl_minutes is a whole number from 5 to 10080 (a week), not 4"),
         ({"ttl_minutes": 10081}, "not 10081"),
         ({"connection": "telnet"}, "ec2_environment_connection is ssh or ssm, not 'telnet'"),
+        ({"ssh_from": "0.0.0.0/0"}, "at most a /24 may be let in"),
+        ({"cidr": "8.8.0.0/16"}, "must be private"),
         ({"budget_usd": 5}, "needs ec2_environment_budget_email"),
         ({"volume_gb": 7}, "ec2_environment_volume_gb is 0, for as much as the models need, or 8 to 16384, not 7"),
         ({"prices": {"c7g.large": -1}}, "ec2_environment_prices: the price of c7g.large is USD an hour"),
