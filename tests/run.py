@@ -67,7 +67,12 @@ def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
             Stage("yamllint", [python, "-m", "yamllint", "--strict", "."]),
             Stage("ansible-lint", ["ansible-lint", "--strict"]),
             Stage("antsibull-changelog", ["antsibull-changelog", "lint"]),
-            Stage("antsibull-docs", [*docs_lint, "--disallow-unknown-collection-refs", "."]),
+            Stage(
+                "antsibull-docs",
+                [*docs_lint, "--disallow-unknown-collection-refs", "."],
+                # It copies amazon.aws too, but for what git ignores: all of it, where git takes .venv for ours.
+                environment={"GIT_CEILING_DIRECTORIES": str(ROOT)},
+            ),
         ],
         "unit": [Stage("unit", [python, "-m", "pytest", f"--junit-xml={reports}/unit/unit.xml"], counts_itself=False)],
         "sanity": [Stage("sanity", [python, "tests/sanity.py", "--junit", f"{reports}/sanity"], counts_itself=False)],

@@ -53,6 +53,8 @@ class Done(NamedTuple):
 class Account:
     """An empty account of AWS and the results of one run in it. `faults`: how many were injected by other means."""
 
+    host = HOST
+
     def __init__(self, server: AwsServer, directory: Path, run: str, interpreter: str) -> None:
         self.server, self.directory, self.run = server, directory, run
         self.faults = 0
