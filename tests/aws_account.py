@@ -830,7 +830,7 @@ def image_id(parameter: str, region: str) -> str:
 
 def image_parameter(name: str, region: str) -> dict[str, Any] | None:
     """The public parameter of an image that moto lacks."""
-    if not any(name == pattern.format(word) for pattern, words, *_ in IMAGES for word in words):
+    if not any(name == pattern.format(word) for pattern, words, *_rest in IMAGES for word in words):
         return None
     return {
         "Name": name,

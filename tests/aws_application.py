@@ -82,7 +82,9 @@ class Rule:
         if "eventual" in self.given and (call.service, call.action) not in CREATED:
             return False
         for member, pattern in self.given.get("when", {}).items():
-            if not any(name == member and fnmatch.fnmatchcase(text, str(pattern)) for name, text, _ in leaves(params)):
+            if not any(
+                name == member and fnmatch.fnmatchcase(text, str(pattern)) for name, text, _at in leaves(params)
+            ):
                 return False
         if self.left == 0:
             return False
@@ -184,8 +186,8 @@ class Application:
     def hide(self, call: Call, answer: Answer, eventual: Any) -> None:
         """Remember what was created as not found yet."""
         created = CREATED[call.service, call.action]
-        seen = {(name, text) for name, text, _ in leaves([parse_answer(call, answer), call.params])}
-        given = {text for _, text, _ in leaves(call.params)}
+        seen = {(name, text) for name, text, _path in leaves([parse_answer(call, answer), call.params])}
+        given = {text for _name, text, _path in leaves(call.params)}
         for name, text in sorted(seen):
             if name in created and (not name.endswith("Id") or text not in given):
                 self.hidden.append(Hidden(name, text, created[name], eventual))

@@ -399,7 +399,7 @@ def test_ec2_and_the_scheduler_hear_of_new_roles_late(server, aws, arm):
 
 
 def test_a_launch_template_is_applied_to_the_instance(server, aws, arm):
-    _, subnet, _, _, group = network(aws.ec2)
+    _vpc, subnet, _gateway, _table, group = network(aws.ec2)
     aws.iam.create_instance_profile(InstanceProfileName="cloudbench-r1", Path="/cloudbench/")
     launched = template(aws, arm, group, subnet, IamInstanceProfile={"Name": "cloudbench-r1"})
     first, second = (described(aws, instance) for instance in launch(aws, launched, count=2))
@@ -520,14 +520,14 @@ def test_quotas_can_be_set(server, aws, arm):
 
 def test_states_take_the_descriptions_they_are_given(server, aws, arm):
     server.configure(pending=2, shutting_down=1)
-    _, subnet, _, _, group = network(aws.ec2)
+    _vpc, subnet, _gateway, _table, group = network(aws.ec2)
     instance = launch(aws, template(aws, arm, group, subnet))[0]
-    states = [described(aws, instance)["State"]["Name"] for _ in range(3)]
+    states = [described(aws, instance)["State"]["Name"] for _one in range(3)]
     assert states == ["pending", "pending", "running"]
     change = aws.ec2.terminate_instances(InstanceIds=[instance])["TerminatingInstances"][0]
     assert (change["PreviousState"]["Name"], change["CurrentState"]["Name"]) == ("running", "shutting-down")
     assert "instance" in [thing["kind"] for thing in server.leftovers()]
-    states = [described(aws, instance)["State"]["Name"] for _ in range(3)]
+    states = [described(aws, instance)["State"]["Name"] for _one in range(3)]
     assert states == ["shutting-down", "terminated", "terminated"]
     assert {"instance", "volume", "network-interface"}.isdisjoint(thing["kind"] for thing in server.leftovers())
 
@@ -666,7 +666,7 @@ def test_a_network_stays_while_it_has_an_endpoint(server, aws):
 
 
 def test_a_security_group_stays_while_another_names_it(server, aws):
-    vpc, _, _, _, group = network(aws.ec2)
+    vpc, _subnet, _gateway, _table, group = network(aws.ec2)
     other = aws.ec2.create_security_group(GroupName="other", Description="-", VpcId=vpc)["GroupId"]
     rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "UserIdGroupPairs": [{"GroupId": group}]}
     aws.ec2.authorize_security_group_ingress(GroupId=other, IpPermissions=[rule])
@@ -804,7 +804,7 @@ def test_everything_that_is_left_is_found_without_tags(server, aws, arm):
 
 
 def test_two_clients_at_once_do_not_lose_anything(server, aws):
-    clients = [aws.client("ec2") for _ in range(4)]
+    clients = [aws.client("ec2") for _one in range(4)]
     threads = [threading.Thread(target=one.create_vpc, kwargs={"CidrBlock": "10.9.0.0/24"}) for one in clients]
     for thread in threads:
         thread.start()
@@ -822,7 +822,7 @@ def test_the_server_ends_with_the_process_that_started_it(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         endpoint = process.stdout.readline().strip()
         process.kill()
-    for _ in range(100):
+    for _one in range(100):
         try:
             urllib.request.urlopen(endpoint + "/_cloudbench/faults", timeout=5).close()
         except OSError:

@@ -150,7 +150,7 @@ class TestSchedule:
 
         assert call("expiry_schedule", check=True, name=self.NAME, state="absent")["changed"] is True
         assert self.writes(server) == ["CreateSchedule", "UpdateSchedule"]
-        assert [call("expiry_schedule", name=self.NAME, state="absent")["changed"] for _ in range(2)] == [True, False]
+        assert [call("expiry_schedule", name=self.NAME, state="absent")["changed"] for _n in range(2)] == [True, False]
         assert [left["kind"] for left in server.leftovers()] == ["role"]
 
     def test_another_partition(self, server: AwsServer, arguments: dict[str, Any]) -> None:

@@ -333,11 +333,11 @@ def role_commands(role: Resource) -> list[str]:
     """The commands that the loops of a role's removal come to."""
     iam = boto3.client("iam")
     lists = re.findall(r"\$\((aws iam list-\S+ --role-name \S+) --query '([^']+)' --output text\)", role.removal)
-    assert [query for _, query in lists] == ["PolicyNames[]", "AttachedPolicies[].PolicyArn"]
+    assert [query for _one, query in lists] == ["PolicyNames[]", "AttachedPolicies[].PolicyArn"]
     inline = iam.list_role_policies(RoleName=role.id)["PolicyNames"]
     attached = [one["PolicyArn"] for one in iam.list_attached_role_policies(RoleName=role.id)["AttachedPolicies"]]
     bodies = re.findall(r"do (aws [^;]+); done", role.removal)
-    commands = [command for command, _ in lists]
+    commands = [command for command, _one in lists]
     for body, values in zip(bodies, (inline, attached), strict=True):
         commands += [body.replace('"$policy"', value) for value in values]
     return [*commands, role.removal.rpartition("; ")[2]]
@@ -360,7 +360,7 @@ class TestWait:
     def test_until_the_instances_are_gone(self, server: AwsServer) -> None:
         maker, clock = Maker(), Clock()
         given = maker.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
-        instances = [maker.launch("instance", subnet=given) for _ in range(2)]
+        instances = [maker.launch("instance", subnet=given) for _one in range(2)]
         assert not ec2_resources.wait_until_gone(REGION, instances, 60, clock.sleep, clock)
         assert clock.now >= 60
         server.configure(shutting_down=3)
@@ -461,7 +461,7 @@ class TestOver:
 
     def test_each_owner_has_his_own(self) -> None:
         parts = [resource(), resource(owner="bob", run="r2"), resource(owner="bob"), resource(owner="", run="r3")]
-        assert [run for run, *_ in self.over(*parts)] == [RUN]
+        assert [run for run, *_one in self.over(*parts)] == [RUN]
         assert self.over(*parts, owner="bob") == [
             (RUN, "bob", "expired 2026-11-24T21:00:00Z"),
             ("r2", "bob", "expired 2026-11-24T21:00:00Z"),
