@@ -201,6 +201,18 @@ def run(*argv: str, seconds: int = 60, **options: Any) -> str:
     return done.stdout
 
 
+def absent(hosts_file: Path) -> str | None:
+    """Why a scenario that keeps what `up` printed in this file has no hosts; None when it has.
+
+    AssertionError when it has none though there can be: its tests would be skipped for no reason.
+    """
+    if hosts_file.exists():
+        return None
+    problem = obstacle()
+    assert problem, "create.yml has started no hosts, though they can be emulated here"
+    return problem
+
+
 def possible(*argv: str, seconds: int = 60) -> str | None:
     """Why a command fails, None when it succeeds."""
     try:

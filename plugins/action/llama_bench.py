@@ -37,7 +37,8 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         args = dict(self._task.args)
         self._silence = float(args.get("silence", 600))
-        self._kept = []
+        # What was seen of the spool: its records, and how many lines they were read from.
+        self._kept, self._lines = [], 0
         if self._task.check_mode:
             return dict(result, **self._execute_module(_MODULE, args, task_vars=task_vars))
         spool = self._expand(args.get("spool") or "~/.cache/cloudbench/spool")
@@ -107,10 +108,12 @@ class ActionModule(ActionBase):
         The records that are new are taken along: a host may go for good, as a spot instance does.
         """
         look = "touch -c {0}.seen; cat {0}.progress.json 2>/dev/null; echo; tail -n +{1} {0}.jsonl 2>/dev/null"
-        command = look.format(shlex.quote(prefix), len(self._kept) + 1)
-        shown, _newline, new = self._low_level_execute_command(command)["stdout"].lstrip().partition("\n")
+        command = look.format(shlex.quote(prefix), self._lines + 1)
+        shown, _newline, new = self._low_level_execute_command(command)["stdout"].partition("\n")
         # The last line may be one that is just being written.
-        self._kept += _records(new if new.endswith("\n") else new.rpartition("\n")[0])
+        whole = new[: new.rfind("\n") + 1]
+        self._kept += _records(whole)
+        self._lines += whole.count("\n")
         try:
             state = json.loads(shown)
         except ValueError:

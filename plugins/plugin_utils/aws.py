@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place that makes clients of AWS, and that says in a sentence why AWS did not do what was asked.
+"""The one place that makes clients of AWS, asks them page by page, and says in a sentence why AWS did not do it.
 
 Credentials, profile and AWS_ENDPOINT_URL are those of this process.
 """
@@ -13,7 +13,7 @@ import difflib
 import functools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 try:
@@ -24,6 +24,9 @@ try:
     from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 except ImportError:
     boto3 = None
+
+# The tag Project of everything that a run makes.
+PROJECT = "cloudbench.llama"
 
 # An unanswered request is given up after ATTEMPTS times both, and the pauses between (at most 20 s each).
 ATTEMPTS = 4
@@ -199,6 +202,30 @@ def asked(service_action: str) -> Iterator[None]:
 
 def _code(error: Any) -> str:
     return str(error.response.get("Error", {}).get("Code") or "")
+
+
+def pages(client: Any, operation: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
+    """Return all pages of what an operation, such as describe_vpcs, lists below `key`. Raises AwsError."""
+    service, action = client.meta.service_model.service_name, client.meta.method_to_api_mapping[operation]
+    with asked(f"{service}:{action}"):
+        if not client.can_paginate(operation):
+            return list(getattr(client, operation)(**arguments)[key])
+        return [one for page in client.get_paginator(operation).paginate(**arguments) for one in page.get(key) or []]
+
+
+def filtered(name: str, *values: str) -> dict[str, Any]:
+    """Return one of EC2's filters."""
+    return {"Name": name, "Values": list(values)}
+
+
+def tags(thing: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags of what a service describes; a network interface calls them otherwise."""
+    return {tag["Key"]: tag["Value"] for tag in thing.get("Tags") or thing.get("TagSet") or []}
+
+
+def proper_run(run: str) -> bool:
+    """Return whether `run` can be the id of a run in EC2; nothing else may become part of a name or a command."""
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,47}", run) is not None
 
 
 def words(error: Exception, service_action: str) -> str:

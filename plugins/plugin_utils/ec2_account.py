@@ -137,18 +137,9 @@ def _try(question: Callable[[], Any]) -> Any:
         return error
 
 
-def _pages(ec2: Any, operation: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
-    with aws.asked(f"ec2:{''.join(word.title() for word in operation.split('_'))}"):
-        return [row for page in ec2.get_paginator(operation).paginate(**arguments) for row in page[key]]
-
-
-def _filter(name: str, values: Sequence[str]) -> list[dict[str, Any]]:
-    return [{"Name": name, "Values": list(values)}]
-
-
 def _kinds(ec2: Any, types: Sequence[str]) -> dict[str, Kind]:
     # By filter: a type that does not exist is left out then, and fails the request otherwise.
-    rows = _pages(ec2, "describe_instance_types", "InstanceTypes", Filters=_filter("instance-type", types))
+    rows = aws.pages(ec2, "describe_instance_types", "InstanceTypes", Filters=[aws.filtered("instance-type", *types)])
     return {
         row["InstanceType"]: Kind(
             "aarch64" if "arm64" in row["ProcessorInfo"]["SupportedArchitectures"] else "x86_64",
@@ -161,12 +152,12 @@ def _kinds(ec2: Any, types: Sequence[str]) -> dict[str, Kind]:
 
 
 def _zones(ec2: Any, types: Sequence[str]) -> dict[str, list[str]]:
-    rows = _pages(
+    rows = aws.pages(
         ec2,
         "describe_instance_type_offerings",
         "InstanceTypeOfferings",
         LocationType="availability-zone",
-        Filters=_filter("instance-type", types),
+        Filters=[aws.filtered("instance-type", *types)],
     )
     found: dict[str, list[str]] = {}
     for row in rows:
@@ -195,18 +186,18 @@ def _answered(answers: dict[str, Any], parameters: Sequence[str]) -> dict[str, s
 
 
 def _subnets(ec2: Any, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    rows = _pages(ec2, "describe_subnets", "Subnets", Filters=_filter("subnet-id", ids))
+    rows = aws.pages(ec2, "describe_subnets", "Subnets", Filters=[aws.filtered("subnet-id", *ids)])
     return {row["SubnetId"]: (row["AvailabilityZone"], row["VpcId"]) for row in rows}
 
 
 def _used(ec2: Any, run: str) -> dict[str, int]:
     """vCPUs of the standard instances that run, those of this run apart, by market."""
-    reservations = _pages(
-        ec2, "describe_instances", "Reservations", Filters=_filter("instance-state-name", ["pending", "running"])
+    reservations = aws.pages(
+        ec2, "describe_instances", "Reservations", Filters=[aws.filtered("instance-state-name", "pending", "running")]
     )
     used = dict.fromkeys(QUOTAS, 0)
     for instance in (instance for row in reservations for instance in row["Instances"]):
-        mine = any(tag["Key"] == "RunId" and tag["Value"] == run for tag in instance.get("Tags", []))
+        mine = aws.tags(instance).get("RunId") == run
         if not mine and standard(instance["InstanceType"]):
             used["spot" if instance.get("InstanceLifecycle") == "spot" else "on-demand"] += _vcpus(instance)
     return used

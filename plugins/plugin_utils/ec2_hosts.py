@@ -66,13 +66,9 @@ def write_known_hosts(path: str, hosts: list[Host]) -> bool:
 
 
 def _instances(client: Any, run: str) -> list[dict[str, Any]]:
-    filters = [
-        {"Name": "tag:Project", "Values": ["cloudbench.llama"]},
-        {"Name": "tag:RunId", "Values": [run]},
-    ]
-    with aws.asked("ec2:DescribeInstances"):
-        pages = client.get_paginator("describe_instances").paginate(Filters=filters)
-        return [one for page in pages for reservation in page["Reservations"] for one in reservation["Instances"]]
+    filters = [aws.filtered("tag:Project", aws.PROJECT), aws.filtered("tag:RunId", run)]
+    reservations = aws.pages(client, "describe_instances", "Reservations", Filters=filters)
+    return [one for reservation in reservations for one in reservation["Instances"]]
 
 
 def _console(client: Any, instance: str) -> str:
@@ -94,13 +90,9 @@ def _console(client: Any, instance: str) -> str:
     return decoded.decode("utf-8", "replace")
 
 
-def _tags(instance: dict[str, Any]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in instance.get("Tags") or []}
-
-
 def _address(instance: dict[str, Any]) -> str | None:
     """Return what ssh connects to: through the Session Manager the id, else the public or the private address."""
-    if _tags(instance).get("Connection") == "ssm":
+    if aws.tags(instance).get("Connection") == "ssm":
         return str(instance["InstanceId"])
     return instance.get("PublicIpAddress") or instance.get("PrivateIpAddress")
 

@@ -24,9 +24,8 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2_matrix import
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.explain import machine_of
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import make_plan, model_name
 
-# What a tag of EC2 may hold, and what its names leave for the id of a run.
+# What a tag of EC2 may hold.
 _TAG = re.compile(r"[A-Za-z0-9 +=._:/@-]{1,256}")
-_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,47}")
 _LARGEST_VOLUME_GB = 16384
 # A week: whoever wants more wants no run.
 _LONGEST_TTL = 7 * 24 * 60
@@ -167,7 +166,7 @@ class _Planner:
 
     def _check_request(self) -> None:
         request = self.request
-        if not _RUN.fullmatch(request.run):
+        if not aws.proper_run(request.run):
             self.errors.append(
                 f"the run id {request.run!r} becomes part of names and tags: use up to 48 letters, digits and hyphens"
             )

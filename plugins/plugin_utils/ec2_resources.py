@@ -23,7 +23,6 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.cause import cause_of
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import visible
 
-PROJECT = "cloudbench.llama"
 PREFIX = "cloudbench-"
 PATH = "/cloudbench/"
 # What the name of the schedule's role ends in.
@@ -116,11 +115,6 @@ class Run(NamedTuple):
     resources: list[Resource]
 
 
-def proper_run(run: str) -> bool:
-    """Return whether `run` can be the id of a run in EC2; nothing else may become part of a name or a command."""
-    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,47}", run) is not None
-
-
 def find(region: str, run: str = "", owner: str = "", kinds: Collection[str] = KINDS) -> Found:
     """Return what there is in `region`, and in IAM, of `run`, or of every run.
 
@@ -132,7 +126,7 @@ def find(region: str, run: str = "", owner: str = "", kinds: Collection[str] = K
 
 def find_in(regions: Sequence[str], run: str = "", owner: str = "", kinds: Collection[str] = KINDS) -> Found:
     """Do as `find`, in several regions."""
-    if run and not proper_run(run):
+    if run and not aws.proper_run(run):
         raise aws.AwsError(f"{run!r} is no id of a run in EC2: it has up to 48 letters, digits and hyphens")
     resources: list[Resource] = []
     unasked: list[str] = []
@@ -153,7 +147,7 @@ def find_in(regions: Sequence[str], run: str = "", owner: str = "", kinds: Colle
 
 def enabled_regions(region: str) -> list[str]:
     """Return the regions that are switched on for the account, asked of `region`. Raises AwsError."""
-    return sorted(one["RegionName"] for one in _pages(aws.client("ec2", region), "describe_regions", "Regions"))
+    return sorted(one["RegionName"] for one in aws.pages(aws.client("ec2", region), "describe_regions", "Regions"))
 
 
 def caller(region: str) -> str:
@@ -177,34 +171,17 @@ def wait_until_gone(
     end = clock() + timeout
     # By a filter, to which an instance that EC2 has forgotten is no error; it takes 200 values.
     filters = [
-        [_filter("instance-id", *instance_ids[at : at + 200]), _ALIVE] for at in range(0, len(instance_ids), 200)
+        [aws.filtered("instance-id", *instance_ids[at : at + 200]), _ALIVE] for at in range(0, len(instance_ids), 200)
     ]
-    while any(_pages(client, "describe_instances", "Reservations", Filters=wanted) for wanted in filters):
+    while any(aws.pages(client, "describe_instances", "Reservations", Filters=wanted) for wanted in filters):
         if clock() >= end:
             return False
         sleep(_POLL_S)
     return True
 
 
-def _filter(name: str, *values: str) -> dict[str, Any]:
-    return {"Name": name, "Values": list(values)}
-
-
-def _pages(client: Any, operation: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
-    """Return all pages of what `operation` lists below `key`. Raises AwsError."""
-    with aws.asked(_action(client, operation)):
-        if not client.can_paginate(operation):
-            return list(getattr(client, operation)(**arguments)[key])
-        return [one for page in client.get_paginator(operation).paginate(**arguments) for one in page.get(key) or []]
-
-
 def _action(client: Any, operation: str) -> str:
     return f"{client.meta.service_model.service_name}:{client.meta.method_to_api_mapping[operation]}"
-
-
-def _tags(thing: dict[str, Any]) -> dict[str, str]:
-    # A network interface calls them otherwise.
-    return {tag["Key"]: tag["Value"] for tag in thing.get("Tags") or thing.get("TagSet") or []}
 
 
 class _Claim(NamedTuple):
@@ -272,20 +249,23 @@ class _Search:
 
     def _ec2(self, kind: str, *filters: dict[str, Any]) -> list[dict[str, Any]]:
         alive = [_ALIVE] if kind == "instance" else []
-        found = _pages(self._clients["ec2"], _EC2[kind].operation, _EC2[kind].key, Filters=[*filters, *alive])
+        found = aws.pages(self._clients["ec2"], _EC2[kind].operation, _EC2[kind].key, Filters=[*filters, *alive])
         return [one for reservation in found for one in reservation["Instances"]] if kind == "instance" else found
 
     def _tagged(self, kind: str) -> list[_Claim]:
-        of_run = [_filter("tag:RunId", self.run)] if self.run else []
-        return [_Claim(one, _tags(one), "tag") for one in self._ec2(kind, _filter("tag:Project", PROJECT), *of_run)]
+        of_run = [aws.filtered("tag:RunId", self.run)] if self.run else []
+        return [
+            _Claim(one, aws.tags(one), "tag")
+            for one in self._ec2(kind, aws.filtered("tag:Project", aws.PROJECT), *of_run)
+        ]
 
     def _inside(self, kind: str, vpcs: dict[str, dict[str, str]]) -> list[_Claim]:
         """What lies in the VPCs and is not tagged, be it by the run or by another one."""
-        found = self._asked(kind, lambda: self._ec2(kind, _filter(_EC2[kind].inside, *vpcs)))
+        found = self._asked(kind, lambda: self._ec2(kind, aws.filtered(_EC2[kind].inside, *vpcs)))
         return [
             _Claim(one, vpcs[_vpc(one)], f"in {_vpc(one)}", kind == "instance" or _is_kept_by_another(kind, one))
             for one in found
-            if _tags(one).get("Project") != PROJECT and _vpc(one) in vpcs
+            if aws.tags(one).get("Project") != aws.PROJECT and _vpc(one) in vpcs
         ]
 
     def _pair(self, requests: list[_Claim], instances: list[_Claim]) -> None:
@@ -297,7 +277,7 @@ class _Search:
         by_instance = {one.thing["InstanceId"]: one for one in requests if one.thing.get("InstanceId")}
         missing = sorted(set(by_instance) - known)
         if missing:
-            found = self._asked("instance", lambda: self._ec2("instance", _filter("instance-id", *missing)))
+            found = self._asked("instance", lambda: self._ec2("instance", aws.filtered("instance-id", *missing)))
             instances[:] = [claim for claim in instances if claim.thing["InstanceId"] not in missing]
             for one in found:
                 request = by_instance[one["InstanceId"]]
@@ -306,7 +286,7 @@ class _Search:
         by_request = {one.thing.get("SpotInstanceRequestId"): one for one in instances if not one.foreign}
         missing = sorted(name for name in by_request if name and name not in known)
         if missing:
-            wanted = _filter("spot-instance-request-id", *missing)
+            wanted = aws.filtered("spot-instance-request-id", *missing)
             for one in self._asked("spot request", lambda: self._ec2("spot request", wanted)):
                 instance = by_request[one["SpotInstanceRequestId"]]
                 requests.append(_Claim(one, instance.tags, f"of {instance.thing['InstanceId']}"))
@@ -315,9 +295,9 @@ class _Search:
         """By name: a schedule cannot be tagged. What is not of one run alone tells its end by itself."""
         client = self._clients["scheduler"]
         found = []
-        for one in _pages(client, "list_schedules", "Schedules", GroupName="default", NamePrefix=PREFIX + self.run):
+        for one in aws.pages(client, "list_schedules", "Schedules", GroupName="default", NamePrefix=PREFIX + self.run):
             run = one["Name"][len(PREFIX) :]
-            if run != self.run if self.run else not proper_run(run):
+            if run != self.run if self.run else not aws.proper_run(run):
                 continue
             tags = {"RunId": run}
             if not self.run:
@@ -345,14 +325,14 @@ class _Search:
         """By path and name, and then by tag: a listing of IAM is without the tags."""
         client = self._clients["iam"]
         found = []
-        for one in _pages(client, operation, key, PathPrefix=PATH):
+        for one in aws.pages(client, operation, key, PathPrefix=PATH):
             if one["Path"] != PATH or not one[name].startswith(PREFIX + self.run):
                 continue
             whole = self._one(client, get, **{name: one[name]})
             if whole is None:
                 continue
-            tags, why = _tags(whole[one_key]), "tag"
-            if tags.get("Project") != PROJECT:
+            tags, why = aws.tags(whole[one_key]), "tag"
+            if tags.get("Project") != aws.PROJECT:
                 run = one[name][len(PREFIX) :]
                 tags, why = {"RunId": run.removesuffix(EXPIRY) if key == "Roles" else run}, "name"
             if self.run in ("", tags.get("RunId")):
@@ -379,7 +359,7 @@ class _Search:
             "key pair": "KeyName",
             "security group": "GroupName",
         }
-        name = str(thing[names[kind]] if kind in names else _tags(thing).get("Name", ""))
+        name = str(thing[names[kind]] if kind in names else aws.tags(thing).get("Name", ""))
         return Resource(
             kind=kind,
             id=str(thing[_EC2[kind].id]) if kind in _EC2 else name,
@@ -583,7 +563,7 @@ def over(
     groups: dict[tuple[str, str], list[Resource]] = {}
     rest: list[Resource] = []
     for one in resources:
-        if proper_run(one.run):
+        if aws.proper_run(one.run):
             groups.setdefault((one.run, one.owner), []).append(one) if one.owner else rest.append(one)
     for one in rest:
         owners = [key for key in groups if key[0] == one.run]
@@ -609,7 +589,7 @@ def over(
 
 def of_no_run(resources: Iterable[Resource], owner: str) -> list[Resource]:
     """Return what is tagged for this project and `owner` ("*": anybody), but for no run."""
-    return [one for one in resources if not proper_run(one.run) and owner in ("*", one.owner)]
+    return [one for one in resources if not aws.proper_run(one.run) and owner in ("*", one.owner)]
 
 
 def sweep_table(

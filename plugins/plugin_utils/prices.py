@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import processors
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.aws import asked
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.aws import asked, pages
 
 # What a month has, where AWS divides a price by the month.
 MONTH_H = 730
@@ -163,14 +163,10 @@ def ask_spot(ec2: Any, instance_types: list[str], now: str) -> dict[str, dict[st
     `instance_types`: at least one, and of those that exist, else EC2 refuses; `now`: ISO 8601. Raises AwsError.
     """
     newest: dict[str, dict[str, tuple[Any, Decimal]]] = {}
-    with asked("ec2:DescribeSpotPriceHistory"):
-        pages = ec2.get_paginator("describe_spot_price_history").paginate(
-            InstanceTypes=instance_types, ProductDescriptions=["Linux/UNIX"], StartTime=now, EndTime=now
-        )
-        for page in pages:
-            for row in page["SpotPriceHistory"]:
-                zones = newest.setdefault(row["InstanceType"], {})
-                zone = row["AvailabilityZone"]
-                if zone not in zones or row["Timestamp"] > zones[zone][0]:
-                    zones[zone] = (row["Timestamp"], Decimal(row["SpotPrice"]))
+    wanted = {"InstanceTypes": instance_types, "ProductDescriptions": ["Linux/UNIX"], "StartTime": now, "EndTime": now}
+    for row in pages(ec2, "describe_spot_price_history", "SpotPriceHistory", **wanted):
+        zones = newest.setdefault(row["InstanceType"], {})
+        zone = row["AvailabilityZone"]
+        if zone not in zones or row["Timestamp"] > zones[zone][0]:
+            zones[zone] = (row["Timestamp"], Decimal(row["SpotPrice"]))
     return {name: {zone: usd for zone, (_when, usd) in sorted(zones.items())} for name, zones in newest.items()}

@@ -16,10 +16,9 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +32,7 @@ RUN = "aws-scenario"
 TAGS = {"Project", "RunId", "Owner", "ExpiresAt", "Name"}
 
 
-def reason() -> str:
-    """Why no hosts were started; empty where they were."""
-    if (BASE / "hosts.json").exists():
-        return ""
-    command = [sys.executable, str(PROJECT / "tests" / "emulated_hosts.py"), "check"]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == 3, "create.yml has started no hosts, though they can be emulated here"
-    return done.stderr.strip()
-
-
-pytestmark = pytest.mark.skipif(bool(reason()), reason=reason())
+pytestmark = pytest.mark.usefixtures("started")
 
 
 def ask(path: str, given: Any = None) -> Any:
@@ -220,16 +209,16 @@ def site(run: str, **variables: Any) -> Iterator[subprocess.Popen[str]]:
         process.wait()
 
 
-def kill_hosts() -> None:
+def kill_hosts(names: Iterable[str]) -> None:
     """End what runs on the emulated hosts, as EC2 does with a spot instance that it takes back."""
-    for name in json.loads((BASE / "hosts.json").read_text())["hosts"]:
+    for name in names:
         pids = subprocess.run(["ip", "netns", "pids", f"cloudbench-{name}"], capture_output=True, text=True, check=True)
         for pid in pids.stdout.split():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
 
 
-def test_a_kept_fleet_serves_a_further_run_and_its_loss_is_reported_and_torn_down():
+def test_a_kept_fleet_serves_a_further_run_and_its_loss_is_reported_and_torn_down(started):
     # The hosts know the key of the first run, so the fleet has a copy of it.
     keys = BASE / "ec2" / "fleet"
     shutil.copytree(BASE / "aws" / "keys", keys)
@@ -251,7 +240,7 @@ def test_a_kept_fleet_serves_a_further_run_and_its_loss_is_reported_and_torn_dow
             if re.search(r"launch [4-9] of", line):
                 break
         ask("terminate", {"instance": "all"})
-        kill_hosts()
+        kill_hosts(started["hosts"])
         rest, _none = process.communicate(timeout=400)
     output = "".join(seen) + rest
     assert process.returncode == 2, output

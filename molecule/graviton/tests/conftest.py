@@ -7,25 +7,20 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from emulated_hosts import absent
 
 BASE = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 
 
 def pytest_collection_modifyitems(items):
-    """Skip everything where create.yml has started no hosts because it could not."""
-    if (BASE / "hosts.json").exists():
-        return
-    command = [sys.executable, str(PROJECT / "tests" / "emulated_hosts.py"), "check"]
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == 3, "create.yml has started no hosts, though they can be emulated here"
-    for item in items:
-        item.add_marker(pytest.mark.skip(reason=done.stderr.strip()))
+    """Skip everything where there can be no hosts."""
+    if problem := absent(BASE / "hosts.json"):
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=problem))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +19,6 @@ from aws_server import AwsServer
 ROOT = Path(__file__).resolve().parents[4]
 MODULES = "ansible_collections.cloudbench.llama.plugins.modules."
 RUN = "20261124T190000Z-1a2b"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[AwsServer]:
-    with AwsServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: AwsServer, monkeypatch: pytest.MonkeyPatch) -> AwsServer:
-    running.reset()
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    return running
 
 
 def call(module: str, /, check: bool = False, **arguments: Any) -> dict[str, Any]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -25,17 +24,8 @@ RUN = "20261124T190000Z-1a2b"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6Zlq3Cm2kMZl5mYHnq1mQbq1y1rJ1zq0m8yYw9nCxY"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[AwsServer]:
-    with AwsServer() as running:
-        yield running
-
-
 @pytest.fixture
-def client(server: AwsServer, monkeypatch: pytest.MonkeyPatch) -> Any:
-    server.reset()
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
+def client(server: AwsServer) -> Any:
     return aws.client("ec2", "us-east-1")
 
 

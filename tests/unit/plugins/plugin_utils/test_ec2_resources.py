@@ -10,7 +10,6 @@ import json
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -35,20 +34,6 @@ TRUST = {
         }
     ],
 }
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[AwsServer]:
-    with AwsServer() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: AwsServer, monkeypatch: pytest.MonkeyPatch) -> AwsServer:
-    running.reset()
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    return running
 
 
 class Maker:

@@ -1,0 +1,27 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The API server of the tests, one for the tests of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from aws_server import AwsServer
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[AwsServer]:
+    """The server, with whatever the test before has left in it."""
+    with AwsServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: AwsServer, monkeypatch: pytest.MonkeyPatch) -> AwsServer:
+    """An empty account that the environment leads to."""
+    running.reset()
+    for name, value in running.environment.items():
+        monkeypatch.setenv(name, value)
+    return running
