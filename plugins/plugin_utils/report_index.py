@@ -129,7 +129,8 @@ def _verdict(group: Sequence[Entry], speed: str) -> Markdown | None:
     figure = f"{parts.mean(best)} token/s"
     spread = parts.interval(best)
     bounds = f"({spread}) " if spread != metrics.NOT_AVAILABLE else ""
-    where = f"{owner.quantization}, {parts.test_words(best.cell)}, {parts.plural(best.cell['threads'], 'thread')}"
+    words = [owner.quantization, parts.cell_words(best.cell, several_builds=False), _build_words(owner)(best.cell)]
+    where = ", ".join(filter(None, words))
     if best.state == summary.INVALID:
         return markdown.text(f"no {word} figure that holds; {where} gave {figure}, INVALID", None)
     ranked = summary.contenders(summary.same_test([row for row, _item in owners], best))
@@ -188,14 +189,16 @@ def _common_test(entries: Sequence[Entry], speed: str) -> str | None:
 def _figure(item: Entry, speed: str, tests: Mapping[str, str | None]) -> str | None:
     """Return a figure with its interval and state, and its test unless the column's title has it.
 
-    N/A when none was planned.
+    Of a page with several builds it names its own. N/A when none was planned.
     """
     row = _row(item, speed)
     if row is None:
         return summary.MISSING if speed in item.planned else None
+    build = _build_words(item)(row.cell)
     return markdown.lines(
         markdown.bold(parts.mean(row)),
         None if tests[speed] else markdown.small(parts.test_words(row.cell)),
+        markdown.small(build) if build else None,
         markdown.small(parts.interval(row)),
         markdown.small(parts.brief(row)),
     )
