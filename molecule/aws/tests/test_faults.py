@@ -340,7 +340,15 @@ def test_two_runs_at_once_do_not_touch_each_other(account):
 @pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill"])
 @pytest.mark.parametrize(
     "action",
-    ["CreateRole", "CreateVpc", "CreateInternetGateway", "CreateRouteTable", "CreateLaunchTemplate", "RunInstances"],
+    [
+        "CreateRole",
+        "CreateVpc",
+        "CreateSecurityGroup",
+        "CreateInternetGateway",
+        "CreateRouteTable",
+        "CreateLaunchTemplate",
+        "RunInstances",
+    ],
 )
 def test_what_a_broken_off_run_has_made_is_found(account, action, with_signal):
     account.server.fault(action=action, delay=2)

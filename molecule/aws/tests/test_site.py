@@ -231,13 +231,14 @@ def test_a_kept_fleet_serves_a_further_run_and_its_loss_is_reported_and_torn_dow
     assert len(kept) == 2
 
     seen: list[str] = []
-    with site("further", ec2_environment_run="fleet", llama_bench_launches=60) as process:
+    with site("further", ec2_environment_run="fleet", llama_bench_launches=200) as process:
         assert process.stdout is not None
         deadline = time.monotonic() + 400
         for line in process.stdout:
             seen.append(line)
             assert time.monotonic() < deadline, "".join(seen)
-            if re.search(r"launch [4-9] of", line):
+            # A busy machine may show nothing before the tenth.
+            if re.search(r"launch ([4-9]|[1-9]\d+) of", line):
                 break
         ask("terminate", {"instance": "all"})
         kill_hosts(started["hosts"])
