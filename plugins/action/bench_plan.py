@@ -16,7 +16,13 @@ from ansible_collections.cloudbench.llama.plugins.module_utils import record
 from ansible_collections.cloudbench.llama.plugins.module_utils.version import VERSION
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.builds import public_build
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import RunError, current_run
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import default_seed, make_plan, public_model
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import (
+    default_seed,
+    make_plan,
+    most_launches,
+    public_model,
+)
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import ENOUGH_LAUNCHES
 
 
 class ActionModule(ActionBase):
@@ -36,7 +42,13 @@ class ActionModule(ActionBase):
                 tests=dict(type="list", elements="str", required=True),
                 builds=dict(type="list", elements="raw", default=["default"]),
                 launches=dict(type="int", required=True),
+                launches_most=dict(type="int", default=30),
                 repetitions=dict(type="int", required=True),
+                minutes=dict(type="float", default=0),
+                slots=dict(type="int", default=4),
+                requests=dict(type="int", default=4),
+                slo=dict(type="dict", default={"ttft_s": 2.0, "tpot_s": 0.1}),
+                twin=dict(type="bool", default=True),
                 seed=dict(type="int"),
             )
         )
@@ -45,12 +57,27 @@ class ActionModule(ActionBase):
         except RunError as error:
             raise AnsibleActionFail(str(error)) from error
         machine = args["machine"]
-        plan = make_plan(args["models"], args["quantizations"], args["threads"], args["tests"], args["builds"], machine)
+        quick = args["launches"] < ENOUGH_LAUNCHES
+        plan = make_plan(
+            args["models"],
+            args["quantizations"],
+            args["threads"],
+            args["tests"],
+            args["builds"],
+            machine,
+            slots=args["slots"],
+            twin=args["twin"] and not quick,
+        )
         seed = default_seed(run) if args["seed"] is None else args["seed"]
         payload = {
             "cells": plan["cells"],
             "launches": args["launches"],
+            "launches_most": most_launches(args["launches"], args["launches_most"]),
             "repetitions": args["repetitions"],
+            "quick": quick,
+            "time_limit_s": args["minutes"] * 60,
+            "slots": args["slots"],
+            "slo": args["slo"],
             "seed": seed,
             "versions": {
                 "collection": VERSION,
@@ -61,7 +88,7 @@ class ActionModule(ActionBase):
             "command": _command(args, seed),
         }
         kinds = [("machine", machine), ("run", payload)] + [("failure", failed) for failed in plan["failures"]]
-        result["plan"] = dict(plan, run=run, seed=seed)
+        result["plan"] = dict(plan, run=run, seed=seed, launches_most=payload["launches_most"])
         if not self._task.check_mode:
             result[record.RESULT_KEY] = record.envelope(
                 [record.make(kind, run, machine["name"], payload) for kind, payload in kinds]
@@ -79,7 +106,13 @@ def _command(args, seed):
         "llama_bench_threads": args["threads"],
         "llama_bench_tests": args["tests"],
         "llama_bench_launches": args["launches"],
+        "llama_bench_launches_most": args["launches_most"],
         "llama_bench_repetitions": args["repetitions"],
+        "llama_bench_minutes": args["minutes"],
+        "llama_bench_slots": args["slots"],
+        "llama_bench_requests": args["requests"],
+        "llama_bench_slo": args["slo"],
+        "llama_bench_twin": args["twin"],
         "llama_bench_seed": seed,
     }
     return "ansible-playbook site.yml -e '%s'" % json.dumps(variables).replace("'", "'\\''")

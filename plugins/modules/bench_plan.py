@@ -40,13 +40,15 @@ options:
     elements: str
     required: true
   threads:
-    description: Thread counts; empty means one thread on each physical core.
+    description: Thread counts; empty means those that the thread ladder of the run finds best.
     type: list
     elements: raw
     default: []
   tests:
-    description: What to measure. V(pp512) is a prompt of 512 tokens, V(tg128) a generation of 128 tokens,
-      V(tg128@d4096) the same with a context of 4096 tokens that is already filled.
+    description: What to measure, the most important first. V(pp512) is a prompt of 512 tokens, V(tg128) a generation
+      of 128 tokens, V(tg128@d4096) the same with a context of 4096 tokens that is already filled;
+      V(serve128+64@c4) requests of 128 and 64 tokens to a server from 4 users at once, V(serve128+64@r0.5) every 2
+      seconds on average; V(batch128+64@c4) 4 sequences at once; V(load) the load times.
     type: list
     elements: str
     required: true
@@ -57,13 +59,37 @@ options:
     elements: raw
     default: [default]
   launches:
-    description: Fresh processes per cell.
+    description: Fresh processes per cell at least.
     type: int
     required: true
+  launches_most:
+    description: Fresh processes per cell at most. A run of less than 6 O(launches) never takes more than those.
+    type: int
+    default: 30
   repetitions:
     description: Measurements inside one process.
     type: int
     required: true
+  minutes:
+    description: How long the measurements may take; V(0) is no limit.
+    type: float
+    default: 0
+  slots:
+    description: Slots of the server, the most users that are served at once.
+    type: int
+    default: 4
+  requests:
+    description: Requests of each user in one launch.
+    type: int
+    default: 4
+  slo:
+    description: What a request has to meet to count as goodput, C(ttft_s) and C(tpot_s) in seconds.
+    type: dict
+    default: {ttft_s: 2.0, tpot_s: 0.1}
+  twin:
+    description: Whether one cell of generation is measured twice, for the noise of the machine.
+    type: bool
+    default: true
   seed:
     description: Seed of the order of launches; made from the id of the run when it is not given.
     type: int
@@ -104,6 +130,11 @@ plan:
       returned: success
       type: int
       sample: 1234
+    launches_most:
+      description: Launches of a cell at most.
+      returned: success
+      type: int
+      sample: 30
     cells:
       description: What is to be measured, each with C(model), C(quantization), C(build), C(threads), C(test),
         and C(n_prompt), C(n_gen) and C(n_depth) in tokens.
@@ -131,6 +162,12 @@ plan:
       type: list
       elements: raw
       sample: [default]
+    programs:
+      description: The programs of llama.cpp that the tests need beside C(llama-bench).
+      returned: success
+      type: list
+      elements: str
+      sample: [llama-server]
     failures:
       description: Payloads of failure records, one for each value that is not possible.
       returned: success

@@ -22,7 +22,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.record import dig
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import processors
 
 # Changed when a build of an earlier version of this collection must not be used any more.
-_LAYOUT = 2
+_LAYOUT = 3
 
 DEFAULT = "default"
 LEGACY = "legacy"

@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import builds, processors
 
 # The role adds one program to llama.cpp's own build, which prints what the library was compiled for.
-_PROGRAM = "-DCMAKE_PROJECT_llama.cpp_INCLUDE=system_info/system_info.cmake"
+_PROGRAM = "-DCMAKE_PROJECT_llama.cpp_INCLUDE=programs/programs.cmake"
 
 
 def explanation(
