@@ -16,7 +16,7 @@ import struct
 import sys
 from typing import Any, Dict, Iterator, List, Optional
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import ec2_metadata
+from ansible_collections.cloudbench.llama.plugins.module_utils import cgroup, ec2_metadata
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import utc
 
 # Features that llama.cpp prints of itself (llama_print_system_info) -> the flag in /proc/cpuinfo that a processor
@@ -202,9 +202,9 @@ def local_name(cpu_model: Optional[str], architecture: str, cpu_part: Optional[s
 def fingerprint(root: str = "/", emulated: bool = False) -> Dict[str, Any]:
     """Return the payload of a machine record without `id`; what the machine does not tell is None.
 
-    `cpu_count` is the number of processors this process may run on; sizes are in bytes. `bits` are those of this
-    Python's addresses. Implementer and part are for Arm; vendor, family and model number for x86. An emulated machine
-    is no instance, whatever it runs on.
+    `cpu_count` is the number of processors this process may keep busy, `memory_bytes` that of the machine, `cgroup`
+    what its control group leaves of it; sizes in bytes. `bits` are those of this Python's addresses. Implementer and
+    part are for Arm; vendor, family and model number for x86. An emulated machine is no instance, whatever it runs on.
     """
     processors = _cpuinfo(root)
     first = processors[0] if processors else {}
@@ -212,7 +212,9 @@ def fingerprint(root: str = "/", emulated: bool = False) -> Dict[str, Any]:
     architecture = platform.machine()
     cpu_model = first.get("model name")
     part = first.get("CPU part")
-    memory = _field(_text(root, "proc/meminfo"), "MemTotal")
+    total = _field(_text(root, "proc/meminfo"), "MemTotal")
+    memory = int(total.split()[0]) * 1024 if total else None
+    limits = cgroup.limits(root, memory)
     boot = _field(_text(root, "proc/stat"), "btime")
     # Only x86 has a flag that says so: None means unknown on Arm.
     hypervisor = "hypervisor" in flags
@@ -226,7 +228,7 @@ def fingerprint(root: str = "/", emulated: bool = False) -> Dict[str, Any]:
         "cpu_vendor": first.get("vendor_id"),
         "cpu_family": _whole(first.get("cpu family")),
         "cpu_model_number": _whole(first.get("model")),
-        "cpu_count": len(os.sched_getaffinity(0)),
+        "cpu_count": cgroup.whole_cpus(len(os.sched_getaffinity(0)), limits),
         "physical_cores": _cores(root, "core_id"),
         "sockets": _cores(root, "physical_package_id"),
         "numa_nodes": _nodes(root),
@@ -235,7 +237,8 @@ def fingerprint(root: str = "/", emulated: bool = False) -> Dict[str, Any]:
         "byte_order": sys.byteorder,
         "bits": struct.calcsize("P") * 8,
         "caches": _caches(root),
-        "memory_bytes": int(memory.split()[0]) * 1024 if memory else None,
+        "memory_bytes": memory,
+        "cgroup": limits,
         "kernel": platform.release(),
         "kernel_parameters": _kernel_parameters(root),
         "os": _field(_text(root, "etc/os-release"), "PRETTY_NAME"),

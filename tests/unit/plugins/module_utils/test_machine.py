@@ -112,6 +112,7 @@ def test_a_machine_with_hyperthreads_and_two_sockets(tmp_path):
         "sve_bytes": None,
         "caches": {"L1d": 49152, "L1i": 32768, "L2": 2097152, "L3": 110100480},
         "memory_bytes": 24683116 * 1024,
+        "cgroup": None,
         "kernel_parameters": "isolcpus=2-7 mitigations=off",
         "os": "Ubuntu 24.04.3 LTS",
         "transparent_hugepages": "madvise",
