@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import posixpath
 import shlex
 import time
@@ -14,6 +15,8 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import record
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import records
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import RESULTS_DIR_VARIABLE
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.progress import describe
 
 # Looking costs the host a shell and a read. Every 15 s is too rare to be measured; sooner only when the end is near.
@@ -112,7 +115,7 @@ class ActionModule(ActionBase):
         shown, _newline, new = self._low_level_execute_command(command)["stdout"].partition("\n")
         # The last line may be one that is just being written.
         whole = new[: new.rfind("\n") + 1]
-        self._kept += _records(whole)
+        self._keep(_records(whole))
         self._lines += whole.count("\n")
         try:
             state = json.loads(shown)
@@ -121,14 +124,26 @@ class ActionModule(ActionBase):
         alive = self._low_level_execute_command("kill -0 %d 2>/dev/null" % int(state["pid"]))["rc"] == 0
         return dict(state, alive=alive and not state.get("finished"))
 
+    def _keep(self, new):
+        """Put records into the store at once: neither this controller nor the host may live until the end."""
+        self._kept += new
+        directory = os.environ.get(RESULTS_DIR_VARIABLE)
+        if not new or not directory:
+            return
+        try:
+            records.append(directory, new)
+        except (records.RecordError, OSError) as error:
+            # The callback, which gets them all in the end, tells what it cannot keep.
+            self._display.vvv("not kept yet: %s" % error)
+
     def _complete(self, job, prefix):
         """Return the module's result; when it died without one, failed but with all it had written to the spool."""
         ended = {key: value for key, value in job.items() if key not in ("started", "finished", "ansible_job_id")}
         if record.RESULT_KEY in ended:
             return ended
-        records = _records(self._low_level_execute_command("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix))["stdout"])
+        found = _records(self._low_level_execute_command("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix))["stdout"])
         ended.setdefault("msg", "the runner ended without a result")
-        return self._failed(ended, records)
+        return self._failed(ended, found)
 
     def _lost(self, error):
         """Return a failure with all that was seen of a host that does not answer any more."""
@@ -136,18 +151,18 @@ class ActionModule(ActionBase):
         return self._failed({"msg": told}, self._kept)
 
     @staticmethod
-    def _failed(ended, records):
-        if records:
-            ended[record.RESULT_KEY] = record.envelope(records)
+    def _failed(ended, found):
+        if found:
+            ended[record.RESULT_KEY] = record.envelope(found)
         return dict(ended, failed=True)
 
 
 def _records(lines):
     """Return the records of the lines of a spool; a line that is cut off is none."""
-    records = []
+    found = []
     for line in lines.splitlines():
         try:
-            records.append(json.loads(line))
+            found.append(json.loads(line))
         except ValueError:
             continue
-    return records
+    return found

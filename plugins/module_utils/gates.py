@@ -41,27 +41,29 @@ def _first_line(path: str, prefix: str) -> Optional[str]:
     return None
 
 
+def _numbers(line: Optional[str]) -> List[int]:
+    """Return the whole numbers of a line, none of one that a container replaced by something else."""
+    return [int(word) for word in (line or "").split() if word.isdigit()]
+
+
 def snapshot(proc: str = "/proc") -> Snapshot:
     """Return the counters now (proc(5)). guest time is part of user time already and is not added again."""
-    busy = steal = total = swap = pressure = None
-    line = _first_line(proc + "/stat", "cpu ")
-    if line:
-        user, nice, system, idle, iowait, irq, softirq, stolen = [
-            int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in line.split()[1:9]
-        ]
+    busy = steal = total = None
+    ticks = _numbers(_first_line(proc + "/stat", "cpu "))
+    if len(ticks) >= 8:
+        user, nice, system, idle, iowait, irq, softirq, stolen = [one / os.sysconf("SC_CLK_TCK") for one in ticks[:8]]
         busy, steal = user + nice + system + irq + softirq, stolen
         total = busy + steal + idle + iowait
-    line = _first_line(proc + "/vmstat", "pswpin ")
-    if line:
-        swap = int(line.split()[1])
-    line = _first_line(proc + "/pressure/cpu", "some ")
-    if line:
-        pressure = int(line.rpartition("total=")[2])
+    swap = next(iter(_numbers(_first_line(proc + "/vmstat", "pswpin "))), None)
+    pressed = _numbers((_first_line(proc + "/pressure/cpu", "some ") or "").replace("=", " "))
+    pressure = pressed[-1] if pressed else None
     return Snapshot(busy, steal, total, swap, pressure)
 
 
-def gates(before: Snapshot, after: Snapshot, usage: Usage) -> Dict[str, Any]:
+def gates(before: Snapshot, after: Snapshot, usage: Usage, own_s: float = 0.0) -> Dict[str, Any]:
     """Return the gates of a launch between two snapshots; a gate is None where the kernel does not say.
+
+    `own_s`: seconds of processor time that the runner itself took, which is no other process.
 
     steal_percent, other_cpu_percent: of all processor time there was. pressure_some_percent: of the wall time.
     """
@@ -75,7 +77,7 @@ def gates(before: Snapshot, after: Snapshot, usage: Usage) -> Dict[str, Any]:
         return round(100 * seconds / total, 3) if total and seconds is not None else None
 
     busy = delta("busy_s")
-    other = None if busy is None else max(0.0, busy - usage.cpu_user_s - usage.cpu_system_s)
+    other = None if busy is None else max(0.0, busy - usage.cpu_user_s - usage.cpu_system_s - own_s)
     pressure = delta("pressure_some_us")
     return {
         "steal_percent": share(delta("steal_s")),

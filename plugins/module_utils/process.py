@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import tempfile
 import threading
 import time
-from typing import IO, Dict, List, NamedTuple, Optional
+from typing import IO, Callable, Dict, List, NamedTuple, Optional
 
 
 class Usage(NamedTuple):
@@ -26,6 +27,20 @@ class Usage(NamedTuple):
     major_faults: int
     context_switches_voluntary: int
     context_switches_involuntary: int
+
+
+def usage_of(used: resource.struct_rusage, wall_s: float) -> Usage:
+    """Return what wait4(2) gave of a process that ran for so many seconds."""
+    return Usage(
+        wall_s=wall_s,
+        cpu_user_s=used.ru_utime,
+        cpu_system_s=used.ru_stime,
+        rss_peak_bytes=used.ru_maxrss * 1024,
+        minor_faults=used.ru_minflt,
+        major_faults=used.ru_majflt,
+        context_switches_voluntary=used.ru_nvcsw,
+        context_switches_involuntary=used.ru_nivcsw,
+    )
 
 
 class Finished(NamedTuple):
@@ -63,7 +78,7 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Called in the child before exec: a runner that is killed must not leave a benchmark behind."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -73,10 +88,12 @@ def run(
     time_limit: float,
     environment: Optional[Dict[str, str]] = None,
     directory: Optional[str] = None,
+    started: Optional[Callable[[int], None]] = None,
 ) -> Finished:
     """Run `argv` (no shell, empty standard input) for at most `time_limit` seconds and return how it ended.
 
-    `environment` is added to that of this process; `directory` is where the program starts.
+    `environment` is added to that of this process; `directory` is where the program starts; `started` is called with
+    its process id as soon as it runs.
 
     The process leads a process group of its own, and the whole group is killed at the time limit or when this
     call is interrupted. Raises OSError when the program cannot be started.
@@ -97,7 +114,7 @@ def run(
             stdout=out,
             stderr=err,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
 
         def kill() -> None:
@@ -114,6 +131,8 @@ def run(
         timer.daemon = True
         timer.start()
         try:
+            if started:
+                started(process.pid)
             # wait4 and not Popen.wait: only it gives the usage of this one child.
             _pid, status, used = os.wait4(process.pid, 0)
         except BaseException:
@@ -135,14 +154,5 @@ def run(
             signal=killed_by,
             timed_out=expired.is_set(),
             out_of_memory=(killed_by == signal.SIGKILL and not expired.is_set() and _oom_kills() > oom_kills),
-            usage=Usage(
-                wall_s=wall,
-                cpu_user_s=used.ru_utime,
-                cpu_system_s=used.ru_stime,
-                rss_peak_bytes=used.ru_maxrss * 1024,
-                minor_faults=used.ru_minflt,
-                major_faults=used.ru_majflt,
-                context_switches_voluntary=used.ru_nvcsw,
-                context_switches_involuntary=used.ru_nivcsw,
-            ),
+            usage=usage_of(used, wall),
         )

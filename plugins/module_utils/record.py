@@ -18,16 +18,18 @@ from typing import Any, Dict, List, Optional
 
 # History of the schema. Written: the newest only. Read: every one, through the ladder in plugin_utils/records.py.
 # 1: first version.
-SCHEMA = 1
+SCHEMA = 2
 
 # The result key by which a module or an action hands records to the callback, and the version of its form.
 RESULT_KEY = "bench_records"
 RESULT_VERSION = 1
 
 # Parts of a fingerprint that tell one machine, boot or file from another without changing what is compared.
-_NOT_COMPARED = {
+# What may differ between launches that are compared as one thing.
+NOT_COMPARED = {
     "machine": ("id", "name", "boot_time", "instance", "processor"),
-    "build": ("id", "name"),
+    # Its programs follow from all the rest, and which of them there are says nothing of the others.
+    "build": ("id", "name", "binaries"),
     "model": ("id", "file", "source"),
 }
 
@@ -80,9 +82,10 @@ def comparable_key(machine: Dict[str, Any], build: Dict[str, Any], model: Dict[s
     if isinstance(memory, int):
         # What the kernel leaves of the memory shifts by some pages from boot to boot: 64 MiB are one step.
         machine = dict(machine, memory_bytes=memory >> 26)
-    parts = {"cell": {key: value for key, value in cell.items() if key != "build"}}
+    # What a cell is measured for changes nothing of it.
+    parts = {"cell": {key: value for key, value in cell.items() if key not in ("build", "purpose")}}
     for kind, payload in (("machine", machine), ("build", build), ("model", model)):
-        parts[kind] = {key: value for key, value in payload.items() if key not in _NOT_COMPARED[kind]}
+        parts[kind] = {key: value for key, value in payload.items() if key not in NOT_COMPARED[kind]}
     return digest(parts)
 
 

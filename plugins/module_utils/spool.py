@@ -10,9 +10,11 @@ import errno
 import json
 import os
 import re
+import signal
 import socket
 import struct
-from typing import Any, Dict, Iterator, List
+import time
+from typing import Any, Dict, Iterator, List, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical
 
@@ -61,8 +63,20 @@ class Spool:
             json.dump(state, file)
         os.replace(temporary, self.progress_path)
 
+    def runner(self) -> Optional[int]:
+        """Return the process id of the runner that wrote the progress of this run last, None when there was none."""
+        try:
+            with open(self.progress_path, encoding="utf-8") as file:
+                pid = json.load(file).get("pid")
+        except (OSError, ValueError, AttributeError):
+            return None
+        return pid if isinstance(pid, int) else None
+
     def records(self) -> List[Dict[str, Any]]:
-        """Return what has been appended so far, without what an earlier runner did not write to its end."""
+        """Return what has been appended so far, without what an earlier runner did not write to its end.
+
+        That is what a run that is taken up goes on from.
+        """
         found: List[Dict[str, Any]] = []
         if not os.path.exists(self.records_path):
             return found
@@ -75,33 +89,52 @@ class Spool:
         return found
 
 
+# How long a runner that was asked to end may take: it kills the launch in flight and writes nothing more.
+_END_SECONDS = 30.0
+
+
 @contextlib.contextmanager
-def machine_lock(name: str = "cloudbench.llama") -> Iterator[None]:
+def machine_lock(name: str = "cloudbench.llama", orphan: Optional[int] = None) -> Iterator[None]:
     """Hold the one lock of this machine's measurements, whoever runs them; the kernel drops it when the process dies.
 
-    An abstract Unix socket (unix(7)): no file to be left behind, and none whose owner could shut others out.
+    An abstract Unix socket (unix(7)): no file to be left behind, and none whose owner could shut others out. A holder
+    with the process id `orphan`, the runner of a controller that is gone, is asked to end; its launch is lost.
     Raises SpoolError when another run holds it: two benchmarks at once measure each other.
     """
     address = "\0" + name
+    asked = False
+    end = time.monotonic() + _END_SECONDS
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
-        try:
-            lock.bind(address)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise SpoolError(
-                "another measurement is running on this machine (process %s); wait for it to end, or end it"
-                % _holder(address)
-            ) from error
+        while True:
+            try:
+                lock.bind(address)
+                break
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                holder = _holder(address)
+                # Free just now, or about to be.
+                ending = (asked or holder is None) and time.monotonic() < end
+                if holder is not None and holder == orphan and not asked:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.kill(holder, signal.SIGTERM)
+                    asked = ending = True
+                if not ending:
+                    raise SpoolError(
+                        "another measurement is running on this machine (process %s); wait for it to end, or end it"
+                        % ("unknown" if holder is None else holder)
+                    ) from error
+                time.sleep(0.1)
         lock.listen(1)
         yield
 
 
-def _holder(address: str) -> str:
+def _holder(address: str) -> Optional[int]:
+    """Return the process that holds a lock, None when nobody answers for it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
         try:
             asking.connect(address)
             credentials = asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         except OSError:
-            return "unknown"
-        return str(struct.unpack("3i", credentials)[0])
+            return None
+        return int(struct.unpack("3i", credentials)[0])

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: llama_bench
-short_description: Measure llama.cpp with llama-bench in fresh, interleaved processes
+short_description: Measure llama.cpp in fresh, interleaved processes
 description:
-  - Launches C(llama-bench) for every cell, a fresh process each time, in randomised complete blocks, and returns
-    a record of every launch, failures included.
+  - Launches C(llama-bench), C(llama-server) or C(llama-batched-bench) for every cell, a fresh process each time, in
+    randomised complete blocks, and returns a record of every launch, failures included.
+  - Where cells leave the number of threads open (V(0)), a ladder of thread counts comes first and chooses it.
+  - A cell is launched until its 95 % interval is as narrow as its test allows, between O(launches) and
+    O(launches_most) times.
+  - Goes on where an interrupted run of the same id stopped, from the records in O(spool).
   - A launch that crashes, hangs, is killed or prints nonsense becomes a failure record; the other cells go on.
   - The action plugin of the same name runs this module in the background and shows its progress on the controller.
 version_added: 0.1.0
@@ -46,9 +50,13 @@ options:
     elements: dict
     required: true
   launches:
-    description: Fresh processes per cell.
+    description: Undisturbed fresh processes per cell at least.
     type: int
     default: 6
+  launches_most:
+    description: Fresh processes per cell at most.
+    type: int
+    default: 30
   repetitions:
     description: Measurements inside one process.
     type: int
@@ -61,6 +69,23 @@ options:
     description: Seconds after which a launch is taken for hung and killed.
     type: float
     default: 1800
+  minutes:
+    description: How long all launches may take; V(0) is no limit. What it has no room for is said before the first
+      launch.
+    type: float
+    default: 0
+  slots:
+    description: Slots of the server.
+    type: int
+    default: 4
+  requests:
+    description: Requests of each user in one launch of the server.
+    type: int
+    default: 4
+  slo:
+    description: What a request has to meet to count as goodput, C(ttft_s) and C(tpot_s) in seconds.
+    type: dict
+    default: {ttft_s: 2.0, tpot_s: 0.1}
   spool:
     description: Directory on the host where each record is written as it is made.
     type: path
@@ -114,21 +139,32 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import record
-from ansible_collections.cloudbench.llama.plugins.module_utils.measure import (
-    HOME,
-    MeasureError,
-    Settings,
-    jobs_of,
-    measure,
-)
+from ansible_collections.cloudbench.llama.plugins.module_utils.job import HOME, JobError, jobs_of, program
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure import Settings, measure
 from ansible_collections.cloudbench.llama.plugins.module_utils.spool import Spool, SpoolError, machine_lock
+
+# Least values of the options, and what they count.
+_LEAST = {
+    "launches": 1,
+    "launches_most": 1,
+    "repetitions": 1,
+    "time_limit": 0.001,
+    "minutes": 0,
+    "slots": 1,
+    "requests": 1,
+}
+_SLO = ("ttft_s", "tpot_s")
 
 
 def _check(module, jobs):
-    for name, least in (("launches", 1), ("repetitions", 1), ("time_limit", 0.001)):
+    for name, least in _LEAST.items():
         if module.params[name] < least:
             module.fail_json(msg="%s must be at least %s, not %s" % (name, least, module.params[name]))
-    for path in sorted({job.binary for job in jobs}):
+    slo = module.params["slo"]
+    for name in _SLO:
+        if not isinstance(slo.get(name), (int, float)) or slo[name] <= 0:
+            module.fail_json(msg="slo.%s must be a number of seconds above 0, not %r" % (name, slo.get(name)))
+    for path in sorted({program(job, "llama-bench") for job in jobs}):
         if not os.access(os.path.join(HOME, path), os.X_OK) and not module.check_mode:
             module.fail_json(msg="%s is not there or cannot be executed; role llama_cpp builds it" % path)
 
@@ -142,9 +178,14 @@ def main():
             builds=dict(type="list", elements="dict", required=True),
             models=dict(type="list", elements="dict", required=True),
             launches=dict(type="int", default=6),
+            launches_most=dict(type="int", default=30),
             repetitions=dict(type="int", default=2),
             seed=dict(type="int", required=True),
             time_limit=dict(type="float", default=1800),
+            minutes=dict(type="float", default=0),
+            slots=dict(type="int", default=4),
+            requests=dict(type="int", default=4),
+            slo=dict(type="dict", default={"ttft_s": 2.0, "tpot_s": 0.1}),
             spool=dict(type="path", default="~/.cache/cloudbench/spool"),
             patience=dict(type="float", default=0),
             silence=dict(type="float", default=600),
@@ -154,13 +195,24 @@ def main():
     params = module.params
     try:
         jobs = jobs_of(params["cells"], params["builds"], params["models"])
-    except MeasureError as error:
+    except JobError as error:
         module.fail_json(msg=str(error))
     _check(module, jobs)
     if module.check_mode:
         module.exit_json(changed=bool(jobs), launched=0, failed_cells=0, abandoned=False)
 
-    settings = Settings(params["launches"], params["repetitions"], params["seed"], params["time_limit"])
+    settings = Settings(
+        launches=params["launches"],
+        launches_most=max(params["launches"], params["launches_most"]),
+        repetitions=params["repetitions"],
+        seed=params["seed"],
+        time_limit=params["time_limit"],
+        budget=params["minutes"] * 60,
+        slots=params["slots"],
+        requests=params["requests"],
+        slo_ttft_s=params["slo"]["ttft_s"],
+        slo_tpot_s=params["slo"]["tpot_s"],
+    )
     machine = params["machine"]
     counts = {"launch": 0, "failure": 0}
     # fail_json raises SystemExit, which lets process.run kill the launch in flight before this process ends.
@@ -178,13 +230,16 @@ def main():
         def abandoned():
             return 0 < params["patience"] < time.time() - os.path.getmtime(spool.seen_path)
 
-        with machine_lock():
+        with machine_lock(orphan=spool.runner()):
             spool.open()
+            earlier = [found for found in spool.records() if found["machine"] == machine["name"]]
+            known = {(found["kind"], found["payload"].get("id")) for found in earlier}
             for kind in ("build", "model"):
                 for payload in {getattr(job, kind)["id"]: getattr(job, kind) for job in jobs}.values():
-                    emit(kind, payload, None)
-            measure(jobs, settings, machine, emit, progress, abandoned)
-            gone = abandoned()
+                    if (kind, payload["id"]) not in known:
+                        emit(kind, payload, None)
+            ended = measure(jobs, settings, machine, emit, progress, abandoned, earlier)
+            emit("end", {"state": "finished" if ended else "abandoned", "launches": counts["launch"]}, None)
             records = spool.records()
     except SpoolError as error:
         module.fail_json(msg=str(error))
@@ -194,7 +249,7 @@ def main():
         changed=True,
         launched=counts["launch"],
         failed_cells=counts["failure"],
-        abandoned=gone,
+        abandoned=not ended,
         bench_records=record.envelope(records),
     )
 

@@ -21,7 +21,7 @@ CELL = {
 # What tells one machine, boot, build directory or file from another and does not change what is compared.
 NOT_COMPARED = {
     "machine": {"id", "name", "boot_time", "instance"},
-    "build": {"id", "name"},
+    "build": {"id", "name", "binaries"},
     "model": {"id", "file", "source"},
     "cell": {"build"},
 }
@@ -46,6 +46,13 @@ def test_only_what_changes_a_figure_is_compared():
     for kind, payload in parts.items():
         ignored = {name for name in payload if key({**parts, kind: {**payload, name: "another"}}) == before}
         assert ignored == NOT_COMPARED[kind], kind
+
+
+def test_what_a_cell_is_measured_for_changes_nothing():
+    parts = payloads()
+    twin = {**parts, "cell": {**parts["cell"], "purpose": "twin"}}
+    assert key(twin) == key(parts)
+    assert key({**parts, "cell": {**parts["cell"], "repack": False}}) != key(parts)
 
 
 def test_some_pages_of_memory_more_make_no_other_machine():
@@ -79,7 +86,7 @@ def test_the_store_takes_what_is_made():
     payload = record.failure("measure", "It broke.", "Mend it.", CELL, exit_code=1)
     made = record.make("failure", "20261123T155523Z-1a2b", "local-amd-epyc", payload, 1795449323)
     assert made == {
-        "schema": 1, "kind": "failure", "run": "20261123T155523Z-1a2b", "time": "2026-11-23T15:55:23Z",
+        "schema": record.SCHEMA, "kind": "failure", "run": "20261123T155523Z-1a2b", "time": "2026-11-23T15:55:23Z",
         "machine": "local-amd-epyc",
         "payload": {
             "phase": "measure", "cause": "It broke.", "advice": "Mend it.", "cell": CELL, "detail": {"exit_code": 1},
