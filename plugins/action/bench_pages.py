@@ -10,7 +10,7 @@ import os
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import records, report
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import records, report, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.cause import failure_line
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import (
     RESULTS_DIR_VARIABLE,
@@ -71,7 +71,7 @@ class ActionModule(ActionBase):
             run=run,
             pages=promised,
             missing=missing,
-            failures=[failure_line(one["machine"], one["payload"]) for one in own if one["kind"] == "failure"],
+            failures=[failure_line(one["machine"], one["payload"]) for one in summary.standing_failures(own)],
             problems=[str(problem) for problem in read.problems],
             rendered=results_dir,
         )

@@ -50,6 +50,7 @@ class ActionModule(ActionBase):
                 tests=dict(type="list", elements="str", required=True),
                 launches=dict(type="int", required=True),
                 repetitions=dict(type="int", required=True),
+                minutes=dict(type="float", default=0),
             )
         )
         try:

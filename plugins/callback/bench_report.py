@@ -32,12 +32,19 @@ options:
         key: results_dir
 """
 
+import json
 import os
 
+from ansible import context
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import record
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import environment, records, report
+
+# Of a command line, what decides whether another one asks for the same.
+_ASKED = ("args", "inventory", "extra_vars", "subset", "tags", "skip_tags")
+# Playbooks that measure, and so can be gone on with.
+_MEASURE = {"site.yml", "measure.yml", "cloudbench.llama.site", "cloudbench.llama.measure"}
 
 
 class CallbackModule(CallbackBase):
@@ -50,7 +57,8 @@ class CallbackModule(CallbackBase):
 
     def __init__(self):
         super().__init__()
-        self._run = environment.begin_run()
+        self._run = ""
+        self._asked = None
         self._results_dir = ""
         self._to_render = False
         self._machines = {}
@@ -60,6 +68,19 @@ class CallbackModule(CallbackBase):
         self._results_dir = os.path.abspath(os.path.expanduser(self.get_option("results_dir")))
         # Role bench_report reads it there: a callback's options cannot be asked for from a play.
         os.environ[environment.RESULTS_DIR_VARIABLE] = self._results_dir
+        self._begin()
+
+    def _begin(self):
+        """Know the id of this run: before the first task, so that every action finds it in the environment."""
+        asked = {name: value for name, value in context.CLIARGS.items() if name in _ASKED}
+        playbooks = {os.path.basename(path) for path in asked.get("args") or ()}
+        if not playbooks & _MEASURE:
+            self._run = environment.begin_run()
+            return
+        self._asked = record.digest(json.loads(json.dumps(asked, default=str)))
+        self._run, said = environment.go_on(self._results_dir, self._asked)
+        if said:
+            self._display.display("bench_report: %s" % said)
 
     def _keep(self, new):
         try:
@@ -69,6 +90,8 @@ class CallbackModule(CallbackBase):
             # All that could be kept is kept; role bench_report ends the run with a failure for what is missing.
             self._display.error("bench_report: %s" % error)
         self._to_render = True
+        if self._asked and any(isinstance(one, dict) and one.get("kind") == "run" for one in new):
+            environment.note_unfinished(self._results_dir, self._run, self._asked)
 
     def _collect(self, result):
         value = result.result.get(record.RESULT_KEY)
@@ -108,7 +131,19 @@ class CallbackModule(CallbackBase):
         advice = "Check address, key and network; what it had measured is kept in its spool."
         self._keep([record.make("failure", self._run, machine, record.failure("connect", cause, advice))])
 
+    def _forget(self):
+        """Take the note away when every host that has launched anything has come to its end."""
+        try:
+            own = [one for one in records.read(self._results_dir).records if one["run"] == self._run]
+        except (records.RecordError, OSError):
+            return
+        begun = {one["machine"] for one in own if one["kind"] == "launch"}
+        if begun <= {one["machine"] for one in own if one["kind"] == "end" and one["payload"]["state"] == "finished"}:
+            environment.forget_unfinished(self._results_dir, self._run)
+
     def v2_playbook_on_stats(self, stats):
+        if self._asked:
+            self._forget()
         if not self._to_render:
             return
         try:

@@ -134,6 +134,10 @@ options:
     description: Measurements inside one process.
     type: int
     required: true
+  minutes:
+    description: How long the measurements of an instance may take; V(0) is no limit.
+    type: float
+    default: 0
 seealso:
   - module: cloudbench.llama.bench_plan
 """

@@ -62,6 +62,7 @@ class Request(NamedTuple):
     tests: tuple[str, ...] = ()
     launches: int = 1
     repetitions: int = 1
+    minutes: float = 0
 
 
 def learn(request: Request, now: datetime.datetime) -> dict[str, Any]:
@@ -412,6 +413,7 @@ class _Planner:
             self.wanted,
             request.launches,
             request.repetitions,
+            request.minutes,
         )
 
     def _check_quotas(self, rows: list[dict[str, Any]]) -> None:

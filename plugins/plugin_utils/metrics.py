@@ -4,7 +4,7 @@
 """The registry of metrics: what each name means, where it comes from, what it may be and how it is written.
 
 A figure on a page, a value in a record and a column of an export all take their unit and format from here.
-Speeds and times are per launch, one fresh llama-bench process; bytes are bytes and shown in powers of 1024.
+Speeds and times are per launch, one fresh process; bytes are bytes and shown in powers of 1024.
 """
 
 from __future__ import annotations
@@ -99,9 +99,14 @@ class Metric(NamedTuple):
 
 
 _BENCH = "llama-bench -o jsonl"
+_CLIENT = "client of llama-server's /completion, monotonic clock"
+_BATCHED = "llama-batched-bench --output-format jsonl"
+_SERVER_START = "llama-server, monotonic clock"
+_BANDWIDTH = "llama-memory-bandwidth, best of its repetitions"
 _RUSAGE = "getrusage(2) of the launch"
 _LOG = "llama-bench -v, standard error"
 _PROC = "proc(5), difference over the launch"
+_PROC_STATUS = "proc(5): <pid>/status, once a second"
 _FOREVER = 1e8
 _COUNT = 1e15
 _BYTES = float(2**60)
@@ -133,6 +138,48 @@ _ROWS = (
            0, _BYTES),
     Metric("compute_buffer_bytes", "B", "Compute buffer", "sum of compute buffers", _LOG + ": compute buffer size",
            binary, "lower", 0, _BYTES),
+    Metric("ttft_s", "s", "Time to first token", "first token event - request sent or planned, median of the requests",
+           _CLIENT, number, "lower", 1e-6, 1e6),
+    Metric("tpot_s", "s", "Time per output token", "(e2e_s - ttft_s) / (n - 1) of each request, median of the requests",
+           _CLIENT, number, "lower", 1e-7, 1e6),
+    Metric("itl_s", "s", "Inter-token latency", "gap between two token events, median of all gaps", _CLIENT, number,
+           "lower", 0, 1e6),
+    Metric("e2e_s", "s", "End-to-end latency", "last token event - request sent or planned, median of the requests",
+           _CLIENT, number, "lower", 1e-6, 1e6),
+    Metric("output_tps", "token/s", "Output of all users", "output tokens of all requests / duration_s", _CLIENT,
+           number, "higher", 0, 1e9),
+    Metric("request_rate", "1/s", "Requests", "requests that ended well / duration_s", _CLIENT, number, "higher",
+           0, 1e6),
+    Metric("goodput_rate", "1/s", "Goodput", "requests that met both latency targets / duration_s", _CLIENT, number,
+           "higher", 0, 1e6),
+    Metric("error_share", "1", "Failed requests", "requests that failed / requests", _CLIENT, number, "lower", 0, 1),
+    Metric("duration_s", "s", "Duration", "last event - first request", _CLIENT, number, "none", 0, _FOREVER),
+    Metric("batched_pp_tps", "token/s", "Prompt processing, batched", "tokens of all prompts / time",
+           _BATCHED + ": speed_pp", number, "higher", 1e-6, 1e9),
+    Metric("batched_tg_tps", "token/s", "Token generation, batched", "generated tokens of all sequences / time",
+           _BATCHED + ": speed_tg", number, "higher", 1e-6, 1e9),
+    Metric("load_cold_s", "s", "Load, cold", "first 200 of /health - start, file not in the page cache",
+           _SERVER_START, number, "lower", 0, _FOREVER),
+    Metric("load_warm_s", "s", "Load, warm", "first 200 of /health - start, file in the page cache",
+           _SERVER_START, number, "lower", 0, _FOREVER),
+    Metric("first_token_cold_s", "s", "First token, cold", "first token - start, file not in the page cache",
+           _SERVER_START, number, "lower", 0, _FOREVER),
+    Metric("first_token_warm_s", "s", "First token, warm", "first token - start, file in the page cache",
+           _SERVER_START, number, "lower", 0, _FOREVER),
+    Metric("load_read_s", "s", "Reading the file, cold", "time of one sequential read",
+           "read(2), file not in the page cache", number, "lower", 0, _FOREVER),
+    Metric("load_repack_s", "s", "Repacking", "last - first line of the log that names a repacked tensor, warm start",
+           "llama-server -v, standard error", number, "lower", 0, _FOREVER),
+    Metric("read_gb_s", "GB/s", "Memory bandwidth, read", "1e-9 bytes read / time", _BANDWIDTH, number, "higher",
+           1e-3, 1e6),
+    Metric("triad_gb_s", "GB/s", "Memory bandwidth, triad", "1e-9 x 24 n / time of a[i] = b[i] + s c[i] over n values",
+           _BANDWIDTH, number, "higher", 1e-3, 1e6),
+    Metric("bandwidth_share", "%", "Share of the read bandwidth", "100 bytes per token x tg_tps / read bandwidth",
+           "derived", one_place, "none", 0, 1e4),
+    Metric("rss_anon_peak_bytes", "B", "Anonymous memory, peak", "largest RssAnon of the samples",
+           _PROC_STATUS, binary, "lower", 0, _BYTES),
+    Metric("rss_file_peak_bytes", "B", "Mapped file memory, peak", "largest RssFile of the samples",
+           _PROC_STATUS, binary, "lower", 0, _BYTES),
     Metric("half_width_percent", "%", "±", "100 (high - low) / (2 mean) of the 95 % interval", "derived", one_place,
            "lower", 0, _FOREVER),
     Metric("steal_percent", "%", "Steal", "100 steal / all processor time", _PROC + ": stat", one_place, "lower",
@@ -148,7 +195,7 @@ REGISTRY = {row.name: row for row in _ROWS}
 
 # What a launch record holds under `metrics`, and under `gates`; the rest is derived from those.
 GATES = ("steal_percent", "other_cpu_percent", "pressure_some_percent", "swap_in_pages", "major_faults")
-DERIVED = ("token_time_ms", "prompt_time_s", "half_width_percent")
+DERIVED = ("token_time_ms", "prompt_time_s", "half_width_percent", "bandwidth_share")
 
 
 def metric(name: str) -> Metric:

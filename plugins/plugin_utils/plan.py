@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from typing import Any
 
+from ansible_collections.cloudbench.llama.plugins.module_utils import workload
 from ansible_collections.cloudbench.llama.plugins.module_utils.model_source import (
     ModelSourceError,
     parse,
@@ -18,32 +18,26 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations imp
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import failure
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import builds as llama_cpp
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.progress import cell_text
-
-_TEST = re.compile(r"(pp|tg)([1-9][0-9]{0,6})(?:@d([1-9][0-9]{0,6}))?")
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import ENOUGH_LAUNCHES
 
 
 class PlanError(ValueError):
     """Something that was asked for is not possible; the message names it, the rule and the remedy."""
 
 
-def parse_test(text: str) -> dict[str, Any]:
-    """Return {"test", "n_prompt", "n_gen", "n_depth"} (tokens) of a test's name: pp512, tg128, tg128@d4096.
-
-    pp is prompt processing, tg token generation, d the context already filled. Raises PlanError.
-    """
-    match = _TEST.fullmatch(str(text))
-    if not match:
+def parse_test(text: Any, slots: int) -> dict[str, Any]:
+    """Return the fields of a cell that a test's name stands for; see module_utils/workload.py. Raises PlanError."""
+    try:
+        cell = workload.parse_test(text)
+    except workload.WorkloadError as error:
+        raise PlanError(str(error)) from error
+    users = cell.get("concurrency", 1)
+    if workload.kind(cell) == workload.SERVE and users > slots:
         raise PlanError(
-            f"{text!r} is no test: write pp<tokens> for a prompt or tg<tokens> for generation, "
-            "with @d<tokens> for a context that is already filled, such as pp512, tg128 or tg128@d4096"
+            f"{text} has {users} users at once, and the server {slots} slots: the others would wait for a slot, not "
+            "for the processor; raise llama_bench_slots or ask for fewer"
         )
-    kind, tokens, depth = match.group(1), int(match.group(2)), int(match.group(3) or 0)
-    return {
-        "test": match.group(0),
-        "n_prompt": tokens if kind == "pp" else 0,
-        "n_gen": tokens if kind == "tg" else 0,
-        "n_depth": depth,
-    }
+    return cell
 
 
 def model_name(model: Any) -> str:
@@ -69,14 +63,18 @@ def _threads(value: Any, machine: dict[str, Any]) -> int:
     return number
 
 
-def default_threads(machine: dict[str, Any]) -> list[int]:
-    """Return the thread counts measured when none are given: one thread on each physical core that may be used."""
-    return [min(machine["physical_cores"] or machine["cpu_count"], machine["cpu_count"])]
+# In a plan: what the thread ladder of the run will choose.
+BY_LADDER = 0
 
 
 def default_seed(run: str) -> int:
     """Return the seed of a run that was given none: it differs from run to run and can be had again from the id."""
     return zlib.crc32(run.encode("utf-8")) & 0x7FFFFFFF
+
+
+def most_launches(launches: int, most: int) -> int:
+    """Return the launches at which a cell is given up as UNSTABLE; a quick run launches what it was asked to."""
+    return max(launches, most) if launches >= ENOUGH_LAUNCHES else launches
 
 
 def public_model(model: Any) -> Any:
@@ -105,8 +103,13 @@ def quantization_name(name: Any, machine: dict[str, Any]) -> str:
     return str(known["legacy_type"])
 
 
+def planned(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return a cell as a plan has it that leaves the thread counts to the ladder."""
+    return {**{key: value for key, value in cell.items() if key != "threads_batch"}, "threads": BY_LADDER}
+
+
 def unrecorded(records: list[dict[str, Any]], promised: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """Return a line for each promised cell of which the store says nothing: neither a launch nor a failure.
+    """Return a line for each promised cell of which the store says nothing: no launch, no failure, no omission.
 
     `records`: those of one run. `promised`: the cells the hosts of this run remember, by machine name; they count
     beside those of the run records, so that a store that took nothing does not pass for one where all is well.
@@ -117,8 +120,9 @@ def unrecorded(records: list[dict[str, Any]], promised: dict[str, list[dict[str,
         payload = record["payload"]
         if record["kind"] == "run":
             cells += [(record["machine"], cell) for cell in payload["cells"]]
-        elif record["kind"] in ("launch", "failure"):
-            told.append((record["machine"], payload.get("cell")))
+        elif record["kind"] in ("launch", "failure", "omitted"):
+            cell = payload.get("cell")
+            told += [(record["machine"], cell), (record["machine"], cell and planned(cell))]
     missing: dict[str, None] = {}
     for machine, cell in cells:
         if (machine, cell) not in told:
@@ -158,6 +162,23 @@ class _Sorter:
         return {name: named[name] for name in self.sort(values, check, advice)}
 
 
+def _understood(build: Any, test: dict[str, Any]) -> bool:
+    """Say whether a build may be asked for a test: one that reads removed file types knows none of what came later."""
+    plain = workload.kind(test) == workload.BENCH and not test["n_depth"] and not {"load", "repack"} & set(test)
+    return plain or not llama_cpp.reads_legacy(build)
+
+
+def with_twin(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the cells, with a second copy of the first one of generation beside it.
+
+    Both are measured in the same blocks: what differs between them differs for no reason, and is the noise floor.
+    """
+    for index, cell in enumerate(cells, start=1):
+        if workload.headline(cell) == "tg_tps":
+            return [*cells[:index], {**cell, "purpose": workload.TWIN}, *cells[index:]]
+    return cells
+
+
 def make_plan(
     models: list[Any],
     quantizations: list[str],
@@ -165,14 +186,18 @@ def make_plan(
     tests: list[str],
     builds: list[Any],
     machine: dict[str, Any],
+    slots: int = 4,
+    twin: bool = False,
 ) -> dict[str, Any]:
-    """Return {"cells", "models", "quantizations", "builds", "failures"} for one machine.
+    """Return {"cells", "models", "quantizations", "builds", "programs", "failures"} for one machine.
 
-    `cells` is every combination of what is valid, in the order given, except that a file type that llama.cpp removed is
-    measured by the builds that read it: those asked for that do, else the ready build of that purpose, which then
-    joins `builds`. `models`, `quantizations` and `builds` are what is valid as it was given, the quantizations by their
-    own names; `failures` are payloads of failure records, one for each value that is not. `machine` is the payload of
-    its record; an empty `threads` means its default.
+    `cells` is every combination of what is valid, test by test in the order given (what comes first matters most),
+    except that a file type that llama.cpp removed is measured by the builds that read it: those asked for that do, else
+    the ready build of that purpose, which then joins `builds`; such builds get the tests that they know. `models`,
+    `quantizations` and `builds` are what is valid as it was given, the quantizations by their own names; `programs` are
+    those of llama.cpp that tests need beside llama-bench; `failures` are payloads of failure records, one for each
+    value that is not valid. `machine` is the payload of its record; an empty `threads` leaves them to the ladder of the
+    run (BY_LADDER). `slots` are those of the server; with `twin` one cell of generation has a second copy.
     """
     sorter = _Sorter()
     good_models = sorter.sort_named(models, model_name, "Correct llama_model_models.")
@@ -180,10 +205,10 @@ def make_plan(
         quantizations, lambda name: quantization_name(name, machine), "Correct llama_model_quantizations."
     )
     good_builds = sorter.sort_named(builds, llama_cpp.build_name, "Correct llama_cpp_builds.")
-    good_threads = sorter.sort(
-        threads or default_threads(machine), lambda value: _threads(value, machine), "Correct llama_bench_threads."
-    )
-    good_tests = sorter.sort(tests, parse_test, "Correct llama_bench_tests.")
+    good_threads = sorter.sort(threads, lambda value: _threads(value, machine), "Correct llama_bench_threads.")
+    if not threads:
+        good_threads = [BY_LADDER]
+    good_tests = sorter.sort(tests, lambda name: parse_test(name, slots), "Correct llama_bench_tests.")
     legacy = [name for name, entry in good_builds.items() if llama_cpp.reads_legacy(entry)]
     if not legacy and any(lookup(name).legacy for name in good_quantizations):
         legacy = [llama_cpp.LEGACY]
@@ -193,17 +218,19 @@ def make_plan(
         everyday = list(good_builds)
     cells = [
         {"model": model, "quantization": quantization, "build": build, "threads": count, **test}
+        for test in good_tests
         for model in good_models
         for quantization in good_quantizations
         for build in (legacy if lookup(quantization).legacy else everyday)
+        if _understood(good_builds[build], test)
         for count in good_threads
-        for test in good_tests
     ]
     used = {cell["build"] for cell in cells}
     return {
-        "cells": cells,
+        "cells": with_twin(cells) if twin else cells,
         "models": list(good_models.values()),
         "quantizations": good_quantizations,
         "builds": [entry for name, entry in good_builds.items() if name in used],
+        "programs": sorted({workload.KINDS[workload.kind(cell)].program for cell in cells} - {"llama-bench"}),
         "failures": sorter.failures,
     }

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.metrics import number
+from ansible_collections.cloudbench.llama.plugins.module_utils.workload import TWIN, headline
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.metrics import metric, number
 
 
 def duration(seconds: float) -> str:
@@ -26,15 +27,17 @@ def _count(how_many: int, one: str, many: str) -> str:
 
 def cell_text(cell: dict[str, Any]) -> str:
     """Return a cell in one line: `llama-3.2-1b-synthetic Q4_0 pp512, 2 threads`."""
-    threads = _count(cell["threads"], "thread", "threads")
+    twin = ", the second copy" if cell.get("purpose") == TWIN else ""
+    threads = _count(cell["threads"], "thread", "threads") if cell["threads"] else "threads by the ladder"
     build = "" if cell["build"] == "default" else f", build {cell['build']}"
-    return f"{cell['model']} {cell['quantization']} {cell['test']}, {threads}{build}"
+    return f"{cell['model']} {cell['quantization']} {cell['test']}, {threads}{build}{twin}"
 
 
 def _figure(entry: dict[str, Any]) -> str:
     mean, _low, _high, count, half_width = entry["interval"]
     spread = "" if half_width is None else f" ±{half_width:.1f} %"
-    return f"{number(mean)} token/s{spread} (n={count})"
+    unit = metric(headline(entry["cell"])).unit
+    return f"{number(mean)} {unit}{spread} (n={count})"
 
 
 def describe(state: dict[str, Any]) -> str:
@@ -42,7 +45,8 @@ def describe(state: dict[str, Any]) -> str:
     if state.get("finished"):
         done = f"{_count(state['done'], 'launch', 'launches')} done"
         return done + (f", {_count(len(state['failed']), 'cell', 'cells')} failed" if state["failed"] else "")
-    parts = [f"launch {state['done'] + 1} of {state['of']}: {cell_text(state['now'])}"]
+    stage = f"{state['stage']}: " if state.get("stage") == "choosing threads" else ""
+    parts = [f"{stage}launch {state['done'] + 1} of {state['of']}: {cell_text(state['now'])}"]
     parts += [f"so far {_figure(entry)}" for entry in state["figures"] if entry["cell"] == state["now"]]
     if state["left_s"] is not None:
         parts.append(f"about {duration(state['left_s'])} left")

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from ansible_collections.cloudbench.llama.plugins.module_utils import workload
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import SCHEMA, canonical
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import metrics
 
@@ -27,7 +28,15 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils import metrics
 # A step is never changed once it is released; tests/fixtures/records keeps a file of every schema that ever was.
 #
 # 1 - (0.1.0) first version
-UPGRADES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = ()
+# 2 - (0.1.0) cells of other programs than llama-bench; samples, bandwidth, threads, omitted, end. A launch need not
+#     hold a speed any more, but the metric that stands for its cell.
+
+
+def _to_2(record: dict[str, Any]) -> dict[str, Any]:
+    return dict(record, schema=2)
+
+
+UPGRADES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_to_2,)
 
 # One path component on every file system: no slash, no leading dot or hyphen, nothing that needs quoting.
 _COMPONENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
@@ -125,13 +134,59 @@ _CELL = {
     "n_prompt": Field("integer", low=0, high=1e9),
     "n_gen": Field("integer", low=0, high=1e9),
     "n_depth": Field("integer", low=0, high=1e9),
+    "concurrency": Field("integer", required=False, low=1, high=1e5),
+    "rate": Field("number", required=False, low=1e-6, high=1e6),
+    "load": Field("text", required=False),
+    "repack": Field("flag", required=False),
+    "numa": Field("text", required=False),
+    "purpose": Field("text", required=False),
 }
+# In a plan the thread count may be left to the ladder of that very run.
+_PLANNED = {**_CELL, "threads": Field("integer", low=0, high=1e5)}
 _METRIC = {
     "value": Field("number"),
     "unit": _TEXT,
     "samples": Field("list", required=False, of=Field("number")),
 }
 
+_SERIES_NAMES = (
+    "user", "system", "iowait", "steal", "idle", "context_switches_per_s", "mhz", "rss_bytes", "anon_bytes",
+    "file_bytes",
+)  # fmt: skip
+_NUMBERS = Field("list", of=_maybe(Field("number")))
+_SERIES = _NUMBERS._replace(required=False, nullable=True)
+_SECONDS = Field("number", low=0, high=1e8)
+_REQUEST = {
+    "start_s": Field("number", low=-1e8, high=1e8),
+    "ttft_s": _maybe(_SECONDS),
+    "e2e_s": _maybe(_SECONDS),
+    "n_prompt": _COUNT,
+    "n_gen": _COUNT,
+    "itl_s": Field("list", of=_SECONDS),
+    "ok": _FLAG,
+    "error": _MAYBE_TEXT,
+    "warmup": _MAYBE_FLAG,
+}
+_SLO = {"ttft_s": _SECONDS, "tpot_s": _SECONDS}
+_RATES = {
+    "best": Field("number", low=1e-3, high=1e6),
+    "median": Field("number", low=1e-3, high=1e6),
+    "samples": _NUMBERS,
+}
+_RUNG = {
+    "threads": Field("integer", low=1, high=1e5),
+    "mean": Field("number", low=1e-6, high=1e9),
+    "low": _maybe(Field("number")),
+    "high": _maybe(Field("number")),
+    "n": Field("integer", low=1, high=1e6),
+    "numa": _MAYBE_TEXT,
+}
+_ADVICE = {
+    "best": Field("integer", low=1, high=1e5),
+    "reason": _TEXT,
+    "ladder": Field("list", of=Field("object", of=_RUNG)),
+    "collapse": _MAYBE_TEXT,
+}
 _BUFFER = {"name": _TEXT, "use": _TEXT, "bytes": _COUNT}
 _PATH = {"state": _TEXT, "expected": _maybe(Field("map", of=_TEXT)), "why": _MAYBE_TEXT, "remedy": _MAYBE_TEXT}
 _ENVELOPE = {"kind": _TEXT, "run": _TEXT, "time": _TEXT, "machine": _TEXT, "payload": Field("map")}
@@ -139,13 +194,18 @@ _ENVELOPE = {"kind": _TEXT, "run": _TEXT, "time": _TEXT, "machine": _TEXT, "payl
 # Required fields and their types, by kind. Fields that are not named here are kept and not looked at.
 KINDS: dict[str, dict[str, Field]] = {
     "run": {
-        "cells": Field("list", of=Field("object", of=_CELL)),
+        "cells": Field("list", of=Field("object", of=_PLANNED)),
         "launches": Field("integer", low=1, high=1e6),
         "repetitions": Field("integer", low=1, high=1e6),
         "seed": Field("integer", low=-(2.0**63), high=2.0**64),
         "versions": Field("map", of=Field("text", nullable=True)),
         "emulated": _FLAG,
         "command": _TEXT,
+        "launches_most": _maybe(Field("integer", low=1, high=1e6)),
+        "time_limit_s": _maybe(_SECONDS),
+        "slots": _MAYBE_COUNT,
+        "slo": _maybe(Field("object", of=_SLO)),
+        "quick": _MAYBE_FLAG,
     },
     "machine": {
         "id": _TEXT,
@@ -205,6 +265,15 @@ KINDS: dict[str, dict[str, Field]] = {
             )
         ),
         "emulated": _MAYBE_FLAG,
+        "cgroup": _maybe(
+            Field(
+                "object",
+                of={
+                    "cpus": _maybe(Field("number", low=0, high=1e6)),
+                    "memory_bytes": _maybe(Field("integer", low=0, high=float(2**63))),
+                },
+            )
+        ),
     },
     "build": {
         "id": _TEXT,
@@ -262,12 +331,53 @@ KINDS: dict[str, dict[str, Field]] = {
         "gates": _maybe(Field("map", of=Field("number", nullable=True))),
         "validity": Field("object", of={"state": _TEXT, "reasons": _TEXTS}),
         "key": _MAYBE_TEXT,
+        "requests": _maybe(Field("list", of=Field("object", of=_REQUEST))),
+        "slo": _maybe(Field("object", of=_SLO)),
+        "slots": _MAYBE_COUNT,
+        "context": _MAYBE_COUNT,
+        "load": _maybe(Field("map", of=_ANY)),
+    },
+    "samples": {
+        "cell": Field("object", of=_CELL),
+        "number": Field("integer", low=1, high=1e6),
+        "block": _MAYBE_COUNT,
+        "start": Field("number", low=0, high=1e11),
+        "interval_s": Field("number", low=0, high=1e6),
+        "time_s": _NUMBERS,
+        **dict.fromkeys(_SERIES_NAMES, _SERIES),
+        "cores": _maybe(Field("list", of=_SERIES)),
+    },
+    "bandwidth": {
+        "machine": _TEXT,
+        "stage": _TEXT,
+        "threads": Field("integer", low=1, high=1e5),
+        "read_gb_s": Field("object", of=_RATES),
+        "triad_gb_s": Field("object", of=_RATES),
+        "bytes": _COUNT,
+        "argv": _maybe(_TEXTS),
+    },
+    "threads": {
+        "machine": _TEXT,
+        "build": _TEXT,
+        "model": _TEXT,
+        "quantization": _TEXT,
+        "prompt": _maybe(Field("object", of=_ADVICE)),
+        "generation": _maybe(Field("object", of=_ADVICE)),
+    },
+    "omitted": {
+        "cell": Field("object", of=_PLANNED),
+        "cause": _TEXT,
+        "advice": _TEXT,
+    },
+    "end": {
+        "state": _TEXT,
+        "launches": _COUNT,
     },
     "failure": {
         "phase": _TEXT,
         "cause": _TEXT,
         "advice": _TEXT,
-        "cell": _maybe(Field("object", of=_CELL)),
+        "cell": _maybe(Field("object", of=_PLANNED)),
         "detail": _maybe(Field("map", of=_ANY)),
     },
 }  # fmt: skip
@@ -305,10 +415,10 @@ def _first_wrong(value: dict[str, Any], table: dict[str, Field], where: str) -> 
 
 
 def _wrong_metrics(launch: dict[str, Any]) -> str | None:
-    """A launch must hold a speed, and every figure of a known name its unit and a value a machine can give."""
+    """A launch must hold what stands for its cell, and a figure of a known name its unit and a value it can have."""
     held = launch["metrics"]
-    if "pp_tps" not in held and "tg_tps" not in held:
-        return "launch.metrics has neither pp_tps nor tg_tps"
+    if workload.headline(launch["cell"]) not in held:
+        return f"launch.metrics has no {workload.headline(launch['cell'])}"
     for name, entry in sorted(held.items()):
         if name not in metrics.REGISTRY:
             continue

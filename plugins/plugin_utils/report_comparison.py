@@ -59,6 +59,7 @@ def context(path: str, run: Run, later: Sequence[Run] = ()) -> dict[str, Any]:
         "synthetic": parts.synthetic_words(model) if synthetic else None,
         "emulated": parts.EMULATED_WORDS if view.emulated else None,
         "verdicts": _verdicts(view),
+        "session": parts.session_alert(run),
         "fallbacks": parts.fallback_alerts(view.rows, _name),
         "remarks": parts.kernel_remarks(view.rows, _name),
         "failures": _failures(failures),
@@ -78,6 +79,8 @@ class _View:
         self.path = path
         self.run = run
         self.emulated = summary.emulated(run)
+        # Latencies and load times are compared on no page yet: a ratio of theirs has another direction.
+        rows = [row for row in rows if summary.benched(row.cell)]
         self.rows = sorted(rows, key=_order)
         self.launches = [record for row in rows for record in row.launches]
 

@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import BY_NAME
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import markdown, metrics, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import markdown, metrics, report_sections, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import LEFT, RIGHT, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Payload, Record, Row, Run
@@ -47,6 +47,7 @@ def context(path: str, runs: Sequence[Run], compared: bool = False) -> dict[str,
         "date": parts.date(run.time),
         "synthetic": parts.synthetic_words(cells[0]["model"]) if synthetic else None,
         "emulated": parts.EMULATED_WORDS if view.emulated else None,
+        "session": parts.session_alert(run),
         "fallbacks": parts.fallback_alerts(view.rows, view.build_words),
         "remarks": parts.kernel_remarks(view.rows, view.build_words),
         "key_figures": _key_figures(view),
@@ -58,6 +59,7 @@ def context(path: str, runs: Sequence[Run], compared: bool = False) -> dict[str,
         "reasons": _reasons(view),
         "memory": _memory(view),
         "cpu": _cpu(view),
+        **report_sections.context(run, path, view.rows, view.others),
         "launches": _launches(view),
         "builds": [_build(build) for build in parts.builds(run, cells, view.launches)],
         "models": [_model(model) for model in parts.models(run, cells, view.launches)],
@@ -75,7 +77,9 @@ class _View:
     def __init__(self, path: str, run: Run, rows: list[Row]) -> None:
         self.path = path
         self.run = run
-        self.rows = rows
+        # Cells of other programs have sections of their own.
+        self.others = [row for row in rows if not summary.benched(row.cell)]
+        rows = self.rows = [row for row in rows if summary.benched(row.cell)]
         self.measured = [row for row in rows if row.launches]
         self.launches = [record for row in rows for record in row.launches]
         self.emulated = summary.emulated(run)
@@ -469,6 +473,16 @@ def _model(model: Payload) -> Markdown:
     )
 
 
+def _cgroup(machine: Payload) -> str | None:
+    found = machine.get("cgroup") or {}
+    cpus, memory = found.get("cpus"), found.get("memory_bytes")
+    told = [
+        f"processor time of {cpus:g} CPUs" if isinstance(cpus, (int, float)) else "",
+        f"{metrics.binary(memory)} of memory" if isinstance(memory, int) else "",
+    ]
+    return ", ".join(filter(None, told)) or None
+
+
 def _machine(machine: Payload) -> dict[str, Any]:
     instance = machine.get("instance") or {}
     counts = [
@@ -502,6 +516,7 @@ def _machine(machine: Payload) -> dict[str, Any]:
                 ("Vectors", _vectors(machine)),
                 ("Caches", ", ".join(caches)),
                 ("Memory", metrics.binary(machine["memory_bytes"]) if machine.get("memory_bytes") else None),
+                ("Limits of its control group", _cgroup(machine)),
                 ("Memory bandwidth", _bandwidth(machine)),
                 ("Instance", ", ".join(str(instance[k]) for k in _INSTANCE if instance.get(k))),
                 ("Virtualization", machine.get("virtualization")),

@@ -26,9 +26,10 @@ RECORDS_RULE = (
     "mean over launches, each a fresh process, with the 95 % t interval of that mean."
 )
 STATES_RULE = (
-    f"VALID: {summary.ENOUGH_LAUNCHES} launches or more, an interval within ±{summary.ENOUGH_PERCENT:g} %, no launch "
-    "disturbed. UNSTABLE: fewer launches or a wider interval. INVALID: at least one launch was disturbed; its "
-    "figure is shown and never ranked. MISSING: planned and not measured."
+    f"VALID: {summary.ENOUGH_LAUNCHES} undisturbed launches or more, and an interval within "
+    f"±{summary.ENOUGH_PERCENT:g} % (server, batch and load times: ±5 %). UNSTABLE: fewer launches or a wider "
+    "interval. INVALID: too many launches were disturbed, or the whole session; the figure is shown and never ranked. "
+    "MISSING: planned and not measured."
 )
 TIE_RULE = Markdown("`~`: the intervals overlap, so no difference from the fastest is established.")
 
@@ -96,10 +97,15 @@ def mean(row: Row | None) -> str:
 
 def brief(row: Row) -> Markdown:
     """Return the state of `row` with its reasons in a few words, for the index."""
-    if row.state == summary.INVALID:
-        disturbed = sum(record["payload"]["validity"]["state"] != summary.VALID for record in row.launches)
-        return markdown.join([row.state, f"{disturbed} of {plural(len(row.launches), 'launch')} disturbed"])
-    return markdown.join([row.state, *row.reasons])
+    return markdown.join([row.state, *(_disturbed(row) if row.state == summary.INVALID else row.reasons)])
+
+
+def _disturbed(row: Row) -> list[str]:
+    """Return why `row` is INVALID in a few words: how many launches were disturbed, or that the machine changed."""
+    disturbed = len(row.launches) - len(summary.undisturbed(row.launches))
+    if not disturbed or len(row.figures) < len(row.launches):
+        return row.reasons[:1]
+    return [f"{disturbed} of {plural(len(row.launches), 'launch')} disturbed"]
 
 
 def badge(row: Row) -> Markdown:
@@ -123,7 +129,8 @@ def test_words(cell: Payload) -> str:
 def cell_words(cell: Payload, several_builds: bool = True) -> str:
     """Return a cell in words: tg128, depth 4,096, 2 threads, build default."""
     build = f", build {cell['build']}" if several_builds else ""
-    return f"{test_words(cell)}, {plural(cell['threads'], 'thread')}{build}"
+    threads = plural(cell["threads"], "thread") if cell["threads"] else "threads by the ladder"
+    return f"{test_words(cell)}, {threads}{build}"
 
 
 def synthetic_words(model: str) -> str:
@@ -183,10 +190,7 @@ def compiled(build: Payload) -> str | None:
 def small_state(row: Row) -> Markdown:
     """Return the state of `row` for a narrow table cell; the page of the quantization has the reasons in full."""
     if row.state == summary.INVALID:
-        disturbed = sum(record["payload"]["validity"]["state"] != summary.VALID for record in row.launches)
-        return markdown.lines(
-            markdown.bold(row.state), markdown.small(f"{disturbed} of {plural(len(row.launches), 'launch')} disturbed")
-        )
+        return markdown.lines(markdown.bold(row.state), markdown.small(markdown.join(_disturbed(row))))
     if row.state == summary.VALID:
         return markdown.text(row.state)
     return markdown.lines(markdown.bold(row.state), markdown.small(markdown.join(row.reasons)))
@@ -242,6 +246,12 @@ def fallback_words(finding: Finding) -> Markdown:
     """Return why a fallback happened, and on a line of its own what to do."""
     remedy = f"<br>**To do:** {sentence(finding.remedy)}" if finding.remedy else ""
     return Markdown(f"{sentence(finding.why or 'the reason is not on record')}{remedy}")
+
+
+def session_alert(run: Run) -> Markdown | None:
+    """Return a loud line where a whole run is INVALID, because the machine was not the same one throughout."""
+    why = summary.drift(run)
+    return markdown.alert("CAUTION", markdown.text(f"INVALID session: {why}.", None)) if why else None
 
 
 def fallback_alerts(rows: Sequence[Row], name: Callable[[Payload], str]) -> list[Markdown]:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils import workload
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_presets import PLACEHOLDER
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_shapes import PRESETS, Shape, parameters
 from ansible_collections.cloudbench.llama.plugins.module_utils.model_source import ModelSourceError, parse
@@ -198,17 +199,36 @@ def generation_bytes(host: Host, threads: int) -> Range:
     return Range(min(socket.low, _PER_CORE.low * cores) * GB, min(socket.high, _PER_CORE.high * cores) * GB)
 
 
+# Requests that each user of the server sends in a launch, one of them for warming up.
+_REQUESTS = 5
+
+
 def launch_seconds(host: Host, shape: Shape, cell: Mapping[str, Any], repetitions: int) -> Range:
-    """Return the seconds of one launch of a cell of the plan: start, load, warm-up, repetitions."""
+    """Return the seconds of one launch of a cell of the plan: start, load, warm-up, repetitions or requests.
+
+    Without a number of threads, which the run itself chooses, it is that of the physical cores.
+    """
     size = file_bytes(shape, cell["quantization"])
-    flops = prompt_flops(host, cell["threads"])
-    moved = generation_bytes(host, cell["threads"])
-    # llama-bench processes a prompt once more to warm up.
-    prompt = cell["n_prompt"] * (repetitions + 1) + cell["n_depth"] * repetitions
+    threads = cell["threads"] or host.physical_cores
+    flops = prompt_flops(host, threads)
+    moved = generation_bytes(host, threads)
+    kind, many = workload.kind(dict(cell)), cell.get("concurrency") or 1
+    loads = Range(1.0, 1.0)
+    if kind == workload.BENCH:
+        # llama-bench processes a prompt once more to warm up, and fills a context before each repetition.
+        prompt = (cell["n_prompt"] + cell["n_depth"]) * (repetitions + 1)
+        steps = Range(1.0, 1.0).times(cell["n_gen"] * repetitions + (1 if cell["n_gen"] else 0))
+    else:
+        times = _REQUESTS if kind == workload.SERVE else 2 if kind == workload.LOAD else 1
+        prompt = cell["n_prompt"] * many * times
+        # Together, sequences read the weights once for each step, or once for each of them at worst.
+        steps = Range(cell["n_gen"] * times, cell["n_gen"] * times * many)
+        if kind == workload.LOAD:
+            # Once from the disk: the model of a cold start has to come from there.
+            loads = Range(2 + _LOAD_BYTES_S.low / _DISK_BYTES_S.low, 2 + _LOAD_BYTES_S.high / _DISK_BYTES_S.high)
     work = 2 * parameters(shape) * prompt
-    read = size * (cell["n_gen"] * repetitions + (1 if cell["n_gen"] else 0))
-    best = size / _LOAD_BYTES_S.low + work / flops.high + read / moved.high
-    worst = size / _LOAD_BYTES_S.high + work / flops.low + read / moved.low
+    best = loads.low * size / _LOAD_BYTES_S.low + work / flops.high + size * steps.low / moved.high
+    worst = loads.high * size / _LOAD_BYTES_S.high + work / flops.low + size * steps.high / moved.low
     return Range(best, worst).plus(_LAUNCH_S)
 
 
@@ -235,14 +255,20 @@ def expected_minutes(
     wanted: Files,
     launches: int,
     repetitions: int,
+    limit: float = 0.0,
 ) -> Range:
     """Return the minutes from the launch of an instance to its end; `models`: the entry of each name in `cells`.
 
-    A cell whose model has no known size counts nothing: `wanted.unknown` names it.
+    `launches` of each cell at best, and twice as many where intervals do not become narrow; `limit`: the minutes that
+    all launches may take, 0 without. A cell whose model has no known size counts nothing: `wanted.unknown` names it.
     """
     seconds = Range(0.0, 0.0)
     for cell in cells:
         shape = shape_of(models[cell["model"]])
         if shape is not None:
-            seconds = seconds.plus(launch_seconds(host, shape, cell, repetitions).times(launches))
-    return prepare_minutes(host, builds, wanted).plus(seconds.times(1 / 60), _END_MINUTES)
+            one = launch_seconds(host, shape, cell, repetitions).times(launches)
+            seconds = seconds.plus(Range(one.low, 2 * one.high))
+    measured = seconds.times(1 / 60)
+    if limit:
+        measured = Range(min(limit, measured.low), min(limit, measured.high))
+    return prepare_minutes(host, builds, wanted).plus(measured, _END_MINUTES)

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils import workload
 from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import Interval, mean_interval
 from ansible_collections.cloudbench.llama.plugins.module_utils.kernel_path import (
     AS_EXPECTED,
@@ -30,6 +31,8 @@ INDEX = "README.md"
 # A figure of fewer launches, or with a wider interval, is UNSTABLE: launches of one build differ by about 1 %.
 ENOUGH_LAUNCHES = 6
 ENOUGH_PERCENT = 1.0
+# A memory bandwidth that moves further during a run is that of another machine, or of a machine with company.
+DRIFT_PERCENT = 2.0
 
 VALID, UNSTABLE, INVALID, MISSING = "VALID", "UNSTABLE", "INVALID", "MISSING"
 
@@ -37,6 +40,8 @@ VALID, UNSTABLE, INVALID, MISSING = "VALID", "UNSTABLE", "INVALID", "MISSING"
 USUAL_TESTS = ("pp512", "tg128")
 
 _CELL_FIELDS = ("model", "quantization", "build", "threads", "test", "n_prompt", "n_gen", "n_depth")
+# What not every cell has.
+_MORE_FIELDS = ("concurrency", "rate", "load", "repack", "numa", "threads_batch", "purpose")
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
 
 # The combination that others are set against: today's everyday file type in the pinned build.
@@ -50,7 +55,9 @@ Record = dict[str, Any]
 
 
 class Run(NamedTuple):
-    """One run on one machine. `plan` is the payload of its run record, None when that is missing."""
+    """One run on one machine. `plan` is the payload of its run record, None when that is missing; `others` are the
+    records that are neither of a thing nor of a launch or failure, by kind.
+    """
 
     machine: str
     run: str
@@ -61,14 +68,16 @@ class Run(NamedTuple):
     models: dict[str, Payload]
     launches: list[Record]
     failures: list[Record]
+    others: dict[str, list[Record]]
 
 
 class Row(NamedTuple):
     """One cell of one run.
 
-    `speed` is pp_tps or tg_tps, `interval` that of the launches' means in token/s (None without a launch), `lowest`
-    and `highest` the extremes of those. `state` is VALID, UNSTABLE, INVALID or MISSING, and `reasons` say why it is
-    not VALID, in full.
+    `speed` is the metric that stands for the cell, pp_tps or tg_tps for llama-bench, `interval` that of the launches'
+    means (None without a launch), `lowest` and `highest` the extremes of those. `state` is VALID, UNSTABLE, INVALID or
+    MISSING, and `reasons` say why it is not VALID, in full, or that launches were left out. `launches` are all of
+    them, `figures` those that the interval is of.
     """
 
     cell: Payload
@@ -79,6 +88,7 @@ class Row(NamedTuple):
     highest: float | None
     state: str
     reasons: list[str]
+    figures: Sequence[Record] = ()
 
 
 class Finding(NamedTuple):
@@ -143,15 +153,25 @@ def comparisons(machine: str, found: Iterable[Payload]) -> dict[str, list[Payloa
 
 def cell_key(cell: Payload) -> tuple[Any, ...]:
     """Return what identifies a cell."""
-    return tuple(cell[name] for name in _CELL_FIELDS)
+    return (*(cell[name] for name in _CELL_FIELDS), *(str(cell.get(name)) for name in _MORE_FIELDS))
 
 
 def speed_of(cell: Payload) -> str:
-    """Return the name of the metric that a cell's test measures: pp_tps when it has a prompt, else tg_tps."""
-    return "pp_tps" if cell["n_prompt"] else "tg_tps"
+    """Return the name of the metric that stands for a cell: pp_tps or tg_tps for llama-bench."""
+    return workload.headline(cell)
 
 
-def _cell_order(cell: Payload) -> tuple[Any, ...]:
+def benched(cell: Payload) -> bool:
+    """Say whether a cell is one of llama-bench: a speed, and not a latency or a load time."""
+    return workload.kind(cell) == workload.BENCH
+
+
+def _planned(cell: Payload) -> tuple[Any, ...]:
+    """Return what identifies a cell but for the thread counts, which a plan may leave to the ladder of its run."""
+    return cell_key({**{name: value for name, value in cell.items() if name != "threads_batch"}, "threads": 0})
+
+
+def cell_order(cell: Payload) -> tuple[Any, ...]:
     return (
         speed_of(cell),
         cell["n_depth"],
@@ -177,6 +197,9 @@ def runs(records: Iterable[Record]) -> list[Run]:
     return sorted(found, key=lambda run: (run.machine, run.time, run.run))
 
 
+_OTHERS = ("bandwidth", "threads", "samples", "omitted", "end")
+
+
 def _run(machine: str, run: str, kinds: dict[str, list[Record]]) -> Run:
     def by_id(kind: str) -> dict[str, Payload]:
         payloads = (record["payload"] for record in reversed(kinds.get(kind, [])))
@@ -192,8 +215,34 @@ def _run(machine: str, run: str, kinds: dict[str, list[Record]]) -> Run:
         builds=by_id("build"),
         models=by_id("model"),
         launches=sorted(kinds.get("launch", []), key=lambda r: (r["payload"]["number"], *_record_order(r))),
-        failures=_distinct(kinds.get("failure", [])),
+        failures=_distinct(standing_failures([one for own in kinds.values() for one in own])),
+        others={kind: kinds[kind] for kind in _OTHERS if kind in kinds},
     )
+
+
+def standing_failures(records: Sequence[Record]) -> list[Record]:
+    """Return the failures, of the records of one run, that nothing has made up for since.
+
+    A run that was interrupted and taken up again may have measured what had failed before: a host that came to its end
+    afterwards was not lost, and a cell that was launched afterwards can be measured.
+    """
+    ended: dict[str, str] = {}
+    launched: dict[tuple[Any, ...], str] = {}
+    for record in records:
+        if record["kind"] == "end" and record["payload"]["state"] == "finished":
+            ended[record["machine"]] = max(record["time"], ended.get(record["machine"], ""))
+        elif record["kind"] == "launch":
+            key = (record["machine"], *cell_key(record["payload"]["cell"]))
+            launched[key] = max(record["time"], launched.get(key, ""))
+
+    def stands(record: Record) -> bool:
+        cell, machine = record["payload"].get("cell"), record["machine"]
+        if cell:
+            return record["time"] >= launched.get((machine, *cell_key(cell)), "")
+        # What was refused in the plan stays refused.
+        return record["payload"]["phase"] == "plan" or record["time"] >= ended.get(machine, "")
+
+    return [record for record in records if record["kind"] == "failure" and stands(record)]
 
 
 def _distinct(failures: list[Record]) -> list[Record]:
@@ -208,11 +257,23 @@ def emulated(run: Run) -> bool:
 
 
 def cells(run: Run) -> list[Payload]:
-    """Return every cell that `run` planned, measured or failed at, in the order of pages' tables."""
-    found = list(run.plan["cells"]) if run.plan else []
-    found += [record["payload"]["cell"] for record in run.launches]
-    found += [record["payload"]["cell"] for record in run.failures if record["payload"].get("cell")]
-    return sorted({cell_key(cell): cell for cell in found}.values(), key=_cell_order)
+    """Return every cell that `run` planned, measured or failed at, in the order of pages' tables.
+
+    Those of its ladder and the second copy of one are measured for a purpose of their own, and are not among them; nor
+    is what the time limit had no room for.
+    """
+    told = [record["payload"]["cell"] for record in run.launches]
+    told += [record["payload"]["cell"] for record in run.failures if record["payload"].get("cell")]
+    omitted = {_planned(record["payload"]["cell"]) for record in run.others.get("omitted", [])}
+    # A cell that left its threads to the ladder is the one that was measured with some.
+    known = {_planned(cell) for cell in told} | omitted
+    planned = [
+        cell
+        for cell in (run.plan["cells"] if run.plan else [])
+        if _planned(cell) not in (omitted if cell["threads"] else known)
+    ]
+    found = [cell for cell in [*planned, *told] if not cell.get("purpose")]
+    return sorted({cell_key(cell): cell for cell in found}.values(), key=cell_order)
 
 
 def pages(run: Run) -> dict[str, list[Payload]]:
@@ -241,37 +302,95 @@ def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
     keys = {cell_key(cell) for cell in failed if cell}
     whole = None in failed
     planned = run.plan["launches"] if run.plan else None
-    return [_row(cell, launches.get(cell_key(cell), []), planned, whole or cell_key(cell) in keys) for cell in wanted]
+    drifted = drift(run)
+    return [
+        _row(cell, launches.get(cell_key(cell), []), planned, whole or cell_key(cell) in keys, drifted)
+        for cell in wanted
+    ]
 
 
-def _row(cell: Payload, launches: list[Record], planned: int | None, failed: bool) -> Row:
+def undisturbed(launches: Iterable[Record]) -> list[Record]:
+    """Return the launches that no gate has marked."""
+    return [record for record in launches if record["payload"]["validity"]["state"] == VALID]
+
+
+def _row(cell: Payload, launches: list[Record], planned: int | None, failed: bool, drifted: str | None) -> Row:
     speed = speed_of(cell)
     used = [record for record in launches if value(record, speed) is not None]
-    values = [float(value(record, speed) or 0) for record in used]
-    if not values:
+    if not used:
         why = "see Failures" if failed else "no launch on record"
         return Row(cell, speed, [], None, None, None, MISSING, [why])
-    interval = mean_interval(values)
+    good = undisturbed(used)
     bad = [
         f"launch {record['payload']['number']}: {reason}"
         for record in used
         if record["payload"]["validity"]["state"] != VALID
         for reason in record["payload"]["validity"]["reasons"] or ["no reason on record"]
     ]
-    weak = _weak(interval, planned)
-    state = INVALID if bad else UNSTABLE if weak else VALID
-    return Row(cell, speed, used, interval, min(values), max(values), state, bad + weak)
+    # Gates look at the machine and never at the figure, so leaving out what they marked favours nothing.
+    figures = good if len(good) >= min(ENOUGH_LAUNCHES, planned or ENOUGH_LAUNCHES) else used
+    left_out = []
+    if len(figures) < len(used):
+        left_out = [f"{len(used) - len(figures)} of {len(used)} launches disturbed and left out"]
+        bad = []
+    values = [float(value(record, speed) or 0) for record in figures]
+    interval = mean_interval(values)
+    weak = _weak(interval, planned, workload.precision(cell))
+    # The page says it once, in full.
+    session = ["the session is INVALID"] if drifted else []
+    state = INVALID if bad or session else UNSTABLE if weak else VALID
+    reasons = [*session, *bad, *weak, *left_out]
+    return Row(cell, speed, used, interval, min(values), max(values), state, reasons, figures)
 
 
-def _weak(interval: Interval, planned: int | None) -> list[str]:
+def _weak(interval: Interval, planned: int | None, precision: float) -> list[str]:
     reasons = []
     launches = "1 launch" if interval.n == 1 else f"{interval.n} launches"
     if interval.n < ENOUGH_LAUNCHES:
         cut_short = planned is not None and planned >= ENOUGH_LAUNCHES
         reasons.append(f"only {launches} of {planned}" if cut_short else f"quick run: {launches}")
-    if interval.half_width_percent is not None and interval.half_width_percent > ENOUGH_PERCENT:
-        reasons.append(f"±{one_place(interval.half_width_percent)} %, over ±{ENOUGH_PERCENT:g} %")
+    if interval.half_width_percent is not None and interval.half_width_percent > precision:
+        reasons.append(f"±{one_place(interval.half_width_percent)} %, over ±{precision:g} %")
     return reasons
+
+
+def bandwidths(run: Run) -> list[Payload]:
+    """Return the payloads of the bandwidth records of a run, in the order of time."""
+    return [record["payload"] for record in run.others.get("bandwidth", [])]
+
+
+def canary(run: Run) -> list[Payload]:
+    """Return the measurements of bandwidth at the start, in the middle and at the end, of one thread count."""
+    return [one for one in bandwidths(run) if one["stage"] in ("start", "middle", "end")]
+
+
+def drift_percent(run: Run) -> float | None:
+    """Return how far the best read bandwidths of a session lie apart, in percent of the highest; None below two."""
+    rates = [one["read_gb_s"]["best"] for one in canary(run)]
+    return 100 * (1 - min(rates) / max(rates)) if len(rates) > 1 else None
+
+
+def drift(run: Run) -> str | None:
+    """Return why a session is INVALID as a whole: its memory was not the same one throughout. None when it was."""
+    percent = drift_percent(run)
+    if percent is None or percent <= DRIFT_PERCENT:
+        return None
+    return f"the memory bandwidth drifted by {one_place(percent)} % during the run, over {DRIFT_PERCENT:g} %"
+
+
+def twin(run: Run) -> tuple[Row, Row] | None:
+    """Return the cell of a run that was measured twice and its second copy, None when there is none."""
+    copies = {cell_key(r["payload"]["cell"]): r["payload"]["cell"] for r in run.launches if is_twin(r)}
+    for cell in copies.values():
+        second, first = rows(run, [cell, {name: value for name, value in cell.items() if name != "purpose"}])
+        if first.launches and second.launches:
+            return first, second
+    return None
+
+
+def is_twin(record: Record) -> bool:
+    """Say whether a launch is one of the second copy of a cell."""
+    return bool(record["payload"]["cell"].get("purpose") == workload.TWIN)
 
 
 def value(record: Record, name: str) -> float | int | None:
@@ -301,15 +420,23 @@ def same_test(rows: Sequence[Row], test: Row) -> list[Row]:
 
 def above(one: Row, other: Row) -> bool:
     """Say whether `one` is established to be faster than `other`: both intervals exist and do not overlap."""
-    if one.interval is None or other.interval is None or one.interval.low is None or other.interval.high is None:
+    first, second = one.interval, other.interval
+    if first is None or second is None or None in (first.low, first.high, second.low, second.high):
         return False
-    return one.interval.low > other.interval.high
+    if one.speed in workload.LOWER_IS_BETTER:
+        first, second = second, first
+    return bool((first.low or 0) > (second.high or 0))
 
 
 def contenders(rows: Sequence[Row]) -> list[Row]:
     """Return the rows that may be ranked: those with a figure that is not INVALID, the fastest first."""
     ranked = [row for row in rows if row.interval is not None and row.state in (VALID, UNSTABLE)]
-    return sorted(ranked, key=lambda row: (-(row.interval.mean if row.interval else 0), canonical(row.cell)))
+
+    def order(row: Row) -> tuple[float, str]:
+        mean = row.interval.mean if row.interval else 0
+        return (mean if row.speed in workload.LOWER_IS_BETTER else -mean, canonical(row.cell))
+
+    return sorted(ranked, key=order)
 
 
 def standing(rows: Sequence[Row], row: Row) -> str:
@@ -337,7 +464,7 @@ def headline(rows: Sequence[Row], speed: str) -> Row | None:
         return None
     test = min(
         measured,
-        key=lambda row: (row.cell["n_depth"], row.cell["test"] not in USUAL_TESTS, _cell_order(row.cell)),
+        key=lambda row: (row.cell["n_depth"], row.cell["test"] not in USUAL_TESTS, cell_order(row.cell)),
     )
     field = same_test(measured, test)
     ranked = contenders(field)
@@ -431,10 +558,10 @@ def remarks(rows: Iterable[Row]) -> list[Finding]:
     return _findings(rows, (AS_EXPECTED, SWITCHED_OFF, UNKNOWN))
 
 
-def _by_block(row: Row) -> dict[int, float]:
+def by_block(row: Row) -> dict[int, float]:
     """Return the speed of each block of `row`, of the first launch should a block have two."""
     found: dict[int, float] = {}
-    for record in row.launches:
+    for record in row.figures:
         block, speed = record["payload"].get("block"), value(record, row.speed)
         if block is not None and speed is not None:
             found.setdefault(block, speed)
@@ -446,7 +573,7 @@ def ratio(row: Row, reference: Row) -> Ratio:
 
     The interval is the 95 % t interval of the mean log ratio over the blocks.
     """
-    own, other = _by_block(row), _by_block(reference)
+    own, other = by_block(row), by_block(reference)
     pairs = [own[block] / other[block] for block in sorted(set(own) & set(other))]
     invalid = INVALID in (row.state, reference.state)
     if not pairs:

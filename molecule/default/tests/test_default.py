@@ -42,7 +42,7 @@ def payloads(records: list[dict], kind: str) -> list[dict]:
 
 
 @pytest.mark.parametrize("name", ["default", "legacy"])
-@pytest.mark.parametrize("program", ["llama-bench", "llama-quantize", "llama-system-info"])
+@pytest.mark.parametrize("program", ["llama-bench", "llama-quantize", "llama-system-info", "llama-memory-bandwidth"])
 def test_each_program_is_built_and_runs(host, builds, name, program):
     file = host.file(str(builds[name] / "bin" / program))
     assert file.is_file
@@ -64,7 +64,10 @@ def test_the_build_says_what_it_was_made_from(build):
     assert record["source"]["commit"] == "0c1e57098"
     assert len(record["source"]["sha256"]) == 64
     assert "-DGGML_NATIVE=ON" in record["cmake_arguments"]
-    assert set(record["binaries"]) == {"llama-bench", "llama-quantize", "llama-system-info"}
+    assert set(record["binaries"]) == {
+        "llama-bench", "llama-quantize", "llama-system-info", "llama-memory-bandwidth", "llama-server",
+        "llama-batched-bench",
+    }  # fmt: skip
 
 
 def test_the_build_that_reads_removed_types_joined_by_itself(builds):
@@ -73,6 +76,8 @@ def test_the_build_that_reads_removed_types_joined_by_itself(builds):
     assert "Q4_0_8_8" in types["legacy"]
     assert "Q4_0_8_8" not in types["default"]
     assert "Q4_0" in types["default"]
+    # A llama.cpp of 2024 is asked for no server.
+    assert not (builds["legacy"] / "bin" / "llama-server").exists()
 
 
 @pytest.mark.parametrize("quantization", ["q4", "q4-k-m"])
@@ -86,7 +91,8 @@ def test_each_model_is_whole(host, quantization):
 
 def test_every_promised_cell_was_measured_in_fresh_processes(records):
     (plan,) = {json.dumps(plan["cells"]): plan for plan in payloads(records, "run")}.values()
-    assert len(plan["cells"]) == 3 * 2 * 2
+    # Two quantizations with all five tests, the removed one with those that its llama.cpp knows; two thread counts.
+    assert len(plan["cells"]) == (2 * 5 + 2) * 2
     assert {cell["build"] for cell in plan["cells"]} == {"default", "legacy"}
     launches = payloads(records, "launch")
     for cell in plan["cells"]:
@@ -99,13 +105,13 @@ def test_launches_come_in_complete_blocks_in_an_order_of_their_own(records):
     launches = payloads(records, "launch")
     launches.sort(key=lambda one: one["position"])
     orders = [[json.dumps(launch["cell"]) for launch in launches if launch["block"] == block] for block in (1, 2)]
-    assert len(orders[0]) == len(set(orders[0])) == 12
+    assert len(orders[0]) == len(set(orders[0])) == 24
     assert sorted(orders[0]) == sorted(orders[1])
     assert orders[0] != orders[1]
 
 
 def test_a_launch_carries_the_row_its_samples_its_process_and_its_proof(records):
-    for launch in payloads(records, "launch"):
+    for launch in of_test(records, "pp32") + of_test(records, "tg8"):
         (row,) = launch["rows"]
         speed = launch["metrics"]["pp_tps" if launch["cell"]["n_prompt"] else "tg_tps"]
         assert speed["value"] == row["avg_ts"]
@@ -123,6 +129,69 @@ def test_a_launch_carries_the_row_its_samples_its_process_and_its_proof(records)
             assert kernel["types"][kind] == {kernel["path"]["expected"][kind]: pytest.approx(26, abs=2)}
 
 
+def of_test(records: list[dict], test: str) -> list[dict]:
+    found = [launch for launch in payloads(records, "launch") if launch["cell"]["test"] == test]
+    assert found
+    return found
+
+
+def test_a_server_answered_every_user_token_by_token(records):
+    for launch in of_test(records, "serve16+8@c2"):
+        requests = [one for one in launch["requests"] if not one.get("warmup")]
+        assert len(requests) == 2 * 4
+        assert {one["error"] for one in requests} == {None}
+        for one in requests:
+            assert (one["n_prompt"], one["n_gen"]) == (16, 8)
+            assert 0 < one["ttft_s"] <= one["e2e_s"]
+            # An event for each token, but for those that end in half a character.
+            assert 1 <= len(one["itl_s"]) <= 7
+            assert one["ttft_s"] + sum(one["itl_s"]) == pytest.approx(one["e2e_s"], abs=1e-4)
+        metrics = launch["metrics"]
+        assert metrics["output_tps"]["value"] == pytest.approx(64 / metrics["duration_s"]["value"], rel=1e-3)
+        assert launch["metrics"]["rss_peak_bytes"]["value"] > 20 << 20
+        assert "llama-server" in launch["argv"][0]
+
+
+def test_the_bound_without_a_server(records):
+    for launch in of_test(records, "batch16+8@c2"):
+        (row,) = launch["rows"]
+        assert (row["pp"], row["tg"], row["pl"]) == (16, 8, 2)
+        assert launch["metrics"]["batched_tg_tps"]["value"] == row["speed_tg"]
+
+
+def test_loading_is_timed_cold_and_warm(records):
+    for launch in of_test(records, "load"):
+        metrics = {name: entry["value"] for name, entry in launch["metrics"].items()}
+        assert launch["load"]["warm_resident_share"] == 1.0
+        assert 0 < metrics["load_warm_s"] < metrics["first_token_warm_s"]
+        # A disk that is memory has no cold file.
+        assert launch["load"]["cold"] == ("load_cold_s" in metrics)
+        if launch["load"]["cold"]:
+            assert launch["load"]["cold_resident_share"] <= 0.01
+            assert metrics["load_read_s"] > 0
+            assert 0 < metrics["load_cold_s"] < metrics["first_token_cold_s"]
+        assert launch["kernel"]["path"]["state"] == "as expected"
+
+
+def test_each_launch_has_its_samples_and_the_session_its_canary(records):
+    samples = {(json.dumps(one["cell"]), one["number"]): one for one in payloads(records, "samples")}
+    for launch in payloads(records, "launch"):
+        one = samples[json.dumps(launch["cell"]), launch["number"]]
+        assert len(one["time_s"]) >= 2
+        assert {len(core) for core in one["cores"]} == {len(one["time_s"])}
+    stages = [one["stage"] for one in payloads(records, "bandwidth")]
+    assert stages[0] == "start"
+    assert stages[-1] == "end"
+    assert all(one["read_gb_s"]["best"] > 0.1 for one in payloads(records, "bandwidth"))
+    assert {one["state"] for one in payloads(records, "end")} == {"finished"}
+
+
+def test_a_run_that_is_complete_is_not_measured_again(records):
+    """The step idempotence has asked for the same run once more."""
+    assert len(payloads(records, "end")) >= 2
+    assert len(payloads(records, "launch")) == 24 * 2
+
+
 def test_the_host_keeps_its_own_copy(records):
     spooled = [json.loads(line) for line in (BASE / "spool" / "molecule.jsonl").read_text().splitlines()]
     launches = [record for record in spooled if record["kind"] == "launch"]
@@ -135,7 +204,9 @@ def test_each_page_shows_the_figures_and_says_that_they_are_synthetic_and_quick(
         assert "ynthetic" in text
         assert "quick run: 2 launches" in text
         assert quantization in text
-        assert re.search(r"q4_(0|K)_\d+x\d+", text)
+        assert re.search(r"q4_(0|K)_\d+x\d+|\bamx\b", text)
+        for section in ("Latency", "Load time", "Memory bandwidth", "CPU use"):
+            assert f"## {section}" in text, section
     assert "tiny-synthetic/q4.md" in (RESULTS / "README.md").read_text()
 
 

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import SCHEMA
+
 ROOT = Path(__file__).resolve().parents[4]
 RUN = "20261123T155523Z-1a2b"
 CALLBACK = "callbacks_enabled = cloudbench.llama.bench_report\n"
@@ -177,7 +179,7 @@ def measured(folder) -> Done:
 def test_what_tasks_return_is_kept(measured):
     kept = records(measured, "local-test")
     assert [one["kind"] for one in kept] == ["machine", "run", "failure", "failure"]
-    assert {(one["schema"], one["run"], one["machine"]) for one in kept} == {(1, RUN, "local-test")}
+    assert {(one["schema"], one["run"], one["machine"]) for one in kept} == {(SCHEMA, RUN, "local-test")}
     plan, refused, failed = (one["payload"] for one in kept[1:])
     assert [cell["quantization"] for cell in plan["cells"]] == ["Q4_0"]
     assert (refused["phase"], refused["cell"]) == ("plan", None)

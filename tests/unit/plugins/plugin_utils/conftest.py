@@ -18,9 +18,9 @@ FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 
 @pytest.fixture
 def frozen() -> list[dict[str, Any]]:
-    """Every record of the frozen file of schema 1."""
+    """Every record of the frozen file of schema 1, as the store keeps it today."""
     lines = (FIXTURES / "records" / "schema-1.jsonl").read_text("utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    return [records.upgrade(json.loads(line)) for line in lines]
 
 
 @pytest.fixture

@@ -6,10 +6,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import (
+    BY_LADDER,
     PlanError,
     default_seed,
     make_plan,
     model_name,
+    most_launches,
     parse_test,
     public_model,
     unrecorded,
@@ -26,14 +28,45 @@ def plan(**changes):
     return make_plan(**{**asked, **changes})
 
 
-def test_the_default_is_one_thread_on_each_physical_core():
+def test_without_thread_counts_the_ladder_of_the_run_chooses():
     cells = plan()["cells"]
     assert [(cell["test"], cell["threads"], cell["n_prompt"], cell["n_gen"]) for cell in cells] == [
-        ("pp512", 4, 512, 0), ("tg128", 4, 0, 128),
+        ("pp512", BY_LADDER, 512, 0), ("tg128", BY_LADDER, 0, 128),
     ]  # fmt: skip
-    assert plan(machine=dict(MACHINE, physical_cores=None))["cells"][0]["threads"] == 8
-    # A container or an affinity mask may leave fewer processors than the machine has cores.
-    assert plan(machine=dict(MACHINE, cpu_count=2))["cells"][0]["threads"] == 2
+
+
+def test_what_matters_most_comes_first():
+    cells = plan(tests=["tg8", "load"], quantizations=["Q8_0", "Q4_0"])["cells"]
+    assert [(cell["test"], cell["quantization"]) for cell in cells] == [
+        ("tg8", "Q8_0"), ("tg8", "Q4_0"), ("load", "Q8_0"), ("load", "Q4_0"),
+    ]  # fmt: skip
+
+
+def test_the_second_copy_of_a_cell_stands_beside_the_first():
+    cells = plan(tests=["pp8", "tg8", "tg16"], twin=True)["cells"]
+    assert [(cell["test"], cell.get("purpose")) for cell in cells] == [
+        ("pp8", None), ("tg8", None), ("tg8", "twin"), ("tg16", None),
+    ]  # fmt: skip
+    assert len(plan(tests=["pp8", "load"], twin=True)["cells"]) == 2
+
+
+def test_more_users_than_slots_are_refused_by_name():
+    made = plan(tests=["serve8+8@c2", "serve8+8@c3"], slots=2)
+    assert [cell["concurrency"] for cell in made["cells"]] == [2]
+    assert "serve8+8@c3 has 3 users at once, and the server 2 slots" in made["failures"][0]["cause"]
+
+
+def test_a_llama_cpp_of_2024_is_asked_for_what_it_knows():
+    made = plan(
+        quantizations=["Q4_0_8_8"], tests=["pp8", "tg8@d8", "tg8,repack=off", "load", "batch8+8@c2", "serve8+8@c1"]
+    )
+    assert [(cell["build"], cell["test"]) for cell in made["cells"]] == [("legacy", "pp8")]
+    assert made["failures"] == []
+
+
+@pytest.mark.parametrize(("launches", "most", "at_most"), [(6, 30, 30), (2, 30, 2), (40, 30, 40), (6, 6, 6)])
+def test_a_quick_run_launches_what_it_was_asked_to(launches, most, at_most):
+    assert most_launches(launches, most) == at_most
 
 
 def test_every_combination_is_a_cell_of_its_own():
@@ -106,18 +139,9 @@ def test_only_builds_that_are_needed_are_built():
     assert made["builds"] == ["legacy"]
 
 
-@pytest.mark.parametrize(
-    ("text", "prompt", "generated", "depth"),
-    [("pp512", 512, 0, 0), ("tg128", 0, 128, 0), ("tg128@d4096", 0, 128, 4096), ("pp1", 1, 0, 0)],
-)
-def test_names_of_tests(text, prompt, generated, depth):
-    assert parse_test(text) == {"test": text, "n_prompt": prompt, "n_gen": generated, "n_depth": depth}
-
-
-@pytest.mark.parametrize("text", ["", "pp", "pp-1", "pp512 ", "tg128@4096", "PP512", "pp512;rm", "pp99999999"])
-def test_what_is_no_name_of_a_test(text):
+def test_what_is_no_name_of_a_test():
     with pytest.raises(PlanError, match="is no test"):
-        parse_test(text)
+        parse_test("PP512", 4)
 
 
 def test_no_secret_of_a_url_is_planned_aloud():
@@ -135,7 +159,7 @@ def test_no_secret_of_a_url_is_planned_aloud():
 
 
 def test_a_promised_cell_that_nobody_tells_of_is_missing():
-    cells = plan()["cells"]
+    cells = plan(threads=[4])["cells"]
     records = [
         {"kind": "run", "machine": "a", "payload": {"cells": cells}},
         {"kind": "launch", "machine": "a", "payload": {"cell": cells[0]}},
@@ -145,6 +169,15 @@ def test_a_promised_cell_that_nobody_tells_of_is_missing():
     assert unrecorded(records, {"a": cells}) == []
     # A store that took nothing at all.
     assert len(unrecorded([], {"a": cells})) == 2
+
+
+def test_a_cell_whose_threads_the_ladder_chose_is_the_one_that_was_promised():
+    promised = plan(tests=["tg8", "serve8+8@c1", "pp8"])["cells"]
+    measured = [{**promised[0], "threads": 4}, {**promised[1], "threads": 4, "threads_batch": 8}]
+    records = [{"kind": "launch", "machine": "a", "payload": {"cell": cell}} for cell in measured]
+    records.append({"kind": "omitted", "machine": "a", "payload": {"cell": {**promised[2], "threads": 8}}})
+    assert unrecorded(records, {"a": promised}) == []
+    assert len(unrecorded(records[1:], {"a": promised})) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.progress import cell_text, describe, duration
 
 PP = {"model": "llama-3.2-1b-synthetic", "quantization": "Q4_0", "test": "pp512", "threads": 2, "build": "default"}
-TG = {**PP, "test": "tg128", "threads": 1, "build": "lto"}
+PP["n_prompt"] = 512
+TG = {**PP, "test": "tg128", "threads": 1, "build": "lto", "n_prompt": 0}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.cloudbench.llama.plugins.module_utils import workload
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_shapes import PRESETS
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import processors, run_time
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.run_time import Files, Host, Range
@@ -90,7 +91,8 @@ def test_files_and_volume():
 
 
 def cell(threads=64, **more):
-    return {"model": "m", "quantization": "Q4_0", "threads": threads, "n_prompt": 0, "n_gen": 0, "n_depth": 0, **more}
+    empty = {"n_prompt": 0, "n_gen": 0, "n_depth": 0}
+    return {"model": "m", "quantization": "Q4_0", "threads": threads, "test": "any", **empty, **more}
 
 
 def test_a_launch_takes_longer_for_more_of_anything():
@@ -109,8 +111,30 @@ def test_a_launch_takes_longer_for_more_of_anything():
     ):
         assert more.low > base.low
         assert more.high > base.high
+    # The ladder of the run finds no more than all cores.
+    assert seconds(n_gen=128, threads=0) == seconds(n_gen=128, threads=64)
     # More threads than cores make nothing faster.
     assert seconds(n_gen=128, threads=128) == seconds(n_gen=128, threads=64)
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [("serve128+64@c1", "serve128+64@c4"), ("serve128+64@c1", "serve256+64@c1"), ("batch8+8@c1", "batch8+8@c8")],
+)
+def test_more_users_take_longer(less, more):
+    one = host("c7g.16xlarge")
+    first, second = (
+        run_time.launch_seconds(one, EIGHT, cell(0, **workload.parse_test(test)), 2) for test in (less, more)
+    )
+    assert first.high < second.high
+    assert first.low < second.low
+
+
+def test_loading_from_a_disk_is_slower_than_from_memory():
+    one = host("c7g.16xlarge")
+    load = run_time.launch_seconds(one, EIGHT, cell(0, **workload.parse_test("load")), 2)
+    # 4.7 GB at the 125 MB/s of gp3.
+    assert 30 < load.low < load.high < 120
 
 
 @pytest.mark.parametrize("name", ["c7i.16xlarge", "c5.4xlarge", "t3.nano", "m9g.48xlarge"])
@@ -129,7 +153,11 @@ def test_minutes_of_a_run():
     found = run_time.expected_minutes(one, cells, models, 1, wanted, 6, 2)
     seconds = [run_time.launch_seconds(one, EIGHT, which, 2) for which in cells]
     assert found.low == pytest.approx(prepared.low + 6 * sum(time.low for time in seconds) / 60 + 1)
-    assert found.high == pytest.approx(prepared.high + 6 * sum(time.high for time in seconds) / 60 + 3)
+    # Where intervals do not become narrow, cells are launched more often.
+    assert found.high == pytest.approx(prepared.high + 12 * sum(time.high for time in seconds) / 60 + 3)
+    assert run_time.expected_minutes(one, cells, models, 1, wanted, 6, 2, limit=0.01).high == pytest.approx(
+        prepared.high + 0.01 + 3
+    )
     two = run_time.expected_minutes(one, cells, models, 2, wanted, 6, 2)
     assert two.low - found.low == pytest.approx(0.5)
     # A model of unknown size adds nothing.

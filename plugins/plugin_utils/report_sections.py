@@ -1,0 +1,444 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sections of a page that only some runs have: latency, load times, threads, bandwidth, noise, what was omitted."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.serving import tpot
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import markdown, metrics, roofline, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import LEFT, RIGHT, Markdown
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Payload, Row, Run
+
+# Requests that a percentile needs before it is shown.
+ENOUGH = {50: 1, 90: 10, 95: 200, 99: 1000}
+# Cores with a line of their own.
+MOST_CORES = 16
+# Characters of a line over time.
+WIDTH = 60
+_LEVELS = "▁▂▃▄▅▆▇█"
+
+
+class Section(NamedTuple):
+    """A heading and what stands below it."""
+
+    title: str
+    blocks: list[Markdown]
+
+
+def context(run: Run, path: str, rows: Sequence[Row], others: Sequence[Row]) -> dict[str, Any]:
+    """Return the variables of templates/page.md.j2 that this module makes, for the page `path` of `run`.
+
+    `rows` are the page's cells of llama-bench, `others` those of other programs.
+    """
+    found = (
+        _latency(run, others),
+        _load(others),
+        _threads(run, path),
+        _bandwidth(run, rows),
+        _noise(run, path),
+        _omitted(run, path),
+    )
+    return {"sections": [section for section in found if section], "over_time": _over_time(run, path)}
+
+
+# ---- Latency ----
+
+
+def percentile(values: Sequence[float], percent: int) -> float | None:
+    """Return a percentile (nearest rank) of values, None where there are too few of them for it."""
+    if len(values) < ENOUGH[percent]:
+        return None
+    return sorted(values)[max(0, math.ceil(percent / 100 * len(values)) - 1)]
+
+
+def _measured(row: Row) -> list[Payload]:
+    """Return the requests of a row's launches that count."""
+    requests = [one for record in row.figures for one in record["payload"].get("requests") or []]
+    return [one for one in requests if one["ok"] and not one.get("warmup") and one["ttft_s"] is not None]
+
+
+def _spread(values: Sequence[float]) -> Markdown:
+    """Return p50 and p90, and p95 and p99 where there are enough, in ms."""
+    shown = [(percent, percentile(values, percent)) for percent in ENOUGH]
+    words = [f"p{percent} {metrics.number(1000 * value)}" for percent, value in shown if value is not None]
+    return markdown.lines(*words) if words else markdown.text(metrics.NOT_AVAILABLE)
+
+
+def _load_words(cell: Payload) -> str:
+    if "rate" in cell:
+        return f"{metrics.number(cell['rate'])} requests/s, Poisson"
+    return parts.plural(cell.get("concurrency", 1), "user")
+
+
+def _mean_of(row: Row, name: str) -> float | None:
+    found = [value for value in (summary.value(record, name) for record in row.figures) if value is not None]
+    return statistics.fmean(found) if found else None
+
+
+def _latency(run: Run, others: Sequence[Row]) -> Section | None:
+    served = [row for row in others if workload.kind(row.cell) == workload.SERVE]
+    batched = [row for row in others if workload.kind(row.cell) == workload.BATCH]
+    if not served and not batched:
+        return None
+    blocks = [
+        markdown.text(
+            "A real llama-server over loopback, streamed requests of a fixed length, unique prompts, no prompt cache. "
+            "Percentiles in milliseconds, over the requests of all launches without the first of each user; the "
+            "interval is that of the launches' median time per output token.",
+            None,
+        )
+    ]
+    columns = [
+        ("Tokens in + out", LEFT), ("Load", LEFT), ("Threads", RIGHT), ("Requests", RIGHT), ("TTFT ms", RIGHT),
+        ("ITL ms", RIGHT), ("TPOT ms", RIGHT), ("End to end ms", RIGHT), ("Output token/s", RIGHT),
+        ("Goodput 1/s", RIGHT), ("Validity", LEFT),
+    ]  # fmt: skip
+    lines = []
+    for row in served:
+        requests = _measured(row)
+        gaps = [gap for one in requests for gap in one["itl_s"]]
+        each = [one for one in map(tpot, requests) if one is not None]
+        failed = _mean_of(row, "error_share")
+        count = metrics.number(len(requests)) + (f", {100 * failed:.0f} % failed" if failed else "")
+        lines.append(
+            [
+                f"{row.cell['n_prompt']} + {row.cell['n_gen']}",
+                _load_words(row.cell),
+                _thread_words(row.cell),
+                count,
+                _spread([one["ttft_s"] for one in requests]),
+                _spread(gaps),
+                markdown.lines(_spread(each), _interval_ms(row)),
+                _spread([one["e2e_s"] for one in requests]),
+                metrics.show("output_tps", _mean_of(row, "output_tps")),
+                metrics.show("goodput_rate", _mean_of(row, "goodput_rate")),
+                parts.badge(row),
+            ]
+        )
+    if lines:
+        blocks.append(markdown.table(columns, lines))
+        blocks.append(_slo_words(served))
+    if batched:
+        words = "The bound of the same without a server: llama-batched-bench, sequences at once."
+        blocks += [markdown.text(words, None), _batched(batched)]
+    return Section("Latency", blocks)
+
+
+def _batched(rows: Sequence[Row]) -> Markdown:
+    columns = [
+        ("Tokens in + out", LEFT), ("Sequences", RIGHT), ("Threads", RIGHT), ("Prompt token/s", RIGHT),
+        ("Generation token/s", RIGHT), ("95 % interval", RIGHT), ("Validity", LEFT),
+    ]  # fmt: skip
+    lines = [
+        [
+            f"{row.cell['n_prompt']} + {row.cell['n_gen']}",
+            metrics.number(row.cell.get("concurrency", 1)),
+            _thread_words(row.cell),
+            metrics.show("batched_pp_tps", _mean_of(row, "batched_pp_tps")),
+            parts.mean(row),
+            parts.interval(row),
+            parts.badge(row),
+        ]
+        for row in rows
+    ]
+    return markdown.table(columns, lines)
+
+
+def _thread_words(cell: Payload) -> str:
+    more = f", prompts {cell['threads_batch']}" if cell.get("threads_batch") else ""
+    return f"{cell['threads'] or 'by the ladder'}{more}"
+
+
+def _interval_ms(row: Row) -> Markdown | None:
+    if row.interval is None or row.interval.low is None or row.interval.high is None:
+        return None
+    centre = 1000 * row.interval.mean
+    return markdown.small(metrics.span(1000 * row.interval.low, 1000 * row.interval.high, metrics.decimals(centre)))
+
+
+def _slo_words(served: Sequence[Row]) -> Markdown:
+    slos = {
+        (slo["ttft_s"], slo["tpot_s"])
+        for row in served
+        for record in row.launches
+        for slo in [record["payload"].get("slo")]
+        if slo
+    }
+    told = "; ".join(f"TTFT within {ttft:g} s and TPOT within {each:g} s" for ttft, each in sorted(slos))
+    return markdown.text(f"Goodput: requests that met {told or 'the latency targets'}, per second.", None)
+
+
+# ---- Load time ----
+
+_LOADS = ("load_cold_s", "first_token_cold_s", "load_warm_s", "first_token_warm_s", "load_read_s", "load_repack_s")
+
+
+def _load(others: Sequence[Row]) -> Section | None:
+    loaded = [row for row in others if workload.kind(row.cell) == workload.LOAD]
+    if not loaded:
+        return None
+    titles = ("Cold: ready s", "first token s", "Warm: ready s", "first token s", "Read cold s", "Repack s")
+    columns = [("Threads", RIGHT), ("Launches", RIGHT), *((title, RIGHT) for title in titles), ("Validity", LEFT)]
+    lines = [
+        [
+            _thread_words(row.cell),
+            metrics.number(len(row.launches)),
+            *(metrics.show(name, _mean_of(row, name)) for name in _LOADS),
+            parts.badge(row),
+        ]
+        for row in loaded
+    ]
+    words = (
+        "Seconds from the start of llama-server, mean of the launches. Ready: its first healthy answer, after it has "
+        "warmed up. Cold: the file had been dropped from the page cache, which was checked. A mapped file is read "
+        "while it is repacked, so the parts do not add up."
+    )
+    return Section("Load time", [markdown.text(words, None), markdown.table(columns, lines)])
+
+
+# ---- Threads ----
+
+
+def _threads(run: Run, path: str) -> Section | None:
+    advised = [record["payload"] for record in run.others.get("threads", [])]
+    if not advised:
+        return None
+    advice = advised[-1]
+    model = run.models.get(advice["model"])
+    of = f" of {model['name']} {model['quantization']}" if model else ""
+    blocks = [
+        markdown.text(
+            f"Ladders{of}, a few short launches each; where no thread count was given, the other cells of the run have "
+            "the best ones.",
+            None,
+        )
+    ]
+    lines = []
+    for title, name in (("Prompt", "prompt"), ("Generation", "generation")):
+        found = advice.get(name)
+        if not found:
+            continue
+        blocks.append(markdown.bullets([markdown.text(f"{title}: {found['reason']}.", None)]))
+        if found.get("collapse"):
+            blocks.append(markdown.alert("WARNING", markdown.text(f"{title}: {found['collapse']}.", None)))
+        for rung in found["ladder"]:
+            places = metrics.decimals(rung["mean"])
+            count = metrics.number(rung["threads"]) + (f", one NUMA node ({rung['numa']})" if rung.get("numa") else "")
+            mean = metrics.number(rung["mean"])
+            best = rung["threads"] == found["best"] and not rung.get("numa")
+            lines.append(
+                [
+                    title,
+                    count,
+                    markdown.bold(mean) if best else mean,
+                    metrics.span(rung.get("low"), rung.get("high"), places),
+                    metrics.number(rung["n"]),
+                ]
+            )
+    columns = [("Ladder", LEFT), ("Threads", RIGHT), ("token/s", RIGHT), ("95 % interval", RIGHT), ("Launches", RIGHT)]
+    blocks.append(markdown.table(columns, lines))
+    return Section("Threads", blocks)
+
+
+# ---- Bandwidth ----
+
+
+def _bandwidth(run: Run, rows: Sequence[Row]) -> Section | None:
+    found = summary.bandwidths(run)
+    if not found:
+        return None
+    names = ("read_gb_s", "triad_gb_s")
+    lines = [
+        [
+            one["stage"],
+            metrics.number(one["threads"]),
+            *(metrics.number(one[name][which]) for name in names for which in ("best", "median")),
+        ]
+        for one in found
+    ]
+    columns = [
+        ("Measured", LEFT), ("Threads", RIGHT), ("Read, best GB/s", RIGHT), ("median", RIGHT),
+        ("Triad, best GB/s", RIGHT), ("median", RIGHT),
+    ]  # fmt: skip
+    blocks = [markdown.table(columns, lines)]
+    percent = summary.drift_percent(run)
+    if percent is not None:
+        blocks.append(
+            markdown.text(
+                f"Between start, middle and end the best read bandwidth moved by {metrics.one_place(percent)} %; over "
+                f"{summary.DRIFT_PERCENT:g} % makes the whole run INVALID.",
+                None,
+            )
+        )
+    shares = []
+    for row in rows:
+        model = _model(run, row)
+        if row.speed != "tg_tps" or row.interval is None or model is None:
+            continue
+        top = roofline.ceiling(found, row.cell["threads"])
+        share = roofline.bandwidth_share(model, row.cell, row.interval.mean, top)
+        each = roofline.token_bytes(model, row.cell)
+        if share is not None and each is not None and top is not None:
+            shares.append(
+                [
+                    parts.cell_words(row.cell, True),
+                    metrics.number(each / 1e9),
+                    metrics.number(row.interval.mean * each / 1e9),
+                    metrics.number(top.read_gb_s),
+                    metrics.with_unit("bandwidth_share", share),
+                ]
+            )
+    if shares:
+        blocks.append(
+            markdown.text(
+                "Generation reads every weight and the context for each token, so the read bandwidth is its ceiling. A "
+                "share over 100 % says that part of it came from a cache.",
+                None,
+            )
+        )
+        titles = ("Generation", "GB per token", "GB/s taken", "GB/s there", "Share")
+        blocks.append(markdown.table([(t, RIGHT if i else LEFT) for i, t in enumerate(titles)], shares))
+    return Section("Memory bandwidth", blocks)
+
+
+def _model(run: Run, row: Row) -> Payload | None:
+    used = {record["payload"]["model"] for record in row.launches}
+    return next((run.models[key] for key in sorted(used) if key in run.models), None)
+
+
+# ---- Noise, omissions ----
+
+
+def _noise(run: Run, path: str) -> Section | None:
+    pair = summary.twin(run)
+    if pair is None:
+        return None
+    first, second = pair
+    found = summary.ratio(second, first)
+    if found.interval is None:
+        return None
+    places = 4
+    bounds = metrics.span(found.interval.low, found.interval.high, places)
+    words = (
+        f"{parts.cell_words(first.cell, True)} of {first.cell['quantization']} was measured twice in the same blocks. "
+        f"The second copy was {metrics.number(found.interval.mean, places)} times as fast as the first (95 % interval "
+        f"{bounds}, {parts.plural(found.interval.n, 'block')}). Whatever differs less than that says nothing."
+    )
+    return Section("Noise floor", [markdown.text(words, None)])
+
+
+def _omitted(run: Run, path: str) -> Section | None:
+    payloads = [record["payload"] for record in run.others.get("omitted", [])]
+    found = [one for one in payloads if summary.page_path(run.machine, one["cell"]) == path]
+    if not found:
+        return None
+    found.sort(key=lambda one: summary.cell_order(one["cell"]))
+    items = [Markdown(f"{markdown.text(one['cell']['test'])}: {parts.sentence(one['cause'])}") for one in found]
+    advice = dict.fromkeys(one["advice"] for one in found)
+    return Section("Not measured", [markdown.bullets(items), *(parts.sentence(one) for one in advice)])
+
+
+# ---- Over time ----
+
+
+def sparkline(values: Sequence[float | None], top: float) -> str:
+    """Return values from 0 to `top` as a line of at most WIDTH block characters; a gap where nothing is known."""
+    if len(values) > WIDTH:
+        bounds = [len(values) * i // WIDTH for i in range(WIDTH + 1)]
+        buckets: Iterable[Sequence[float | None]] = (values[a:b] for a, b in pairwise(bounds))
+        values = [_mean(bucket) for bucket in buckets]
+    last = len(_LEVELS) - 1
+    return "".join(
+        " " if value is None else _LEVELS[min(last, max(0, int(value / top * len(_LEVELS))))] if top > 0 else _LEVELS[0]
+        for value in values
+    )
+
+
+def _mean(values: Iterable[float | None] | None) -> float | None:
+    found = [value for value in values or [] if value is not None]
+    return statistics.fmean(found) if found else None
+
+
+def _busy(samples: Payload) -> list[float | None]:
+    """Return how busy all processors were, in percent, sample by sample."""
+    idle, waiting = samples.get("idle"), samples.get("iowait")
+    if not idle:
+        return [None] * len(samples["time_s"])
+    return [
+        None if one is None else max(0.0, 100 - one - (other or 0.0))
+        for one, other in zip(idle, waiting or [0.0] * len(idle), strict=False)
+    ]
+
+
+def _over_time(run: Run, path: str) -> Markdown | None:
+    """Return what processors and memory did while the last launch of each cell of a page ran."""
+    latest: dict[tuple[Any, ...], Payload] = {}
+    for record in run.others.get("samples", []):
+        samples = record["payload"]
+        if summary.page_path(run.machine, samples["cell"]) == path and not samples["cell"].get("purpose"):
+            latest[summary.cell_key(samples["cell"])] = samples
+    if not latest:
+        return None
+    names = ("user", "system", "idle", "iowait", "steal")
+    columns = [
+        ("Launch", LEFT), *((f"{name.capitalize()} %", RIGHT) for name in names), ("Switches/s", RIGHT), ("MHz", RIGHT),
+        ("Anonymous, peak", RIGHT), ("Mapped file, peak", RIGHT),
+    ]  # fmt: skip
+    lines, drawn = [], []
+    for samples in sorted(latest.values(), key=lambda one: summary.cell_order(one["cell"])):
+        words = f"{parts.cell_words(samples['cell'], True)}, launch {samples['number']}"
+        lines.append(
+            [
+                words,
+                *(metrics.one_place(_mean(samples.get(name))) for name in names),
+                metrics.number(_mean(samples.get("context_switches_per_s"))),
+                metrics.number(_mean(samples.get("mhz"))),
+                *(metrics.binary(_peak(samples.get(name))) for name in ("anon_bytes", "file_bytes")),
+            ]
+        )
+        drawn.append(_drawn(words, samples))
+    drawing = markdown.fenced("\n\n".join(drawn))
+    return Markdown(
+        "\n\n".join(
+            [
+                markdown.text(
+                    "While a launch ran, once a second from /proc (mean over the last launch of each cell).", None
+                ),
+                markdown.table(columns, lines),
+                markdown.details("Processors and memory over the time of a launch", drawing),
+            ]
+        )
+    )
+
+
+def _peak(values: Sequence[float | None] | None) -> float | None:
+    return max((value for value in values or [] if value is not None), default=None)
+
+
+def _drawn(words: str, samples: Payload) -> str:
+    """Return lines of block characters: all processors, each of them up to MOST_CORES, resident memory."""
+    seconds = samples["time_s"][-1] if samples["time_s"] else 0.0
+    told = [f"{markdown.visible(words)}, {metrics.number(seconds, 1)} s from left to right"]
+
+    def line(name: str, values: Sequence[float | None], top: float, shown: Callable[[float | None], str]) -> None:
+        told.append(f"{name:>10} {sparkline(values, top)} mean {shown(_mean(values))}, most {shown(_peak(values))}")
+
+    line("all CPUs %", _busy(samples)[1:], 100.0, metrics.one_place)
+    cores = samples.get("cores") or []
+    for number, values in enumerate(cores[:MOST_CORES]):
+        line(f"core {number} %", (values or [])[1:], 100.0, metrics.one_place)
+    if len(cores) > MOST_CORES:
+        told.append(f"{'':>10} and {len(cores) - MOST_CORES} more cores")
+    memory = samples.get("rss_bytes")
+    if memory:
+        line("RSS", memory, float(_peak(memory) or 1), metrics.binary)
+    return "\n".join(told)
