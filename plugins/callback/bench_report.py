@@ -132,12 +132,12 @@ class CallbackModule(CallbackBase):
         self._keep([record.make("failure", self._run, machine, record.failure("connect", cause, advice))])
 
     def _forget(self):
-        """Take the note away when every host that has launched anything has come to its end."""
+        """Take the note away when every host that has begun to measure anything has come to its end."""
         try:
             own = [one for one in records.read(self._results_dir).records if one["run"] == self._run]
         except (records.RecordError, OSError):
             return
-        begun = {one["machine"] for one in own if one["kind"] == "launch"}
+        begun = {one["machine"] for one in own if one["kind"] in ("launch", "bandwidth")}
         if begun <= {one["machine"] for one in own if one["kind"] == "end" and one["payload"]["state"] == "finished"}:
             environment.forget_unfinished(self._results_dir, self._run)
 

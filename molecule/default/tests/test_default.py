@@ -102,10 +102,11 @@ def test_every_promised_cell_was_measured_in_fresh_processes(records):
 
 
 def test_launches_come_in_complete_blocks_in_an_order_of_their_own(records):
-    launches = payloads(records, "launch")
+    launches = [one for one in payloads(records, "launch") if one["cell"].get("purpose") != "ladder"]
     launches.sort(key=lambda one: one["position"])
     orders = [[json.dumps(launch["cell"]) for launch in launches if launch["block"] == block] for block in (1, 2)]
-    assert len(orders[0]) == len(set(orders[0])) == 24
+    # All cells once, and one of them a second time for the noise floor.
+    assert len(orders[0]) == len(set(orders[0])) == 24 + 1
     assert sorted(orders[0]) == sorted(orders[1])
     assert orders[0] != orders[1]
 
@@ -179,17 +180,10 @@ def test_each_launch_has_its_samples_and_the_session_its_canary(records):
         one = samples[json.dumps(launch["cell"]), launch["number"]]
         assert len(one["time_s"]) >= 2
         assert {len(core) for core in one["cores"]} == {len(one["time_s"])}
-    stages = [one["stage"] for one in payloads(records, "bandwidth")]
-    assert stages[0] == "start"
-    assert stages[-1] == "end"
+    stages = [one["stage"] for one in payloads(records, "bandwidth") if one["stage"] != "ladder"]
+    assert stages == ["start", "middle", "end"]
     assert all(one["read_gb_s"]["best"] > 0.1 for one in payloads(records, "bandwidth"))
     assert {one["state"] for one in payloads(records, "end")} == {"finished"}
-
-
-def test_a_run_that_is_complete_is_not_measured_again(records):
-    """The step idempotence has asked for the same run once more."""
-    assert len(payloads(records, "end")) >= 2
-    assert len(payloads(records, "launch")) == 24 * 2
 
 
 def test_the_host_keeps_its_own_copy(records):

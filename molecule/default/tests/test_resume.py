@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run whose processes are killed goes on with the same command, with the programs that the scenario has built."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+testinfra_hosts = ["ansible://localhost"]
+
+BASE = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
+PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
+sys.path.insert(0, str(PROJECT / "tests"))
+
+from interruptions import CONTROLLER, RUNNER, Kill, interrupted  # noqa: E402
+
+
+def test_killed_processes_cost_the_launch_in_flight_and_nothing_else(tmp_path):
+    inherited = {name: value for name, value in os.environ.items() if name != "CLOUDBENCH_RUN"}
+    results, spool = tmp_path / "results", tmp_path / "spool"
+    spool.mkdir()
+    variables = {
+        "llama_cpp_dir": str(BASE / "llama.cpp"),
+        "llama_model_dir": str(BASE / "models"),
+        "llama_model_models": ["tiny-synthetic"],
+        "llama_bench_spool": str(spool),
+        "llama_bench_tests": ["pp8", "tg600"],
+        "llama_bench_threads": [1],
+        "llama_bench_launches": 4,
+        "llama_bench_twin": False,
+        "llama_bench_minutes": 0,
+    }
+    found = interrupted(
+        ["ansible-playbook", "site.yml", "-e", json.dumps(variables)],
+        PROJECT,
+        {
+            **inherited,
+            "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+            "CLOUDBENCH_RESULTS_DIR": str(results),
+        },
+        spool,
+        results,
+        [Kill(CONTROLLER, 2, 0.3), Kill(RUNNER, 1, 0.2)],
+    )
+    output = "\n".join(found.outputs)
+    assert (found.runs, found.launches) == (1, 8), output
+    assert (found.lost, found.doubled, found.short) == ([], [], []), output
+    assert found.at_once == 1
+    assert "goes on with run" in found.outputs[1]
+    assert "goes on with run" in found.outputs[2]

@@ -1,0 +1,200 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs of site.yml whose processes are killed, the same command given again until it ends, and what came of it.
+
+Used by the scenario `default` and by benchmarks/random_kills.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+CONTROLLER, RUNNER, BOTH = "controller", "runner", "both"
+# Programs of which no two may run at once on a machine.
+MEASURING = (b"llama-bench", b"llama-server", b"llama-batched-bench", b"llama-memory-bandwidth")
+
+Record = dict[str, Any]
+
+
+class Kill(NamedTuple):
+    """Whom to kill with SIGKILL, how many launches after the start of a try, and how many seconds after that one."""
+
+    victim: str
+    launches: int
+    seconds: float
+
+
+class Interrupted(NamedTuple):
+    """What came of it. `lost`: records that were on disk, in spool or store, when a process was killed and are not in
+    the store at the end. `doubled`: launches of one cell and number that are there twice. `short`: cells with fewer
+    launches than planned. `at_once`: most measuring programs seen at the same time. `outputs`: of each try."""
+
+    kills: int
+    tries: int
+    runs: int
+    launches: int
+    lost: list[Record]
+    doubled: list[str]
+    short: list[str]
+    at_once: int
+    outputs: list[str]
+
+
+def _records(paths: Iterable[Path]) -> Iterator[Record]:
+    for path in paths:
+        for line in path.read_text("utf-8", "replace").splitlines():
+            with contextlib.suppress(ValueError):
+                yield json.loads(line)
+
+
+def _launches(spool: Path) -> int:
+    return sum(record["kind"] == "launch" for record in _records(spool.glob("*.jsonl")))
+
+
+def _on_disk(spool: Path, results: Path) -> list[Record]:
+    return list(_records([*spool.glob("*.jsonl"), *results.glob("*/records/*.jsonl")]))
+
+
+class _Watcher(threading.Thread):
+    """Counts the measuring programs of this machine, again and again."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.most = 0
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(0.02):
+            count = 0
+            for directory in Path("/proc").glob("[0-9]*"):
+                with contextlib.suppress(OSError):
+                    # A process that has ended has no command line. What a build is asked for measures nothing.
+                    argv = (directory / "cmdline").read_bytes().split(b"\0")
+                    count += os.path.basename(argv[0]) in MEASURING and b"--help" not in argv
+            self.most = max(self.most, count)
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
+def _runner(spool: Path) -> int | None:
+    """Return the process id of the runner that wrote its progress last, None when it does not live."""
+    for path in sorted(spool.glob("*.progress.json"), key=lambda one: one.stat().st_mtime, reverse=True):
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(json.loads(path.read_text())["pid"])
+            os.kill(pid, 0)
+            return pid
+    return None
+
+
+def _interrupt(process: subprocess.Popen[bytes], spool: Path, before: int, kill: Kill, patience: float) -> str:
+    """Kill when it is time, and return what went otherwise, "" when nothing did."""
+    end = time.monotonic() + patience
+    while _launches(spool) < before + kill.launches or _runner(spool) is None:
+        if process.poll() is not None:
+            return "it ended before it was killed"
+        if time.monotonic() > end:
+            return "nothing was launched"
+        time.sleep(0.02)
+    time.sleep(kill.seconds)
+    if process.poll() is not None:
+        return "it ended before it was killed"
+    # Ansible's worker has a session of its own and lives on, as it would.
+    if kill.victim in (CONTROLLER, BOTH):
+        process.kill()
+    runner = _runner(spool)
+    if kill.victim in (RUNNER, BOTH) and runner:
+        os.kill(runner, signal.SIGKILL)
+    return ""
+
+
+def interrupted(
+    command: Sequence[str],
+    project: Path,
+    environment: Mapping[str, str],
+    spool: Path,
+    results: Path,
+    kills: Sequence[Kill],
+    patience: float = 300.0,
+) -> Interrupted:
+    """Give `command` once for each of `kills` and interrupt it, then once more without, and look at what is left.
+
+    Raises AssertionError when a try that is to be killed ends before, or the last one does not succeed.
+    """
+    watcher = _Watcher()
+    watcher.start()
+    outputs: list[str] = []
+    seen: list[Record] = []
+    try:
+        for kill in [*kills, None]:
+            before = _launches(spool)
+            # A file and no pipe: what is left of a killed controller would hold the pipe open.
+            with tempfile.TemporaryFile("w+") as output:
+                process = subprocess.Popen(
+                    command, cwd=project, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output,
+                    stderr=subprocess.STDOUT, start_new_session=True,
+                )  # fmt: skip
+                try:
+                    why = _interrupt(process, spool, before, kill, patience) if kill else ""
+                    seen += _on_disk(spool, results) if kill else []
+                    process.wait(patience)
+                finally:
+                    process.kill()
+                    process.wait()
+                output.seek(0)
+                outputs.append(output.read())
+            if not kill and process.returncode:
+                why = f"exit code {process.returncode}"
+            assert not why, f"{why}:\n{outputs[-1]}"
+    finally:
+        watcher.stop()
+    return _judged(kills, outputs, seen, list(_records(results.glob("*/records/*.jsonl"))), watcher.most)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _judged(
+    kills: Sequence[Kill], outputs: list[str], seen: list[Record], kept: list[Record], at_once: int
+) -> Interrupted:
+    there = {_text(record) for record in kept}
+    lost = {_text(record): record for record in seen if _text(record) not in there}
+    launches = [record["payload"] for record in kept if record["kind"] == "launch"]
+    numbers = Counter(_text([one["cell"], one["number"]]) for one in launches)
+    of_cell = Counter(_text(one["cell"]) for one in launches)
+    plans = [record["payload"] for record in kept if record["kind"] == "run"]
+    planned = {_text(cell): plan["launches"] for plan in plans for cell in plan["cells"]}
+    return Interrupted(
+        kills=len(kills),
+        tries=len(outputs),
+        runs=len({record["run"] for record in kept}),
+        launches=len(launches),
+        lost=list(lost.values()),
+        doubled=[cell for cell, count in numbers.items() if count > 1],
+        short=[cell for cell, wanted in planned.items() if of_cell[cell] < wanted],
+        at_once=at_once,
+        outputs=outputs,
+    )
+
+
+def drawn(count: int, seed: int, most_launches: int = 3, most_seconds: float = 1.5) -> list[Kill]:
+    """Return `count` kills at random, each kind of victim as often as the others but for one."""
+    source = random.Random(seed)
+    victims = [(CONTROLLER, RUNNER, BOTH)[i % 3] for i in range(count)]
+    source.shuffle(victims)
+    return [Kill(one, source.randint(0, most_launches), source.uniform(0, most_seconds)) for one in victims]
