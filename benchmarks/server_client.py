@@ -93,7 +93,7 @@ def theirs(guidellm: Path, port: int, users: int, each: int, seed: int) -> Figur
             "data": [{"kind": "json_file", "path": str(directory / "data.json")}],
             "outputs": [{"kind": "json", "path": str(directory / "out.json")}],
         }  # fmt: skip
-        (directory / "run.json").write_text(json.dumps(config))
+        (directory / "run.json").write_text(json.dumps({"spec": config}))
         done = subprocess.run(
             [guidellm, "run", "--config", directory / "run.json", "--disable-console"],
             env={**os.environ, "HF_HUB_OFFLINE": "1"}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
