@@ -3,12 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Our read bandwidth against the best load kernel of likwid-bench, interleaved, each round in an order of its own.
 
-likwid-bench reads as many bytes as our program does, with as many threads, and gives the mean of at least a second; ours
-gives the best of its repetitions. A ceiling must not lie below what somebody else reaches: target, at least 0.95 of its
-best.
+likwid-bench reads as many bytes as our program does, with as many threads, and gives the mean of at least a second;
+ours gives the best of its repetitions. A ceiling must not lie below what somebody else reaches: target, at least 0.95
+of its best.
 
     sudo apt-get install likwid
-    .venv/bin/python benchmarks/memory_bandwidth.py --program BUILD/bin/llama-memory-bandwidth --rounds 7
+    .venv/bin/python benchmarks/memory_bandwidth.py --program BUILD/bin/llama-roofline --rounds 7
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def likwid(kernel: str, threads: int, size: int) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--program", type=Path, required=True, help="llama-memory-bandwidth")
+    parser.add_argument("--program", type=Path, required=True, help="llama-roofline")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--seed", type=int, default=1)

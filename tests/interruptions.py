@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 CONTROLLER, RUNNER, BOTH = "controller", "runner", "both"
 # Programs of which no two may run at once on a machine.
-MEASURING = (b"llama-bench", b"llama-server", b"llama-batched-bench", b"llama-memory-bandwidth")
+MEASURING = (b"llama-bench", b"llama-server", b"llama-batched-bench", b"llama-roofline")
 
 Record = dict[str, Any]
 

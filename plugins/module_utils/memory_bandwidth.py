@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The memory bandwidth of this machine, by the program that is compiled with llama.cpp (roles/llama_cpp/files)."""
+"""The memory bandwidth and the arithmetic of this machine, by the program that is compiled with llama.cpp."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Any, Callable, Dict, List, Optional
 from ansible_collections.cloudbench.llama.plugins.module_utils import cgroup, process
 from ansible_collections.cloudbench.llama.plugins.module_utils.job import HOME, Job, program
 
-PROGRAM = "llama-memory-bandwidth"
+PROGRAM = "llama-roofline"
 REPETITIONS = 10
 # A ladder over many threads is not to take minutes.
 _TIME_LIMIT = 120.0
 
 # A cache that other guests share counts as theirs, so half a gibibyte is beyond what is ours.
 _LEAST, _MOST = 64 << 20, 512 << 20
-_RATES = ("read_gb_s", "triad_gb_s")
+_RATES = ("read_gb_s", "triad_gb_s", "fma_gflops")
 
 
 class BandwidthError(ValueError):
@@ -40,7 +40,7 @@ def array_bytes(machine: Dict[str, Any]) -> int:
 
 
 def parse(text: str, threads: int, size: int) -> Dict[str, List[float]]:
-    """Return the rates (1e9 bytes per second) that the program printed for what was asked. Raises BandwidthError."""
+    """Return the rates (1e9 bytes or operations per second) that the program printed. Raises BandwidthError."""
     try:
         printed = json.loads(text)
     except ValueError as error:
@@ -66,7 +66,8 @@ def measure(
 ) -> Dict[str, Any]:
     """Measure with the program at `path` (from HOME) and return the payload of a bandwidth record, short of its stage.
 
-    Rates are in 1e9 bytes per second: the best of the repetitions, their median, and all. Raises BandwidthError.
+    Rates are in 1e9 bytes or operations per second: the best of the repetitions, their median, and all. Raises
+    BandwidthError.
     """
     size = array_bytes(machine)
     argv = [path, "--threads", str(threads), "--bytes", str(size), "--repetitions", str(REPETITIONS)]

@@ -63,7 +63,7 @@ EXAMPLES = r"""
   cloudbench.llama.llama_cpp_build:
     root: ~/.cache/cloudbench/llama.cpp
     key: f3e4dfb84ddf
-    targets: [llama-bench, llama-quantize, llama-system-info, llama-memory-bandwidth]
+    targets: [llama-bench, llama-quantize, llama-system-info, llama-roofline]
 """
 
 RETURN = r"""

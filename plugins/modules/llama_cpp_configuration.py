@@ -60,7 +60,7 @@ EXAMPLES = r"""
     source: "{{ obtained.source }}"
     machine: "{{ llama_bench_machine }}"
     toolchain: "{{ found.toolchain }}"
-    targets: [llama-bench, llama-quantize, llama-system-info, llama-memory-bandwidth]
+    targets: [llama-bench, llama-quantize, llama-system-info, llama-roofline]
 """
 
 RETURN = r"""

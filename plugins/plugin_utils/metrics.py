@@ -102,7 +102,7 @@ _BENCH = "llama-bench -o jsonl"
 _CLIENT = "client of llama-server's /completion, monotonic clock"
 _BATCHED = "llama-batched-bench --output-format jsonl"
 _SERVER_START = "llama-server, monotonic clock"
-_BANDWIDTH = "llama-memory-bandwidth, best of its repetitions"
+_BANDWIDTH = "llama-roofline, best of its repetitions"
 _RUSAGE = "getrusage(2) of the launch"
 _LOG = "llama-bench -v, standard error"
 _PROC = "proc(5), difference over the launch"
@@ -176,6 +176,13 @@ _ROWS = (
            _BANDWIDTH, number, "higher", 1e-3, 1e6),
     Metric("bandwidth_share", "%", "Share of the read bandwidth", "100 bytes per token x tg_tps / read bandwidth",
            "derived", one_place, "none", 0, 1e4),
+    Metric("fma_gflops", "GFLOP/s", "Multiplying and adding, 32 bits",
+           "1e-9 operations / time, in registers, 2 for a multiplication and an addition", _BANDWIDTH, number, "higher",
+           1e-3, 1e6),
+    Metric("prompt_gflops", "GFLOP/s", "Arithmetic of a prompt", "2e-9 weights x pp_tps, without the attention",
+           "derived", number, "higher", 0, 1e7),
+    Metric("arithmetic_share", "%", "Share of the 32-bit arithmetic", "100 prompt_gflops / fma_gflops", "derived",
+           one_place, "none", 0, 1e4),
     Metric("rss_anon_peak_bytes", "B", "Anonymous memory, peak", "largest RssAnon of the samples",
            _PROC_STATUS, binary, "lower", 0, _BYTES),
     Metric("rss_file_peak_bytes", "B", "Mapped file memory, peak", "largest RssFile of the samples",
@@ -195,7 +202,14 @@ REGISTRY = {row.name: row for row in _ROWS}
 
 # What a launch record holds under `metrics`, and under `gates`; the rest is derived from those.
 GATES = ("steal_percent", "other_cpu_percent", "pressure_some_percent", "swap_in_pages", "major_faults")
-DERIVED = ("token_time_ms", "prompt_time_s", "half_width_percent", "bandwidth_share")
+DERIVED = (
+    "token_time_ms",
+    "prompt_time_s",
+    "half_width_percent",
+    "bandwidth_share",
+    "prompt_gflops",
+    "arithmetic_share",
+)
 
 
 def metric(name: str) -> Metric:

@@ -353,6 +353,7 @@ KINDS: dict[str, dict[str, Field]] = {
         "threads": Field("integer", low=1, high=1e5),
         "read_gb_s": Field("object", of=_RATES),
         "triad_gb_s": Field("object", of=_RATES),
+        "fma_gflops": _maybe(Field("object", of=_RATES)),
         "bytes": _COUNT,
         "argv": _maybe(_TEXTS),
     },

@@ -256,18 +256,22 @@ def _bandwidth(run: Run, rows: Sequence[Row]) -> Section | None:
     found = summary.bandwidths(run)
     if not found:
         return None
-    names = ("read_gb_s", "triad_gb_s")
+    names = ("read_gb_s", "triad_gb_s", "fma_gflops")
     lines = [
         [
             one["stage"],
             metrics.number(one["threads"]),
-            *(metrics.number(one[name][which]) for name in names for which in ("best", "median")),
+            *(
+                metrics.number(one[name][which]) if one.get(name) else metrics.NOT_AVAILABLE
+                for name in names
+                for which in ("best", "median")
+            ),
         ]
         for one in found
     ]
     columns = [
         ("Measured", LEFT), ("Threads", RIGHT), ("Read, best GB/s", RIGHT), ("median", RIGHT),
-        ("Triad, best GB/s", RIGHT), ("median", RIGHT),
+        ("Triad, best GB/s", RIGHT), ("median", RIGHT), ("32-bit FMA, best GFLOP/s", RIGHT), ("median", RIGHT),
     ]  # fmt: skip
     blocks = [markdown.table(columns, lines)]
     percent = summary.drift_percent(run)
@@ -307,7 +311,32 @@ def _bandwidth(run: Run, rows: Sequence[Row]) -> Section | None:
         )
         titles = ("Generation", "GB per token", "GB/s taken", "GB/s there", "Share")
         blocks.append(markdown.table([(t, RIGHT if i else LEFT) for i, t in enumerate(titles)], shares))
-    return Section("Memory bandwidth", blocks)
+    return Section("Memory bandwidth and arithmetic", [*blocks, *_arithmetic(run, rows, found)])
+
+
+def _arithmetic(run: Run, rows: Sequence[Row], found: Sequence[Payload]) -> list[Markdown]:
+    lines = []
+    for row in rows:
+        model = _model(run, row)
+        if row.speed != "pp_tps" or row.interval is None or model is None:
+            continue
+        rate = roofline.prompt_gflops(model, row.cell, row.interval.mean)
+        top = roofline.arithmetic(found, row.cell["threads"])
+        if rate is not None and top:
+            share = metrics.with_unit("arithmetic_share", 100 * rate / top)
+            lines.append([parts.cell_words(row.cell, True), metrics.number(rate), metrics.number(top), share])
+    if not lines:
+        return []
+    words = (
+        "A prompt is bound by arithmetic: two operations for each weight and token. They are held against multiplying "
+        "and adding numbers of 32 bits in registers, the ceiling of kernels that compute with such; those that "
+        "multiply integers of 8 bits (VNNI, AMX, i8mm) may be above 100 %."
+    )
+    titles = ("Prompt", "GFLOP/s", "32-bit FMA", "Share")
+    return [
+        markdown.text(words, None),
+        markdown.table([(t, RIGHT if i else LEFT) for i, t in enumerate(titles)], lines),
+    ]
 
 
 def _model(run: Run, row: Row) -> Payload | None:

@@ -4,8 +4,8 @@
 """How near a figure is to what the machine can do: bytes that generation reads, and the operations of a prompt.
 
 Generation reads every weight once for each token, and the keys and values of the context; so memory bandwidth is its
-ceiling (S. Williams, A. Waterman, D. Patterson, Roofline, CACM 52 (2009)). No ceiling of arithmetic is measured, so of
-prompts only the rate is given that was reached.
+ceiling (S. Williams, A. Waterman, D. Patterson, Roofline, CACM 52 (2009)). A prompt is bound by arithmetic. What is
+measured of that is multiplying and adding numbers of 32 bits; kernels that multiply 8-bit integers may be above it.
 """
 
 from __future__ import annotations
@@ -82,6 +82,12 @@ def bandwidth_share(model: Payload, cell: Payload, tg_tps: float | None, top: Ce
     if each is None or tg_tps is None or top is None:
         return None
     return 100 * each * tg_tps / (top.read_gb_s * 1e9)
+
+
+def arithmetic(bandwidths: Iterable[Payload], threads: int) -> float | None:
+    """Return the best GFLOP/s of 32 bits with so many threads, None where that was not measured."""
+    known = [one["fma_gflops"]["best"] for one in bandwidths if one.get("fma_gflops") and one["threads"] == threads]
+    return max(known, default=None)
 
 
 def prompt_gflops(model: Payload, cell: Payload, pp_tps: float | None) -> float | None:

@@ -42,7 +42,7 @@ def payloads(records: list[dict], kind: str) -> list[dict]:
 
 
 @pytest.mark.parametrize("name", ["default", "legacy"])
-@pytest.mark.parametrize("program", ["llama-bench", "llama-quantize", "llama-system-info", "llama-memory-bandwidth"])
+@pytest.mark.parametrize("program", ["llama-bench", "llama-quantize", "llama-system-info", "llama-roofline"])
 def test_each_program_is_built_and_runs(host, builds, name, program):
     file = host.file(str(builds[name] / "bin" / program))
     assert file.is_file
@@ -65,7 +65,7 @@ def test_the_build_says_what_it_was_made_from(build):
     assert len(record["source"]["sha256"]) == 64
     assert "-DGGML_NATIVE=ON" in record["cmake_arguments"]
     assert set(record["binaries"]) == {
-        "llama-bench", "llama-quantize", "llama-system-info", "llama-memory-bandwidth", "llama-server",
+        "llama-bench", "llama-quantize", "llama-system-info", "llama-roofline", "llama-server",
         "llama-batched-bench",
     }  # fmt: skip
 
@@ -92,7 +92,7 @@ def test_each_model_is_whole(host, quantization):
 def test_every_promised_cell_was_measured_in_fresh_processes(records):
     (plan,) = {json.dumps(plan["cells"]): plan for plan in payloads(records, "run")}.values()
     # Two quantizations with all five tests, the removed one with those that its llama.cpp knows; two thread counts.
-    assert len(plan["cells"]) == (2 * 5 + 2) * 2
+    assert len(plan["cells"]) == (2 * 6 + 2) * 2
     assert {cell["build"] for cell in plan["cells"]} == {"default", "legacy"}
     launches = payloads(records, "launch")
     for cell in plan["cells"]:
@@ -105,8 +105,8 @@ def test_launches_come_in_complete_blocks_in_an_order_of_their_own(records):
     launches = [one for one in payloads(records, "launch") if one["cell"].get("purpose") != "ladder"]
     launches.sort(key=lambda one: one["position"])
     orders = [[json.dumps(launch["cell"]) for launch in launches if launch["block"] == block] for block in (1, 2)]
-    # All cells once, and one of them a second time for the noise floor.
-    assert len(orders[0]) == len(set(orders[0])) == 24 + 1
+    # A quick run has no second copy of a cell.
+    assert len(orders[0]) == len(set(orders[0])) == 28
     assert sorted(orders[0]) == sorted(orders[1])
     assert orders[0] != orders[1]
 
@@ -153,6 +153,18 @@ def test_a_server_answered_every_user_token_by_token(records):
         assert "llama-server" in launch["argv"][0]
 
 
+def test_requests_arrive_whether_or_not_the_server_keeps_up(records):
+    for launch in of_test(records, "serve16+8@r8"):
+        requests = [one for one in launch["requests"] if not one.get("warmup")]
+        assert len(requests) == 4 * 4
+        assert {one["error"] for one in requests} == {None}
+        starts = [one["start_s"] for one in requests]
+        assert starts == sorted(starts)
+        # Planned beforehand, so the same for the same seed; 15 gaps of an eighth of a second on average.
+        assert 0.5 < starts[-1] < 6
+        assert all(one["ttft_s"] > 0 for one in requests)
+
+
 def test_the_bound_without_a_server(records):
     for launch in of_test(records, "batch16+8@c2"):
         (row,) = launch["rows"]
@@ -183,6 +195,7 @@ def test_each_launch_has_its_samples_and_the_session_its_canary(records):
     stages = [one["stage"] for one in payloads(records, "bandwidth") if one["stage"] != "ladder"]
     assert stages == ["start", "middle", "end"]
     assert all(one["read_gb_s"]["best"] > 0.1 for one in payloads(records, "bandwidth"))
+    assert all(one["fma_gflops"]["best"] > 1 for one in payloads(records, "bandwidth"))
     assert {one["state"] for one in payloads(records, "end")} == {"finished"}
 
 
@@ -199,7 +212,7 @@ def test_each_page_shows_the_figures_and_says_that_they_are_synthetic_and_quick(
         assert "quick run: 2 launches" in text
         assert quantization in text
         assert re.search(r"q4_(0|K)_\d+x\d+|\bamx\b", text)
-        for section in ("Latency", "Load time", "Memory bandwidth", "CPU use"):
+        for section in ("Latency", "Load time", "Memory bandwidth and arithmetic", "CPU use"):
             assert f"## {section}" in text, section
     assert "tiny-synthetic/q4.md" in (RESULTS / "README.md").read_text()
 

@@ -44,7 +44,7 @@ def test_killed_processes_cost_the_launch_in_flight_and_nothing_else(tmp_path):
         },
         spool,
         results,
-        [Kill(CONTROLLER, 2, 0.3), Kill(RUNNER, 1, 0.2)],
+        [Kill(RUNNER, 2, 0.3), Kill(CONTROLLER, 1, 0.2)],
     )
     output = "\n".join(found.outputs)
     assert (found.runs, found.launches) == (1, 8), output

@@ -21,7 +21,13 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.process import Fi
 
 MACHINE = {"id": "m" * 12, "caches": {"L1d": 49152, "L3": 32 << 20}, "memory_bytes": 16 << 30}
 SIZE = 128 << 20
-PRINTED = {"threads": 2, "bytes": SIZE, "read_gb_s": [9.0, 11.0, 10.0], "triad_gb_s": [8.0, 8.5, 9.5]}
+PRINTED = {
+    "threads": 2,
+    "bytes": SIZE,
+    "read_gb_s": [9.0, 11.0, 10.0],
+    "triad_gb_s": [8.0, 8.5, 9.5],
+    "fma_gflops": [170.0, 150.0],
+}
 
 
 def run(stdout: str, exit_code: int | None = 0, stderr: str = ""):
@@ -33,6 +39,7 @@ def test_best_median_and_all():
     payload = measure("b/x", 2, MACHINE, run(json.dumps(PRINTED)))
     assert payload["read_gb_s"] == {"best": 11.0, "median": 10.0, "samples": [9.0, 11.0, 10.0]}
     assert payload["triad_gb_s"]["best"] == 9.5
+    assert payload["fma_gflops"] == {"best": 170.0, "median": 160.0, "samples": [170.0, 150.0]}
     assert (payload["threads"], payload["bytes"], payload["machine"]) == (2, SIZE, "m" * 12)
     assert payload["argv"] == ["b/x", "--threads", "2", "--bytes", str(SIZE), "--repetitions", "10"]
 

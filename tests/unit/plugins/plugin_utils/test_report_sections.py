@@ -18,6 +18,8 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report_sections i
 Record = dict[str, Any]
 FROZEN = Path(__file__).resolve().parents[3] / "fixtures" / "records" / "schema-2.jsonl"
 
+CEILINGS = "Memory bandwidth and arithmetic"
+
 
 @pytest.fixture
 def real() -> list[Record]:
@@ -62,7 +64,7 @@ def without(real: list[Record], *kinds: str) -> list[Record]:
 
 def test_every_section_of_a_real_run_is_there(real):
     text = page(real)
-    for title in ("Throughput", "Latency", "Load time", "Threads", "Memory bandwidth", "Not measured", "CPU use"):
+    for title in ("Throughput", "Latency", "Load time", "Threads", CEILINGS, "Not measured", "CPU use"):
         assert section(text, title), title
     assert "4 users" in section(text, "Latency")
     assert "llama-batched-bench" in section(text, "Latency")
@@ -71,6 +73,19 @@ def test_every_section_of_a_real_run_is_there(real):
     assert "tg32 |" not in section(text, "Throughput")
     assert "| serve" not in section(text, "Throughput")
     assert "llama_bench_minutes" in section(text, "Not measured")
+
+
+def test_prompts_are_held_against_the_arithmetic_where_that_was_measured(real):
+    assert "Share of" not in section(page(real), CEILINGS)
+    assert "32-bit FMA |" not in section(page(real), CEILINGS)
+    for one in real:
+        if one["kind"] == "bandwidth":
+            one["payload"]["fma_gflops"] = {"best": 300.0, "median": 290.0, "samples": [290.0, 300.0, 280.0]}
+    # 2 x 1.24e9 weights for each of some hundred tokens a second.
+    (line,) = [line for line in section(page(real), CEILINGS).splitlines() if line.startswith("| pp512")]
+    rate, top, share = (float(cell.strip().rstrip(" %\u00a0")) for cell in line.strip("|").split("|")[1:])
+    assert top == 300
+    assert share == pytest.approx(100 * rate / 300, rel=0.01)
 
 
 def test_a_run_without_any_of_it_has_none_of_it(real):
@@ -83,7 +98,7 @@ def test_a_run_without_any_of_it_has_none_of_it(real):
         if one["kind"] == "run":
             one["payload"]["cells"] = [cell for cell in one["payload"]["cells"] if cell["test"] == "pp512"]
     text = page(plain)
-    for title in ("Latency", "Load time", "Threads", "Memory bandwidth", "Noise floor", "Not measured"):
+    for title in ("Latency", "Load time", "Threads", CEILINGS, "Noise floor", "Not measured"):
         assert f"## {title}" not in text
 
 

@@ -49,6 +49,12 @@ def test_a_share_of_the_ceiling():
         assert roofline.bandwidth_share(model, cell, speed, top) is None
 
 
+def test_the_arithmetic_is_that_of_the_same_threads():
+    rates = [{**rate(1, 10.0), "fma_gflops": {"best": 100.0}}, {**rate(2, 10.0), "fma_gflops": None}, rate(4, 9.0)]
+    assert roofline.arithmetic(rates, 1) == 100.0
+    assert [roofline.arithmetic(rates, threads) for threads in (2, 3, 4)] == [None, None, None]
+
+
 def test_a_prompt_is_two_operations_for_each_weight_and_token():
     assert roofline.prompt_gflops(EIGHT, workload.parse_test("pp512"), 1.0) == pytest.approx(2 * 7.505, rel=0.01)
     assert roofline.prompt_gflops(EIGHT, workload.parse_test("tg128"), 1.0) is None

@@ -2,11 +2,13 @@
 // GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 
-// What the memory of this machine gives to a number of threads: read (a sum over one array, as the weights are read for
-// each token) and triad (a[i] = b[i] + s * c[i]; J. D. McCalpin, STREAM), in 1e9 bytes a second. Triad counts 24 bytes
-// for each element, as STREAM does; that a store first reads its line is not counted.
+// The two ceilings of this machine for a number of threads (S. Williams, A. Waterman, D. Patterson, Roofline, CACM 52
+// (2009)). Of memory, in 1e9 bytes a second: read (a sum over one array, as the weights are read for each token) and triad
+// (a[i] = b[i] + s * c[i]; J. D. McCalpin, STREAM). Triad counts 24 bytes for each element, as STREAM does; that a store
+// first reads its line is not counted. Of arithmetic, in 1e9 operations a second: multiplications and additions of 32-bit
+// floating-point numbers in registers, two operations for each pair.
 //
-//     llama-memory-bandwidth --threads N --bytes B --repetitions R
+//     llama-roofline --threads N --bytes B --repetitions R
 //
 // B is the size of each of three arrays. Prints one line of JSON.
 
@@ -70,6 +72,48 @@ double sum(const double * a, size_t begin, size_t end) {
     return all;
 }
 
+// The widest registers that the compiler may use. Where the processor has fused multiply-add it makes that of the two
+// operations, which is its default (-ffp-contract=fast of GCC, =on of Clang).
+#if defined(__AVX512F__)
+typedef float Vector __attribute__((vector_size(64)));
+#elif defined(__AVX__)
+typedef float Vector __attribute__((vector_size(32)));
+#else
+typedef float Vector __attribute__((vector_size(16)));
+#endif
+constexpr int LANES = sizeof(Vector) / sizeof(float);
+// Enough chains for two units of latency 4 or four of latency 4, and few enough for 16 registers short of two.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int CHAINS = 20;
+#else
+constexpr int CHAINS = 12;
+#endif
+constexpr long long STEPS = 1000000;
+
+float multiply_and_add(float seed) {
+    Vector x[CHAINS], scale, step;
+    for (int lane = 0; lane < LANES; ++lane) {
+        scale[lane] = 0.5f + seed;
+        step[lane] = 0.25f + seed;
+    }
+    for (int k = 0; k < CHAINS; ++k) {
+        x[k] = step * static_cast<float>(k);
+    }
+    for (long long i = 0; i < STEPS; ++i) {
+#pragma GCC unroll 32
+        for (int k = 0; k < CHAINS; ++k) {
+            x[k] = x[k] * scale + step;
+        }
+    }
+    float all = 0;
+    for (const Vector & one : x) {
+        for (int lane = 0; lane < LANES; ++lane) {
+            all += one[lane];
+        }
+    }
+    return all;
+}
+
 template <typename F> void in_parallel(int threads, F work) {
 #ifdef _OPENMP
     #pragma omp parallel num_threads(threads)
@@ -104,7 +148,7 @@ int main(int argc, char ** argv) {
     long long threads = 1, bytes = 256ll << 20, repetitions = 10;
     for (int i = 1; i < argc; ++i) {
         if (std::strcmp(argv[i], "--help") == 0) {
-            std::puts("usage: llama-memory-bandwidth --threads N --bytes B --repetitions R");
+            std::puts("usage: llama-roofline --threads N --bytes B --repetitions R");
             return 0;
         }
         long long * wanted = std::strcmp(argv[i], "--threads") == 0     ? &threads
@@ -135,7 +179,7 @@ int main(int argc, char ** argv) {
             c[i] = 3.0;
         }
     });
-    std::vector<double> read, triad;
+    std::vector<double> read, triad, arithmetic;
     double check = 0;
     for (long long r = 0; r <= repetitions; ++r) {
         std::vector<double> sums(static_cast<size_t>(threads) * 8);
@@ -163,8 +207,17 @@ int main(int argc, char ** argv) {
         });
         const double triad_s = now() - start;
         check += a[n / 2];
+        start = now();
+        in_parallel(static_cast<int>(threads), [&](int thread, int) {
+            sums[static_cast<size_t>(thread) * 8] = static_cast<double>(multiply_and_add(static_cast<float>(r) * 1e-9f));
+        });
+        const double arithmetic_s = now() - start;
+        for (double one : sums) {
+            check += one;
+        }
         // The first time warms up.
         if (r > 0) {
+            arithmetic.push_back(2.0 * LANES * CHAINS * STEPS * static_cast<double>(threads) / arithmetic_s / 1e9);
             read.push_back(static_cast<double>(n) * sizeof(double) / read_s / 1e9);
             triad.push_back(3.0 * static_cast<double>(n) * sizeof(double) / triad_s / 1e9);
         }
@@ -176,6 +229,7 @@ int main(int argc, char ** argv) {
     }
     std::printf("{\"threads\": %lld, \"bytes\": %lld, ", threads, bytes);
     print("read_gb_s", read, ", ");
-    print("triad_gb_s", triad, "}\n");
+    print("triad_gb_s", triad, ", ");
+    print("fma_gflops", arithmetic, "}\n");
     return 0;
 }
