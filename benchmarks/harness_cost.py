@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the harness costs: a warm `ansible-playbook site.yml` against a bare shell loop of the very same launches.
 
-In pairs, the order of each pair drawn at random, on whatever is the default job; both from the second run on, so that
-programs and model are there. Targets: at most 1.05 times the loop plus 20 s, and at most 30 s outside the launches.
+In pairs, the order of each drawn at random, on pp512 and tg128 of the default model; both from the second run on, so
+that programs and model are there. Targets: at most 1.05 times the loop plus 20 s, at most 30 s outside the launches.
 
     .venv/bin/python benchmarks/harness_cost.py --pairs 3 --launches 2
 """
@@ -33,7 +33,15 @@ def site(launches: int, seed: int) -> tuple[float, list[list[str]], float]:
     with tempfile.TemporaryDirectory() as results:
         environment = {**os.environ, "CLOUDBENCH_RESULTS_DIR": results, "LC_ALL": "C.UTF-8"}
         environment.pop("CLOUDBENCH_RUN", None)
-        variables = {"llama_bench_launches": launches, "llama_bench_seed": seed}
+        variables = {
+            "llama_bench_launches": launches,
+            "llama_bench_launches_most": launches,
+            "llama_bench_seed": seed,
+            "llama_bench_tests": ["pp512", "tg128"],
+            "llama_bench_threads": [len(os.sched_getaffinity(0))],
+            "llama_bench_minutes": 0,
+            "llama_bench_twin": False,
+        }
         started = time.monotonic()
         subprocess.run(
             [PLAYBOOK, "site.yml", "-e", json.dumps(variables)],
