@@ -39,7 +39,7 @@ from ansible import context
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import record
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import environment, records, report
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import environment, records, report, terminal
 
 # Of a command line, what decides whether another one asks for the same.
 _ASKED = ("args", "inventory", "extra_vars", "subset", "tags", "skip_tags")
@@ -61,6 +61,7 @@ class CallbackModule(CallbackBase):
         self._asked = None
         self._results_dir = ""
         self._to_render = False
+        self._kept = False
         self._machines = {}
 
     def set_options(self, task_keys=None, var_options=None, direct=None):
@@ -89,7 +90,7 @@ class CallbackModule(CallbackBase):
         except (records.RecordError, OSError) as error:
             # All that could be kept is kept; role bench_report ends the run with a failure for what is missing.
             self._display.error("bench_report: %s" % error)
-        self._to_render = True
+        self._to_render = self._kept = True
         if self._asked and any(isinstance(one, dict) and one.get("kind") == "run" for one in new):
             environment.note_unfinished(self._results_dir, self._run, self._asked)
 
@@ -134,7 +135,7 @@ class CallbackModule(CallbackBase):
     def _forget(self):
         """Take the note away when every host that has begun to measure anything has come to its end."""
         try:
-            own = [one for one in records.read(self._results_dir).records if one["run"] == self._run]
+            own = records.read(self._results_dir, self._run).records
         except (records.RecordError, OSError):
             return
         begun = {one["machine"] for one in own if one["kind"] in ("launch", "bandwidth")}
@@ -144,8 +145,12 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats):
         if self._asked:
             self._forget()
-        if not self._to_render:
-            return
+        if self._to_render:
+            self._render()
+        if self._kept:
+            self._tell()
+
+    def _render(self):
         try:
             read = records.read(self._results_dir)
             written = report.write(self._results_dir, report.render(read.records, read.problems))
@@ -154,3 +159,13 @@ class CallbackModule(CallbackBase):
             return
         for path in written:
             self._display.display("bench_report: wrote %s" % os.path.join(self._results_dir, path))
+
+    def _tell(self):
+        """Say what the run has come to."""
+        try:
+            own = records.read(self._results_dir, self._run).records
+        except (records.RecordError, OSError):
+            # Whoever could not read them has said so.
+            return
+        for line in terminal.lines(own, self._run, self._results_dir):
+            self._display.display(line)

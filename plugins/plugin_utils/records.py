@@ -604,8 +604,10 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def read(results_dir: str | os.PathLike[str]) -> Contents:
-    """Return every record under `results_dir` and a problem for each line that is none; no directory is no record.
+def read(results_dir: str | os.PathLike[str], run: str = "*") -> Contents:
+    """Return every record under `results_dir`, or those of one run, and a problem for each line that is none.
+
+    No directory is no record.
 
     Raises NewerSchemaError, naming the file: pages made without the records of a later version would take back
     what that version has shown.
@@ -613,9 +615,9 @@ def read(results_dir: str | os.PathLike[str]) -> Contents:
     root = Path(results_dir)
     records: list[dict[str, Any]] = []
     problems: list[Problem] = []
-    for path in sorted(root.glob("*/records/*.jsonl")):
+    for path in sorted(root.glob(f"*/records/{run}.jsonl")):
         name = path.relative_to(root).as_posix()
-        machine, run = path.parts[-3], path.name[: -len(".jsonl")]
+        machine, own_run = path.parts[-3], path.name[: -len(".jsonl")]
         seen = set()
         try:
             for number, line in _lines(path):
@@ -626,7 +628,7 @@ def read(results_dir: str | os.PathLike[str]) -> Contents:
                 except RecordError as error:
                     problems.append(Problem(name, number, str(error)))
                     continue
-                if (record["machine"], record["run"]) != (machine, run):
+                if (record["machine"], record["run"]) != (machine, own_run):
                     reason = "it belongs to machine %.60r and run %.60r, not into this file"
                     problems.append(Problem(name, number, reason % (record["machine"], record["run"])))
                     continue

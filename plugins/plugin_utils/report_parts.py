@@ -97,11 +97,15 @@ def mean(row: Row | None) -> str:
 
 def brief(row: Row) -> Markdown:
     """Return the state of `row` with its reasons in a few words, for the index."""
-    return markdown.join([row.state, *(_disturbed(row) if row.state == summary.INVALID else row.reasons)])
+    return markdown.join([row.state, *short_reasons(row)])
+
+
+def short_reasons(row: Row) -> list[str]:
+    """Return why `row` is not VALID in a few words: of disturbed launches only how many there are."""
+    return _disturbed(row) if row.state == summary.INVALID else row.reasons
 
 
 def _disturbed(row: Row) -> list[str]:
-    """Return why `row` is INVALID in a few words: how many launches were disturbed, or that the machine changed."""
     disturbed = len(row.launches) - len(summary.undisturbed(row.launches))
     if not disturbed or len(row.figures) < len(row.launches):
         return row.reasons[:1]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -52,3 +53,6 @@ def test_killed_processes_cost_the_launch_in_flight_and_nothing_else(tmp_path):
     assert found.at_once == 1
     assert "goes on with run" in found.outputs[1]
     assert "goes on with run" in found.outputs[2]
+    # The end of the terminal: the verdict of the whole run, and where its page is.
+    assert re.search(r"^  generation +\S+ token/s", found.outputs[2], re.MULTILINE)
+    assert found.outputs[2].rstrip().endswith("/tiny-synthetic/q4.md")

@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run came to, for the end of a terminal: per machine and model the verdict in five lines, and its page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ansible_collections.cloudbench.llama.plugins.module_utils import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import mean_interval
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import metrics, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Payload, Record, Row, Run
+
+# More machines than anybody reads at the end of a terminal.
+MOST = 20
+
+
+def _plain(text: str) -> str:
+    """Return text without what would steer a terminal: names and causes come from other machines."""
+    spaced = text.replace(metrics.NO_BREAK, " ")
+    return "".join(character if character.isprintable() else "?" for character in spaced)
+
+
+def _figure(row: Row) -> str:
+    spread = parts.interval(row)
+    bounds = "" if spread == metrics.NOT_AVAILABLE else f" ({spread})"
+    return f"{metrics.with_unit(row.speed, row.interval.mean if row.interval else None)}{bounds}"
+
+
+def _state(row: Row) -> str:
+    reasons = parts.short_reasons(row)
+    return f"{row.state}: {'; '.join(reasons)}" if row.state != summary.VALID and reasons else row.state
+
+
+def _line(name: str, row: Row | None, figure: str | None = None) -> str:
+    if row is None:
+        return f"  {name:<11} not measured"
+    where = f"{row.cell['quantization']} {parts.cell_words(row.cell)}"
+    return f"  {name:<11} {figure or _figure(row)} at {where}; {_state(row)}"
+
+
+def _latency(rows: Sequence[Row]) -> str:
+    """Return the line of the first token and those after it, for as few users as were measured."""
+    served = [row for row in rows if workload.kind(row.cell) == workload.SERVE and row.interval is not None]
+    if not served:
+        return _line("latency", None)
+    # The rate of arrivals says nothing of how many wait at once: users first.
+    row = min(served, key=lambda one: (one.cell.get("concurrency") or 1e9, summary.cell_order(one.cell)))
+    first = [value for value in (summary.value(record, "ttft_s") for record in row.figures) if value is not None]
+    ttft = metrics.with_unit("ttft_s", mean_interval([float(value) for value in first]).mean) if first else "N/A"
+    each = metrics.with_unit("tpot_s", row.interval.mean if row.interval else None)
+    return _line("latency", row, f"first token {ttft}, then {each} a token")
+
+
+def _rest(run: Run, rows: Sequence[Row]) -> str:
+    """Return what else is to be known: whether the session holds, what failed, what there was no time for."""
+    drifted = summary.drift(run)
+    failed = len(run.failures)
+    omitted = len(run.others.get("omitted", []))
+    weak = sum(row.state in (summary.INVALID, summary.MISSING) for row in rows)
+    told = [
+        f"INVALID session: {drifted}" if drifted else "",
+        f"{parts.plural(failed, 'failure')}" if failed else "",
+        f"{omitted} not measured for want of time" if omitted else "",
+        f"{weak} of {parts.plural(len(rows), 'cell')} without a figure that holds" if weak else "",
+    ]
+    said = "; ".join(filter(None, told)) or f"{parts.plural(len(rows), 'cell')}, all of them hold"
+    return f"  {'note':<11} {said}"
+
+
+def lines(records: Sequence[Record], run_id: str, results_dir: str) -> list[str]:
+    """Return the lines for the run `run_id`, none when it measured nothing; paths are relative to where one stands."""
+    found: list[str] = []
+    runs = [run for run in summary.runs(records) if run.run == run_id and run.launches]
+    for run in runs[:MOST]:
+        by_model: dict[str, list[Payload]] = {}
+        for cell in summary.cells(run):
+            by_model.setdefault(cell["model"], []).append(cell)
+        for model, cells in sorted(by_model.items()):
+            rows = [row for row in summary.rows(run, cells) if row.launches or row.state == summary.MISSING]
+            pages = sorted({summary.page_path(run.machine, cell) for cell in cells})
+            compared = summary.comparisons(run.machine, cells)
+            page = next(iter(compared), pages[0])
+            marks = [
+                "synthetic weights" if parts.is_synthetic(run, cells[0]) else "",
+                "emulated host: no speed" if summary.emulated(run) else "",
+            ]
+            mark = ", ".join(filter(None, marks))
+            found += [
+                f"{run.machine}, {model}{f' ({mark})' if mark else ''}",
+                _line("prompt", summary.headline(rows, "pp_tps")),
+                _line("generation", summary.headline(rows, "tg_tps")),
+                _latency(rows),
+                _rest(run, rows),
+                f"  {os.path.relpath(os.path.join(results_dir, page))}",
+            ]
+    if len(runs) > MOST:
+        index = os.path.relpath(os.path.join(results_dir, summary.INDEX))
+        found.append(f"... and {len(runs) - MOST} machines more: {index}")
+    return [_plain(line) for line in found]
