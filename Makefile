@@ -14,7 +14,7 @@ VENV := .venv/stamp-venv-$(call KEY)
 RUN := .venv/stamp-run-$(call KEY,requirements.txt)
 DEV := .venv/stamp-dev-$(call KEY,requirements.txt requirements-dev.txt)
 
-.PHONY: help bench explain plan report compare test lint unit sanity molecule clean
+.PHONY: help bench explain plan report compare export test lint unit sanity molecule clean
 
 help:
 	@echo "make bench     measure the hosts of the inventory, by default this machine, and write the pages"
@@ -22,6 +22,7 @@ help:
 	@echo "make plan      what a run on EC2 would create, take and cost: AWS_REGION=us-east-1 make plan"
 	@echo "make report    write the pages again from the records under results/"
 	@echo "make compare   two selections of the records: make compare A=build=no-repack B=build=default"
+	@echo "make export    the figures for other programs: make export FORMAT=csv OUT=figures.csv"
 	@echo "make test      lint, unit, sanity and molecule; ends with the count of all tests"
 	@echo "make lint      ruff, mypy, yamllint, ansible-lint, changelog and documentation checks"
 	@echo "make unit      the unit tests"
@@ -49,6 +50,9 @@ compare: $(RUN)
 	@.venv/bin/ansible-playbook playbooks/compare.yml \
 	  -e '{"bench_report_a": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_A\") }}", "bench_report_b": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_B\") }}"}' \
 	  $(if $(ALLOW),-e '{"bench_report_allow": "$(ALLOW)"}') $(if $(FAIL_ON),-e '{"bench_report_fail_on": "$(FAIL_ON)"}') $(ARGS)
+
+export: $(RUN)
+	.venv/bin/ansible-playbook playbooks/export.yml $(if $(FORMAT),-e '{"bench_report_format": "$(FORMAT)"}') -e '{"bench_report_export": "$(OUT)"}' $(ARGS)
 
 test: $(DEV)
 	@.venv/bin/python tests/run.py

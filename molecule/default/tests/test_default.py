@@ -226,6 +226,15 @@ def test_one_page_sets_the_removed_type_beside_run_time_repacking(records):
         assert page in text
 
 
+def test_the_figures_can_be_had_by_other_programs(tmp_path):
+    for form, words in (("csv", "pp_tps,token/s"), ("llama-bench", '"avg_ts":'), ("openmetrics", "# EOF")):
+        asked = {"bench_report_format": form, "bench_report_export": str(tmp_path / form)}
+        command = ["ansible-playbook", "cloudbench.llama.export", "-e", json.dumps(asked)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+        assert words in (tmp_path / form).read_text()
+
+
 def test_the_pages_can_be_had_again_from_the_records_alone(tmp_path):
     pages = {path: path.read_bytes() for path in RESULTS.rglob("*.md")}
     assert len(pages) == 5

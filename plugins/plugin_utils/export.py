@@ -1,0 +1,233 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The figures for other programs: what is on record of the latest run of each machine, in the forms that those read.
+
+Where a form has room, each figure carries its interval, number of launches and state, and says of synthetic weights and
+emulated hosts. Forms that raise alarms (Bencher, github-action-benchmark) get no INVALID figure.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import Interval, mean_interval
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import metrics, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Record, Row, Run
+
+
+class Figure(NamedTuple):
+    """One metric of one cell: the mean of its launches with the 95 % interval (bounds None below two launches)."""
+
+    run: Run
+    row: Row
+    name: str
+    interval: Interval
+
+
+def figures(runs: Iterable[Run]) -> Iterator[Figure]:
+    """Return every metric of every measured cell of the runs, cells and metrics in a fixed order.
+
+    A metric that is 0 somewhere has no geometric mean: its arithmetic mean stands without bounds.
+    """
+    for run in runs:
+        for row in summary.rows(run, summary.cells(run)):
+            names = {name for record in row.figures for name in record["payload"]["metrics"]}
+            for name in sorted(names & set(metrics.REGISTRY)):
+                found = [summary.value(record, name) for record in row.figures]
+                values = [float(value) for value in found if value is not None]
+                if all(value > 0 for value in values):
+                    mean, low, high, count, half = mean_interval(values)
+                else:
+                    mean, low, high, count, half = sum(values) / len(values), None, None, len(values), None
+                yield Figure(run, row, name, Interval(_short(mean), _short(low), _short(high), count, half))
+
+
+def _short(value: Any) -> Any:
+    """Return a number without the digits that only arithmetic put there."""
+    return None if value is None else float(f"{value:.10g}")
+
+
+def latest(runs: Iterable[Run]) -> list[Run]:
+    """Return the latest run of each machine that has launched anything; `runs` come in their order."""
+    return [run for _machine, run in sorted({run.machine: run for run in runs if run.launches}.items())]
+
+
+def _described(figure: Figure) -> dict[str, Any]:
+    """Return what identifies a figure and says how far it holds, the same names in every form."""
+    run, row = figure.run, figure.row
+    cell = row.cell
+    commits = sorted({_commit(run, record) for record in row.launches})
+    machine = next((one for _key, one in sorted(run.machines.items())), {})
+    synthetic = parts.is_synthetic(run, cell)
+    return {
+        "machine": run.machine,
+        "instance_type": (machine.get("instance") or {}).get("type") or "",
+        "run": run.run,
+        "time": run.time,
+        "model": cell["model"],
+        "weights": "unknown" if synthetic is None else "synthetic" if synthetic else "real",
+        "emulated": "yes" if summary.emulated(run) else "no",
+        "quantization": cell["quantization"],
+        "build": cell["build"],
+        "commit": " ".join(commits),
+        "threads": cell["threads"],
+        "test": cell["test"],
+        "n_prompt": cell["n_prompt"],
+        "n_gen": cell["n_gen"],
+        "n_depth": cell["n_depth"],
+        "state": row.state,
+    }
+
+
+def _benchmark(figure: Figure) -> str:
+    """Return the name of a cell for programs that know a benchmark by its name alone."""
+    cell = figure.row.cell
+    parts_of_it = (
+        figure.run.machine,
+        cell["model"],
+        cell["quantization"],
+        cell["build"],
+        f"t{cell['threads']}",
+        cell["test"],
+    )
+    return "/".join(map(str, parts_of_it))
+
+
+def _commit(run: Run, record: Record) -> str:
+    """Return the commit that a launch's build was made from, "" where nobody knows."""
+    build = run.builds.get(record["payload"]["build"]) or {}
+    return str((build.get("source") or {}).get("commit") or "")
+
+
+def _rows(runs: Sequence[Run]) -> str:
+    """llama-bench's own rows, one launch each, as `llama-bench -o jsonl` printed them, but for two things.
+
+    build_commit is the one that the build records: a source without a repository makes llama-bench print another one,
+    or none. What an older llama-bench does not print is null, where a newer one has printed it: the script that reads
+    them refuses a file of which one line lacks a field.
+    """
+    found = [
+        {**tool_row, "build_commit": _commit(run, record) or tool_row.get("build_commit")}
+        for run in runs
+        for row in summary.rows(run, summary.cells(run))
+        if summary.benched(row.cell)
+        for record in row.launches
+        for tool_row in record["payload"].get("rows") or []
+    ]
+    names = {name: None for tool_row in found for name in tool_row}
+    return "".join(f"{canonical({**names, **tool_row})}\n" for tool_row in found)
+
+
+def _csv(runs: Sequence[Run]) -> str:
+    out = io.StringIO()
+    writer: Any = None
+    for figure in figures(runs):
+        line = {
+            **_described(figure),
+            "metric": figure.name,
+            "unit": metrics.metric(figure.name).unit,
+            "mean": figure.interval.mean,
+            "low": figure.interval.low,
+            "high": figure.interval.high,
+            "launches": figure.interval.n,
+        }
+        # A spreadsheet takes a cell that begins so for a formula.
+        safe = {
+            name: f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+            for name, value in line.items()
+        }
+        if writer is None:
+            writer = csv.DictWriter(out, list(line), lineterminator="\n")
+            writer.writeheader()
+        writer.writerow(safe)
+    return out.getvalue()
+
+
+def _label(value: Any) -> str:
+    return str(value).replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+
+def _openmetrics(runs: Sequence[Run]) -> str:
+    """Gauges, a sample each for the mean and the bounds (OpenMetrics 1.0)."""
+    families: dict[str, list[str]] = {}
+    for figure in figures(runs):
+        labels = {name: value for name, value in _described(figure).items() if name != "time"}
+        for statistic in ("mean", "low", "high"):
+            value = getattr(figure.interval, statistic)
+            if value is not None:
+                shown = ",".join(f'{name}="{_label(one)}"' for name, one in {**labels, "statistic": statistic}.items())
+                families.setdefault(figure.name, []).append(f"cloudbench_llama_{figure.name}{{{shown}}} {value!r}")
+    text = ""
+    for name, samples in sorted(families.items()):
+        about = metrics.metric(name)
+        text += f"# TYPE cloudbench_llama_{name} gauge\n"
+        text += f"# HELP cloudbench_llama_{name} {_label(f'{about.label}, {about.unit}: {about.formula}')}\n"
+        text += "".join(f"{sample}\n" for sample in samples)
+    return f"{text}# EOF\n"
+
+
+def _holding(runs: Sequence[Run]) -> Iterator[Figure]:
+    """Return the metrics that stand for their cells, without those that do not hold."""
+    for figure in figures(runs):
+        if figure.row.state != summary.INVALID and figure.name == figure.row.speed:
+            yield figure
+
+
+def _bencher(runs: Sequence[Run]) -> str:
+    """Bencher Metric Format (bencher.dev/docs/reference/bencher-metric-format)."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for figure in _holding(runs):
+        bounds = {"lower_value": figure.interval.low, "upper_value": figure.interval.high}
+        measure = {"value": figure.interval.mean, **{key: value for key, value in bounds.items() if value is not None}}
+        found.setdefault(_benchmark(figure), {})[figure.name] = measure
+    return json.dumps(found, indent=2, sort_keys=True) + "\n"
+
+
+def _github_action(runs: Sequence[Run], better: str) -> str:
+    found = []
+    for figure in _holding(runs):
+        about = metrics.metric(figure.name)
+        if about.better == better:
+            half = figure.interval.half_width_percent
+            entry = {
+                "name": f"{_benchmark(figure)} {figure.name}",
+                "unit": about.unit,
+                "value": figure.interval.mean,
+                "extra": ", ".join(f"{name}={value}" for name, value in _described(figure).items() if value != ""),
+            }
+            found.append(entry if half is None else {**entry, "range": f"±{half:.2f} %"})
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+class Format(NamedTuple):
+    """A form of export: what ends its file's name, who reads it, and the function that writes it."""
+
+    suffix: str
+    reader: str
+    write: Callable[[Sequence[Run]], str]
+
+
+FORMATS = {
+    "llama-bench": Format("jsonl", "llama.cpp's scripts/compare-llama-bench.py", _rows),
+    "csv": Format("csv", "spreadsheets and data frames", _csv),
+    "openmetrics": Format("txt", "Prometheus and its kin", _openmetrics),
+    "bencher": Format("json", "Bencher", _bencher),
+    "github-action-benchmark-bigger": Format(
+        "json", "github-action-benchmark, customBiggerIsBetter", lambda runs: _github_action(runs, "higher")
+    ),
+    "github-action-benchmark-smaller": Format(
+        "json", "github-action-benchmark, customSmallerIsBetter", lambda runs: _github_action(runs, "lower")
+    ),
+}
+
+
+def export(runs: Iterable[Run], form: str) -> str:
+    """Return the figures of the latest run of each machine in a form of FORMATS."""
+    return FORMATS[form].write(latest(runs))
