@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import workload
 from ansible_collections.cloudbench.llama.plugins.module_utils.serving import tpot
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import markdown, metrics, roofline, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import markdown, metrics, published, roofline, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import LEFT, RIGHT, Markdown
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.published import Published
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Payload, Row, Run
 
 # Requests that a percentile needs before it is shown.
@@ -45,6 +46,7 @@ def context(run: Run, path: str, rows: Sequence[Row], others: Sequence[Row]) -> 
         _threads(run, path),
         _bandwidth(run, rows),
         _noise(run, path),
+        _published(run, rows),
         _omitted(run, path),
     )
     return {"sections": [section for section in found if section], "over_time": _over_time(run, path)}
@@ -363,6 +365,78 @@ def _noise(run: Run, path: str) -> Section | None:
         f"{bounds}, {parts.plural(found.interval.n, 'block')}). Whatever differs less than that says nothing."
     )
     return Section("Noise floor", [markdown.text(words, None)])
+
+
+# ---- Beside what others have published ----
+
+
+def _published(run: Run, rows: Sequence[Row]) -> Section | None:
+    """Set a page beside the figures that others have published of its instance type, model and quantization."""
+    machine = next((one for _key, one in sorted(run.machines.items())), {})
+    instance = (machine.get("instance") or {}).get("type")
+    if not instance or not rows or summary.emulated(run):
+        return None
+    cell = rows[0].cell
+    found = published.of(instance, cell["model"], cell["quantization"])
+    if not found:
+        return None
+    lines = []
+    for one in found:
+        own = _alike(rows, one)
+        ratio = own.interval.mean / one.tps if own and own.interval else None
+        lines.append(
+            [
+                one.source.title,
+                ", ".join(filter(None, (one.source.date, one.source.version))) or metrics.NOT_AVAILABLE,
+                one.test,
+                metrics.number(one.threads),
+                metrics.number(one.tps),
+                f"{parts.mean(own)} ({parts.cell_words(own.cell)})" if own else metrics.NOT_AVAILABLE,
+                f"{metrics.number(ratio, 2)}x" if ratio else metrics.NOT_AVAILABLE,
+                "; ".join(_differences(run, own, one)) if own else "no such test was measured here",
+            ]
+        )
+    words = (
+        "Measured by others, with their builds and methods; no result of this project and in no ranking. Which of the "
+        "differences makes up how much of a ratio cannot be told."
+    )
+    titles = (
+        ("Published by", LEFT), ("When, with", LEFT), ("Test", LEFT), ("Threads", RIGHT), ("token/s", RIGHT),
+        ("Here", LEFT), ("Here / published", RIGHT), ("What differs", LEFT),
+    )  # fmt: skip
+    return Section("Published figures", [markdown.text(words, None), markdown.table(titles, lines)])
+
+
+def _alike(rows: Sequence[Row], one: Published) -> Row | None:
+    """Return the row of this run that measured most nearly what was published."""
+    known = [row for row in rows if row.speed == one.speed and row.interval is not None and not row.cell["n_depth"]]
+    if one.test != "tg":
+        known = [row for row in known if row.cell["test"] == one.test]
+    return summary.headline(known, one.speed)
+
+
+def _differences(run: Run, row: Row, one: Published) -> list[str]:
+    """Return what is on record that sets a run apart from what was published of the same machine."""
+    found = []
+    if one.threads and one.threads != row.cell["threads"]:
+        found.append(f"{parts.plural(row.cell['threads'], 'thread')} here, {one.threads} there")
+    if row.cell["build"] != summary.REFERENCE_BUILD:
+        found.append(f"build {row.cell['build']}")
+    commits = {
+        str((run.builds.get(record["payload"]["build"], {}).get("source") or {}).get("commit") or "")
+        for record in row.launches
+    }
+    if any(commits):
+        found.append(f"llama.cpp {', '.join(sorted(filter(None, commits)))} here")
+    if summary.kernel_state(row) == summary.FALLBACK:
+        found.append("the kernels fell back here")
+    if row.state != summary.VALID:
+        found.append(f"{row.state} here")
+    catalog = ((next(iter(run.machines.values()), {})).get("processor") or {}).get("bandwidth_gb_s")
+    reached = max((one["read_gb_s"]["best"] for one in summary.bandwidths(run)), default=None)
+    if catalog and reached and row.speed == "tg_tps":
+        found.append(f"the memory gave {metrics.number(reached)} of {metrics.number(catalog)} GB/s in theory here")
+    return found
 
 
 def _omitted(run: Run, path: str) -> Section | None:

@@ -10,6 +10,7 @@ c7g.16xlarge, Llama 3.1 8B), Arm's learning path llama-cpu, and the Hugging Face
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llama_presets imp
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_shapes import PRESETS, Shape, parameters
 from ansible_collections.cloudbench.llama.plugins.module_utils.model_source import ModelSourceError, parse
 from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import QuantizationError, bits, lookup
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import processors, published
 
 GB = 1e9
 
@@ -37,8 +39,8 @@ class Range(NamedTuple):
         return Range(self.low * factor, self.high * factor)
 
 
-class _Published(NamedTuple):
-    """A row of Spare Cores: physical cores, tokens per second of pp512 and of tg128, by core of the catalog."""
+class _Estimator(NamedTuple):
+    """What Spare Cores published of a machine: its core, physical cores, tokens per second of pp512 and of tg128."""
 
     core: str
     cores: int
@@ -46,17 +48,17 @@ class _Published(NamedTuple):
     generation: float | None
 
 
-_ROWS = (
-    _Published("neoverse-n1", 64, 58.8, 21.1),  # c6g.16xlarge
-    _Published("neoverse-v1", 64, 105.8, 31.3),  # c7g.16xlarge
-    _Published("neoverse-v2", 64, 115.1, 43.0),  # c8g.16xlarge
-    _Published("neoverse-v2", 96, 164.5, 51.2),  # c8g.24xlarge
-    _Published("neoverse-v3", 64, 162.7, None),  # m9g.16xlarge; its generation stands out and is left out
-    _Published("sapphirerapids", 32, 230.1, 33.9),  # c7i.16xlarge
-    _Published("znver4", 64, 235.9, 47.4),  # c7a.16xlarge
-    _Published("graniterapids", 32, 282.7, 32.7),  # c8i.16xlarge
-    _Published("znver5", 64, 321.4, 66.1),  # c8a.16xlarge
-)
+@functools.lru_cache(maxsize=1)
+def _estimators() -> tuple[_Estimator, ...]:
+    rows = [row for row in published.table() if (row.model, row.quantization) == ("llama-2-7b", "Q4_K_M")]
+    speeds = {(row.instance, row.test): row.tps for row in rows}
+    return tuple(
+        _Estimator(kind.core, kind.physical_cores, speeds[name, "pp512"], speeds.get((name, "tg128")))
+        for name in dict.fromkeys(row.instance for row in rows)
+        for kind in [processors.instance_type(name)]
+    )
+
+
 _7B_PARAMETERS = 6.74e9
 _7B_BYTES = 4.08e9
 # Q4_0 has kernels of its own: with 8 billion weights c7g.16xlarge reached 285.8 tokens per second (hustshawn) and
@@ -172,15 +174,15 @@ class Host(NamedTuple):
     bandwidth_gb_s: float | None
 
 
-def _rows(host: Host) -> list[_Published]:
-    return [row for row in _ROWS if row.core == host.core]
+def _rows(host: Host) -> list[_Estimator]:
+    return [row for row in _estimators() if row.core == host.core]
 
 
 def prompt_flops(host: Host, threads: int) -> Range:
     """Return the floating point operations a second of prompt processing with so many threads."""
     rows = _rows(host)
-    arm = [row for row in _ROWS if row.core.startswith("neoverse")]
-    alike = arm if host.architecture == "aarch64" else [row for row in _ROWS if row not in arm]
+    arm = [row for row in _estimators() if row.core.startswith("neoverse")]
+    alike = arm if host.architecture == "aarch64" else [row for row in _estimators() if row not in arm]
     each = [row.prompt * 2 * _7B_PARAMETERS / row.cores for row in rows or alike]
     cores = min(threads, host.physical_cores)
     return Range(min(each) * cores, max(each) * _FASTER_PROMPT * cores)

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What others have published (published.yml, of which this is the one reader): beside a run, never in a ranking."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+_FILE = Path(__file__).with_suffix(".yml")
+
+
+class Source(NamedTuple):
+    """Who published a figure, when (YYYY-MM, None where it does not say) and with what."""
+
+    title: str
+    date: str | None
+    version: str | None
+
+
+class Published(NamedTuple):
+    """A published figure: tokens per second of a test on an instance type.
+
+    `model` names the shape; `threads` None: it does not say; `test` is `tg` where the number of tokens is not said.
+    """
+
+    source: Source
+    instance: str
+    model: str
+    quantization: str
+    threads: int | None
+    test: str
+    tps: float
+
+    @property
+    def speed(self) -> str:
+        """The metric: pp_tps or tg_tps."""
+        return "pp_tps" if self.test.startswith("pp") else "tg_tps"
+
+
+@functools.lru_cache(maxsize=1)
+def table() -> tuple[Published, ...]:
+    """Return all published figures, in the order of the file."""
+    data = yaml.safe_load(_FILE.read_text("utf-8"))
+    sources = {name: Source(**about) for name, about in data["sources"].items()}
+    return tuple(Published(**{**row, "source": sources[row["source"]]}) for row in data["rows"])
+
+
+def of(instance: str, model: str, quantization: str) -> list[Published]:
+    """Return the figures of a model and quantization on an instance type; weights with random values are the model."""
+    name = model.removesuffix("-synthetic")
+    return [row for row in table() if (row.instance, row.model, row.quantization) == (instance, name, quantization)]
