@@ -25,6 +25,8 @@ POLL_SECONDS = 15.0
 PATIENCE_SECONDS = 120.0
 # A runner that is gone and left no result for this long was killed together with its wrapper.
 GONE_SECONDS = 60.0
+# Before it has written anything it may just be starting, on a machine that is slow.
+START_SECONDS = 300.0
 # The background job may live as long as its launches may take; this only bounds a job that never ends.
 LIFE_SECONDS = 30 * 24 * 3600
 
@@ -96,7 +98,7 @@ class ActionModule(ActionBase):
             if job.get("finished"):
                 self._job(started, task_vars, mode="cleanup")
                 return self._complete(job, prefix)
-            if heard - lived > GONE_SECONDS:
+            if heard - lived > (GONE_SECONDS if state else START_SECONDS):
                 return self._complete({}, prefix)
             left = state.get("left_s") if state else None
             wait = min(POLL_SECONDS, wait * 2 if left is None else max(1.0, left + 0.5))

@@ -72,7 +72,8 @@ class Server:
         self._end = time.monotonic() + time_limit
         self._limit = time_limit
         self.log: List[Tuple[float, str]] = []
-        self.usage: Optional[process.Usage] = None
+        # Of nothing, until it has ended.
+        self.usage = process.Usage(0.0, 0.0, 0.0, 0, 0, 0, 0, 0)
         self.healthy_s = 0.0
 
     def __enter__(self) -> Server:
@@ -119,9 +120,7 @@ class Server:
 
     def _read(self) -> None:
         """Keep each line of the log with the time at which it came."""
-        lines = self._process.stdout
-        assert lines is not None
-        for line in lines:
+        for line in self._process.stdout or ():
             self.log.append((time.monotonic() - self.began, line.decode("utf-8", "replace")))
 
     def text(self) -> str:

@@ -105,7 +105,7 @@ def launch(job: Job, options: Options, started: Optional[Callable[[int], None]] 
     metrics: Dict[str, Dict[str, Any]] = {
         name: {"value": round(value, 4), "unit": "s"} for name, value in seconds.items() if value is not None
     }
-    usage = total([one.server.usage for one in starts if one.server.usage is not None])
+    usage = total([one.server.usage for one in starts])
     kernel = parse_log(starts[-1].server.text())
     metrics.update(usage_metrics(usage))
     metrics.update(buffer_metrics(kernel))

@@ -31,8 +31,10 @@ class BandwidthError(ValueError):
 def array_bytes(machine: Dict[str, Any]) -> int:
     """Return the size of each of the three arrays: four times the largest cache, and no more than memory has room for.
 
-    A machine that says nothing of its caches gets 512 MiB.
+    A machine that says nothing of its caches gets 512 MiB. An emulated one, whose speed is nobody's, gets the least.
     """
+    if machine.get("emulated"):
+        return _LEAST
     caches = [size for size in (machine.get("caches") or {}).values() if size]
     wanted = 4 * max(caches) if caches else _MOST
     memory = cgroup.memory(machine) or 8 << 30

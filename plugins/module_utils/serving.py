@@ -237,7 +237,6 @@ def launch(job: Job, options: Options, started: Optional[Callable[[int], None]] 
             requests=told,
         )
     kernel = parse_log(server.text())
-    assert server.usage is not None
     metrics = metrics_of(told, options.slo_ttft_s, options.slo_tpot_s)
     metrics.update(usage_metrics(server.usage))
     metrics.update(buffer_metrics(kernel))

@@ -238,6 +238,8 @@ def main():
                 for payload in {getattr(job, kind)["id"]: getattr(job, kind) for job in jobs}.values():
                     if (kind, payload["id"]) not in known:
                         emit(kind, payload, None)
+            # Reading a large model for the first time takes minutes: the controller is to know that somebody lives.
+            progress({"done": 0, "of": 0, "now": None, "figures": [], "failed": [], "left_s": None})
             ended = measure(jobs, settings, machine, emit, progress, abandoned, earlier)
             emit("end", {"state": "finished" if ended else "abandoned", "launches": counts["launch"]}, None)
             records = spool.records()

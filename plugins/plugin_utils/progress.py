@@ -45,6 +45,8 @@ def describe(state: dict[str, Any]) -> str:
     if state.get("finished"):
         done = f"{_count(state['done'], 'launch', 'launches')} done"
         return done + (f", {_count(len(state['failed']), 'cell', 'cells')} failed" if state["failed"] else "")
+    if state["now"] is None:
+        return "reading the models and measuring the memory"
     stage = f"{state['stage']}: " if state.get("stage") == "choosing threads" else ""
     parts = [f"{stage}launch {state['done'] + 1} of {state['of']}: {cell_text(state['now'])}"]
     parts += [f"so far {_figure(entry)}" for entry in state["figures"] if entry["cell"] == state["now"]]

@@ -32,9 +32,9 @@ class Published(NamedTuple):
     instance: str
     model: str
     quantization: str
-    threads: int | None
     test: str
     tps: float
+    threads: int | None = None
 
     @property
     def speed(self) -> str:
@@ -45,9 +45,11 @@ class Published(NamedTuple):
 @functools.lru_cache(maxsize=1)
 def table() -> tuple[Published, ...]:
     """Return all published figures, in the order of the file."""
-    data = yaml.safe_load(_FILE.read_text("utf-8"))
-    sources = {name: Source(**about) for name, about in data["sources"].items()}
-    return tuple(Published(**{**row, "source": sources[row["source"]]}) for row in data["rows"])
+    return tuple(
+        Published(Source(about["title"], about["date"], about["version"]), **row)
+        for about in yaml.safe_load(_FILE.read_text("utf-8")).values()
+        for row in about["rows"]
+    )
 
 
 def of(instance: str, model: str, quantization: str) -> list[Published]:

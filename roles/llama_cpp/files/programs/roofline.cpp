@@ -88,9 +88,8 @@ constexpr int CHAINS = 20;
 #else
 constexpr int CHAINS = 12;
 #endif
-constexpr long long STEPS = 1000000;
 
-float multiply_and_add(float seed) {
+float multiply_and_add(float seed, long long steps) {
     Vector x[CHAINS], scale, step;
     for (int lane = 0; lane < LANES; ++lane) {
         scale[lane] = 0.5f + seed;
@@ -99,7 +98,7 @@ float multiply_and_add(float seed) {
     for (int k = 0; k < CHAINS; ++k) {
         x[k] = step * static_cast<float>(k);
     }
-    for (long long i = 0; i < STEPS; ++i) {
+    for (long long i = 0; i < steps; ++i) {
 #pragma GCC unroll 32
         for (int k = 0; k < CHAINS; ++k) {
             x[k] = x[k] * scale + step;
@@ -181,6 +180,13 @@ int main(int argc, char ** argv) {
     });
     std::vector<double> read, triad, arithmetic;
     double check = 0;
+    // So many steps as take some 10 ms: long enough for the clock and the start of the threads, short on any machine.
+    long long steps = 1000;
+    for (double took = 0; took < 0.01; steps *= 2) {
+        const double start = now();
+        check += static_cast<double>(multiply_and_add(0, steps));
+        took = now() - start;
+    }
     for (long long r = 0; r <= repetitions; ++r) {
         std::vector<double> sums(static_cast<size_t>(threads) * 8);
         double start = now();
@@ -209,7 +215,7 @@ int main(int argc, char ** argv) {
         check += a[n / 2];
         start = now();
         in_parallel(static_cast<int>(threads), [&](int thread, int) {
-            sums[static_cast<size_t>(thread) * 8] = static_cast<double>(multiply_and_add(static_cast<float>(r) * 1e-9f));
+            sums[static_cast<size_t>(thread) * 8] = static_cast<double>(multiply_and_add(static_cast<float>(r) * 1e-9f, steps));
         });
         const double arithmetic_s = now() - start;
         for (double one : sums) {
@@ -217,7 +223,7 @@ int main(int argc, char ** argv) {
         }
         // The first time warms up.
         if (r > 0) {
-            arithmetic.push_back(2.0 * LANES * CHAINS * STEPS * static_cast<double>(threads) / arithmetic_s / 1e9);
+            arithmetic.push_back(2.0 * LANES * CHAINS * static_cast<double>(steps) * static_cast<double>(threads) / arithmetic_s / 1e9);
             read.push_back(static_cast<double>(n) * sizeof(double) / read_s / 1e9);
             triad.push_back(3.0 * static_cast<double>(n) * sizeof(double) / triad_s / 1e9);
         }

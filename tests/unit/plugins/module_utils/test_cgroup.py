@@ -124,11 +124,15 @@ def real_groups(request) -> Iterator[list[Path]]:
     name = f"cloudbench-test-{os.getpid()}"
     made: list[Path] = []
     try:
-        for base, limits in (
-            ("/sys/fs/cgroup/memory", {"memory.limit_in_bytes": str(GIB)}),
-            ("/sys/fs/cgroup/cpu", {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "150000"}),
+        for base, known, limits in (
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", {"memory.limit_in_bytes": str(GIB)}),
+            (
+                "/sys/fs/cgroup/cpu",
+                "cpu.cfs_quota_us",
+                {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "150000"},
+            ),
         ):
-            if Path(base, next(iter(limits))).exists():
+            if Path(base, known).exists():
                 made.append(Path(base, name))
                 made[-1].mkdir()
                 for file, text in limits.items():

@@ -54,6 +54,7 @@ def test_best_median_and_all():
         (dict(MACHINE, caches={}), 512 << 20),
         (dict(MACHINE, caches=None, memory_bytes=None), 512 << 20),
         (dict(MACHINE, caches={"L2": 1 << 20}), 64 << 20),
+        (dict(MACHINE, emulated=True), 64 << 20),
     ],
 )
 def test_arrays_are_beyond_the_caches_and_within_the_memory(machine, size):

@@ -43,11 +43,12 @@ def test_a_cell_is_named_without_what_goes_without_saying():
             {"done": 1, "figures": [{"cell": PP, "interval": [12345.6, None, None, 1, None]}]},
             "launch 2 of 12: llama-3.2-1b-synthetic Q4_0 pp512, 2 threads; so far 12,346 token/s (n=1)",
         ),
+        ({"of": 0, "now": None}, "reading the models and measuring the memory"),
         ({"finished": True, "done": 12, "now": None}, "12 launches done"),
         ({"finished": True, "done": 1, "now": None, "failed": [PP]}, "1 launch done, 1 cell failed"),
         ({"finished": True, "done": 0, "now": None, "failed": [PP, TG]}, "0 launches done, 2 cells failed"),
     ],
-    ids=["begins", "knows the time", "one launch", "done", "one failed", "all failed"],
+    ids=["begins", "knows the time", "one launch", "prepares", "done", "one failed", "all failed"],
 )  # fmt: skip
 def test_progress_is_one_line(changes, text):
     state = {"done": 0, "of": 12, "now": PP, "figures": [], "failed": [], "left_s": None, **changes}
