@@ -187,6 +187,8 @@ _ROWS = (
            _PROC_STATUS, binary, "lower", 0, _BYTES),
     Metric("rss_file_peak_bytes", "B", "Mapped file memory, peak", "largest RssFile of the samples",
            _PROC_STATUS, binary, "lower", 0, _BYTES),
+    Metric("usd_per_million_tokens", "USD", "Cost of a million tokens", "1e6 USD an hour / (3600 token/s)", "derived",
+           number, "lower", 0, 1e6),
     Metric("half_width_percent", "%", "±", "100 (high - low) / (2 mean) of the 95 % interval", "derived", one_place,
            "lower", 0, _FOREVER),
     Metric("steal_percent", "%", "Steal", "100 steal / all processor time", _PROC + ": stat", one_place, "lower",
@@ -209,6 +211,7 @@ DERIVED = (
     "bandwidth_share",
     "prompt_gflops",
     "arithmetic_share",
+    "usd_per_million_tokens",
 )
 
 

@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import workload
 from ansible_collections.cloudbench.llama.plugins.module_utils.serving import tpot
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import markdown, metrics, published, roofline, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import (
+    cost,
+    markdown,
+    metrics,
+    published,
+    roofline,
+    summary,
+)
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import LEFT, RIGHT, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.published import Published
@@ -46,6 +53,7 @@ def context(run: Run, path: str, rows: Sequence[Row], others: Sequence[Row]) -> 
         _threads(run, path),
         _bandwidth(run, rows),
         _noise(run, path),
+        _cost(run, [*rows, *others]),
         _published(run, rows),
         _omitted(run, path),
     )
@@ -365,6 +373,40 @@ def _noise(run: Run, path: str) -> Section | None:
         f"{bounds}, {parts.plural(found.interval.n, 'block')}). Whatever differs less than that says nothing."
     )
     return Section("Noise floor", [markdown.text(words, None)])
+
+
+# ---- Cost ----
+
+
+def _cost(run: Run, rows: Sequence[Row]) -> Section | None:
+    machine = next((one for _key, one in sorted(run.machines.items())), {})
+    price = cost.hourly(machine)
+    if price is None or summary.emulated(run):
+        return None
+    instance = machine["instance"]
+    spot = instance.get("life_cycle") == "spot"
+    more = " It was a spot instance, whose price changes by the hour and is not on record." if spot else ""
+    if price.usd is None:
+        words = f"N/A: no price of {instance['type']} in {instance.get('zone')}.{more}"
+        return Section("Cost", [markdown.text(words, None)])
+    lines = [
+        [
+            one.kind,
+            parts.cell_words(one.row.cell),
+            metrics.number(one.usd, 3),
+            metrics.span(one.low, one.high, 3),
+            one.row.state,
+        ]
+        for one in cost.of_rows(rows, price.usd)
+    ]
+    words = (
+        f"At {price.usd} USD an hour on demand ({price.source}, {price.date}), the machine busy all the time; boot, "
+        f"loading, storage and data that leaves AWS are not in it.{more}"
+    )
+    titles = (
+        ("Tokens", LEFT), ("At", LEFT), ("USD per million", RIGHT), ("95 % interval", RIGHT), ("State", LEFT),
+    )  # fmt: skip
+    return Section("Cost", [markdown.text(words, None), *([markdown.table(titles, lines)] if lines else [])])
 
 
 # ---- Beside what others have published ----
