@@ -5,9 +5,9 @@
 
 A comparison is what the product makes: interleaved pairs, the order of each drawn at random, 6 of them and then more,
 --most at the utmost, until the 95 % interval of the mean ratio is within 1 % either way. No launch is in two
-comparisons. In the second part B is stopped and continued (SIGSTOP, SIGCONT) every 20 ms for 5 % of the time, and A gets
-as many signals that do nothing. What share of the time B stood still is measured beside its speed. Targets: at most 5 % of the comparisons of
-equal things say faster or slower, and at least 95 % of the others say slower.
+comparisons. In the second part B is stopped and continued (SIGSTOP, SIGCONT) every 20 ms for 5 % of the time, and A
+gets as many signals that do nothing. What share of the time B stood still is measured beside its speed. Targets: at
+most 5 % of the comparisons of equal things say faster or slower, and at least 95 % of the others say slower.
 
 Each pair is a line of --raw as soon as it is measured: the command may be interrupted, and goes on where it was.
 
