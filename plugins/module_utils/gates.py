@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.process import Usage
@@ -21,13 +22,17 @@ LIMITS = {
 
 
 class Snapshot(NamedTuple):
-    """Counters of the whole machine: seconds of processor time, pages, microseconds; None where unreadable."""
+    """Counters of the whole machine: seconds of processor time, pages, microseconds; None where unreadable.
+
+    `time_s`: when they were read, by the monotonic clock.
+    """
 
     busy_s: Optional[float]
     steal_s: Optional[float]
     total_s: Optional[float]
     swap_in_pages: Optional[int]
     pressure_some_us: Optional[int]
+    time_s: Optional[float] = None
 
 
 def _first_line(path: str, prefix: str) -> Optional[str]:
@@ -57,7 +62,7 @@ def snapshot(proc: str = "/proc") -> Snapshot:
     swap = next(iter(_numbers(_first_line(proc + "/vmstat", "pswpin "))), None)
     pressed = _numbers((_first_line(proc + "/pressure/cpu", "some ") or "").replace("=", " "))
     pressure = pressed[-1] if pressed else None
-    return Snapshot(busy, steal, total, swap, pressure)
+    return Snapshot(busy, steal, total, swap, pressure, time.monotonic())
 
 
 def gates(before: Snapshot, after: Snapshot, usage: Usage, own_s: float = 0.0) -> Dict[str, Any]:
@@ -65,7 +70,8 @@ def gates(before: Snapshot, after: Snapshot, usage: Usage, own_s: float = 0.0) -
 
     `own_s`: seconds of processor time that the runner itself took, which is no other process.
 
-    steal_percent, other_cpu_percent: of all processor time there was. pressure_some_percent: of the wall time.
+    steal_percent, other_cpu_percent: of all processor time there was. pressure_some_percent: of the time between the
+    snapshots, which is somewhat longer than that of the launch.
     """
 
     def delta(name: str) -> Optional[float]:
@@ -78,11 +84,11 @@ def gates(before: Snapshot, after: Snapshot, usage: Usage, own_s: float = 0.0) -
 
     busy = delta("busy_s")
     other = None if busy is None else max(0.0, busy - usage.cpu_user_s - usage.cpu_system_s - own_s)
-    pressure = delta("pressure_some_us")
+    pressed_us, lasted_s = delta("pressure_some_us"), delta("time_s") or usage.wall_s
     return {
         "steal_percent": share(delta("steal_s")),
         "other_cpu_percent": share(other),
-        "pressure_some_percent": None if pressure is None else round(pressure / 1e4 / usage.wall_s, 3),
+        "pressure_some_percent": None if pressed_us is None else round(pressed_us / 1e4 / lasted_s, 3),
         "swap_in_pages": delta("swap_in_pages"),
         "major_faults": usage.major_faults,
     }
