@@ -283,7 +283,9 @@ def _reasons(view: _View) -> Markdown | None:
     long = [
         row
         for row in view.rows
-        if len(row.reasons) > parts.INLINE_REASONS or any(len(r) > parts.INLINE_CHARACTERS for r in row.reasons)
+        if parts.inline_reasons(row) != row.reasons
+        or len(row.reasons) > parts.INLINE_REASONS
+        or any(len(reason) > parts.INLINE_CHARACTERS for reason in row.reasons)
     ]
     if not long:
         return None

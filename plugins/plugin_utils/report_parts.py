@@ -20,6 +20,7 @@ NAMED_CELLS = 3
 # How many reasons, and how much of each, a table cell holds; all of them stand in a list of their own.
 INLINE_REASONS = 2
 INLINE_CHARACTERS = 120
+_OF_LAUNCH = re.compile(r"launch \d+: ")
 
 RECORDS_RULE = (
     "Speed is in tokens per second, as llama-bench gives it: no sampling, no tokenizing. A figure is the geometric "
@@ -116,18 +117,30 @@ def badge(row: Row) -> Markdown:
     """Return the state of `row` with the first of its reasons, for a table cell."""
     if not row.reasons:
         return markdown.text(row.state)
-    shown: list[object] = [markdown.text(reason, INLINE_CHARACTERS) for reason in row.reasons[:INLINE_REASONS]]
-    if len(row.reasons) > INLINE_REASONS:
-        shown.append(f"and {plural(len(row.reasons) - INLINE_REASONS, 'more reason')}")
+    reasons = inline_reasons(row)
+    shown: list[object] = [markdown.text(reason, INLINE_CHARACTERS) for reason in reasons[:INLINE_REASONS]]
+    if len(reasons) > INLINE_REASONS:
+        shown.append(f"and {plural(len(reasons) - INLINE_REASONS, 'more reason')}")
     return markdown.lines(
         markdown.bold(row.state), markdown.small(Markdown("<br>".join(markdown.text(s) for s in shown)))
     )
 
 
+def inline_reasons(row: Row) -> list[str]:
+    """Return the reasons of `row` for a table cell: those of single launches as one, that says what disturbed them."""
+    others = [reason for reason in row.reasons if not _OF_LAUNCH.match(reason)]
+    of_launches = [reason for reason in row.reasons if _OF_LAUNCH.match(reason)]
+    if not of_launches:
+        return others
+    disturbed = len(row.launches) - len(summary.undisturbed(row.launches))
+    causes = dict.fromkeys(reason.rpartition(": ")[2] for reason in of_launches)
+    return [*others, f"{disturbed} of {plural(len(row.launches), 'launch')} disturbed: {', '.join(causes)}"]
+
+
 def test_words(cell: Payload) -> str:
     """Return the test of a cell: pp512, or tg128, depth 4,096."""
     depth = f", depth {metrics.number(cell['n_depth'])}" if cell["n_depth"] else ""
-    return f"{cell['test']}{depth}"
+    return f"{cell['test'].replace('@d{}'.format(cell['n_depth']), '')}{depth}"
 
 
 def cell_words(cell: Payload, several_builds: bool = True) -> str:

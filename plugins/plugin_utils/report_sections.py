@@ -79,7 +79,9 @@ def _measured(row: Row) -> list[Payload]:
 def _spread(values: Sequence[float]) -> Markdown:
     """Return p50 and p90, and p95 and p99 where there are enough, in ms."""
     shown = [(percent, percentile(values, percent)) for percent in ENOUGH]
-    words = [f"p{percent} {metrics.number(1000 * value)}" for percent, value in shown if value is not None]
+    words = [
+        f"p{percent}{metrics.NO_BREAK}{metrics.number(1000 * value)}" for percent, value in shown if value is not None
+    ]
     return markdown.lines(*words) if words else markdown.text(metrics.NOT_AVAILABLE)
 
 
