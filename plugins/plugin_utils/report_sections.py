@@ -110,7 +110,7 @@ def _latency(run: Run, others: Sequence[Row]) -> Section | None:
         )
     ]
     columns = [
-        ("Tokens in + out", LEFT), ("Load", LEFT), ("Threads", RIGHT), ("Requests", RIGHT), ("TTFT ms", RIGHT),
+        ("Load", LEFT), ("TTFT ms", RIGHT),
         ("ITL ms", RIGHT), ("TPOT ms", RIGHT), ("End to end ms", RIGHT), ("Output token/s", RIGHT),
         ("Goodput 1/s", RIGHT), ("Validity", LEFT),
     ]  # fmt: skip
@@ -120,13 +120,12 @@ def _latency(run: Run, others: Sequence[Row]) -> Section | None:
         gaps = [gap for one in requests for gap in one["itl_s"]]
         each = [one for one in map(tpot, requests) if one is not None]
         failed = _mean_of(row, "error_share")
-        count = metrics.number(len(requests)) + (f", {100 * failed:.0f} % failed" if failed else "")
+        count = parts.plural(len(requests), "request") + (f", {100 * failed:.0f} % failed" if failed else "")
+        tokens = f"{row.cell['n_prompt']}{metrics.NO_BREAK}+{metrics.NO_BREAK}{row.cell['n_gen']} tokens"
+        threads = _thread_words(row.cell)
         lines.append(
             [
-                f"{row.cell['n_prompt']} + {row.cell['n_gen']}",
-                _load_words(row.cell),
-                _thread_words(row.cell),
-                count,
+                markdown.lines(_load_words(row.cell), *map(markdown.small, (tokens, f"threads: {threads}", count))),
                 _spread([one["ttft_s"] for one in requests]),
                 _spread(gaps),
                 markdown.lines(_spread(each), _interval_ms(row)),
@@ -538,11 +537,12 @@ def _over_time(run: Run, path: str) -> Markdown | None:
     names = ("user", "system", "idle", "iowait", "steal")
     columns = [
         ("Launch", LEFT), *((f"{name.capitalize()} %", RIGHT) for name in names), ("Switches/s", RIGHT), ("MHz", RIGHT),
-        ("Anonymous, peak", RIGHT), ("Mapped file, peak", RIGHT),
+        ("Anonymous", RIGHT), ("Mapped file", RIGHT),
     ]  # fmt: skip
+    builds = {samples["cell"]["build"] for samples in latest.values()}
     lines, drawn = [], []
     for samples in sorted(latest.values(), key=lambda one: summary.cell_order(one["cell"])):
-        words = f"{parts.cell_words(samples['cell'], True)}, launch {samples['number']}"
+        words = parts.cell_words(samples["cell"], len(builds) > 1)
         lines.append(
             [
                 words,
@@ -558,7 +558,8 @@ def _over_time(run: Run, path: str) -> Markdown | None:
         "\n\n".join(
             [
                 markdown.text(
-                    "While a launch ran, once a second from /proc (mean over the last launch of each cell).", None
+                    "While the last launch of each cell ran, once a second from /proc: means, and peaks of memory.",
+                    None,
                 ),
                 markdown.table(columns, lines),
                 markdown.details("Processors and memory over the time of a launch", drawing),
