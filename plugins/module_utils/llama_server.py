@@ -180,7 +180,7 @@ class Server:
 
     def _stop(self) -> None:
         """End the process, with all it has started, and account for it."""
-        if self.usage is not None and self._process.returncode is not None:
+        if self._process.returncode is not None:
             return
         if not self.ended():
             os.killpg(self._process.pid, signal.SIGTERM)
