@@ -19,8 +19,12 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Pa
 _ZONE = re.compile(r"([a-z]{2}(?:-[a-z]+)+-\d+)[a-z]")
 
 
+# What a million of is priced.
+KINDS = ("prompt", "generated, one at a time", "generated within the latency target")
+
+
 class Cost(NamedTuple):
-    """USD for a million tokens of a row, of a kind: prompt, generated, or generated within the latency target.
+    """USD for a million tokens of a row, of one of KINDS.
 
     `low` and `high` are those of the speed's interval, None without one.
     """
@@ -66,14 +70,14 @@ def _goodput(rows: Sequence[Row], usd_hour: Decimal) -> Cost | None:
         rates = [float(rate) for rate in (summary.value(record, "goodput_rate") for record in row.figures) if rate]
         usd = per_million(usd_hour, sum(rates) / len(rates) * row.cell["n_gen"]) if rates else None
         if usd is not None and (best is None or usd < best.usd):
-            best = Cost(row, "generated within the latency target", usd, None, None)
+            best = Cost(row, KINDS[2], usd, None, None)
     return best
 
 
 def of_rows(rows: Sequence[Row], usd_hour: Decimal) -> list[Cost]:
     """Return what tokens cost: of the usual prompt, of generation for one user, and at the best goodput."""
     found = []
-    for speed, kind in (("pp_tps", "prompt"), ("tg_tps", "generated, one at a time")):
+    for speed, kind in zip(("pp_tps", "tg_tps"), KINDS, strict=False):
         row = summary.headline(rows, speed)
         found.append(_of(row, kind, usd_hour) if row else None)
     return [one for one in (*found, _goodput(rows, usd_hour)) if one]

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import markdown, metrics, summary
+from ansible_collections.cloudbench.llama.plugins.module_utils import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import mean_interval
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import cost, markdown, metrics, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import LEFT, RIGHT, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.records import Problem
@@ -73,6 +75,7 @@ def context(
         "verdicts": _verdicts(measured),
         "measured": _table(measured) if measured else None,
         "emulated": _table(emulated) if emulated else None,
+        "felt": _felt(measured),
         "emulated_words": parts.EMULATED_WORDS,
         "synthetic": any(e.synthetic for e in entries),
         "fallbacks": _fallbacks(entries),
@@ -174,6 +177,64 @@ def _table(entries: Sequence[Entry]) -> Markdown:
             ]
         )
     return markdown.table(columns, lines)
+
+
+def _of_kind(item: Entry, kind: str) -> list[Row]:
+    return [row for row in item.rows if workload.kind(row.cell) == kind and row.interval is not None]
+
+
+def _felt(entries: Sequence[Entry]) -> Markdown | None:
+    """Return the table of what users feel and pay: the latency of one user, load time, cost; None without any of it.
+
+    The user is one of as few at once as were measured.
+    """
+    lines = []
+    sources: dict[str, None] = {}
+    for item in entries:
+        served = [row for row in _of_kind(item, workload.SERVE) if "concurrency" in row.cell]
+        alone = min(served, key=lambda row: (row.cell["concurrency"], summary.cell_order(row.cell)), default=None)
+        loaded = next(iter(_of_kind(item, workload.LOAD)), None)
+        machine = next((one for _key, one in sorted(item.run.machines.items())), {})
+        price = cost.hourly(machine)
+        costs = {one.kind: one for one in cost.of_rows(item.rows, price.usd)} if price and price.usd else {}
+        if alone is None and loaded is None and not costs:
+            continue
+        if price and costs:
+            sources[f"{price.source}, {price.date}"] = None
+        lines.append(
+            [
+                item.run.machine,
+                markdown.lines(markdown.link(f"{item.model} {item.quantization}", item.path)),
+                _user_words(alone.cell) if alone else None,
+                metrics.with_unit("ttft_s", _mean(alone, "ttft_s")) if alone else None,
+                metrics.with_unit("tpot_s", _mean(alone, "tpot_s")) if alone else None,
+                parts.brief(alone) if alone else None,
+                metrics.with_unit("load_cold_s", _mean(loaded, "load_cold_s")) if loaded else None,
+                metrics.with_unit("load_warm_s", _mean(loaded, "load_warm_s")) if loaded else None,
+                *(metrics.number(costs[kind].usd, 3) if kind in costs else None for kind in cost.KINDS[:2]),
+            ]
+        )
+    if not lines:
+        return None
+    columns = [
+        ("Machine", LEFT), ("Model", LEFT), ("Latency of", LEFT), ("First token", RIGHT), ("Per token", RIGHT),
+        ("Validity", LEFT), ("Load, cold", RIGHT), ("Load, warm", RIGHT),
+        *((f"USD per million, {kind}", RIGHT) for kind in cost.KINDS[:2]),
+    ]  # fmt: skip
+    if not sources:
+        return markdown.table(columns[:-2], [line[:-2] for line in lines])
+    words = f"Costs at the on-demand price of an hour, the machine busy all the time ({'; '.join(sources)})."
+    return Markdown(f"{markdown.table(columns, lines)}\n\n{markdown.text(words, None)}")
+
+
+def _user_words(cell: Payload) -> str:
+    return f"{parts.plural(cell['concurrency'], 'user')}, {cell['n_prompt']} tokens in, {cell['n_gen']} out"
+
+
+def _mean(row: Row, name: str) -> float | None:
+    """Return the mean of a metric over the launches that a row's figure is of, None where they do not have it."""
+    found = [value for value in (summary.value(record, name) for record in row.figures) if value]
+    return mean_interval([float(value) for value in found]).mean if found else None
 
 
 def _row(item: Entry, speed: str) -> Row | None:

@@ -88,6 +88,21 @@ def test_prompts_are_held_against_the_arithmetic_where_that_was_measured(real):
     assert share == pytest.approx(100 * rate / 300, rel=0.01)
 
 
+FELT = "Latency, load time and cost"
+
+
+def test_the_index_says_what_one_user_feels(real):
+    index = report.render(real)["README.md"]
+    (line,) = [line for line in section(index, FELT).splitlines() if "tiny-synthetic" in line or "llama-3" in line]
+    assert "1 user, 128 tokens in, 64 out" in line
+    assert line.count("\u00a0s |") == 4
+    assert "USD" not in section(index, FELT)
+    for one in real:
+        if one["kind"] == "machine":
+            one["payload"]["instance"] = {"type": "c7i.16xlarge", "zone": "us-east-1a"}
+    assert "USD per million, prompt" in section(report.render(real)["README.md"], FELT)
+
+
 def test_a_run_without_any_of_it_has_none_of_it(real):
     plain = [
         one
@@ -97,6 +112,7 @@ def test_a_run_without_any_of_it_has_none_of_it(real):
     for one in plain:
         if one["kind"] == "run":
             one["payload"]["cells"] = [cell for cell in one["payload"]["cells"] if cell["test"] == "pp512"]
+    assert FELT not in report.render(plain)["README.md"]
     text = page(plain)
     for title in ("Latency", "Load time", "Threads", CEILINGS, "Noise floor", "Not measured"):
         assert f"## {title}" not in text
