@@ -44,6 +44,7 @@ class ActionModule(ActionBase):
         self._silence = float(args.get("silence", 600))
         # What was seen of the spool: its records, and how many lines they were read from.
         self._kept, self._lines = [], 0
+        self._controller = os.getppid()
         if self._task.check_mode:
             return dict(result, **self._execute_module(_MODULE, args, task_vars=task_vars))
         spool = self._expand(args.get("spool") or "~/.cache/cloudbench/spool")
@@ -79,6 +80,10 @@ class ActionModule(ActionBase):
         heard = lived = time.monotonic()
         while True:
             time.sleep(wait)
+            if os.getppid() != self._controller:
+                # The controller was killed, and this worker would hang for ever: it holds both ends of the pipe through
+                # which results go. What the host measured is in the store and in its spool, for the run that goes on.
+                os._exit(1)
             try:
                 state = self._look(prefix)
                 job = {} if state and state["alive"] else self._job(started, task_vars)

@@ -71,8 +71,15 @@ def _rest(run: Run, rows: Sequence[Row]) -> str:
     return f"  {'note':<11} {said}"
 
 
+def _path(results_dir: str, page: str) -> str:
+    """Return the path of a page as short as it can be opened from here."""
+    path = os.path.abspath(os.path.join(results_dir, page))
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative
+
+
 def lines(records: Sequence[Record], run_id: str, results_dir: str) -> list[str]:
-    """Return the lines for the run `run_id`, none when it measured nothing; paths are relative to where one stands."""
+    """Return the lines for the run `run_id`, none when it measured nothing."""
     found: list[str] = []
     runs = [run for run in summary.runs(records) if run.run == run_id and run.launches]
     for run in runs[:MOST]:
@@ -95,9 +102,8 @@ def lines(records: Sequence[Record], run_id: str, results_dir: str) -> list[str]
                 _line("generation", summary.headline(rows, "tg_tps")),
                 _latency(rows),
                 _rest(run, rows),
-                f"  {os.path.relpath(os.path.join(results_dir, page))}",
+                f"  {_path(results_dir, page)}",
             ]
     if len(runs) > MOST:
-        index = os.path.relpath(os.path.join(results_dir, summary.INDEX))
-        found.append(f"... and {len(runs) - MOST} machines more: {index}")
+        found.append(f"... and {len(runs) - MOST} machines more: {_path(results_dir, summary.INDEX)}")
     return [_plain(line) for line in found]

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import sys
+import time
 from pathlib import Path
 
 testinfra_hosts = ["ansible://localhost"]
@@ -18,6 +20,20 @@ PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 sys.path.insert(0, str(PROJECT / "tests"))
 
 from interruptions import CONTROLLER, RUNNER, Kill, interrupted  # noqa: E402
+
+
+def left_behind(word: str) -> list[str]:
+    """Return the command lines with a word of processes that do not end within half a minute."""
+    end = time.monotonic() + 30
+    while True:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                text = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                found += [text] if word in text else []
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(0.5)
 
 
 def test_killed_processes_cost_the_launch_in_flight_and_nothing_else(tmp_path):
@@ -48,6 +64,7 @@ def test_killed_processes_cost_the_launch_in_flight_and_nothing_else(tmp_path):
         [Kill(RUNNER, 2, 0.3), Kill(CONTROLLER, 1, 0.2)],
     )
     output = "\n".join(found.outputs)
+    assert left_behind(str(spool)) == [], "processes that outlive their controller"
     assert (found.runs, found.launches) == (1, 8), output
     assert (found.lost, found.doubled, found.short) == ([], [], []), output
     assert found.at_once == 1
