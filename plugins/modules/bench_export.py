@@ -63,7 +63,7 @@ path:
   description: The file.
   returned: success
   type: str
-  sample: /home/me/figures.csv
+  sample: /tmp/figures.csv
 problems:
   description: Lines of the records that are none, with file, line and reason.
   returned: success
