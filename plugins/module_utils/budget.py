@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils import thread_ladder, workload
 from ansible_collections.cloudbench.llama.plugins.module_utils.job import Job
 
 # Where nothing is known of a disk: gp3 reads 125 MB/s unless more is paid for.
@@ -19,6 +19,10 @@ COLD_BYTES_PER_S = 125e6
 # Sequences together read the weights once: their speed in all grows with about the root of their number, until the
 # arithmetic is the bound.
 _TOGETHER = 0.5
+# Tokens of the ladder's tests, by the metric that stands for them.
+_LADDER_TOKENS = {
+    workload.headline(cell): cell["n_prompt"] or cell["n_gen"] for cell in map(workload.parse_test, thread_ladder.TESTS)
+}
 
 
 class Reference(NamedTuple):
@@ -100,6 +104,6 @@ def reference(figures: Dict[str, List[Dict[str, Any]]], size: float, repetitions
     for name, launches in figures.items():
         speeds = [one[name]["value"] for one in launches]
         means[name] = sum(speeds) / len(speeds)
-        tokens = 128 * (repetitions + 1) if name == "pp_tps" else 32 * repetitions
+        tokens = _LADDER_TOKENS[name] * (repetitions + 1 if name == "pp_tps" else repetitions)
         beside += [max(0.0, one["wall_s"]["value"] - tokens / one[name]["value"]) for one in launches]
     return Reference(means["pp_tps"], means["tg_tps"], size, sum(beside) / len(beside))

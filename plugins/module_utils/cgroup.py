@@ -112,6 +112,11 @@ def memory(machine: Dict[str, Any]) -> Optional[int]:
     return min((size for size in sizes if size), default=None)
 
 
+def usable_cpus(root: str = "/") -> int:
+    """Return how many processors this process may keep busy, by its affinity mask and its control group."""
+    return whole_cpus(len(os.sched_getaffinity(0)), limits(root))
+
+
 def whole_cpus(count: int, found: Optional[Dict[str, Any]]) -> int:
     """Return how many of `count` processors a process may keep busy at once under the limits `found`; at least 1.
 

@@ -17,7 +17,6 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import page_cache, record
 from ansible_collections.cloudbench.llama.plugins.module_utils.job import HOME, STDERR_TAIL, Job, program
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench import buffer_metrics, usage_metrics
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_log import parse_log
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_server import (
     ADDRESS,
@@ -28,7 +27,12 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llama_server impo
     total,
 )
 from ansible_collections.cloudbench.llama.plugins.module_utils.memory_need import STEP
-from ansible_collections.cloudbench.llama.plugins.module_utils.outcome import LaunchFailed, Outcome
+from ansible_collections.cloudbench.llama.plugins.module_utils.outcome import (
+    LaunchFailed,
+    Outcome,
+    buffer_metrics,
+    usage_metrics,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.serving import prompts
 from ansible_collections.cloudbench.llama.plugins.module_utils.streaming import complete
 

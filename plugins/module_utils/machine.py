@@ -214,7 +214,6 @@ def fingerprint(root: str = "/", emulated: bool = False) -> Dict[str, Any]:
     part = first.get("CPU part")
     total = _field(_text(root, "proc/meminfo"), "MemTotal")
     memory = int(total.split()[0]) * 1024 if total else None
-    limits = cgroup.limits(root, memory)
     boot = _field(_text(root, "proc/stat"), "btime")
     # Only x86 has a flag that says so: None means unknown on Arm.
     hypervisor = "hypervisor" in flags
@@ -228,7 +227,7 @@ def fingerprint(root: str = "/", emulated: bool = False) -> Dict[str, Any]:
         "cpu_vendor": first.get("vendor_id"),
         "cpu_family": _whole(first.get("cpu family")),
         "cpu_model_number": _whole(first.get("model")),
-        "cpu_count": cgroup.whole_cpus(len(os.sched_getaffinity(0)), limits),
+        "cpu_count": cgroup.usable_cpus(root),
         "physical_cores": _cores(root, "core_id"),
         "sockets": _cores(root, "physical_package_id"),
         "numa_nodes": _nodes(root),
@@ -238,7 +237,7 @@ def fingerprint(root: str = "/", emulated: bool = False) -> Dict[str, Any]:
         "bits": struct.calcsize("P") * 8,
         "caches": _caches(root),
         "memory_bytes": memory,
-        "cgroup": limits,
+        "cgroup": cgroup.limits(root, memory),
         "kernel": platform.release(),
         "kernel_parameters": _kernel_parameters(root),
         "os": _field(_text(root, "etc/os-release"), "PRETTY_NAME"),

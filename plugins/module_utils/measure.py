@@ -23,6 +23,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils import (
     load_time,
     memory_bandwidth,
     memory_need,
+    page_cache,
     record,
     schedule,
     serving,
@@ -108,14 +109,6 @@ class Host(NamedTuple):
     bandwidth: Callable[[Job, int, Dict[str, Any]], Optional[Dict[str, Any]]] = memory_bandwidth.of_build
     snapshot: Callable[[], gates.Snapshot] = gates.snapshot
     clock: Callable[[], float] = time.monotonic
-
-
-def warm(path: str) -> None:
-    """Read a file through once, so that its pages are resident and every launch starts alike."""
-    with open(path, "rb", buffering=0) as file:
-        chunk = bytearray(8 << 20)
-        while file.readinto(chunk):
-            pass
 
 
 class _Stage:
@@ -494,7 +487,8 @@ def measure(
     jobs = [job for job in jobs if not run.refused(job)]
     for path in sorted({os.path.join(HOME, path) for job in jobs for path in (of_job.program(job), job.model_path)}):
         if os.path.exists(path):
-            warm(path)
+            # So that its pages are resident, and every launch starts alike.
+            page_cache.read_through(path)
     if not jobs:
         progress({"done": 0, "of": 0, "now": None, "figures": [], "failed": [], "left_s": 0.0, "finished": True})
         return True

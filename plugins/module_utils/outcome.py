@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils import cgroup
+from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_log import buffer_bytes
 from ansible_collections.cloudbench.llama.plugins.module_utils.process import Usage
 
 
@@ -32,3 +34,27 @@ class LaunchFailed(Exception):
     def __init__(self, payload: Dict[str, Any]) -> None:
         super().__init__(payload["cause"])
         self.payload = payload
+
+
+def usage_metrics(usage: Usage) -> Dict[str, Dict[str, Any]]:
+    """Return the metrics that getrusage(2) gives of the processes of a launch."""
+    cores = cgroup.usable_cpus()
+    busy = usage.cpu_user_s + usage.cpu_system_s
+    return {
+        "wall_s": {"value": round(usage.wall_s, 4), "unit": "s"},
+        "cpu_user_s": {"value": round(usage.cpu_user_s, 4), "unit": "s"},
+        "cpu_system_s": {"value": round(usage.cpu_system_s, 4), "unit": "s"},
+        "cpu_percent": {"value": round(100 * busy / usage.wall_s / cores, 2), "unit": "%"},
+        "rss_peak_bytes": {"value": usage.rss_peak_bytes, "unit": "B"},
+        "major_faults": {"value": usage.major_faults, "unit": "1"},
+        "minor_faults": {"value": usage.minor_faults, "unit": "1"},
+        "context_switches_voluntary": {"value": usage.context_switches_voluntary, "unit": "1"},
+        "context_switches_involuntary": {"value": usage.context_switches_involuntary, "unit": "1"},
+    }
+
+
+def buffer_metrics(kernel: Dict[str, Any]) -> Dict[str, Dict[str, Any]]:
+    """Return the metrics of the buffers that a log names, none where it names none."""
+    if not kernel.get("buffers"):
+        return {}
+    return {name: {"value": size, "unit": "B"} for name, size in buffer_bytes(kernel).items()}

@@ -18,7 +18,6 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import memory_need, record
 from ansible_collections.cloudbench.llama.plugins.module_utils.job import STDERR_TAIL, Job, program
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench import buffer_metrics, usage_metrics
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_log import parse_log
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_server import (
     ADDRESS,
@@ -27,7 +26,12 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llama_server impo
     Server,
     ServerError,
 )
-from ansible_collections.cloudbench.llama.plugins.module_utils.outcome import LaunchFailed, Outcome
+from ansible_collections.cloudbench.llama.plugins.module_utils.outcome import (
+    LaunchFailed,
+    Outcome,
+    buffer_metrics,
+    usage_metrics,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.streaming import Answer, complete
 
 # More failed requests than this, and the launch is no measurement.

@@ -15,6 +15,8 @@ from typing import Any, Dict, NamedTuple
 
 BENCH, SERVE, BATCH, LOAD = "bench", "serve", "batch", "load"
 LADDER, TWIN = "ladder", "twin"
+# The thread count of a cell that leaves it to the thread ladder of its run.
+BY_LADDER = 0
 
 _TOKENS = r"[1-9][0-9]{0,6}"
 _BENCH = re.compile(r"(pp|tg)(%s)(?:@d(%s))?((?:,(?:load=(?:mmap|none)|repack=off))*)" % (_TOKENS, _TOKENS))

@@ -70,7 +70,7 @@ def _runs(runs: Sequence[Run], wanted: Mapping[str, str]) -> list[Run]:
     machine = wanted.get("machine")
     own = [run for run in runs if run.launches and machine in (None, run.machine)]
     if "commit" in wanted:
-        own = [run for run in own if wanted["commit"] in _commits(run)]
+        own = [run for run in own if wanted["commit"] in summary.commits(run, run.launches)]
     name = wanted.get("run", LATEST)
     if name not in (LATEST, PREVIOUS):
         return [run for run in own if run.run == name]
@@ -81,19 +81,12 @@ def _runs(runs: Sequence[Run], wanted: Mapping[str, str]) -> list[Run]:
     return [of_machine[-back] for of_machine in by_machine.values() if len(of_machine) >= back]
 
 
-def _commits(run: Run) -> set[str]:
-    """Return the commits of the builds that a run launched."""
-    builds = [run.builds.get(record["payload"]["build"]) or {} for record in run.launches]
-    return {str((build.get("source") or {}).get("commit")) for build in builds}
-
-
 def _value(run: Run, row: Row, key: str) -> set[str]:
     if key in _CELL_KEYS:
         return {str(row.cell[key])}
     if key != "commit":
         return {run.run if key == "run" else run.machine}
-    builds = [run.builds.get(record["payload"]["build"]) or {} for record in row.launches]
-    return {str((build.get("source") or {}).get("commit")) for build in builds}
+    return set(summary.commits(run, row.launches))
 
 
 def select(runs: Sequence[Run], wanted: Mapping[str, str]) -> list[tuple[Run, Row]]:
@@ -105,7 +98,7 @@ def select(runs: Sequence[Run], wanted: Mapping[str, str]) -> list[tuple[Run, Ro
         return found
     asked = " ".join(f"{key}={value}" for key, value in wanted.items()) or "everything"
     if not every and "commit" in wanted:
-        known = sorted({commit for run in runs for commit in _commits(run)})
+        known = sorted({commit for run in runs for commit in summary.commits(run, run.launches)})
         raise CompareError(
             f"nothing is selected by {asked:.200}; there is commit: {', '.join(known) or 'none'}, not all in every run"
         )

@@ -67,8 +67,8 @@ def _goodput(rows: Sequence[Row], usd_hour: Decimal) -> Cost | None:
     for row in rows:
         if workload.kind(row.cell) != workload.SERVE:
             continue
-        rates = [float(rate) for rate in (summary.value(record, "goodput_rate") for record in row.figures) if rate]
-        usd = per_million(usd_hour, sum(rates) / len(rates) * row.cell["n_gen"]) if rates else None
+        rate = summary.mean_of(row, "goodput_rate")
+        usd = per_million(usd_hour, rate.mean * row.cell["n_gen"]) if rate else None
         if usd is not None and (best is None or usd < best.usd):
             best = Cost(row, KINDS[2], usd, None, None)
     return best

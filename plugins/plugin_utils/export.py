@@ -15,11 +15,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import Interval, mean_interval
+from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import Interval
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import metrics, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Record, Row, Run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Row, Run
 
 
 class Figure(NamedTuple):
@@ -32,21 +32,15 @@ class Figure(NamedTuple):
 
 
 def figures(runs: Iterable[Run]) -> Iterator[Figure]:
-    """Return every metric of every measured cell of the runs, cells and metrics in a fixed order.
-
-    A metric that is 0 somewhere has no geometric mean: its arithmetic mean stands without bounds.
-    """
+    """Return every metric of every measured cell of the runs, cells and metrics in a fixed order."""
     for run in runs:
         for row in summary.rows(run, summary.cells(run)):
             names = {name for record in row.figures for name in record["payload"]["metrics"]}
             for name in sorted(names & set(metrics.REGISTRY)):
-                found = [summary.value(record, name) for record in row.figures]
-                values = [float(value) for value in found if value is not None]
-                if all(value > 0 for value in values):
-                    mean, low, high, count, half = mean_interval(values)
-                else:
-                    mean, low, high, count, half = sum(values) / len(values), None, None, len(values), None
-                yield Figure(run, row, name, Interval(_short(mean), _short(low), _short(high), count, half))
+                found = summary.mean_of(row, name)
+                if found is not None:
+                    mean, low, high = map(_short, found[:3])
+                    yield Figure(run, row, name, found._replace(mean=mean, low=low, high=high))
 
 
 def _short(value: Any) -> Any:
@@ -63,12 +57,10 @@ def _described(figure: Figure) -> dict[str, Any]:
     """Return what identifies a figure and says how far it holds, the same names in every form."""
     run, row = figure.run, figure.row
     cell = row.cell
-    commits = sorted({_commit(run, record) for record in row.launches})
-    machine = next((one for _key, one in sorted(run.machines.items())), {})
     synthetic = parts.is_synthetic(run, cell)
     return {
         "machine": run.machine,
-        "instance_type": (machine.get("instance") or {}).get("type") or "",
+        "instance_type": (summary.machine(run).get("instance") or {}).get("type") or "",
         "run": run.run,
         "time": run.time,
         "model": cell["model"],
@@ -76,7 +68,7 @@ def _described(figure: Figure) -> dict[str, Any]:
         "emulated": "yes" if summary.emulated(run) else "no",
         "quantization": cell["quantization"],
         "build": cell["build"],
-        "commit": " ".join(commits),
+        "commit": " ".join(summary.commits(run, row.launches)),
         "threads": cell["threads"],
         "test": cell["test"],
         "n_prompt": cell["n_prompt"],
@@ -100,12 +92,6 @@ def _benchmark(figure: Figure) -> str:
     return "/".join(map(str, parts_of_it))
 
 
-def _commit(run: Run, record: Record) -> str:
-    """Return the commit that a launch's build was made from, "" where nobody knows."""
-    build = run.builds.get(record["payload"]["build"]) or {}
-    return str((build.get("source") or {}).get("commit") or "")
-
-
 def _rows(runs: Sequence[Run]) -> str:
     """llama-bench's own rows, one launch each, as `llama-bench -o jsonl` printed them, but for two things.
 
@@ -114,7 +100,7 @@ def _rows(runs: Sequence[Run]) -> str:
     them refuses a file of which one line lacks a field.
     """
     found = [
-        {**tool_row, "build_commit": _commit(run, record) or tool_row.get("build_commit")}
+        dict(tool_row, build_commit=(summary.commits(run, [record]) or [tool_row.get("build_commit")])[0])
         for run in runs
         for row in summary.rows(run, summary.cells(run))
         if summary.benched(row.cell)

@@ -18,7 +18,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations imp
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import failure
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import builds as llama_cpp
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.progress import cell_text
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import ENOUGH_LAUNCHES
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import ENOUGH_LAUNCHES, by_ladder
 
 
 class PlanError(ValueError):
@@ -63,10 +63,6 @@ def _threads(value: Any, machine: dict[str, Any]) -> int:
     return number
 
 
-# In a plan: what the thread ladder of the run will choose.
-BY_LADDER = 0
-
-
 def default_seed(run: str) -> int:
     """Return the seed of a run that was given none: it differs from run to run and can be had again from the id."""
     return zlib.crc32(run.encode("utf-8")) & 0x7FFFFFFF
@@ -103,11 +99,6 @@ def quantization_name(name: Any, machine: dict[str, Any]) -> str:
     return str(known["legacy_type"])
 
 
-def planned(cell: dict[str, Any]) -> dict[str, Any]:
-    """Return a cell as a plan has it that leaves the thread counts to the ladder."""
-    return {**{key: value for key, value in cell.items() if key != "threads_batch"}, "threads": BY_LADDER}
-
-
 def unrecorded(records: list[dict[str, Any]], promised: dict[str, list[dict[str, Any]]]) -> list[str]:
     """Return a line for each promised cell of which the store says nothing: no launch, no failure, no omission.
 
@@ -122,7 +113,7 @@ def unrecorded(records: list[dict[str, Any]], promised: dict[str, list[dict[str,
             cells += [(record["machine"], cell) for cell in payload["cells"]]
         elif record["kind"] in ("launch", "failure", "omitted"):
             cell = payload.get("cell")
-            told += [(record["machine"], cell), (record["machine"], cell and planned(cell))]
+            told += [(record["machine"], cell), (record["machine"], cell and by_ladder(cell))]
     missing: dict[str, None] = {}
     for machine, cell in cells:
         if (machine, cell) not in told:
@@ -197,7 +188,7 @@ def make_plan(
     `quantizations` and `builds` are what is valid as it was given, the quantizations by their own names; `programs` are
     those of llama.cpp that tests need beside llama-bench; `failures` are payloads of failure records, one for each
     value that is not valid. `machine` is the payload of its record; an empty `threads` leaves them to the ladder of the
-    run (BY_LADDER). `slots` are those of the server; with `twin` one cell of generation has a second copy.
+    run (workload.BY_LADDER). `slots` are those of the server; with `twin` one cell of generation has a second copy.
     """
     sorter = _Sorter()
     good_models = sorter.sort_named(models, model_name, "Correct llama_model_models.")
@@ -207,7 +198,7 @@ def make_plan(
     good_builds = sorter.sort_named(builds, llama_cpp.build_name, "Correct llama_cpp_builds.")
     good_threads = sorter.sort(threads, lambda value: _threads(value, machine), "Correct llama_bench_threads.")
     if not threads:
-        good_threads = [BY_LADDER]
+        good_threads = [workload.BY_LADDER]
     good_tests = sorter.sort(tests, lambda name: parse_test(name, slots), "Correct llama_bench_tests.")
     legacy = [name for name, entry in good_builds.items() if llama_cpp.reads_legacy(entry)]
     if not legacy and any(lookup(name).legacy for name in good_quantizations):

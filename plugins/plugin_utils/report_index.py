@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import workload
-from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import mean_interval
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import cost, markdown, metrics, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import LEFT, RIGHT, Markdown
@@ -95,7 +94,7 @@ def _latest(runs: Sequence[Run]) -> list[Run]:
 
 def _hardware(run: Run) -> str:
     """Return what the machine is, in a few words."""
-    machine = next(iter(machine for _key, machine in sorted(run.machines.items())), {})
+    machine = summary.machine(run)
     instance = (machine.get("instance") or {}).get("type")
     cpus = parts.plural(machine["cpu_count"], "CPU") if machine.get("cpu_count") else None
     words = [word for word in (instance, machine.get("cpu_model"), cpus) if word]
@@ -179,10 +178,6 @@ def _table(entries: Sequence[Entry]) -> Markdown:
     return markdown.table(columns, lines)
 
 
-def _of_kind(item: Entry, kind: str) -> list[Row]:
-    return [row for row in item.rows if workload.kind(row.cell) == kind and row.interval is not None]
-
-
 def _felt(entries: Sequence[Entry]) -> Markdown | None:
     """Return the table of what users feel and pay: the latency of one user, load time, cost; None without any of it.
 
@@ -191,11 +186,9 @@ def _felt(entries: Sequence[Entry]) -> Markdown | None:
     lines = []
     sources: dict[str, None] = {}
     for item in entries:
-        served = [row for row in _of_kind(item, workload.SERVE) if "concurrency" in row.cell]
-        alone = min(served, key=lambda row: (row.cell["concurrency"], summary.cell_order(row.cell)), default=None)
-        loaded = next(iter(_of_kind(item, workload.LOAD)), None)
-        machine = next((one for _key, one in sorted(item.run.machines.items())), {})
-        price = cost.hourly(machine)
+        alone = summary.fewest_users(item.rows)
+        loaded = next((row for row in item.rows if row.cell["test"] == workload.LOAD and row.launches), None)
+        price = cost.hourly(summary.machine(item.run))
         costs = {one.kind: one for one in cost.of_rows(item.rows, price.usd)} if price and price.usd else {}
         if alone is None and loaded is None and not costs:
             continue
@@ -206,11 +199,11 @@ def _felt(entries: Sequence[Entry]) -> Markdown | None:
                 item.run.machine,
                 markdown.lines(markdown.link(f"{item.model} {item.quantization}", item.path)),
                 _user_words(alone.cell) if alone else None,
-                metrics.with_unit("ttft_s", _mean(alone, "ttft_s")) if alone else None,
-                metrics.with_unit("tpot_s", _mean(alone, "tpot_s")) if alone else None,
+                parts.mean_with_unit(alone, "ttft_s") if alone else None,
+                parts.mean_with_unit(alone, "tpot_s") if alone else None,
                 parts.brief(alone) if alone else None,
-                metrics.with_unit("load_cold_s", _mean(loaded, "load_cold_s")) if loaded else None,
-                metrics.with_unit("load_warm_s", _mean(loaded, "load_warm_s")) if loaded else None,
+                parts.mean_with_unit(loaded, "load_cold_s") if loaded else None,
+                parts.mean_with_unit(loaded, "load_warm_s") if loaded else None,
                 *(metrics.number(costs[kind].usd, 3) if kind in costs else None for kind in cost.KINDS[:2]),
             ]
         )
@@ -229,12 +222,6 @@ def _felt(entries: Sequence[Entry]) -> Markdown | None:
 
 def _user_words(cell: Payload) -> str:
     return f"{parts.plural(cell['concurrency'], 'user')}, {cell['n_prompt']} tokens in, {cell['n_gen']} out"
-
-
-def _mean(row: Row, name: str) -> float | None:
-    """Return the mean of a metric over the launches that a row's figure is of, None where they do not have it."""
-    found = [value for value in (summary.value(record, name) for record in row.figures) if value]
-    return mean_interval([float(value) for value in found]).mean if found else None
 
 
 def _row(item: Entry, speed: str) -> Row | None:

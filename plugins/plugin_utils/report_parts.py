@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from ansible_collections.cloudbench.llama.plugins.module_utils import workload
 from ansible_collections.cloudbench.llama.plugins.module_utils.kernel_path import FALLBACK
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_shapes import PRESETS
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import markdown, metrics, summary
@@ -28,9 +29,9 @@ RECORDS_RULE = (
 )
 STATES_RULE = (
     f"VALID: {summary.ENOUGH_LAUNCHES} undisturbed launches or more, and an interval within "
-    f"±{summary.ENOUGH_PERCENT:g} % (server, batch and load times: ±5 %). UNSTABLE: fewer launches or a wider "
-    "interval. INVALID: too many launches were disturbed, or the whole session; the figure is shown and never ranked. "
-    "MISSING: planned and not measured."
+    f"±{summary.ENOUGH_PERCENT:g} % (server, batch and load times: ±{workload.KINDS[workload.SERVE].precision:g} %). "
+    "UNSTABLE: fewer launches or a wider interval. INVALID: too many launches were disturbed, or the whole session; "
+    "the figure is shown and never ranked. MISSING: planned and not measured."
 )
 TIE_RULE = Markdown("`~`: the intervals overlap, so no difference from the fastest is established.")
 
@@ -96,6 +97,12 @@ def mean(row: Row | None) -> str:
     return metrics.number(row.interval.mean) if row and row.interval else metrics.NOT_AVAILABLE
 
 
+def mean_with_unit(row: Row, name: str) -> str:
+    """Return a metric of `row` with its unit, formed as the row's own figure is; N/A when its launches lack it."""
+    found = summary.mean_of(row, name)
+    return metrics.with_unit(name, found.mean if found else None)
+
+
 def brief(row: Row) -> Markdown:
     """Return the state of `row` with its reasons in a few words, for the index."""
     return markdown.join([row.state, *short_reasons(row)])
@@ -108,9 +115,12 @@ def short_reasons(row: Row) -> list[str]:
 
 def _disturbed(row: Row) -> list[str]:
     disturbed = len(row.launches) - len(summary.undisturbed(row.launches))
-    if not disturbed or len(row.figures) < len(row.launches):
-        return row.reasons[:1]
-    return [f"{disturbed} of {plural(len(row.launches), 'launch')} disturbed"]
+    return [_disturbed_words(row)] if disturbed and len(row.figures) == len(row.launches) else row.reasons[:1]
+
+
+def _disturbed_words(row: Row) -> str:
+    disturbed = len(row.launches) - len(summary.undisturbed(row.launches))
+    return f"{disturbed} of {plural(len(row.launches), 'launch')} disturbed"
 
 
 def badge(row: Row) -> Markdown:
@@ -132,9 +142,8 @@ def inline_reasons(row: Row) -> list[str]:
     of_launches = [reason for reason in row.reasons if _OF_LAUNCH.match(reason)]
     if not of_launches:
         return others
-    disturbed = len(row.launches) - len(summary.undisturbed(row.launches))
     causes = dict.fromkeys(reason.rpartition(": ")[2] for reason in of_launches)
-    return [*others, f"{disturbed} of {plural(len(row.launches), 'launch')} disturbed: {', '.join(causes)}"]
+    return [*others, f"{_disturbed_words(row)}: {', '.join(causes)}"]
 
 
 def test_words(cell: Payload) -> str:

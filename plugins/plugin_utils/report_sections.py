@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sections of a page that only some runs have: latency, load times, threads, bandwidth, noise, what was omitted."""
+"""Sections of a page that only some runs have: latency, load, threads, ceilings, noise, cost, published, omitted."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def _load_words(cell: Payload) -> str:
 
 
 def _mean_of(row: Row, name: str) -> float | None:
-    found = [value for value in (summary.value(record, name) for record in row.figures) if value is not None]
-    return statistics.fmean(found) if found else None
+    found = summary.mean_of(row, name)
+    return found.mean if found else None
 
 
 def _latency(run: Run, others: Sequence[Row]) -> Section | None:
@@ -380,7 +380,7 @@ def _noise(run: Run, path: str) -> Section | None:
 
 
 def _cost(run: Run, rows: Sequence[Row]) -> Section | None:
-    machine = next((one for _key, one in sorted(run.machines.items())), {})
+    machine = summary.machine(run)
     price = cost.hourly(machine)
     if price is None or summary.emulated(run):
         return None
@@ -415,7 +415,7 @@ def _cost(run: Run, rows: Sequence[Row]) -> Section | None:
 
 def _published(run: Run, rows: Sequence[Row]) -> Section | None:
     """Set a page beside the figures that others have published of its instance type, model and quantization."""
-    machine = next((one for _key, one in sorted(run.machines.items())), {})
+    machine = summary.machine(run)
     instance = (machine.get("instance") or {}).get("type")
     if not instance or not rows or summary.emulated(run):
         return None
@@ -465,17 +465,14 @@ def _differences(run: Run, row: Row, one: Published) -> list[str]:
         found.append(f"{parts.plural(row.cell['threads'], 'thread')} here, {one.threads} there")
     if row.cell["build"] != summary.REFERENCE_BUILD:
         found.append(f"build {row.cell['build']}")
-    commits = {
-        str((run.builds.get(record["payload"]["build"], {}).get("source") or {}).get("commit") or "")
-        for record in row.launches
-    }
-    if any(commits):
-        found.append(f"llama.cpp {', '.join(sorted(filter(None, commits)))} here")
+    commits = summary.commits(run, row.launches)
+    if commits:
+        found.append(f"llama.cpp {', '.join(commits)} here")
     if summary.kernel_state(row) == summary.FALLBACK:
         found.append("the kernels fell back here")
     if row.state != summary.VALID:
         found.append(f"{row.state} here")
-    catalog = ((next(iter(run.machines.values()), {})).get("processor") or {}).get("bandwidth_gb_s")
+    catalog = (summary.machine(run).get("processor") or {}).get("bandwidth_gb_s")
     reached = max((one["read_gb_s"]["best"] for one in summary.bandwidths(run)), default=None)
     if catalog and reached and row.speed == "tg_tps":
         found.append(f"the memory gave {metrics.number(reached)} of {metrics.number(catalog)} GB/s in theory here")

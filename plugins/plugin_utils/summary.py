@@ -30,7 +30,7 @@ INDEX = "README.md"
 
 # A figure of fewer launches, or with a wider interval, is UNSTABLE: launches of one build differ by about 1 %.
 ENOUGH_LAUNCHES = 6
-ENOUGH_PERCENT = 1.0
+ENOUGH_PERCENT = workload.KINDS[workload.BENCH].precision
 # A memory bandwidth that moves further during a run is that of another machine, or of a machine with company.
 DRIFT_PERCENT = 2.0
 
@@ -166,9 +166,9 @@ def benched(cell: Payload) -> bool:
     return workload.kind(cell) == workload.BENCH
 
 
-def _planned(cell: Payload) -> tuple[Any, ...]:
-    """Return what identifies a cell but for the thread counts, which a plan may leave to the ladder of its run."""
-    return cell_key({**{name: value for name, value in cell.items() if name != "threads_batch"}, "threads": 0})
+def by_ladder(cell: Payload) -> Payload:
+    """Return a cell as a plan has it that leaves the thread counts to the ladder of its run."""
+    return {**{key: value for key, value in cell.items() if key != "threads_batch"}, "threads": workload.BY_LADDER}
 
 
 def cell_order(cell: Payload) -> tuple[Any, ...]:
@@ -250,6 +250,17 @@ def _distinct(failures: list[Record]) -> list[Record]:
     return list({canonical(record["payload"]): record for record in reversed(failures)}.values())[::-1]
 
 
+def machine(run: Run) -> Payload:
+    """Return the fingerprint of the machine of `run`, the first by its id should there be several; {} without one."""
+    return next((payload for _id, payload in sorted(run.machines.items())), {})
+
+
+def commits(run: Run, launches: Iterable[Record]) -> list[str]:
+    """Return the commits of llama.cpp that the builds of launches were made from, as far as they are on record."""
+    sources = [(run.builds.get(record["payload"]["build"]) or {}).get("source") or {} for record in launches]
+    return sorted({str(source["commit"]) for source in sources if source.get("commit")})
+
+
 def emulated(run: Run) -> bool:
     """Say whether the figures of `run` come from an emulated processor."""
     planned = bool(run.plan and run.plan["emulated"])
@@ -264,15 +275,15 @@ def cells(run: Run) -> list[Payload]:
     """
     told = [record["payload"]["cell"] for record in run.launches]
     told += [record["payload"]["cell"] for record in run.failures if record["payload"].get("cell")]
-    omitted = {_planned(record["payload"]["cell"]) for record in run.others.get("omitted", [])}
+    omitted = {cell_key(by_ladder(record["payload"]["cell"])) for record in run.others.get("omitted", [])}
     # A cell that left its threads to the ladder is the one that was measured with some.
-    known = {_planned(cell) for cell in told} | omitted
-    planned = [
+    known = {cell_key(by_ladder(cell)) for cell in told} | omitted
+    promised = [
         cell
         for cell in (run.plan["cells"] if run.plan else [])
-        if _planned(cell) not in (omitted if cell["threads"] else known)
+        if cell_key(by_ladder(cell)) not in (omitted if cell["threads"] else known)
     ]
-    found = [cell for cell in [*planned, *told] if not cell.get("purpose")]
+    found = [cell for cell in [*promised, *told] if not cell.get("purpose")]
     return sorted({cell_key(cell): cell for cell in found}.values(), key=cell_order)
 
 
@@ -407,6 +418,26 @@ def value(record: Record, name: str) -> float | int | None:
 def values(row: Row, name: str) -> list[float]:
     """Return the metric `name` of the launches of `row` that have it."""
     return [found for found in (value(record, name) for record in row.launches) if found is not None]
+
+
+def mean_of(row: Row, name: str) -> Interval | None:
+    """Return a metric over the launches that the figure of `row` is of, as that figure is formed; None without any.
+
+    A metric that is 0 somewhere has no geometric mean: its arithmetic mean stands without bounds.
+    """
+    found = [float(one) for one in (value(record, name) for record in row.figures) if one is not None]
+    if not found:
+        return None
+    if min(found) > 0:
+        return mean_interval(found)
+    return Interval(sum(found) / len(found), None, None, len(found), None)
+
+
+def fewest_users(rows: Iterable[Row]) -> Row | None:
+    """Return the row of a server with as few users at once as were measured, None without one."""
+    served = [row for row in rows if "concurrency" in row.cell and workload.kind(row.cell) == workload.SERVE]
+    known = [row for row in served if row.interval is not None]
+    return min(known, key=lambda row: (row.cell["concurrency"], cell_order(row.cell)), default=None)
 
 
 def same_test(rows: Sequence[Row], test: Row) -> list[Row]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import workload
-from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import mean_interval
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import metrics, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Payload, Record, Row, Run
@@ -44,14 +42,10 @@ def _line(name: str, row: Row | None, figure: str | None = None) -> str:
 
 def _latency(rows: Sequence[Row]) -> str:
     """Return the line of the first token and those after it, for as few users as were measured."""
-    served = [row for row in rows if workload.kind(row.cell) == workload.SERVE and row.interval is not None]
-    if not served:
+    row = summary.fewest_users(rows)
+    if row is None:
         return _line("latency", None)
-    # The rate of arrivals says nothing of how many wait at once: users first.
-    row = min(served, key=lambda one: (one.cell.get("concurrency") or 1e9, summary.cell_order(one.cell)))
-    first = [value for value in (summary.value(record, "ttft_s") for record in row.figures) if value is not None]
-    ttft = metrics.with_unit("ttft_s", mean_interval([float(value) for value in first]).mean) if first else "N/A"
-    each = metrics.with_unit("tpot_s", row.interval.mean if row.interval else None)
+    ttft, each = parts.mean_with_unit(row, "ttft_s"), parts.mean_with_unit(row, "tpot_s")
     return _line("latency", row, f"first token {ttft}, then {each} a token")
 
 

@@ -24,6 +24,12 @@ def frozen() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
+def real() -> list[dict[str, Any]]:
+    """A part of a real run: one launch of each test, with everything that schema 2 has."""
+    return [records.decode(line) for line in (FIXTURES / "records" / "schema-2.jsonl").read_bytes().splitlines()]
+
+
+@pytest.fixture
 def store(tmp_path: Path, frozen: list[dict[str, Any]]) -> Path:
     """A results directory that holds the frozen records."""
     records.append(tmp_path / "results", frozen)

@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from side_by_side import PAGE, records
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import cost, prices, report, summary
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import records as store
 
 TITLE = "## Cost"
 
@@ -64,13 +62,8 @@ def test_prompt_and_generation_have_the_bounds_of_their_speeds():
         assert one.low == pytest.approx(2.32 / 3600 / interval.high * 1e6)
 
 
-@pytest.fixture
-def real_rows() -> list[summary.Row]:
-    frozen = Path(__file__).resolve().parents[3] / "fixtures" / "records" / "schema-2.jsonl"
-    return rows([store.decode(line) for line in frozen.read_bytes().splitlines()])
-
-
-def test_the_best_goodput_is_the_cheapest(real_rows):
+def test_the_best_goodput_is_the_cheapest(real):
+    real_rows = rows(real)
     found = cost.of_rows(real_rows, Decimal("1"))
     (one,) = [cheapest for cheapest in found if cheapest.kind.endswith("latency target")]
     served = [row for row in real_rows if row.cell["test"].startswith("serve")]

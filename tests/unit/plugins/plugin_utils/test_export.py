@@ -9,22 +9,15 @@ import csv
 import io
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import export, records, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import export, summary
 
 Record = dict[str, Any]
-FROZEN = Path(__file__).resolve().parents[3] / "fixtures" / "records" / "schema-2.jsonl"
 EVIL = '=HYPERLINK("x")\n"|\\'
-
-
-@pytest.fixture
-def real() -> list[Record]:
-    return [records.decode(line) for line in FROZEN.read_bytes().splitlines()]
 
 
 def written(every: list[Record], form: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.workload import BY_LADDER
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import (
-    BY_LADDER,
     PlanError,
     default_seed,
     make_plan,

@@ -7,24 +7,16 @@ from __future__ import annotations
 
 import copy
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import records, report, report_sections, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import report, report_sections, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report_sections import percentile, sparkline
 
 Record = dict[str, Any]
-FROZEN = Path(__file__).resolve().parents[3] / "fixtures" / "records" / "schema-2.jsonl"
 
 CEILINGS = "Memory bandwidth and arithmetic"
-
-
-@pytest.fixture
-def real() -> list[Record]:
-    """A part of a real run: one launch of each test, with everything that schema 2 has."""
-    return [records.decode(line) for line in FROZEN.read_bytes().splitlines()]
 
 
 def of(real: list[Record], kind: str, test: str = "", purpose: str | None = None) -> Record:

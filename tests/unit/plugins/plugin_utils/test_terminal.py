@@ -6,20 +6,11 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import records, terminal
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import terminal
 
 Record = dict[str, Any]
-FROZEN = Path(__file__).resolve().parents[3] / "fixtures" / "records" / "schema-2.jsonl"
-
-
-@pytest.fixture
-def real() -> list[Record]:
-    return [records.decode(line) for line in FROZEN.read_bytes().splitlines()]
 
 
 def told(real: list[Record], run: str = "") -> list[str]:
