@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
         try:
             read = records.read(results_dir)
             pages = report.render(read.records, read.problems)
-            changed = [] if self._task.check_mode else report.write(results_dir, pages)
+            changed = [] if self._task.check_mode else report.write(results_dir, pages, pages.figures)
         except (records.RecordError, report.ReportError, OSError) as error:
             raise AnsibleActionFail("the pages could not be written: %s" % error) from error
         own = [one for one in read.records if one["run"] == run]

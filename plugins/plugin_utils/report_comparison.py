@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import Interval
 from ansible_collections.cloudbench.llama.plugins.module_utils.kernel_path import AS_EXPECTED
 from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import BY_NAME
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import markdown, metrics, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import figures, markdown, metrics, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import LEFT, RIGHT, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import (
@@ -37,8 +37,8 @@ _RATIO_PLACES = 3
 _WIDE = 100
 
 
-def context(path: str, run: Run, later: Sequence[Run] = ()) -> dict[str, Any]:
-    """Return the variables of templates/comparison.md.j2 for the page `path`.
+def context(path: str, run: Run, later: Sequence[Run] = ()) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
+    """Return the variables of templates/comparison.md.j2 for the page `path`, and its figures by name.
 
     `run` is the latest that has more than one combination of this model; `later`: runs of this model since.
     """
@@ -48,7 +48,7 @@ def context(path: str, run: Run, later: Sequence[Run] = ()) -> dict[str, Any]:
     failed = [record for page in _single_pages(run, cells) for record in summary.failures_of(run, page)]
     failures = list({id(record): record for record in failed}.values())
     synthetic = any(parts.is_synthetic(run, cell) for cell in cells)
-    return {
+    variables = {
         "title": f"Quantizations and builds of {parts.short_name(model)} side by side on {run.machine}",
         "index": markdown.link("All results", view.relative(summary.INDEX)),
         "pages": _links(view, cells),
@@ -70,6 +70,7 @@ def context(path: str, run: Run, later: Sequence[Run] = ()) -> dict[str, Any]:
         "records_rule": parts.RECORDS_RULE,
         "command": markdown.fenced(run.plan["command"], "sh") if run.plan else None,
     }
+    return variables, figures.of_comparison(path, run, view.rows)
 
 
 class _View:

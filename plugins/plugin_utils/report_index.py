@@ -5,11 +5,20 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import workload
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import cost, markdown, metrics, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import (
+    cost,
+    figures,
+    markdown,
+    metrics,
+    report_card,
+    report_page,
+    summary,
+)
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import LEFT, RIGHT, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.records import Problem
@@ -57,20 +66,15 @@ def entry(path: str, run: Run, compared: Collection[str] = ()) -> Entry:
 
 
 def context(
-    pages: Mapping[str, Sequence[Run]],
-    runs: Sequence[Run],
-    problems: Sequence[Problem],
-    compared: Collection[str] = (),
-) -> dict[str, Any]:
-    """Return the variables of templates/index.md.j2.
-
-    `pages` maps the path of a page to its runs, the latest last; `compared` are the paths of the comparisons' pages.
-    """
-    entries = [entry(path, found[-1], compared) for path, found in pages.items()]
-    entries.sort(key=lambda item: (item.run.machine, item.model, item.quantization, item.path))
+    entries: Sequence[Entry], runs: Sequence[Run], problems: Sequence[Problem]
+) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
+    """Return the variables of templates/index.md.j2, and its figures by name; `entries` are those of all pages."""
+    entries = sorted(entries, key=lambda item: (item.run.machine, item.model, item.quantization, item.path))
     measured = [e for e in entries if not e.emulated]
     emulated = [e for e in entries if e.emulated]
-    return {
+    variables = {
+        "cards": _cards(measured),
+        "card_rule": parts.prose(report_card.RULE, None),
         "verdicts": _verdicts(measured),
         "measured": _table(measured) if measured else None,
         "emulated": _table(emulated) if emulated else None,
@@ -85,6 +89,56 @@ def context(
         "tie_rule": parts.TIE_RULE,
         "nothing": not runs,
     }
+    priced = [figures.Priced(item.run, item.generation) for item in measured if item.generation]
+    return variables, figures.of_index(priced)
+
+
+def _cards(entries: Sequence[Entry]) -> list[Markdown]:
+    """Return a verdict card for each model of which anything was measured."""
+    models: dict[str, list[report_card.Source]] = {}
+    for item in entries:
+        if any(row.launches for row in item.rows):
+            models.setdefault(item.model, []).append(report_card.Source(item.run, item.path, item.rows))
+    return [report_card.card(model, sources) for model, sources in sorted(models.items())]
+
+
+def machine_context(path: str, entries: Sequence[Entry], runs: Sequence[Run]) -> dict[str, Any]:
+    """Return the variables of templates/machine.md.j2: the page `path` of one machine.
+
+    `entries` are those of its pages, `runs` all of its runs, the latest last.
+    """
+    run = runs[-1]
+    own = [item._replace(path=_near(item.path), comparison=_near(item.comparison or "") or None) for item in entries]
+    failures = _failures([run], _near)
+    columns = [("Run", LEFT), ("Date", LEFT), ("Launches", RIGHT), ("Pages", RIGHT), ("Session", LEFT)]
+    lines = [
+        [
+            markdown.link(one.run, f"records/{one.run}.jsonl"),
+            parts.date(one.time),
+            metrics.number(len(one.launches)),
+            metrics.number(len(summary.pages(one))),
+            summary.drift(one) or "no drift found",
+        ]
+        for one in reversed(runs)
+    ]
+    return {
+        "title": f"{run.machine}{_hardware(run)}",
+        "index": markdown.link("All results", posixpath.relpath(summary.INDEX, run.machine)),
+        "emulated": parts.EMULATED_WORDS if summary.emulated(run) else None,
+        "session": parts.session_alert(run),
+        "table": _table(own, one_machine=True) if own else markdown.text("Nothing was planned for this machine."),
+        "felt": _felt(own, one_machine=True),
+        "failures": failures,
+        "machines": [report_page.machine_facts(payload) for _id, payload in sorted(run.machines.items())],
+        "runs": markdown.table(columns, lines),
+        "states_rule": parts.STATES_RULE,
+        "tie_rule": parts.TIE_RULE,
+    }
+
+
+def _near(path: str) -> str:
+    """Return a path below a machine's directory as its page links to it."""
+    return path.partition("/")[2]
 
 
 def _latest(runs: Sequence[Run]) -> list[Run]:
@@ -147,7 +201,7 @@ def _verdict(group: Sequence[Entry], speed: str) -> Markdown | None:
     return Markdown(f"{word} {markdown.bold(figure)} {rest}")
 
 
-def _table(entries: Sequence[Entry]) -> Markdown:
+def _table(entries: Sequence[Entry], one_machine: bool = False) -> Markdown:
     suffix = ", emulated" if entries[0].emulated else ""
     tests = {speed: _common_test(entries, speed) for speed in ("tg_tps", "pp_tps")}
     columns = [
@@ -165,7 +219,7 @@ def _table(entries: Sequence[Entry]) -> Markdown:
         weights = "N/A" if item.synthetic is None else "synthetic" if item.synthetic else "real"
         lines.append(
             [
-                item.run.machine,
+                markdown.link(item.run.machine, summary.machine_path(item.run.machine)),
                 markdown.link(item.model, item.comparison) if item.comparison else item.model,
                 markdown.lines(markdown.link(item.quantization, item.path), _fallback(item)),
                 _figure(item, "tg_tps", tests),
@@ -175,10 +229,17 @@ def _table(entries: Sequence[Entry]) -> Markdown:
                 markdown.small(item.run.time[:10]),
             ]
         )
+    return _shown(columns, lines, one_machine)
+
+
+def _shown(columns: list[tuple[str, str]], lines: list[list[Any]], one_machine: bool) -> Markdown:
+    """Return a table, without its first column where all lines are of one machine."""
+    if one_machine:
+        return markdown.table(columns[1:], [line[1:] for line in lines])
     return markdown.table(columns, lines)
 
 
-def _felt(entries: Sequence[Entry]) -> Markdown | None:
+def _felt(entries: Sequence[Entry], one_machine: bool = False) -> Markdown | None:
     """Return the table of what users feel and pay: the latency of one user, load time, cost; None without any of it.
 
     The user is one of as few at once as were measured.
@@ -215,9 +276,9 @@ def _felt(entries: Sequence[Entry]) -> Markdown | None:
         *((f"USD per million, {kind}", RIGHT) for kind in cost.KINDS[:2]),
     ]  # fmt: skip
     if not sources:
-        return markdown.table(columns[:-2], [line[:-2] for line in lines])
+        return _shown(columns[:-2], [line[:-2] for line in lines], one_machine)
     words = f"Costs at the on-demand price of an hour, the machine busy all the time ({'; '.join(sources)})."
-    return Markdown(f"{markdown.table(columns, lines)}\n\n{markdown.text(words, None)}")
+    return Markdown(f"{_shown(columns, lines, one_machine)}\n\n{markdown.text(words, None)}")
 
 
 def _user_words(cell: Payload) -> str:
@@ -282,13 +343,13 @@ def _fallbacks(entries: Sequence[Entry]) -> dict[str, Any] | None:
     return {"count": parts.plural(len(items), "fallback"), "items": markdown.bullets(items)}
 
 
-def _failures(latest: Sequence[Run]) -> dict[str, Any] | None:
+def _failures(latest: Sequence[Run], near: Callable[[str], str] = str) -> dict[str, Any] | None:
     items = []
     for run in latest:
         for record in run.failures:
             cell = record["payload"].get("cell")
             page = f"{cell['model']} {cell['quantization']}" if cell else None
-            where = [markdown.link(page, summary.page_path(run.machine, cell))] if cell else []
+            where = [markdown.link(page, near(summary.page_path(run.machine, cell)))] if cell else []
             items.append(parts.failure_item([markdown.bold(run.machine), *where], record))
     if not items:
         return None

@@ -12,7 +12,13 @@ from statistics import fmean
 from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import BY_NAME
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import markdown, metrics, report_sections, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import (
+    figures,
+    markdown,
+    metrics,
+    report_sections,
+    summary,
+)
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import LEFT, RIGHT, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Payload, Record, Row, Run
@@ -28,16 +34,17 @@ _INSTANCE = ("type", "id", "zone", "image", "life_cycle")
 Column = tuple[str, str]
 
 
-def context(path: str, runs: Sequence[Run], compared: bool = False) -> dict[str, Any]:
-    """Return the variables of templates/page.md.j2 for the page `path`; `runs` concern it, the latest comes last.
+def context(path: str, runs: Sequence[Run], compared: bool = False) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
+    """Return the variables of templates/page.md.j2 for the page `path`, and its figures by name.
 
+    `runs` concern it, the latest comes last.
     `compared`: there is a page that sets this one's figures beside others.
     """
     run = runs[-1]
     cells = summary.pages(run)[path]
     view = _View(path, run, summary.rows(run, cells))
     synthetic = parts.is_synthetic(run, cells[0])
-    return {
+    variables = {
         "title": f"{parts.short_name(cells[0]['model'])} {parts.short_name(cells[0]['quantization'])} on {run.machine}",
         "index": markdown.link("All results", view.relative(summary.INDEX)),
         "comparison": (
@@ -63,12 +70,13 @@ def context(path: str, runs: Sequence[Run], compared: bool = False) -> dict[str,
         "launches": _launches(view),
         "builds": [_build(build) for build in parts.builds(run, cells, view.launches)],
         "models": [_model(model) for model in parts.models(run, cells, view.launches)],
-        "machines": [_machine(machine) for machine in view.machines()],
+        "machines": [machine_facts(machine) for machine in view.machines()],
         "method": _method(view),
         "reproduce": _reproduce(view),
         "earlier": _earlier(view, runs[:-1]),
         "records": markdown.link(f"{run.run}.jsonl", view.relative(parts.records_file(run))),
     }
+    return variables, figures.of_page(path, runs, view.rows, view.others)
 
 
 class _View:
@@ -485,7 +493,8 @@ def _cgroup(machine: Payload) -> str | None:
     return ", ".join(filter(None, told)) or None
 
 
-def _machine(machine: Payload) -> dict[str, Any]:
+def machine_facts(machine: Payload) -> dict[str, Any]:
+    """Return the fingerprint of a machine as a table (facts), and its long lists in a closed block (detail)."""
     instance = machine.get("instance") or {}
     counts = [
         parts.plural(machine[name], noun)

@@ -36,10 +36,11 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 
 
 class Section(NamedTuple):
-    """A heading and what stands below it."""
+    """A heading, what stands below it, and the name of the figure between them if there is one."""
 
     title: str
     blocks: list[Markdown]
+    figure: str = ""
 
 
 def context(run: Run, path: str, rows: Sequence[Row], others: Sequence[Row]) -> dict[str, Any]:
@@ -141,7 +142,7 @@ def _latency(run: Run, others: Sequence[Row]) -> Section | None:
     if batched:
         words = "The bound of the same without a server: llama-batched-bench, sequences at once."
         blocks += [markdown.text(words, None), _batched(batched)]
-    return Section("Latency", blocks)
+    return Section("Latency", blocks, "latency")
 
 
 def _batched(rows: Sequence[Row]) -> Markdown:
@@ -213,7 +214,7 @@ def _load(others: Sequence[Row]) -> Section | None:
         "warmed up. Cold: the file had been dropped from the page cache, which was checked. A mapped file is read "
         "while it is repacked, so the parts do not add up."
     )
-    return Section("Load time", [markdown.text(words, None), markdown.table(columns, lines)])
+    return Section("Load time", [markdown.text(words, None), markdown.table(columns, lines)], "load")
 
 
 # ---- Threads ----
@@ -257,7 +258,7 @@ def _threads(run: Run, path: str) -> Section | None:
             )
     columns = [("Ladder", LEFT), ("Threads", RIGHT), ("token/s", RIGHT), ("95 % interval", RIGHT), ("Launches", RIGHT)]
     blocks.append(markdown.table(columns, lines))
-    return Section("Threads", blocks)
+    return Section("Threads", blocks, "threads")
 
 
 # ---- Bandwidth ----
@@ -322,7 +323,7 @@ def _bandwidth(run: Run, rows: Sequence[Row]) -> Section | None:
         )
         titles = ("Generation", "GB per token", "GB/s taken", "GB/s there", "Share")
         blocks.append(markdown.table([(t, RIGHT if i else LEFT) for i, t in enumerate(titles)], shares))
-    return Section("Memory bandwidth and arithmetic", [*blocks, *_arithmetic(run, rows, found)])
+    return Section("Memory bandwidth and arithmetic", [*blocks, *_arithmetic(run, rows, found)], "roofline")
 
 
 def _arithmetic(run: Run, rows: Sequence[Row], found: Sequence[Payload]) -> list[Markdown]:

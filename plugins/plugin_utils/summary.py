@@ -130,6 +130,11 @@ def page_path(machine: str, cell: Payload) -> str:
     return f"{machine}/{_component(cell['model'])}/{quantization}.md"
 
 
+def machine_path(machine: str) -> str:
+    """Return the path of the page of a machine."""
+    return f"{machine}/{INDEX}"
+
+
 def comparison_path(page: str) -> str:
     """Return the path of the page that would set side by side what is measured of the model of `page`."""
     return posixpath.join(posixpath.dirname(page), INDEX)

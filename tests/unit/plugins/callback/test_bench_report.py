@@ -19,6 +19,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.record import SCH
 
 ROOT = Path(__file__).resolve().parents[4]
 RUN = "20261123T155523Z-1a2b"
+OF_A_MACHINE = ("README.md", f"records/{RUN}.jsonl")
 CALLBACK = "callbacks_enabled = cloudbench.llama.bench_report\n"
 ELSEWHERE = CALLBACK + "[callback_bench_report]\nresults_dir = kept\n"
 
@@ -199,7 +200,7 @@ def test_a_host_that_cannot_be_reached_is_a_failure(measured):
 def test_pages_are_written_when_the_play_ends(measured):
     page = "local-test/llama-3.2-1b-synthetic/q4.md"
     assert set(measured.files) == {
-        "README.md", page, f"local-test/records/{RUN}.jsonl", f"unknown-gone/records/{RUN}.jsonl",
+        "README.md", page, *(f"{name}/{file}" for name in ("local-test", "unknown-gone") for file in OF_A_MACHINE),
     }  # fmt: skip
     assert "compiler" in measured.files[page]
     assert "<b>" not in measured.files[page], "what a host says is text"
@@ -225,7 +226,7 @@ def test_what_is_no_record_of_ours_does_no_harm(tmp_path):
     assert "records of form 99 are not understood; update the collection" in done.output
     assert "a record is an object, not str" in done.output
     assert "a record is an object, not int" in done.output
-    assert set(done.files) == {"README.md", f"local-test/records/{RUN}.jsonl"}
+    assert set(done.files) == {"README.md", *(f"local-test/{file}" for file in OF_A_MACHINE)}
     assert [one["payload"]["cause"] for one in records(done, "local-test")] == ["kept all the same"]
     assert list(tmp_path.rglob("*evil*")) == []
     # The role looks where the callback keeps, and ends the play with what failed.

@@ -10,6 +10,7 @@ import os
 import random
 import re
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,24 @@ def of_kind(some: list[Record], kind: str) -> list[Record]:
     return [record for record in some if record["kind"] == kind]
 
 
+DRAWING = re.compile(r"figures/[a-z0-9.-]+-(light|dark)\.svg")
+
+
+class Tags(HTMLParser):
+    """The names and attributes of all tags of a text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs if name != "srcset"]
+        self.attributes += [("src", value or "") for name, value in attrs if name == "srcset"]
+
+
 def section(page: str, title: str) -> str:
     """Return the part of a page under a heading of level 2."""
     return re.split(r"^## ", page.split(f"## {title}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
@@ -56,7 +75,11 @@ def test_pages_are_those_kept(tmp_path: Path, frozen: list[Record], kept_in: str
     pages = report.render(*read(tmp_path))
     golden = FIXTURES / kept_in
     if os.environ.get("CLOUDBENCH_UPDATE_GOLDEN"):
-        report.write(golden, pages)
+        for old in golden.rglob("*.md"):
+            old.unlink()
+        for path, text in pages.items():
+            (golden / path).parent.mkdir(parents=True, exist_ok=True)
+            (golden / path).write_text(text, "utf-8")
     kept = {path.relative_to(golden).as_posix(): path.read_text("utf-8") for path in golden.rglob("*.md")}
     assert pages == kept
 
@@ -88,10 +111,11 @@ def test_every_promised_page_is_made(frozen: list[Record]) -> None:
         assert set(promised) <= set(pages)
     assert report.promised_pages(of_kind(of_run(frozen, LATEST), "run")[0]) == [
         "README.md",
+        f"{MACHINE}/README.md",
         *(f"{MACHINE}/llama-3.2-1b-synthetic/{name}.md" for name in ("README", "q4-k-m", "q4", "q8")),
     ]
     quick = of_kind(of_run(frozen, QUICK), "run")[0]
-    assert report.promised_pages(quick) == ["README.md", PAGE]
+    assert report.promised_pages(quick) == ["README.md", f"{MACHINE}/README.md", PAGE]
 
 
 def test_links_lead_to_files(store: Path) -> None:
@@ -130,8 +154,9 @@ def test_only_failures_still_make_pages(frozen: list[Record]) -> None:
 def test_a_failure_without_a_plan_reaches_the_index(frozen: list[Record]) -> None:
     some = [record for record in frozen if record["machine"] == "gv3-c7g-16xlarge" and record["kind"] == "failure"]
     pages = report.render(some)
-    assert list(pages) == ["README.md"]
-    assert "Connection timed out" in section(pages["README.md"], "Failures")
+    assert list(pages) == ["gv3-c7g-16xlarge/README.md", "README.md"]
+    assert all("Connection timed out" in section(page, "Failures") for page in pages.values())
+    assert "Nothing was planned for this machine." in pages["gv3-c7g-16xlarge/README.md"]
 
 
 def test_a_failure_of_an_earlier_run_is_history(frozen: list[Record]) -> None:
@@ -177,7 +202,7 @@ def test_a_disturbed_launch_makes_its_cell_invalid_and_its_figure_stays(frozen: 
     assert "launch 4: other_cpu_percent = 2.44" in page
     assert table_row(page, "Prompt processing, pp512")[3] == "VALID"
     assert "INVALID, 2 of 6 launches disturbed" in pages["README.md"]
-    verdict = pages["README.md"].split("## ", 1)[0]
+    verdict = section(pages["README.md"], "Machine by machine")
     assert "at Q4_0, tg128" in verdict
     assert "23." not in verdict
 
@@ -318,13 +343,17 @@ def hostile(frozen: list[Record], text: str) -> list[Record]:
 def test_hostile_strings_stay_text_on_every_page(tmp_path: Path, frozen: list[Record], text: str) -> None:
     pages = report.render(hostile(frozen, text), [Problem(text, 1, text)])
     report.write(tmp_path, pages)
-    allowed = {"details", "summary", "sub", "br", "b", "span"}
+    allowed = {"details", "summary", "sub", "br", "b", "span", "picture", "source", "img"}
     for path, page in pages.items():
-        assert re.fullmatch(r"README\.md|[a-z0-9-]+/[A-Za-z0-9.-]+/([a-z0-9.-]+|README)\.md", path)
+        assert re.fullmatch(
+            r"README\.md|[a-z0-9-]+/README\.md|[a-z0-9-]+/[A-Za-z0-9.-]+/([a-z0-9.-]+|README)\.md", path
+        )
         tokens = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(page)
         inline = [child for token in tokens for child in token.children or []]
         raw = "".join(token.content for token in [*tokens, *inline] if token.type in ("html_block", "html_inline"))
-        assert set(re.findall(r"</?([a-zA-Z]+)", raw)) <= allowed
+        tags = Tags(raw)
+        assert set(tags.names) <= allowed
+        assert all(name in ("media", "alt") or DRAWING.fullmatch(value) for name, value in tags.attributes)
         assert "image" not in {token.type for token in inline}
         targets = [str(token.attrGet("href")) for token in inline if token.type == "link_open"]
         assert all(re.fullmatch(r"[A-Za-z0-9./_%-]+\.(md|jsonl)", target) for target in targets)
