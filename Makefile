@@ -14,7 +14,7 @@ VENV := .venv/stamp-venv-$(call KEY)
 RUN := .venv/stamp-run-$(call KEY,requirements.txt)
 DEV := .venv/stamp-dev-$(call KEY,requirements.txt requirements-dev.txt)
 
-.PHONY: help bench explain plan report compare export test lint unit sanity molecule clean
+.PHONY: help bench explain plan report compare export import site test lint unit browser sanity molecule clean
 
 help:
 	@echo "make bench     measure the hosts of the inventory, by default this machine, and write the pages"
@@ -23,9 +23,12 @@ help:
 	@echo "make report    write the pages again from the records under results/"
 	@echo "make compare   two selections of the records: make compare A=build=no-repack B=build=default"
 	@echo "make export    the figures for other programs: make export FORMAT=csv OUT=figures.csv"
-	@echo "make test      lint, unit, sanity and molecule; ends with the count of all tests"
+	@echo "make import    what llama-bench or llama-cli printed: make import FILES='a.jsonl b.log' MACHINE=my-graviton"
+	@echo "make site      the pages as a self-contained HTML site: make site SITE=site"
+	@echo "make test      lint, unit, browser, sanity and molecule; ends with the count of all tests"
 	@echo "make lint      ruff, mypy, yamllint, ansible-lint, changelog and documentation checks"
 	@echo "make unit      the unit tests"
+	@echo "make browser   the HTML site in headless Chromium"
 	@echo "make sanity    ansible-test sanity on a copy of this checkout"
 	@echo "make molecule  every scenario under molecule/"
 	@echo "make clean     remove .venv and what the tests left; results/ stays"
@@ -54,10 +57,20 @@ compare: $(RUN)
 export: $(RUN)
 	.venv/bin/ansible-playbook playbooks/export.yml $(if $(FORMAT),-e '{"bench_report_format": "$(FORMAT)"}') -e '{"bench_report_export": "$(OUT)"}' $(ARGS)
 
+import: export CLOUDBENCH_FILES := $(FILES)
+import: export CLOUDBENCH_MACHINE := $(MACHINE)
+import: $(RUN)
+	@.venv/bin/ansible-playbook playbooks/import.yml \
+	  -e '{"bench_report_files": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_FILES\") | split }}", "bench_report_machine": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_MACHINE\") }}"}' \
+	  $(if $(MODEL),-e '{"bench_report_model": "$(MODEL)"}') $(if $(THREADS),-e '{"bench_report_threads": $(THREADS)}') $(ARGS)
+
+site: $(RUN)
+	.venv/bin/ansible-playbook playbooks/html.yml $(if $(SITE),-e '{"bench_report_site": "$(SITE)"}') $(ARGS)
+
 test: $(DEV)
 	@.venv/bin/python tests/run.py
 
-lint unit sanity molecule: $(DEV)
+lint unit browser sanity molecule: $(DEV)
 	@.venv/bin/python tests/run.py $@
 
 clean:

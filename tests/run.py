@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-GROUPS = ("lint", "unit", "sanity", "molecule")
+GROUPS = ("lint", "unit", "browser", "sanity", "molecule")
 
 
 class Stage(NamedTuple):
@@ -75,6 +75,13 @@ def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
             ),
         ],
         "unit": [Stage("unit", [python, "-m", "pytest", f"--junit-xml={reports}/unit/unit.xml"], counts_itself=False)],
+        "browser": [
+            Stage(
+                "browser",
+                [python, "-m", "pytest", "tests/browser", f"--junit-xml={reports}/browser/browser.xml"],
+                counts_itself=False,
+            )
+        ],
         "sanity": [Stage("sanity", [python, "tests/sanity.py", "--junit", f"{reports}/sanity"], counts_itself=False)],
         "molecule": [
             Stage(

@@ -74,6 +74,14 @@ def digest(spec: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:32]
 
 
+def bundle() -> str:
+    """Return the JavaScript of Vega, Vega-Lite and Vega-Embed as vl-convert brings it along: it sets window.vegaEmbed.
+
+    Raises DrawingError when vl-convert is missing.
+    """
+    return _in_process(None)
+
+
 def draw(specs: Sequence[dict[str, Any]]) -> list[str]:
     """Return the SVG of each specification, in their order.
 
@@ -84,21 +92,21 @@ def draw(specs: Sequence[dict[str, Any]]) -> list[str]:
     count = min(PROCESSES, os.cpu_count() or 1, -(-len(specs) // PER_PROCESS))
     parts = [specs[at::count] for at in range(count)]
     with ThreadPoolExecutor(count) as pool:
-        drawn = list(pool.map(_draw_in_process, parts))
+        drawn = list(pool.map(_in_process, parts))
     return [drawn[at % count][at // count] for at in range(len(specs))]
 
 
-def _draw_in_process(specs: Sequence[dict[str, Any]]) -> list[str]:
+def _in_process(asked: Sequence[dict[str, Any]] | None) -> Any:
+    """Return what drawing_process.py answers."""
     command = [sys.executable, "-I", str(Path(__file__).with_name("drawing_process.py"))]
     try:
         done = subprocess.run(
-            command, input=json.dumps(specs).encode(), capture_output=True, timeout=TIMEOUT_S, check=False
+            command, input=json.dumps(asked).encode(), capture_output=True, timeout=TIMEOUT_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DrawingError(f"the figures could not be drawn: {error}; the pages are written without them") from error
     if done.returncode == 0:
-        found: list[str] = json.loads(done.stdout)
-        return found
+        return json.loads(done.stdout)
     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
     if any("No module named 'vl_convert'" in line for line in said):
         raise DrawingError(

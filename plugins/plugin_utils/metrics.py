@@ -170,6 +170,8 @@ _ROWS = (
            "read(2), file not in the page cache", number, "lower", 0, _FOREVER),
     Metric("load_repack_s", "s", "Repacking", "last - first line of the log that names a repacked tensor, warm start",
            "llama-server -v, standard error", number, "lower", 0, _FOREVER),
+    Metric("log_load_s", "s", "Load time of an imported log", "load time of the log, not said whether cold or warm",
+           "llama-cli, standard error", number, "lower", 0, _FOREVER),
     Metric("read_gb_s", "GB/s", "Memory bandwidth, read", "1e-9 bytes read / time", _BANDWIDTH, number, "higher",
            1e-3, 1e6),
     Metric("triad_gb_s", "GB/s", "Memory bandwidth, triad", "1e-9 x 24 n / time of a[i] = b[i] + s c[i] over n values",

@@ -189,6 +189,7 @@ _ADVICE = {
 }
 _BUFFER = {"name": _TEXT, "use": _TEXT, "bytes": _COUNT}
 _PATH = {"state": _TEXT, "expected": _maybe(Field("map", of=_TEXT)), "why": _MAYBE_TEXT, "remedy": _MAYBE_TEXT}
+_IMPORTED = {"file": _TEXT, "sha256": _TEXT, "form": _TEXT}
 _ENVELOPE = {"kind": _TEXT, "run": _TEXT, "time": _TEXT, "machine": _TEXT, "payload": Field("map")}
 
 # Required fields and their types, by kind. Fields that are not named here are kept and not looked at.
@@ -206,6 +207,7 @@ KINDS: dict[str, dict[str, Field]] = {
         "slots": _MAYBE_COUNT,
         "slo": _maybe(Field("object", of=_SLO)),
         "quick": _MAYBE_FLAG,
+        "imported": _maybe(Field("list", of=Field("object", of=_IMPORTED))),
     },
     "machine": {
         "id": _TEXT,
@@ -301,7 +303,8 @@ KINDS: dict[str, dict[str, Field]] = {
         "sha256": _MAYBE_TEXT,
         "bytes": _maybe(Field("integer", low=1, high=float(2**60))),
         "parameters": _maybe(Field("integer", low=1, high=1e15)),
-        "synthetic": _FLAG,
+        # Null: imported, and the file does not say.
+        "synthetic": _FLAG._replace(nullable=True),
         "source": _MAYBE_TEXT,
         "architecture": _MAYBE_TEXT,
     },
@@ -336,6 +339,7 @@ KINDS: dict[str, dict[str, Field]] = {
         "slots": _MAYBE_COUNT,
         "context": _MAYBE_COUNT,
         "load": _maybe(Field("map", of=_ANY)),
+        "imported": _maybe(Field("object", of=_IMPORTED)),
     },
     "samples": {
         "cell": Field("object", of=_CELL),

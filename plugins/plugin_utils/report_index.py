@@ -70,7 +70,8 @@ def context(
 ) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
     """Return the variables of templates/index.md.j2, and its figures by name; `entries` are those of all pages."""
     entries = sorted(entries, key=lambda item: (item.run.machine, item.model, item.quantization, item.path))
-    measured = [e for e in entries if not e.emulated]
+    imported = [e for e in entries if summary.imported(e.run)]
+    measured = [e for e in entries if not e.emulated and not summary.imported(e.run)]
     emulated = [e for e in entries if e.emulated]
     variables = {
         "cards": _cards(measured),
@@ -78,6 +79,7 @@ def context(
         "verdicts": _verdicts(measured),
         "measured": _table(measured) if measured else None,
         "emulated": _table(emulated) if emulated else None,
+        "imported": _table(imported) if imported else None,
         "felt": _felt(measured),
         "emulated_words": parts.EMULATED_WORDS,
         "synthetic": any(e.synthetic for e in entries),
@@ -216,7 +218,7 @@ def _table(entries: Sequence[Entry], one_machine: bool = False) -> Markdown:
     ]
     lines = []
     for item in entries:
-        weights = "N/A" if item.synthetic is None else "synthetic" if item.synthetic else "real"
+        weights = metrics.NOT_AVAILABLE if item.synthetic is None else "synthetic" if item.synthetic else "real"
         lines.append(
             [
                 markdown.link(item.run.machine, summary.machine_path(item.run.machine)),

@@ -476,11 +476,15 @@ def _model(model: Payload) -> Markdown:
             ("Size", metrics.binary(model["bytes"]) if model.get("bytes") else None),
             ("Parameters", parameters),
             ("Architecture", model.get("architecture")),
-            ("Weights", "synthetic (random values)" if model["synthetic"] else "real"),
+            ("Weights", _weights(model)),
             ("Source", model.get("source")),
             ("SHA-256", markdown.code(model["sha256"]) if model.get("sha256") else None),
         ),
     )
+
+
+def _weights(model: Payload) -> str | None:
+    return None if model["synthetic"] is None else "synthetic (random values)" if model["synthetic"] else "real"
 
 
 def _cgroup(machine: Payload) -> str | None:

@@ -182,7 +182,9 @@ def is_synthetic(run: Run, cell: Payload) -> bool | None:
     """Say whether the model of `cell` has random weights; None when no model record of the run tells."""
     known = models(run, [cell], [])
     if known:
-        return any(model["synthetic"] for model in known)
+        # Of an imported model nobody has said.
+        said = [model["synthetic"] for model in known if model["synthetic"] is not None]
+        return any(said) if said else None
     return True if cell["model"].endswith("-synthetic") else None
 
 

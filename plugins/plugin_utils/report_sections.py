@@ -56,6 +56,7 @@ def context(run: Run, path: str, rows: Sequence[Row], others: Sequence[Row]) -> 
         _noise(run, path),
         _cost(run, [*rows, *others]),
         _published(run, rows),
+        _imported(run, [*rows, *others]),
         _omitted(run, path),
     )
     return {"sections": [section for section in found if section], "over_time": _over_time(run, path)}
@@ -478,6 +479,40 @@ def _differences(run: Run, row: Row, one: Published) -> list[str]:
     if catalog and reached and row.speed == "tg_tps":
         found.append(f"the memory gave {metrics.number(reached)} of {metrics.number(catalog)} GB/s in theory here")
     return found
+
+
+def _imported(run: Run, rows: Sequence[Row]) -> Section | None:
+    """Name the files that imported figures are of, and what they do not say."""
+    if not summary.imported(run):
+        return None
+    files: dict[str, tuple[Payload, list[Row]]] = {}
+    for row in rows:
+        for record in row.launches:
+            told = record["payload"].get("imported")
+            if told:
+                own = files.setdefault(told["sha256"], (told, []))[1]
+                own += [row] if row not in own else []
+    words = (
+        "These figures come from files of other programs. One file is one process, so its repetitions are no launches; "
+        "machine, memory, processors and disturbances are known as far as the files say, which is little. They are "
+        "never ranked with figures that were measured here."
+    )
+    lines = []
+    for told, own in files.values():
+        loads = [found for row in own for found in summary.values(row, "log_load_s")]
+        lines.append(
+            [
+                markdown.code(told["file"]),
+                told["form"],
+                ", ".join(dict.fromkeys(parts.cell_words(row.cell) for row in own)),
+                metrics.with_unit("log_load_s", loads[0]) if loads else None,
+                markdown.code(told["sha256"][:16]),
+            ]
+        )
+    titles = (
+        ("File", LEFT), ("Form", LEFT), ("Cells", LEFT), ("Load time it names", RIGHT), ("SHA-256 begins", LEFT),
+    )  # fmt: skip
+    return Section("Imported", [markdown.text(words, None), markdown.table(titles, lines)])
 
 
 def _omitted(run: Run, path: str) -> Section | None:

@@ -272,6 +272,11 @@ def emulated(run: Run) -> bool:
     return planned or any(payload.get("emulated") for payload in run.machines.values())
 
 
+def imported(run: Run) -> bool:
+    """Say whether the figures of `run` come from files of other programs."""
+    return bool(run.plan and run.plan.get("imported"))
+
+
 def cells(run: Run) -> list[Payload]:
     """Return every cell that `run` planned, measured or failed at, in the order of pages' tables.
 
@@ -319,8 +324,9 @@ def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
     whole = None in failed
     planned = run.plan["launches"] if run.plan else None
     drifted = drift(run)
+    others = imported(run)
     return [
-        _row(cell, launches.get(cell_key(cell), []), planned, whole or cell_key(cell) in keys, drifted)
+        _row(cell, launches.get(cell_key(cell), []), planned, whole or cell_key(cell) in keys, drifted, others)
         for cell in wanted
     ]
 
@@ -330,7 +336,9 @@ def undisturbed(launches: Iterable[Record]) -> list[Record]:
     return [record for record in launches if record["payload"]["validity"]["state"] == VALID]
 
 
-def _row(cell: Payload, launches: list[Record], planned: int | None, failed: bool, drifted: str | None) -> Row:
+def _row(
+    cell: Payload, launches: list[Record], planned: int | None, failed: bool, drifted: str | None, others: bool
+) -> Row:
     speed = speed_of(cell)
     used = [record for record in launches if value(record, speed) is not None]
     if not used:
@@ -351,7 +359,7 @@ def _row(cell: Payload, launches: list[Record], planned: int | None, failed: boo
         bad = []
     values = [float(value(record, speed) or 0) for record in figures]
     interval = mean_interval(values)
-    weak = _weak(interval, planned, workload.precision(cell))
+    weak = _weak_import(used, speed) if others else _weak(interval, planned, workload.precision(cell))
     # The page says it once, in full.
     session = ["the session is INVALID"] if drifted else []
     state = INVALID if bad or session else UNSTABLE if weak else VALID
@@ -368,6 +376,14 @@ def _weak(interval: Interval, planned: int | None, precision: float) -> list[str
     if interval.half_width_percent is not None and interval.half_width_percent > precision:
         reasons.append(f"±{one_place(interval.half_width_percent)} %, over ±{precision:g} %")
     return reasons
+
+
+def _weak_import(launches: Sequence[Record], speed: str) -> list[str]:
+    """Return why an imported figure is not VALID, however many files it is of."""
+    samples = sum(len(record["payload"]["metrics"][speed].get("samples") or [0]) for record in launches)
+    processes = "1 process" if len(launches) == 1 else f"{len(launches)} processes"
+    inside = f", {samples} repetitions within" if samples > len(launches) else ""
+    return [f"imported: {processes}{inside}, nothing known of what disturbed them"]
 
 
 def bandwidths(run: Run) -> list[Payload]:

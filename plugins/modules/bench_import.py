@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of this name, where ansible-doc looks for it; no code runs on a host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bench_import
+short_description: Make records and pages of what other programs have printed
+description:
+  - Reads outputs of llama-bench in any of its forms (JSON, JSON Lines, CSV, SQL, markdown), and logs of llama-cli and
+    llama-completion that end with their timings.
+  - A file is one process; its repetitions are samples of one launch. What a file does not say stays unknown.
+  - Files that were imported already are left as they are.
+version_added: 0.1.0
+author:
+  - cloudbench.llama contributors (@cloudbench)
+attributes:
+  check_mode:
+    description: Says whether anything is new and writes nothing.
+    support: full
+  action:
+    description: Runs on the controller alone and does not connect to the host.
+    support: full
+options:
+  results_dir:
+    description: The directory of the records on the controller.
+    type: path
+    required: true
+  files:
+    description: The files on the controller, of one machine. Each is one process.
+    type: list
+    elements: path
+    required: true
+  machine:
+    description: A name for the machine; it is kept as C(imported-NAME). By default that of the processor in the files.
+    type: str
+    default: ""
+  model:
+    description: The name of the model where it is not that of its file.
+    type: str
+    default: ""
+  threads:
+    description: How many threads were used, where a file does not say so.
+    type: int
+    default: 0
+seealso:
+  - module: cloudbench.llama.bench_export
+  - module: cloudbench.llama.bench_pages
+"""
+
+EXAMPLES = r"""
+- name: Make pages of an output of llama-bench
+  cloudbench.llama.bench_import:
+    results_dir: results
+    files: [llama-bench.jsonl]
+    machine: my-graviton
+"""
+
+RETURN = r"""
+machine:
+  description: The machine under which the figures are kept.
+  returned: success
+  type: str
+  sample: imported-my-graviton
+run:
+  description: The id of the run that the files became.
+  returned: success
+  type: str
+  sample: 20261124T191339Z-614f
+pages:
+  description: The pages of the imported figures.
+  returned: success
+  type: list
+  elements: str
+  sample: [/tmp/results/imported-my-graviton/llama-3-8b/q4.md]
+problems:
+  description: Results that could not be imported, with file and reason.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""

@@ -1,0 +1,194 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The HTML site: the pages as they are, with tables that sort and filter, in a directory that needs nothing else.
+
+It loads nothing from outside, works from file:// and can be read without JavaScript. Markdown becomes HTML by
+cmark-gfm, which is what GitHub renders with; the drawings are those beside the pages.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import posixpath
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import drawing, figures, report, summary
+
+# Lies in every directory that this module has written, and says that its files may be removed again.
+OWNER = ".cloudbench-site"
+ASSETS = Path(__file__).with_name("site_assets")
+# Nothing is loaded but from the site itself. Vega writes style attributes; its expressions are interpreted, not made
+# into code. A page opened from disk has no origin that 'self' could mean in every browser, hence the scheme.
+POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; img-src 'self' file: data: blob:; "
+    "style-src 'self' file: 'unsafe-inline'; script-src 'self' file:"
+)
+ALERTS = {"NOTE": "Note", "TIP": "Tip", "IMPORTANT": "Important", "WARNING": "Warning", "CAUTION": "Caution"}
+
+_ALERT = re.compile(r"<blockquote>\n<p>\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\](?:<br />)?\n?")
+_HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
+_HREF = re.compile(r'<a href="([^":]*)\.md"')
+_PLACES = re.compile(r"<h([1-6])>(.*?)</h\1>|<table>|</table>", re.DOTALL)
+
+
+class SiteError(ValueError):
+    """A site that cannot be written; the message names the path, the rule and the remedy."""
+
+
+def html_path(path: str) -> str:
+    """Return the path of the HTML page of a markdown page."""
+    folder, file = posixpath.split(path)
+    name = "index.html" if file == summary.INDEX else f"{file.removesuffix('.md')}.html"
+    return posixpath.join(folder, name)
+
+
+def _linked(match: re.Match[str]) -> str:
+    return f'<a href="{html_path(match.group(1) + ".md")}"'
+
+
+def _slug(text: str, used: dict[str, int]) -> str:
+    base = re.sub(r"[^a-z0-9]+", "-", html.unescape(text).lower()).strip("-")[:60] or "section"
+    used[base] = used.get(base, 0) + 1
+    return base if used[base] == 1 else f"{base}-{used[base]}"
+
+
+def body(markdown: str) -> str:
+    """Return the HTML of a page of ours, with what HTML has and markdown has not: names of tables, anchors, roles."""
+    # Here, so that whoever only writes pages does not need it.
+    import cmarkgfm
+    from cmarkgfm.cmark import Options
+
+    text = markdown.removeprefix(report.MARKER).lstrip()
+    # Unsafe says that HTML passes: ours does, what comes from a host is escaped already. The tag filter of GFM stays.
+    made: str = cmarkgfm.github_flavored_markdown_to_html(text, Options.CMARK_OPT_UNSAFE)
+    made = _ALERT.sub(_alert, made).replace("</blockquote>", "</div>")
+    made = _HREF.sub(_linked, made)
+    made = made.replace('<th align="', '<th scope="col" align="').replace("<th>", '<th scope="col">')
+    made = made.replace("<pre", '<pre tabindex="0"').replace("<img ", '<img loading="lazy" ')
+    used: dict[str, int] = {}
+    heading, level, tables = "", 0, 0
+
+    def place(match: re.Match[str]) -> str:
+        nonlocal heading, level, tables
+        if match.group(0) == "</table>":
+            return "</table></div>"
+        if match.group(0) == "<table>":
+            tables += 1
+            label = html.escape(f"Table {tables}: {heading}")
+            return f'<div class="scroll" role="region" tabindex="0" aria-label="{label}"><table>'
+        heading = html.unescape(_TAG.sub("", match.group(2))).strip()
+        # A closed block has headings of its own, which may not leave out a level of the page.
+        level = min(int(match.group(1)), level + 1)
+        return f'<h{level} id="{_slug(heading, used)}">{match.group(2)}</h{level}>'
+
+    return _PLACES.sub(place, made)
+
+
+def _alert(match: re.Match[str]) -> str:
+    kind = match.group(1)
+    return f'<div class="alert {kind.lower()}" role="note"><p class="alert-title">{ALERTS[kind]}</p>\n<p>'
+
+
+def page(path: str, markdown: str) -> str:
+    """Return the HTML document of the markdown page `path`."""
+    root = "../" * path.count("/")
+    made = body(markdown)
+    found = _HEADING.search(re.sub(r' id="[^"]*"', "", made, count=1))
+    title = html.escape(html.unescape(_TAG.sub("", found.group(2)))) if found else "Results"
+    here = "" if path == summary.INDEX else f'<a href="{root}index.html">All results</a>'
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{html.escape(POLICY)}">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n'
+        f'<link rel="stylesheet" href="{root}assets/site.css">\n'
+        f'<script defer src="{root}assets/site.js"></script>\n</head>\n'
+        f'<body data-root="{root}">\n<a class="skip" href="#content">Skip to the content</a>\n'
+        f'<header><span class="name">cloudbench.llama</span><nav aria-label="Site">{here}</nav></header>\n'
+        f'<main id="content">\n{made}</main>\n'
+        f"<footer>Made by cloudbench.llama from the records beside these pages.</footer>\n</body>\n</html>\n"
+    )
+
+
+@cache
+def _vega() -> str:
+    return f"(()=>{{{drawing.bundle()}}})();\n"
+
+
+def files(pages: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts of the site by path: every page as HTML, and what they share."""
+    found = {html_path(path): page(path, text) for path, text in pages.items()}
+    for asset in sorted(ASSETS.iterdir()):
+        found[f"assets/{asset.name}"] = asset.read_text("utf-8")
+    found["assets/vega.js"] = _vega()
+    return found
+
+
+def copied(pages: Mapping[str, str], shown: Iterable[figures.Figure], results: Path) -> list[str]:
+    """Return the paths of the files of the results directory that the pages link to: drawings and records."""
+    drawings = [figures.file_name(figure.path, theme) for figure in shown for theme in drawing.THEMES]
+    kept = [path.relative_to(results).as_posix() for path in sorted(results.glob("*/records/*.jsonl"))]
+    return [path for path in [*drawings, *kept] if (results / path).is_file()]
+
+
+def write(site: str | os.PathLike[str], results_dir: str | os.PathLike[str], pages: report.Pages) -> list[str]:
+    """Write the site of `pages` into the directory `site`; return the paths that changed, removed ones included.
+
+    Raises SiteError when the directory holds what is not ours, or when the disk refuses.
+    """
+    root, results = Path(site), Path(results_dir)
+    if root.exists() and (not root.is_dir() or any(root.iterdir())) and not (root / OWNER).is_file():
+        raise SiteError(f"{root} holds files that are no site of ours: name an empty or a new directory")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        (root / OWNER).touch()
+        texts = files(pages)
+        changed = [path for path, text in texts.items() if _put(root / path, text.encode("utf-8", "backslashreplace"))]
+        taken = copied(pages, pages.figures, results)
+        changed += [path for path in taken if _take(results / path, root / path)]
+        changed += _clear(root, {OWNER, *texts, *taken})
+    except OSError as error:
+        raise SiteError(
+            f"{error.filename or root} cannot be written: {error.strerror}; permit it or free space"
+        ) from error
+    return sorted(changed)
+
+
+def _put(path: Path, content: bytes) -> bool:
+    if path.is_file() and path.read_bytes() == content:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return True
+
+
+def _take(source: Path, path: Path) -> bool:
+    """Copy a file unless its copy has the same size and time."""
+    here, there = source.stat(), path.stat() if path.is_file() else None
+    if there and (here.st_size, here.st_mtime_ns) == (there.st_size, there.st_mtime_ns):
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, path)
+    return True
+
+
+def _clear(root: Path, kept: Sequence[str] | set[str]) -> list[str]:
+    """Remove the files that are not `kept`, and the directories that are empty then."""
+    removed = []
+    for folder, folders, names in os.walk(root, topdown=False):
+        for name in names:
+            path = Path(folder, name)
+            relative = path.relative_to(root).as_posix()
+            if relative not in kept:
+                path.unlink()
+                removed.append(relative)
+        for name in folders:
+            if not any(Path(folder, name).iterdir()):
+                Path(folder, name).rmdir()
+    return removed

@@ -1,0 +1,243 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The HTML site in headless Chromium, opened from disk: links, tables, plot, scripts off, hostile names, axe-core."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urldefrag
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import records, report, site
+
+Record = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[2]
+HOSTILE = '<img src=x onerror="document.title=\'owned\'">"\'|\u202e</td></table><script>document.title="owned"</script>'
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of Chromium; as root on Debian it is installed where it is missing."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found:
+        return found
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        pytest.skip("no Chromium on this machine, and without root and apt-get it cannot be installed")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    command = ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]
+    if subprocess.run(command, env=environment, check=False, capture_output=True).returncode:
+        subprocess.run(["apt-get", "update"], check=True, capture_output=True)
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+    return shutil.which("chromium") or pytest.fail("apt-get installed chromium, and there is none")
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+def made(some: list[Record], root: Path) -> Path:
+    """Return the directory of the site of some records."""
+    appended = records.append(root / "results", some)
+    assert not appended.problems
+    read = records.read(root / "results")
+    pages = report.render(read.records, read.problems)
+    report.write(root / "results", pages, pages.figures)
+    site.write(root / "site", root / "results", pages)
+    return root / "site"
+
+
+def fleet(count: int) -> list[Record]:
+    """Return the frozen records, and `count` machines more that are copies of one."""
+    frozen = [
+        records.decode(line)
+        for path in sorted((ROOT / "tests/fixtures/records").glob("*.jsonl"))
+        for line in path.read_bytes().splitlines()
+    ]
+    real = [one for one in frozen if one["machine"] == "local-intel-xeon"] or frozen
+    more = []
+    for number in range(count):
+        for record in real:
+            other = copy.deepcopy(record)
+            other["machine"] = f"copy-{number:03}"
+            speed = other["payload"].get("metrics", {}).get("tg_tps")
+            if speed:
+                speed["value"] = round(speed["value"] * (1 + number / 10), 3)
+            more.append(other)
+    return [*frozen, *more]
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(fleet(7), tmp_path_factory.mktemp("plain"))
+
+
+class Watched:
+    """A page, and everything that went wrong on it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.said: list[str] = []
+        page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.said.append(f"error: {error}"))
+        page.on("requestfailed", lambda request: self.said.append(f"failed: {request.url}"))
+        page.on("request", self._asked)
+
+    def _asked(self, request: Any) -> None:
+        if not request.url.startswith(("file://", "data:", "blob:")):
+            self.said.append(f"left the machine: {request.url}")
+
+    def open(self, path: Path) -> Page:
+        self.page.goto(path.as_uri())
+        return self.page
+
+
+@pytest.fixture
+def watched(browser: Browser) -> Iterator[Watched]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield Watched(context.new_page())
+    context.close()
+
+
+def column(page: Page, at: int) -> list[str]:
+    return [
+        text.split("\n")[0]
+        for text in page.locator(
+            f"#measured ~ .scroll >> nth=0 >> tbody tr:visible td:nth-child({at})"
+        ).all_inner_texts()
+    ]
+
+
+def test_every_page_opens_without_a_complaint_and_every_link_leads_somewhere(plain: Path, watched: Watched) -> None:
+    pages = sorted(plain.rglob("*.html"))
+    assert len(pages) > 10
+    for path in pages:
+        page = watched.open(path)
+        assert page.locator("h1").count() == 1
+        for link in page.locator("a, img, source").all():
+            target = link.get_attribute("href") or link.get_attribute("src") or link.get_attribute("srcset") or ""
+            file, anchor = urldefrag(target)
+            assert (path.parent / unquote(file)).is_file() if file else page.locator(f"[id='{anchor}']").count() == 1
+    assert watched.said == []
+
+
+def test_the_index_sorts_by_its_columns_and_back(plain: Path, watched: Watched) -> None:
+    page = watched.open(plain / "index.html")
+    head = page.locator("#measured ~ .scroll >> nth=0 >> th button", has_text="Generation")
+    place = page.locator("#measured ~ .scroll >> nth=0 >> th").all_inner_texts()
+    at = next(number for number, text in enumerate(place, 1) if text.startswith("Generation"))
+    assert len(column(page, at)) > 8
+
+    def numbers() -> list[float]:
+        return [float(text.replace(",", "")) for text in column(page, at) if text not in ("N/A", "MISSING")]
+
+    before = numbers()
+    head.focus()
+    page.keyboard.press("Enter")
+    assert numbers() == sorted(before) != before
+    page.keyboard.press("Enter")
+    assert numbers() == sorted(before, reverse=True)
+    assert page.locator("#measured ~ .scroll >> nth=0 >> th[aria-sort=descending]").count() == 1
+    assert watched.said == []
+
+
+def test_a_machine_is_found_by_typing_and_two_rows_are_compared(plain: Path, watched: Watched) -> None:
+    page = watched.open(plain / "index.html")
+    every = len(column(page, 2))
+    page.get_by_label("Filter Measured").fill("COPY-003 q4_0")
+    assert set(column(page, 2)) == {"copy-003"}
+    assert f"of {every} rows" in page.locator(".tools output").first.inner_text()
+    page.get_by_label("Filter Measured").fill("")
+    assert len(column(page, 2)) == every
+    for name in ("copy-001", "copy-005"):
+        page.get_by_label(f"Compare {name}").first.check()
+    compared = page.locator(".comparison table").inner_text()
+    assert "copy-001" in compared
+    assert "copy-005" in compared
+    assert "1.364" in compared  # 1.5 / 1.1, by the records
+    assert watched.said == []
+
+
+def test_the_plot_is_drawn_by_what_the_site_brings_along(plain: Path, watched: Watched) -> None:
+    page = watched.open(plain / "index.html")
+    assert "vega.js" not in page.content()
+    page.get_by_role("button", name="Plot generation against prompts").click()
+    page.wait_for_selector(".plot[data-points] svg")
+    assert int(page.locator(".plot").get_attribute("data-points") or 0) > 5
+    assert watched.said == []
+
+
+def test_it_can_be_read_without_javascript_and_printed(plain: Path, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((plain / "index.html").as_uri())
+    assert "copy-003" in page.locator("table").nth(1).inner_text() + page.locator("main").inner_text()
+    page.emulate_media(media="print")
+    assert page.pdf()[:4] == b"%PDF"
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_violation(plain: Path, browser: Browser, theme: Any) -> None:
+    context = browser.new_context(color_scheme=theme, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    pages = [
+        plain / "index.html",
+        *sorted(plain.glob("copy-001/**/*.html")),
+        *sorted(plain.glob("local-*/*/*.html"))[:3],
+    ]
+    for path in pages:
+        page.goto(path.as_uri())
+        found = Axe().run(page)
+        said = [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found.response["violations"]]
+        assert said == [], path.name
+    context.close()
+
+
+def test_a_narrow_screen_scrolls_its_tables_and_not_the_page(plain: Path, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    for path in (plain / "index.html", next(plain.glob("copy-001/*/q4.html"))):
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    context.close()
+
+
+def test_hostile_strings_stay_text(tmp_path: Path, watched: Watched) -> None:
+    some = json.loads(json.dumps(fleet(0)))
+    for record in some:
+        for cell in [record["payload"].get("cell") or {}, *record["payload"].get("cells", [])]:
+            cell.update({name: HOSTILE for name in ("model", "build") if name in cell})
+        if record["kind"] == "model":
+            record["payload"]["name"] = HOSTILE
+        if record["kind"] == "machine":
+            record["payload"]["cpu_model"] = HOSTILE
+        if record["kind"] == "failure":
+            record["payload"]["cause"] = HOSTILE
+    made_site = made(some, tmp_path)
+    for path in sorted(made_site.rglob("*.html")):
+        page = watched.open(path)
+        assert "owned" not in (page.title() if page.title() == "owned" else "")
+        assert page.locator("main script, main [onerror], main iframe").count() == 0
+        assert page.locator("main img").count() == len(
+            [one for one in page.locator("main img").all() if "figures/" in (one.get_attribute("src") or "")]
+        )
+    page = watched.open(made_site / "index.html")
+    page.get_by_role("button", name="Plot generation against prompts").click()
+    page.wait_for_selector(".plot[data-points] svg")
+    assert page.title() != "owned"
+    assert watched.said == []
