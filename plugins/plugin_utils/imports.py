@@ -147,9 +147,9 @@ _TIMED = re.compile(
 )
 _THREADS = re.compile(r"system_info: n_threads = (\d+)(?: \(n_threads_batch = (\d+)\))? / \d+([^\n]*)")
 _SAID = {
-    "build_commit": re.compile(r"(?:^|\s)build(?: =|:) \d+ \((\w+)\)"),
+    "build_commit": re.compile(r"(?:^|\s)build(?: =|:) \d+ \((\w+)\)", re.MULTILINE),
     "model_filename": re.compile(r"loaded meta data with .* from (\S+) \(version"),
-    "model_type": re.compile(r"(?:model|file) (?:f?type)\s+= (?!\?)([^\n]+)"),
+    "model_type": re.compile(r"(?:model ftype|file type)\s+= ([^\n]+)"),
 }
 
 
@@ -159,11 +159,16 @@ def _log(text: str) -> list[Any] | None:
     if not timed and not _LOAD.search(text):
         return None
     threads = _THREADS.search(text)
+    size, count = (re.search(rf"(?:model|file) {word}\s+= ([\d.]+) ([KMGTB]\w*)", text) for word in ("size", "params"))
     common: dict[str, Any] = {}
     for name, pattern in _SAID.items():
         found = pattern.search(text)
         if found:
             common[name] = found.group(1).strip()
+    if size and size.group(2) in _UNITS:
+        common["model_size"] = round(float(size.group(1)) * _UNITS[size.group(2)])
+    if count and count.group(2) in _POWERS:
+        common["model_n_params"] = round(float(count.group(1)) * _POWERS[count.group(2)])
     if threads:
         common["system_info"] = threads.group(3).strip(" |")
     load = _LOAD.search(text)
@@ -397,7 +402,7 @@ def _cell(row: Mapping[str, Any], model: str, threads: int, file: str) -> dict[s
         raise ImportFailed(f"{file} does not say how many threads it was measured with: give the number (THREADS=64)")
     test = f"{'pp' if prompt else 'tg'}{prompt or generated}" + (f"@d{depth}" if depth else "")
     mapped = {name: str(row[name]) for name in ("type_k", "type_v") if row.get(name) not in (None, "f16")}
-    build = "-".join([UNKNOWN if not row.get("build_commit") else str(row["build_commit"])[:12], *mapped.values()])
+    build = "-".join([(_commit(row) or UNKNOWN)[:12], *mapped.values()])
     return {
         **workload.parse_test(test),
         "model": model or model_name(row),
@@ -407,8 +412,13 @@ def _cell(row: Mapping[str, Any], model: str, threads: int, file: str) -> dict[s
     }
 
 
+def _commit(row: Mapping[str, Any]) -> str | None:
+    said = str(row.get("build_commit") or UNKNOWN)
+    return None if said == UNKNOWN else said
+
+
 def _build(row: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:
-    commit = str(row["build_commit"]) if row.get("build_commit") else None
+    commit = _commit(row)
     source = {"commit": commit, "type": "imported"} if commit else None
     return record.with_id({"name": cell["build"], "source": source, "system_info": row.get("system_info"), "way": None})
 

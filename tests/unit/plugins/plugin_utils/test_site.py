@@ -39,7 +39,7 @@ def test_every_page_figure_and_record_is_there_and_twice_is_the_same(made: tuple
 
 
 def test_the_site_names_no_address_outside(made: tuple[Path, report.Pages]) -> None:
-    root, pages = made
+    _root, pages = made
     for path, text in site.files(pages).items():
         if path.endswith((".html", ".css")) or path == "assets/site.js":
             loaded = re.findall(r"(?:src|srcset|href)=[\"']([^\"']+)|url\(([^)]+)\)|import\s", text)
@@ -65,8 +65,8 @@ def test_what_is_no_page_any_more_is_removed_and_a_foreign_directory_is_left_alo
 
 def test_markdown_becomes_what_html_has_and_markdown_has_not() -> None:
     text = (
-        f"{report.MARKER}\n\n# A & B\n\n> [!CAUTION]\n> Loud.\n\n## Load\n\n| a | b |\n|:--|--:|\n| 1 | 2 |\n\n## Load\n\n"
-        "[one](x/README.md) [two](q4.md) [three](records/r.jsonl)\n\n<script>bad()</script>\n"
+        f"{report.MARKER}\n\n# A & B\n\n> [!CAUTION]\n> Loud.\n\n## Load\n\n| a | b |\n|:--|--:|\n| 1 | 2 |\n"
+        "\n## Load\n\n[one](x/README.md) [two](q4.md) [three](records/r.jsonl)\n\n<script>bad()</script>\n"
     )
     made = site.page("box/m/q4.md", text)
     assert "<title>A &amp; B</title>" in made
