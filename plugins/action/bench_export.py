@@ -31,19 +31,19 @@ class ActionModule(ActionBase):
         path = os.path.abspath(args["path"])
         try:
             read = records.read(os.path.abspath(args["results_dir"]))
-            text = export.export(summary.runs(read.records), args["format"])
-            changed = not self._same(path, text)
+            content = export.export(summary.runs(read.records), args["format"])
+            changed = not self._same(path, content)
             if changed and not self._task.check_mode:
-                with open(path, "w", encoding="utf-8", newline="") as file:
-                    file.write(text)
-        except (records.RecordError, OSError) as error:
+                with open(path, "wb") as file:
+                    file.write(content)
+        except (records.RecordError, export.ExportError, OSError) as error:
             raise AnsibleActionFail("the figures could not be written: %s" % error) from error
         return dict(result, changed=changed, path=path, problems=[str(problem) for problem in read.problems])
 
     @staticmethod
-    def _same(path, text):
+    def _same(path, content):
         try:
-            with open(path, encoding="utf-8", newline="") as file:
-                return file.read() == text
-        except (FileNotFoundError, UnicodeDecodeError):
+            with open(path, "rb") as file:
+                return file.read() == content
+        except FileNotFoundError:
             return False

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: bench_export
 short_description: Write the figures on record in a form that another program reads
 description:
-  - Writes the figures of the latest run of each machine into one file.
+  - Writes the figures of the latest run of each machine, or of all runs, into one file.
   - Each figure carries interval, number of launches and state where the form has room for them.
 version_added: 0.1.0
 author:
@@ -29,6 +29,7 @@ options:
   format:
     description:
       - V(llama-bench) are the rows of llama-bench as it printed them, for scripts/compare-llama-bench.py of llama.cpp.
+      - V(parquet) has every metric of every cell of all runs, for DuckDB and data frames.
       - V(csv) has every metric of every cell, V(openmetrics) the same for Prometheus and its kin.
       - V(bencher), V(github-action-benchmark-bigger) and V(github-action-benchmark-smaller) have the metric that stands
         for each cell, without INVALID ones.
@@ -36,6 +37,7 @@ options:
     choices:
       - llama-bench
       - csv
+      - parquet
       - openmetrics
       - bencher
       - github-action-benchmark-bigger

@@ -162,7 +162,8 @@ def _same(a: tuple[Run, Row], b: tuple[Run, Row]) -> bool:
     return (a[0].machine, a[0].run, a[1].cell) == (b[0].machine, b[0].run, b[1].cell)
 
 
-def _pair(a: tuple[Run, Row], b: tuple[Run, Row]) -> tuple[Verdict, bool]:
+def pair(a: tuple[Run, Row], b: tuple[Run, Row]) -> tuple[Verdict, bool]:
+    """Return how the cell B stands to A, and whether both were launched in the same blocks of one run."""
     lower = a[1].speed in workload.LOWER_IS_BETTER
     same = (a[0].machine, a[0].run) == (b[0].machine, b[0].run)
     if same:
@@ -214,7 +215,7 @@ def compare(runs: Sequence[Run], a: str, b: str, allow: Iterable[str] = ()) -> l
             + "\n  ".join(unlike)
             + "\nMeasure both alike, or let it differ by bench_report_allow (ALLOW=machine.kernel,build)."
         )
-    found = [_pair(left, right) for left, right in pairs]
+    found = [pair(left, right) for left, right in pairs]
     judged = verdict.judged([one for one, _interleaved in found])
     return [
         Compared(left[1], right[1], one, q, interleaved)

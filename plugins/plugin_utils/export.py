@@ -12,7 +12,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import Interval
@@ -20,6 +23,10 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.record import can
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import metrics, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Row, Run
+
+
+class ExportError(ValueError):
+    """An export that cannot be written; the message names the cause and the remedy."""
 
 
 class Figure(NamedTuple):
@@ -111,11 +118,10 @@ def _rows(runs: Sequence[Run]) -> str:
     return "".join(f"{canonical({**names, **tool_row})}\n" for tool_row in found)
 
 
-def _csv(runs: Sequence[Run]) -> str:
-    out = io.StringIO()
-    writer: Any = None
+def _lines(runs: Iterable[Run]) -> Iterator[dict[str, Any]]:
+    """Return a line for every metric of every cell, the same names in each."""
     for figure in figures(runs):
-        line = {
+        yield {
             **_described(figure),
             "metric": figure.name,
             "unit": metrics.metric(figure.name).unit,
@@ -124,6 +130,12 @@ def _csv(runs: Sequence[Run]) -> str:
             "high": figure.interval.high,
             "launches": figure.interval.n,
         }
+
+
+def _csv(runs: Sequence[Run]) -> str:
+    out = io.StringIO()
+    writer: Any = None
+    for line in _lines(runs):
         # A spreadsheet takes a cell that begins so for a formula.
         safe = {
             name: f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
@@ -134,6 +146,39 @@ def _csv(runs: Sequence[Run]) -> str:
             writer.writeheader()
         writer.writerow(safe)
     return out.getvalue()
+
+
+# What is no text, for a reader that knows types.
+_TYPES = {
+    **dict.fromkeys(("threads", "n_prompt", "n_gen", "n_depth", "launches"), "BIGINT"),
+    **dict.fromkeys(("mean", "low", "high"), "DOUBLE"),
+    "time": "TIMESTAMP",
+}
+
+
+def _parquet(runs: Sequence[Run]) -> bytes:
+    """Parquet, written by DuckDB, with types: text, BIGINT, DOUBLE and TIMESTAMP (UTC)."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise ExportError(
+            f"Parquet is written by DuckDB, which {sys.executable} does not have: "
+            f"{sys.executable} -m pip install duckdb"
+        ) from error
+    lines = list(_lines(runs))
+    if not lines:
+        raise ExportError("there are no figures on record, and so no columns to write: measure something first")
+    columns = {name: _TYPES.get(name, "VARCHAR") for name in lines[0]}
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "lines.jsonl"), Path(folder, "figures.parquet")
+        source.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+        database = duckdb.connect(config={"threads": 1})
+        try:
+            found = database.read_json(str(source), columns=columns, format="newline_delimited")
+            found.write_parquet(str(target), compression="zstd")
+        finally:
+            database.close()
+        return target.read_bytes()
 
 
 def _label(value: Any) -> str:
@@ -193,16 +238,21 @@ def _github_action(runs: Sequence[Run], better: str) -> str:
 
 
 class Format(NamedTuple):
-    """A form of export: what ends its file's name, who reads it, and the function that writes it."""
+    """A form of export: what ends its file's name, who reads it, and the function that writes it.
+
+    `every`: it holds all runs, and not the latest of each machine alone.
+    """
 
     suffix: str
     reader: str
-    write: Callable[[Sequence[Run]], str]
+    write: Callable[[Sequence[Run]], str | bytes]
+    every: bool = False
 
 
 FORMATS = {
     "llama-bench": Format("jsonl", "llama.cpp's scripts/compare-llama-bench.py", _rows),
     "csv": Format("csv", "spreadsheets and data frames", _csv),
+    "parquet": Format("parquet", "DuckDB and data frames, all runs", _parquet, every=True),
     "openmetrics": Format("txt", "Prometheus and its kin", _openmetrics),
     "bencher": Format("json", "Bencher", _bencher),
     "github-action-benchmark-bigger": Format(
@@ -214,6 +264,11 @@ FORMATS = {
 }
 
 
-def export(runs: Iterable[Run], form: str) -> str:
-    """Return the figures of the latest run of each machine in a form of FORMATS."""
-    return FORMATS[form].write(latest(runs))
+def export(runs: Iterable[Run], form: str) -> bytes:
+    """Return the figures of the latest run of each machine, or of all runs, in a form of FORMATS.
+
+    Raises ExportError when a form needs what is not there.
+    """
+    asked = FORMATS[form]
+    written = asked.write([run for run in runs if run.launches] if asked.every else latest(runs))
+    return written if isinstance(written, bytes) else written.encode("utf-8")

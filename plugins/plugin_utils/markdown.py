@@ -46,6 +46,9 @@ def visible(value: object, keep_lines: bool = False) -> str:
     else:
         # A no-break space shows as itself and holds a figure and its unit together.
         string = re.sub(r"[^\S\u00a0]+", " ", string).strip()
+        # Nothing in it acts: Python calls such characters unprintable, and the no-break space.
+        if string.isprintable():
+            return string
     shown = []
     for character in string:
         if character != "\n" and unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs"):

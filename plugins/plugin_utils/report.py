@@ -106,7 +106,7 @@ def render(records: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) 
     for path, (run, *later) in sorted(compared.items()):
         variables, shown = report_comparison.context(path, run, later)
         pages.add(path, "comparison.md.j2", variables, shown)
-    entries = [report_index.entry(path, found[-1], set(compared)) for path, found in by_page.items()]
+    entries = [report_index.entry(path, found, set(compared)) for path, found in by_page.items()]
     by_machine: dict[str, list[summary.Run]] = {}
     for one in runs:
         by_machine.setdefault(one.machine, []).append(one)

@@ -13,6 +13,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils import workload
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import (
     cost,
     figures,
+    history,
     markdown,
     metrics,
     report_card,
@@ -40,10 +41,15 @@ class Entry(NamedTuple):
     planned: set[str]
     rows: list[Row]
     comparison: str | None
+    slower: list[str]
 
 
-def entry(path: str, run: Run, compared: Collection[str] = ()) -> Entry:
-    """Return the index entry of the page `path` whose latest run is `run`; `compared` are the pages of comparisons."""
+def entry(path: str, runs: Sequence[Run], compared: Collection[str] = ()) -> Entry:
+    """Return the index entry of the page `path`, of which the last of `runs` is the latest.
+
+    `compared` are the pages of comparisons.
+    """
+    run = runs[-1]
     cells = summary.pages(run)[path]
     rows = summary.rows(run, cells)
     prompt, generation = summary.headline(rows, "pp_tps"), summary.headline(rows, "tg_tps")
@@ -62,6 +68,7 @@ def entry(path: str, run: Run, compared: Collection[str] = ()) -> Entry:
         planned={row.speed for row in rows},
         rows=rows,
         comparison=comparison if comparison in compared else None,
+        slower=history.slower(path, runs) if len(runs) > 1 else [],
     )
 
 
@@ -84,6 +91,7 @@ def context(
         "emulated_words": parts.EMULATED_WORDS,
         "synthetic": any(e.synthetic for e in entries),
         "fallbacks": _fallbacks(entries),
+        "slower": _slower(entries),
         "failures": _failures(_latest(runs)),
         "problems": _problems(problems),
         "states_rule": parts.STATES_RULE,
@@ -343,6 +351,15 @@ def _fallbacks(entries: Sequence[Entry]) -> dict[str, Any] | None:
     if not items:
         return None
     return {"count": parts.plural(len(items), "fallback"), "items": markdown.bullets(items)}
+
+
+def _slower(entries: Sequence[Entry]) -> Markdown | None:
+    items = []
+    for item in entries:
+        page = markdown.link(f"{item.model} {item.quantization}", item.path)
+        where = markdown.join([markdown.bold(item.run.machine), page])
+        items += [Markdown(f"{where}: {markdown.text(one, None)}") for one in item.slower]
+    return markdown.bullets(items) if items else None
 
 
 def _failures(latest: Sequence[Run], near: Callable[[str], str] = str) -> dict[str, Any] | None:

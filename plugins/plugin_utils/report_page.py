@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import BY_NAME
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import (
     figures,
+    history,
     markdown,
     metrics,
     report_sections,
@@ -55,6 +56,7 @@ def context(path: str, runs: Sequence[Run], compared: bool = False) -> tuple[dic
         "synthetic": parts.synthetic_words(cells[0]["model"]) if synthetic else None,
         "emulated": parts.EMULATED_WORDS if view.emulated else None,
         "session": parts.session_alert(run),
+        "slower": parts.slower_alert(history.slower(path, runs)),
         "fallbacks": parts.fallback_alerts(view.rows, view.build_words),
         "remarks": parts.kernel_remarks(view.rows, view.build_words),
         "key_figures": _key_figures(view),

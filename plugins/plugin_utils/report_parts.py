@@ -282,6 +282,15 @@ def session_alert(run: Run) -> Markdown | None:
     return markdown.alert("CAUTION", markdown.text(f"INVALID session: {why}.", None)) if why else None
 
 
+def slower_alert(sentences: Sequence[str]) -> Markdown | None:
+    """Return a loud line where cells have become slower since the run before."""
+    if not sentences:
+        return None
+    lines = Markdown("<br>".join(markdown.text(one, None) for one in sentences))
+    words = "**Slower than before.** Two sessions lie apart, so what the machine did differently is in this:"
+    return markdown.alert("WARNING", Markdown(f"{words}<br>{lines}"))
+
+
 def fallback_alerts(rows: Sequence[Row], name: Callable[[Payload], str]) -> list[Markdown]:
     """Return a loud line for each distinct fallback of `rows`: which cells, why, and what to do."""
     return [

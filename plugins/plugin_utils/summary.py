@@ -56,7 +56,8 @@ Record = dict[str, Any]
 
 class Run(NamedTuple):
     """One run on one machine. `plan` is the payload of its run record, None when that is missing; `others` are the
-    records that are neither of a thing nor of a launch or failure, by kind.
+    records that are neither of a thing nor of a launch or failure, by kind; `by_cell` are the launches by the key of
+    their cell.
     """
 
     machine: str
@@ -69,6 +70,7 @@ class Run(NamedTuple):
     launches: list[Record]
     failures: list[Record]
     others: dict[str, list[Record]]
+    by_cell: dict[tuple[Any, ...], list[Record]]
 
 
 class Row(NamedTuple):
@@ -189,15 +191,30 @@ def cell_order(cell: Payload) -> tuple[Any, ...]:
     )
 
 
-def _record_order(record: Record) -> tuple[str, str]:
-    return record["time"], canonical(record)
+class _Order:
+    """Where a record stands among others: by its time, and by its text where that is the same."""
+
+    __slots__ = ("record", "text", "time")
+
+    def __init__(self, record: Record) -> None:
+        self.record, self.time, self.text = record, record["time"], ""
+
+    def __lt__(self, other: _Order) -> bool:
+        if self.time != other.time:
+            return bool(self.time < other.time)
+        for one in (self, other):
+            one.text = one.text or canonical(one.record)
+        return self.text < other.text
 
 
 def runs(records: Iterable[Record]) -> list[Run]:
     """Return the runs in `records`, the oldest first within each machine. Unknown kinds say nothing here."""
     groups: dict[tuple[str, str], dict[str, list[Record]]] = {}
-    for record in sorted(records, key=_record_order):
+    for record in records:
         groups.setdefault((record["machine"], record["run"]), {}).setdefault(record["kind"], []).append(record)
+    for kinds in groups.values():
+        for own in kinds.values():
+            own.sort(key=_Order)
     found = [_run(machine, run, kinds) for (machine, run), kinds in groups.items()]
     return sorted(found, key=lambda run: (run.machine, run.time, run.run))
 
@@ -211,6 +228,11 @@ def _run(machine: str, run: str, kinds: dict[str, list[Record]]) -> Run:
         return {payload["id"]: payload for payload in payloads}
 
     plans = kinds.get("run", [])
+    # They come in the order of time, which a number that is there twice keeps.
+    launches = sorted(kinds.get("launch", []), key=lambda record: record["payload"]["number"])
+    by_cell: dict[tuple[Any, ...], list[Record]] = {}
+    for record in launches:
+        by_cell.setdefault(cell_key(record["payload"]["cell"]), []).append(record)
     return Run(
         machine=machine,
         run=run,
@@ -219,9 +241,10 @@ def _run(machine: str, run: str, kinds: dict[str, list[Record]]) -> Run:
         machines=by_id("machine"),
         builds=by_id("build"),
         models=by_id("model"),
-        launches=sorted(kinds.get("launch", []), key=lambda r: (r["payload"]["number"], *_record_order(r))),
+        launches=launches,
         failures=_distinct(standing_failures([one for own in kinds.values() for one in own])),
         others={kind: kinds[kind] for kind in _OTHERS if kind in kinds},
+        by_cell=by_cell,
     )
 
 
@@ -283,7 +306,7 @@ def cells(run: Run) -> list[Payload]:
     Those of its ladder and the second copy of one are measured for a purpose of their own, and are not among them; nor
     is what the time limit had no room for.
     """
-    told = [record["payload"]["cell"] for record in run.launches]
+    told = [launches[0]["payload"]["cell"] for launches in run.by_cell.values()]
     told += [record["payload"]["cell"] for record in run.failures if record["payload"].get("cell")]
     omitted = {cell_key(by_ladder(record["payload"]["cell"])) for record in run.others.get("omitted", [])}
     # A cell that left its threads to the ladder is the one that was measured with some.
@@ -316,9 +339,6 @@ def failures_of(run: Run, page: str) -> list[Record]:
 
 def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
     """Return a row for each of the `wanted` cells of `run`."""
-    launches: dict[tuple[Any, ...], list[Record]] = {}
-    for record in run.launches:
-        launches.setdefault(cell_key(record["payload"]["cell"]), []).append(record)
     failed = [record["payload"].get("cell") for record in run.failures]
     keys = {cell_key(cell) for cell in failed if cell}
     whole = None in failed
@@ -326,7 +346,7 @@ def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
     drifted = drift(run)
     others = imported(run)
     return [
-        _row(cell, launches.get(cell_key(cell), []), planned, whole or cell_key(cell) in keys, drifted, others)
+        _row(cell, run.by_cell.get(cell_key(cell), []), planned, whole or cell_key(cell) in keys, drifted, others)
         for cell in wanted
     ]
 

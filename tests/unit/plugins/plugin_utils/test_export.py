@@ -5,23 +5,27 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import json
 import re
+import sys
 from typing import Any
 
+import duckdb
 import pytest
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import export, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import export, records, summary
 
 Record = dict[str, Any]
+TEXTS = [form for form in export.FORMATS if form != "parquet"]
 EVIL = '=HYPERLINK("x")\n"|\\'
 
 
 def written(every: list[Record], form: str) -> str:
-    return export.export(summary.runs(every), form)
+    return export.export(summary.runs(every), form).decode()
 
 
 def renamed(every: list[Record], model: str) -> list[Record]:
@@ -130,12 +134,49 @@ def test_only_the_latest_run_of_a_machine(real):
     assert {line["run"] for line in lines_of(written([*real, *later], "csv"))} == {"20991231T000000Z-ffff"}
 
 
-@pytest.mark.parametrize("form", export.FORMATS)
+@pytest.mark.parametrize("form", TEXTS)
 def test_nothing_on_record_is_a_file_all_the_same(form):
     text = written([], form)
     assert text in ("", "{}\n", "[]\n", "# EOF\n")
 
 
-@pytest.mark.parametrize("form", export.FORMATS)
+@pytest.mark.parametrize("form", TEXTS)
 def test_the_order_of_the_records_changes_nothing(real, form):
     assert written(real, form) == written(real[::-1], form)
+
+
+def test_parquet_has_types_and_every_run(real, tmp_path):
+    later = copy.deepcopy(real)
+    for record in later:
+        record.update(run="20991231T000000Z-ffff", time="2099-12-31T00:00:00Z")
+    content = export.export(summary.runs([*real, *later]), "parquet")
+    path = tmp_path / "figures.parquet"
+    path.write_bytes(content)
+    database = duckdb.connect()
+    found = database.sql(
+        f"SELECT run, mean, typeof(mean), typeof(time), typeof(threads), state FROM '{path}' "
+        "WHERE metric = 'tg_tps' AND test = 'tg128' ORDER BY time"
+    ).fetchall()
+    assert [row[0] for row in found] == [real[0]["run"], "20991231T000000Z-ffff"]
+    (figure,) = [
+        one for one in export.figures(summary.runs(real)) if (one.name, one.row.cell["test"]) == ("tg_tps", "tg128")
+    ]
+    assert found[0][1:5] == (figure.interval.mean, "DOUBLE", "TIMESTAMP", "BIGINT")
+    assert content == export.export(summary.runs([*later, *real]), "parquet")
+
+
+def test_parquet_of_nothing_and_without_duckdb_is_refused_in_words(real, monkeypatch):
+    with pytest.raises(export.ExportError, match="there are no figures on record"):
+        export.export([], "parquet")
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(export.ExportError, match="pip install duckdb"):
+        export.export(summary.runs(real), "parquet")
+
+
+def test_duckdb_reads_the_records_as_they_are(real, tmp_path):
+    """What README.md shows for those who have very many."""
+    records.append(tmp_path, real)
+    found = duckdb.sql(
+        f"SELECT count(*) FROM read_json('{tmp_path}/*/records/*.jsonl', union_by_name=true) WHERE kind = 'launch'"
+    ).fetchall()
+    assert found == [(len([one for one in real if one["kind"] == "launch"]),)]

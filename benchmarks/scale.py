@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What pages and site cost where there are many records: 1,000 machines of 100 records each, without figures.
+
+The records are copies of a real run's with other names, times and speeds: they measure this program and nothing else.
+Targets: all pages and the site within 20 s and 500 MB; one more run on top of that within 10 s; twice the same bytes;
+a start page of at most 1.5 MB that Chromium paints from disk within 1 s.
+
+    .venv/bin/python benchmarks/scale.py --machines 1000
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import hashlib
+import json
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "collections"))
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import records, report, site  # noqa: E402
+
+ALL_S, ALL_MB, ONE_S, START_MB, PAINT_S = 20.0, 500.0, 10.0, 1.5, 1.0
+PER_MACHINE = 100
+
+
+def template() -> list[dict[str, Any]]:
+    """Return the records of things and plain launches of a real run, that others are made from."""
+    path = ROOT / "tests" / "fixtures" / "records" / "schema-2.jsonl"
+    every = [records.decode(line) for line in path.read_bytes().splitlines()]
+    return [one for one in every if one["kind"] in ("run", "machine", "build", "model") or _plain(one)]
+
+
+def _plain(one: dict[str, Any]) -> bool:
+    return one["kind"] == "launch" and one["payload"]["cell"]["test"] in ("pp512", "tg128")
+
+
+def of_machine(base: list[dict[str, Any]], number: int, run: str) -> list[dict[str, Any]]:
+    """Return PER_MACHINE records of one run on one machine."""
+    draw = random.Random(number)
+    launches = [one for one in base if one["kind"] == "launch"]
+    found = [copy.deepcopy(one) for one in base if one["kind"] != "launch"]
+    plan = next(one for one in found if one["kind"] == "run")
+    plan["payload"]["cells"] = [one["payload"]["cell"] for one in launches]
+    for at in range(PER_MACHINE - len(found)):
+        one = copy.deepcopy(launches[at % len(launches)])
+        one["payload"]["number"] = at + 1
+        one["payload"]["block"] = at // len(launches) + 1
+        factor = 1 + number / 1000 + draw.gauss(0, 0.004)
+        for name, entry in one["payload"]["metrics"].items():
+            if name.endswith(("_tps", "_s")):
+                entry["value"] = round(entry["value"] * factor, 4)
+                entry["samples"] = [round(entry["value"] * (1 + draw.gauss(0, 0.004)), 4) for _ in range(10)]
+        found.append(one)
+    for at, one in enumerate(found):
+        time_of = f"{run[:4]}-{run[4:6]}-{run[6:8]}T{at // 60:02}:{at % 60:02}:00Z"
+        one.update(machine=f"machine-{number:04}", run=run, time=time_of)
+    return found
+
+
+def pages(results: Path, made: Path) -> None:
+    """In a process of its own: read all records, write all pages and the site."""
+    started = time.monotonic()
+    read = records.read(results)
+    after_read = time.monotonic()
+    rendered = report.render(read.records, read.problems)
+    after_render = time.monotonic()
+    report.write(results, rendered)
+    after_write = time.monotonic()
+    site.write(made, results, rendered)
+    print(
+        json.dumps(
+            {
+                "records": len(read.records),
+                "pages": len(rendered),
+                "read": after_read - started,
+                "render": after_render - after_read,
+                "write": after_write - after_render,
+                "site": time.monotonic() - after_write,
+                "all": time.monotonic() - started,
+                "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        )
+    )
+
+
+def child(results: Path, made: Path) -> dict[str, Any]:
+    argv = [sys.executable, __file__, "--inside", str(results), str(made)]
+    found: dict[str, Any] = json.loads(subprocess.run(argv, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
+def digest(root: Path) -> str:
+    """Return a digest of all files below a directory."""
+    seen = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            seen.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return seen.hexdigest()
+
+
+def paint(start: Path) -> float | None:
+    """Return the seconds until Chromium has painted the start page from disk, None without Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        return None
+    script = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        times = []
+        for _ in range(3):
+            page = browser.new_page()
+            page.goto(start.as_uri())
+            # The page's policy lets nobody wait by a function in it.
+            painted = page.evaluate(script)
+            while painted is None:
+                page.wait_for_timeout(20)
+                painted = page.evaluate(script)
+            times.append(painted / 1000)
+            page.close()
+        browser.close()
+    return sorted(times)[1]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--machines", type=int, default=1000)
+    parser.add_argument("--inside", nargs=2, type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.inside:
+        pages(*asked.inside)
+        return 0
+    with tempfile.TemporaryDirectory(prefix="scale-") as scratch:
+        results, made = Path(scratch, "results"), Path(scratch, "site")
+        base = template()
+        for number in range(asked.machines):
+            records.append(results, of_machine(base, number, "20261101T000000Z-0000"))
+        first = child(results, made)
+        before = digest(made)
+        again = child(results, Path(scratch, "again"))
+        same = before == digest(Path(scratch, "again"))
+        records.append(results, of_machine(base, 7, "20261102T000000Z-0000"))
+        more = child(results, made)
+        size = (made / "index.html").stat().st_size / 1e6
+        painted = paint(made / "index.html")
+    print("| records | pages | read s | render s | write s | site s | all s | peak MB |")
+    print("|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for one in (first, again, more):
+        times = " | ".join(f"{one[name]:.1f}" for name in ("read", "render", "write", "site", "all"))
+        print(f"| {one['records']:,} | {one['pages']:,} | {times} | {one['mb']:.0f} |")
+    met = first["all"] <= ALL_S and first["mb"] <= ALL_MB and more["all"] <= ONE_S and same and size <= START_MB
+    shown = "no Chromium here" if painted is None else f"painted in {painted:.2f} s"
+    met = met and painted is not None and painted <= PAINT_S
+    print(f"\nTwice the same bytes: {'yes' if same else 'NO'}. Start page {size:.2f} MB, {shown}.")
+    print(
+        f"Targets: {ALL_S:g} s and {ALL_MB:g} MB, {ONE_S:g} s for one more run, {START_MB:g} MB, {PAINT_S:g} s: "
+        f"{'met' if met else 'MISSED'}"
+    )
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
