@@ -71,7 +71,7 @@ def body(markdown: str) -> str:
     made = _ALERT.sub(_alert, made).replace("</blockquote>", "</div>")
     made = _HREF.sub(_linked, made)
     made = made.replace('<th align="', '<th scope="col" align="').replace("<th>", '<th scope="col">')
-    made = made.replace("<pre", '<pre tabindex="0"').replace("<img ", '<img loading="lazy" ')
+    made = made.replace("<pre", '<pre tabindex="0"')
     used: dict[str, int] = {}
     heading, level, tables = "", 0, 0
 

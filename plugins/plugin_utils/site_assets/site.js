@@ -7,7 +7,7 @@
 "use strict";
 
 (() => {
-  const LONG = 5; // A table with fewer rows is read at a glance.
+  const LONG = 10; // A table with fewer rows is read at a glance.
 
   const make = (name, properties = {}, ...children) => {
     const node = Object.assign(document.createElement(name), properties);
