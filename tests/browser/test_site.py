@@ -35,7 +35,8 @@ def chromium() -> str:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         pytest.skip("no Chromium on this machine, and without root and apt-get it cannot be installed")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    command = ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]
+    # Ansible may install something beside it.
+    command = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "--yes", "--no-install-recommends", "chromium"]
     if subprocess.run(command, env=environment, check=False, capture_output=True).returncode:
         subprocess.run(["apt-get", "update"], check=True, capture_output=True)
         subprocess.run(command, env=environment, check=True, capture_output=True)
