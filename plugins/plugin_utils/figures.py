@@ -179,7 +179,7 @@ def _whole(title: Spec, *panels: Spec) -> Spec:
 def _setting(run: Run, rows: Sequence[Row]) -> list[str | None]:
     """Return what the figures are of: launches, interval, emulation, synthetic weights, and how far they hold."""
     counts = sorted({len(row.figures) for row in rows if row.figures})
-    n = f"n = {_range(counts)} launches each, 95 % interval" if counts else None
+    n = f"n = {_range(counts)} {_launches(counts)} each, 95 % interval" if counts else None
     weights = "synthetic weights" if rows and parts.is_synthetic(run, rows[0].cell) else None
     states = sorted({row.state for row in rows if row.launches} - {summary.VALID})
     return [
@@ -192,6 +192,10 @@ def _setting(run: Run, rows: Sequence[Row]) -> list[str | None]:
 
 def _range(counts: Sequence[int]) -> str:
     return str(counts[0]) if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
+
+
+def _launches(counts: Sequence[int]) -> str:
+    return "launch" if counts[-1] == 1 else "launches"
 
 
 def _said(figure: str, values: Iterable[str]) -> str:
@@ -218,7 +222,7 @@ def _sweep(run: Run, rows: Sequence[Row]) -> tuple[str, Spec] | None:
         ("pp_tps", "Prompt", "n_prompt", "Prompt, tokens"),
         ("tg_tps", "Generation", "n_depth", "Depth of context, tokens"),
     ):
-        own = [row for row in rows if row.speed == speed and row.interval and not (speed == "pp_tps" and _deep(row))]
+        own = _of_one_kind([row for row in rows if row.speed == speed and row.interval])
         if len({row.cell[field] for row in own}) < 2:
             continue
         names = list(dict.fromkeys(_series(row) for row in own))
@@ -240,8 +244,14 @@ def _sweep(run: Run, rows: Sequence[Row]) -> tuple[str, Spec] | None:
     return _said("Speed by length of prompt and depth of context", words), _whole(title, *panels)
 
 
-def _deep(row: Row) -> bool:
-    return bool(row.cell["n_depth"])
+def _of_one_kind(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that differ in nothing but the length: prompts without a context, outputs of the usual number."""
+    plain = [row for row in rows if not {"load", "repack", "numa"} & set(row.cell)]
+    if plain and plain[0].speed == "pp_tps":
+        return [row for row in plain if not row.cell["n_depth"]]
+    outputs = [row.cell["n_gen"] for row in plain]
+    usual = max(sorted(set(outputs), reverse=True), key=outputs.count, default=0)
+    return [row for row in plain if row.cell["n_gen"] == usual]
 
 
 def _mean(row: Row) -> str:
@@ -736,21 +746,84 @@ def _centre(row: Row) -> float:
     return row.interval.mean if row.interval else 0.0
 
 
-class Priced(NamedTuple):
-    """One machine of the price-performance figure: its latest run and the row of generation that stands for it."""
+class Shown(NamedTuple):
+    """One machine in a figure of several: its latest run and the row that stands for it."""
 
     run: Run
     row: Row
 
 
-def of_index(entries: Iterable[Priced]) -> dict[str, Figure]:
+# Machines of a figure that can still be read.
+MOST_MACHINES = 40
+
+
+def of_model(path: str, entries: Iterable[Shown]) -> dict[str, Figure]:
+    """Return the figure of one model that sets its machines and quantizations side by side."""
+    return _made(path, ((posixpath.basename(path).removesuffix(".md"), lambda: _machines(list(entries))),))
+
+
+def _machines(entries: Sequence[Shown]) -> tuple[str, Spec] | None:
+    """Return the speed of generation of every machine, a bar per quantization."""
+    known = [one for one in entries if one.row.interval]
+    tests = [one.row.cell["test"] for one in known]
+    usual = max(sorted(set(tests)), key=tests.count, default="")
+    chosen = [one for one in known if one.row.cell["test"] == usual]
+    if len({one.run.machine for one in chosen}) < 2:
+        return None
+    values: Values = [
+        {
+            "machine": _plain(one.run.machine, 40),
+            "kind": _plain(one.row.cell["quantization"], 20),
+            "name": f"{_plain(one.run.machine, 40)}, {_plain(one.row.cell['quantization'], 20)}",
+            "holds": "INVALID" if one.row.state == summary.INVALID else "",
+            **_bounds(one.row.interval),
+        }
+        for one in chosen
+        if one.row.interval
+    ]
+    values.sort(key=lambda value: (-value["mean"], value["name"]))
+    more = f"the fastest {MOST_MACHINES} of {len(values)}" if len(values) > MOST_MACHINES else None
+    values = values[:MOST_MACHINES]
+    y = {
+        "field": "name", "type": "nominal", "title": None, "sort": [v["name"] for v in values],
+        "axis": {"labelLimit": 260},
+    }  # fmt: skip
+    axis = f"{parts.test_words(chosen[0].row.cell)}, token/s"
+    kinds: list[str] = sorted({str(value["kind"]) for value in values})
+    spec = {
+        "width": WIDE - 260,
+        "height": {"step": 22},
+        "data": {"values": values},
+        "layer": [
+            {
+                "mark": {"type": "bar"},
+                "encoding": {"y": y, "x": _number("mean", axis), "color": _colour("kind", "Type", kinds)},
+            },
+            {
+                "mark": {"type": "rule", "strokeWidth": 2},
+                "encoding": {"y": y, "x": _number("low", axis), "x2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "text", "align": "left", "dx": 6, "fontSize": 11},
+                "encoding": {"y": y, "x": _number("high", axis), "text": {"field": "holds", "type": "nominal"}},
+            },
+        ],
+    }
+    counts = sorted(len(one.row.figures) for one in chosen)
+    notes = [f"n = {_range(counts)} {_launches(counts)} each, 95 % interval", more]
+    words = [f"{value['name']} {metrics.number(value['mean'])} token/s" for value in values[:12]]
+    title = _title(f"Machines: {_plain(chosen[0].row.cell['model'], 40)}", notes, WIDE)
+    return _said("Generation by machine", words), {"title": title, **spec}
+
+
+def of_index(entries: Iterable[Shown]) -> dict[str, Figure]:
     """Return the price-performance figure: speed of generation against the price of an hour."""
     return _made(summary.INDEX, (("frontier", lambda: _frontier(list(entries))),))
 
 
-def _frontier(entries: Sequence[Priced]) -> tuple[str, Spec] | None:
+def _frontier(entries: Sequence[Shown]) -> tuple[str, Spec] | None:
     """Of each model that most machines have: what an hour costs, and the token/s that it buys."""
-    by_model: dict[tuple[str, str], list[tuple[Priced, float]]] = {}
+    by_model: dict[tuple[str, str], list[tuple[Shown, float]]] = {}
     for one in entries:
         price = cost.hourly(summary.machine(one.run))
         if price and price.usd and one.row.interval and one.row.state != summary.INVALID:
@@ -773,6 +846,11 @@ def _frontier(entries: Sequence[Priced]) -> tuple[str, Spec] | None:
         if value["mean"] > best:
             best = value["mean"]
             edge.append(value)
+    # One name per machine, at its fastest.
+    best_of: dict[str, dict[str, Any]] = {}
+    for value in values:
+        if value["machine"] not in best_of or value["mean"] > best_of[value["machine"]]["mean"]:
+            best_of[value["machine"]] = value
     axis = f"{parts.test_words(found[0][0].row.cell)}, token/s"
     x = _number("usd", "On demand, USD an hour")
     kinds: list[str] = sorted({str(value["kind"]) for value in values})
@@ -794,8 +872,8 @@ def _frontier(entries: Sequence[Priced]) -> tuple[str, Spec] | None:
         },
         {
             # All of a thousand names would be a black spot: those of the edge are the ones to choose among.
-            "data": {"values": edge if len(values) > 12 else values},
-            "mark": {"type": "text", "align": "left", "dx": 8, "fontSize": 11},
+            "data": {"values": edge if len(best_of) > 12 else list(best_of.values())},
+            "mark": {"type": "text", "align": "left", "dx": 8, "dy": -9, "fontSize": 11},
             "encoding": {"x": x, "y": _number("mean", axis), "text": {"field": "machine", "type": "nominal"}},
         },
     ]  # fmt: skip

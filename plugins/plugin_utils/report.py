@@ -114,6 +114,9 @@ def render(records: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) 
         path = summary.machine_path(machine)
         found_here = [entry for entry in entries if entry.run.machine == machine]
         pages.add(path, "machine.md.j2", report_index.machine_context(path, found_here, own), {})
+    for model, of_model in report_index.by_model(entries).items():
+        variables, shown = report_index.model_context(model, of_model)
+        pages.add(summary.model_path(model), "model.md.j2", variables, shown)
     variables, shown = report_index.context(entries, runs, problems)
     pages.add(summary.INDEX, "index.md.j2", variables, shown)
     return pages
@@ -123,7 +126,10 @@ def promised_pages(record: dict[str, Any]) -> list[str]:
     """Return the paths of the pages that must exist after the run of this run record, the index included."""
     machine, cells = record["machine"], record["payload"]["cells"]
     single = {summary.page_path(machine, cell) for cell in cells}
-    return sorted({summary.INDEX, summary.machine_path(machine), *single, *summary.comparisons(machine, cells)})
+    models = {summary.model_path(cell["model"]) for cell in cells}
+    return sorted(
+        {summary.INDEX, summary.machine_path(machine), *models, *single, *summary.comparisons(machine, cells)}
+    )
 
 
 def write(
@@ -233,7 +239,7 @@ def _remove_stale(root: Path, kept: set[str]) -> list[str]:
     """Remove the files of ours that are not `kept`, and the directories that are empty then."""
     removed: list[str] = []
     found: list[Path] = []
-    for pattern in ("*.md", "*/*.md", "*/*/*.md", "figures/*.svg", "*/*/figures/*.svg"):
+    for pattern in ("*.md", "*/*.md", "*/*/*.md", "figures/*.svg", "models/figures/*.svg", "*/*/figures/*.svg"):
         found += root.glob(pattern)
     for path in found:
         name = path.relative_to(root).as_posix()

@@ -153,13 +153,13 @@ def _line(purpose: str, found: Sequence[Candidate], by_cost: bool = False) -> li
     return [purpose, chosen, _figure(best), usd, parts.brief(best.row)]
 
 
-def card(model: str, sources: Sequence[Source]) -> Markdown:
-    """Return the card of one model: for conversation, for batch work, and for the lowest cost."""
+def card(title: Markdown, sources: Sequence[Source]) -> Markdown:
+    """Return the card of one model under a title: for conversation, for batch work, and for the lowest cost."""
     interactive = _candidates(sources, _interactive) or _candidates(sources, _generation)
     batch = _candidates(sources, _batch) or _candidates(sources, _prompt)
     cheapest = _candidates(sources, _batch) or _candidates(sources, _generation)
     columns = [
-        (model, LEFT), ("Choose", LEFT), ("Figure", RIGHT), ("USD per million tokens", RIGHT), ("Validity", LEFT),
+        (title, LEFT), ("Choose", LEFT), ("Figure", RIGHT), ("USD per million tokens", RIGHT), ("Validity", LEFT),
     ]  # fmt: skip
     lines = [
         _line("Interactive", interactive),

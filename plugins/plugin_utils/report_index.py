@@ -99,17 +99,62 @@ def context(
         "tie_rule": parts.TIE_RULE,
         "nothing": not runs,
     }
-    priced = [figures.Priced(item.run, item.generation) for item in measured if item.generation]
+    priced = [figures.Shown(item.run, item.generation) for item in measured if item.generation]
     return variables, figures.of_index(priced)
+
+
+def _sources(entries: Sequence[Entry], up: str = "") -> list[report_card.Source]:
+    """Return what a verdict card chooses from."""
+    return [
+        report_card.Source(item.run, up + item.path, item.rows)
+        for item in entries
+        if any(row.launches for row in item.rows)
+    ]
 
 
 def _cards(entries: Sequence[Entry]) -> list[Markdown]:
     """Return a verdict card for each model of which anything was measured."""
-    models: dict[str, list[report_card.Source]] = {}
-    for item in entries:
-        if any(row.launches for row in item.rows):
-            models.setdefault(item.model, []).append(report_card.Source(item.run, item.path, item.rows))
-    return [report_card.card(model, sources) for model, sources in sorted(models.items())]
+    found = []
+    for model, own in by_model(entries).items():
+        sources = _sources(own)
+        if sources:
+            found.append(report_card.card(markdown.link(model, summary.model_path(model)), sources))
+    return found
+
+
+def by_model(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """Return the entries of each model, models and entries in their order."""
+    found: dict[str, list[Entry]] = {}
+    for item in sorted(entries, key=lambda item: (item.model, item.run.machine, item.quantization, item.path)):
+        found.setdefault(item.model, []).append(item)
+    return found
+
+
+def model_context(model: str, entries: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
+    """Return the variables of templates/model.md.j2 and its figure: one model on all machines."""
+    up = "../"
+    measured = [item for item in entries if not item.emulated and not summary.imported(item.run)]
+    sources = _sources(measured, up)
+    variables = {
+        "title": f"{parts.short_name(model)} on all machines",
+        "index": markdown.link("All results", f"{up}{summary.INDEX}"),
+        "synthetic": parts.synthetic_words(model) if any(item.synthetic for item in entries) else None,
+        "card": report_card.card(markdown.text("For"), sources) if sources else None,
+        "card_rule": parts.prose(report_card.RULE, None),
+        "measured": _table(measured, up=up) if measured else None,
+        "felt": _felt(measured, up=up),
+        "emulated": _table([item for item in entries if item.emulated], up=up)
+        if any(item.emulated for item in entries)
+        else None,
+        "emulated_words": parts.EMULATED_WORDS,
+        "imported": _table([item for item in entries if summary.imported(item.run)], up=up)
+        if any(summary.imported(item.run) for item in entries)
+        else None,
+        "states_rule": parts.STATES_RULE,
+        "records_rule": parts.RECORDS_RULE,
+    }
+    shown = [figures.Shown(item.run, item.generation) for item in measured if item.generation]
+    return variables, figures.of_model(summary.model_path(model), shown)
 
 
 def machine_context(path: str, entries: Sequence[Entry], runs: Sequence[Run]) -> dict[str, Any]:
@@ -211,7 +256,8 @@ def _verdict(group: Sequence[Entry], speed: str) -> Markdown | None:
     return Markdown(f"{word} {markdown.bold(figure)} {rest}")
 
 
-def _table(entries: Sequence[Entry], one_machine: bool = False) -> Markdown:
+def _table(entries: Sequence[Entry], one_machine: bool = False, up: str = "") -> Markdown:
+    """Return the table of pages; `up` leads from the page that holds it to the results directory."""
     suffix = ", emulated" if entries[0].emulated else ""
     tests = {speed: _common_test(entries, speed) for speed in ("tg_tps", "pp_tps")}
     columns = [
@@ -229,9 +275,9 @@ def _table(entries: Sequence[Entry], one_machine: bool = False) -> Markdown:
         weights = metrics.NOT_AVAILABLE if item.synthetic is None else "synthetic" if item.synthetic else "real"
         lines.append(
             [
-                markdown.link(item.run.machine, summary.machine_path(item.run.machine)),
-                markdown.link(item.model, item.comparison) if item.comparison else item.model,
-                markdown.lines(markdown.link(item.quantization, item.path), _fallback(item)),
+                markdown.link(item.run.machine, up + summary.machine_path(item.run.machine)),
+                markdown.link(item.model, up + item.comparison) if item.comparison else item.model,
+                markdown.lines(markdown.link(item.quantization, up + item.path), _fallback(item)),
                 _figure(item, "tg_tps", tests),
                 _figure(item, "pp_tps", tests),
                 metrics.binary(item.peak_bytes),
@@ -249,7 +295,7 @@ def _shown(columns: list[tuple[str, str]], lines: list[list[Any]], one_machine: 
     return markdown.table(columns, lines)
 
 
-def _felt(entries: Sequence[Entry], one_machine: bool = False) -> Markdown | None:
+def _felt(entries: Sequence[Entry], one_machine: bool = False, up: str = "") -> Markdown | None:
     """Return the table of what users feel and pay: the latency of one user, load time, cost; None without any of it.
 
     The user is one of as few at once as were measured.
@@ -268,7 +314,7 @@ def _felt(entries: Sequence[Entry], one_machine: bool = False) -> Markdown | Non
         lines.append(
             [
                 item.run.machine,
-                markdown.lines(markdown.link(f"{item.model} {item.quantization}", item.path)),
+                markdown.lines(markdown.link(f"{item.model} {item.quantization}", up + item.path)),
                 _user_words(alone.cell) if alone else None,
                 parts.mean_with_unit(alone, "ttft_s") if alone else None,
                 parts.mean_with_unit(alone, "tpot_s") if alone else None,

@@ -137,6 +137,11 @@ def machine_path(machine: str) -> str:
     return f"{machine}/{INDEX}"
 
 
+def model_path(model: str) -> str:
+    """Return the path of the page of a model, over all machines."""
+    return f"models/{_component(model)}.md"
+
+
 def comparison_path(page: str) -> str:
     """Return the path of the page that would set side by side what is measured of the model of `page`."""
     return posixpath.join(posixpath.dirname(page), INDEX)

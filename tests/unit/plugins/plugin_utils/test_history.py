@@ -37,11 +37,12 @@ def words(records: list[Record]) -> set[tuple[str, str]]:
     return {(one.row.cell["test"], one.verdict.word) for one in history.changes(PAGE, runs)}
 
 
-@pytest.mark.parametrize(("factor", "word"), [(0.9, "slower"), (1.1, "faster"), (1.0, "equal")])
-def test_a_change_is_called_what_it_is(factor: float, word: str) -> None:
+@pytest.mark.parametrize(("factor", "allowed"), [(0.9, {"slower"}), (1.1, {"faster"}), (1.0, {"equal", "undecided"})])
+def test_a_change_is_called_what_it_is(factor: float, allowed: set[str]) -> None:
     found = dict(words(later(factor)))
-    assert found["tg128"] == word
-    assert found["pp512"] == "equal"
+    assert found["tg128"] in allowed
+    # It has not changed; how near that can be told depends on how far its launches lie apart.
+    assert found["pp512"] in ("equal", "undecided")
 
 
 def test_what_is_slower_stands_on_the_page_and_the_index() -> None:

@@ -113,9 +113,10 @@ def test_every_promised_page_is_made(frozen: list[Record]) -> None:
         "README.md",
         f"{MACHINE}/README.md",
         *(f"{MACHINE}/llama-3.2-1b-synthetic/{name}.md" for name in ("README", "q4-k-m", "q4", "q8")),
+        "models/llama-3.2-1b-synthetic.md",
     ]
     quick = of_kind(of_run(frozen, QUICK), "run")[0]
-    assert report.promised_pages(quick) == ["README.md", f"{MACHINE}/README.md", PAGE]
+    assert report.promised_pages(quick) == ["README.md", f"{MACHINE}/README.md", PAGE, "models/llama-3.2-1b-synthetic.md"]
 
 
 def test_links_lead_to_files(store: Path) -> None:
@@ -346,7 +347,7 @@ def test_hostile_strings_stay_text_on_every_page(tmp_path: Path, frozen: list[Re
     allowed = {"details", "summary", "sub", "br", "b", "span", "picture", "source", "img"}
     for path, page in pages.items():
         assert re.fullmatch(
-            r"README\.md|[a-z0-9-]+/README\.md|[a-z0-9-]+/[A-Za-z0-9.-]+/([a-z0-9.-]+|README)\.md", path
+            r"README\.md|[a-z0-9-]+/README\.md|models/[A-Za-z0-9.-]+\.md|[a-z0-9-]+/[A-Za-z0-9.-]+/([a-z0-9.-]+|README)\.md", path
         )
         tokens = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(page)
         inline = [child for token in tokens for child in token.children or []]
@@ -402,7 +403,9 @@ def test_only_pages_of_ours_that_no_record_supports_are_removed(store: Path) -> 
     for path in (store / MACHINE / "records").iterdir():
         path.unlink()
     changed = report.write(store, report.render(*read(store)))
-    assert set(changed) == {path for path in pages if path.startswith(MACHINE)} | {"README.md"}
+    of_model = "models/llama-3.2-1b-synthetic.md"
+    assert set(changed) == {path for path in pages if path.startswith(MACHINE)} | {"README.md", of_model}
+    assert not (store / of_model).exists()
     assert own.read_text() == "# My notes\n"
     assert (store / "gv3-c7g-16xlarge" / "llama-3.1-8b-synthetic" / "q4.md").is_file()
     own.unlink()

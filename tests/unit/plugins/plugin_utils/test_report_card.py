@@ -79,3 +79,14 @@ def test_without_a_price_there_is_no_cost_and_emulated_machines_are_on_no_card()
         if record["kind"] == "machine":
             record["payload"]["emulated"] = True
     assert "| Interactive |" not in report.render(some)["README.md"]
+
+
+def test_a_model_has_a_page_over_all_machines() -> None:
+    pages = report.render(fleet(1.3))
+    page = pages["models/llama-3.1-8b-synthetic.md"]
+    assert "| [gv3-c7g-16xlarge](../gv3-c7g-16xlarge/README.md) |" in page
+    assert "[Q4_0](../gv4-r8g-16xlarge/llama-3.1-8b-synthetic/q4.md)" in page
+    assert '<img src="figures/llama-3.1-8b-synthetic-light.svg"' in page
+    assert "(models/llama-3.1-8b-synthetic.md)" in pages["README.md"]
+    alone = report.render(side_by_side.records())["models/llama-3.1-8b-synthetic.md"]
+    assert "<picture>" not in alone
