@@ -759,7 +759,7 @@ MOST_MACHINES = 40
 
 def of_model(path: str, entries: Iterable[Shown]) -> dict[str, Figure]:
     """Return the figure of one model that sets its machines and quantizations side by side."""
-    return _made(path, ((posixpath.basename(path).removesuffix(".md"), lambda: _machines(list(entries))),))
+    return _made(path, (("machines", lambda: _machines(list(entries))),))
 
 
 def _machines(entries: Sequence[Shown]) -> tuple[str, Spec] | None:

@@ -200,7 +200,8 @@ def test_a_host_that_cannot_be_reached_is_a_failure(measured):
 def test_pages_are_written_when_the_play_ends(measured):
     page = "local-test/llama-3.2-1b-synthetic/q4.md"
     assert set(measured.files) == {
-        "README.md", page, "models/llama-3.2-1b-synthetic.md", *(f"{name}/{file}" for name in ("local-test", "unknown-gone") for file in OF_A_MACHINE),
+        "README.md", page, "models/llama-3.2-1b-synthetic.md",
+        *(f"{name}/{file}" for name in ("local-test", "unknown-gone") for file in OF_A_MACHINE),
     }  # fmt: skip
     assert "compiler" in measured.files[page]
     assert "<b>" not in measured.files[page], "what a host says is text"

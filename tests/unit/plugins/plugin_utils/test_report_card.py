@@ -86,7 +86,7 @@ def test_a_model_has_a_page_over_all_machines() -> None:
     page = pages["models/llama-3.1-8b-synthetic.md"]
     assert "| [gv3-c7g-16xlarge](../gv3-c7g-16xlarge/README.md) |" in page
     assert "[Q4_0](../gv4-r8g-16xlarge/llama-3.1-8b-synthetic/q4.md)" in page
-    assert '<img src="figures/llama-3.1-8b-synthetic-light.svg"' in page
+    assert '<img src="figures/llama-3.1-8b-synthetic-machines-light.svg"' in page
     assert "(models/llama-3.1-8b-synthetic.md)" in pages["README.md"]
     alone = report.render(side_by_side.records())["models/llama-3.1-8b-synthetic.md"]
     assert "<picture>" not in alone
