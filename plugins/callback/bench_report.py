@@ -158,8 +158,12 @@ class CallbackModule(CallbackBase):
         except (records.RecordError, report.ReportError, OSError) as error:
             self._display.error("bench_report: the pages could not be written: %s" % error)
             return
+        drawn = [path for path in written if path.endswith(".svg")]
         for path in written:
-            self._display.display("bench_report: wrote %s" % os.path.join(self._results_dir, path))
+            if path not in drawn:
+                self._display.display("bench_report: wrote %s" % os.path.join(self._results_dir, path))
+        if drawn:
+            self._display.display("bench_report: wrote %d drawings of the figures on them" % len(drawn))
 
     def _tell(self):
         """Say what the run has come to."""
