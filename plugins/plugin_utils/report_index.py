@@ -25,6 +25,9 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import L
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.records import Problem
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Payload, Row, Run
 
+# Machines and models that have a sentence each.
+MOST_VERDICTS = 60
+
 
 class Entry(NamedTuple):
     """What the index shows of one page: its latest run and the rows that stand for it."""
@@ -215,6 +218,9 @@ def _verdicts(entries: Sequence[Entry]) -> Markdown | None:
     groups: dict[tuple[str, str], list[Entry]] = {}
     for item in entries:
         groups.setdefault((item.run.machine, item.model), []).append(item)
+    if len(groups) > MOST_VERDICTS:
+        words = f"There are more than {MOST_VERDICTS} machines and models: "
+        return markdown.text(f"{words}the table below and the pages of the machines have them.", None)
     items = []
     for (machine, model), group in sorted(groups.items()):
         said = [_verdict(group, speed) for speed in ("tg_tps", "pp_tps")]

@@ -90,3 +90,18 @@ def test_a_model_has_a_page_over_all_machines() -> None:
     assert "(models/llama-3.1-8b-synthetic.md)" in pages["README.md"]
     alone = report.render(side_by_side.records())["models/llama-3.1-8b-synthetic.md"]
     assert "<picture>" not in alone
+
+
+def test_many_machines_have_a_table_and_no_sentence_each() -> None:
+    few, many = (
+        report.render(
+            {**record, "machine": f"box-{number}"}
+            for number in range(count)
+            for record in side_by_side.records(side_by_side.COMBINATIONS[:1])
+        )["README.md"]
+        for count in (3, 70)
+    )
+    assert "- **box-2**" in few
+    assert "- **box-" not in many
+    assert "There are more than 60 machines and models" in many
+    assert many.count("](box-69/README.md)") == 1
