@@ -40,8 +40,7 @@ class ActionModule(ActionBase):
             if new and not self._task.check_mode:
                 appended = records.append(results_dir, found.records)
                 problems += map(str, appended.problems)
-                read = records.read(results_dir)
-                pages = report.render(read.records, read.problems)
+                pages, _problems = report.render_store(results_dir)
                 report.write(results_dir, pages, pages.figures)
         except (imports.ImportFailed, records.RecordError, report.ReportError, OSError) as error:
             raise AnsibleActionFail("the files could not be imported: %s" % error) from error

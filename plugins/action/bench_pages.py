@@ -55,12 +55,11 @@ class ActionModule(ActionBase):
                 % (kept, results_dir, RESULTS_DIR_VARIABLE)
             )
         try:
-            read = records.read(results_dir)
-            pages = report.render(read.records, read.problems)
+            pages, problems = report.render_store(results_dir)
+            own = records.read(results_dir, run).records if run else []
             changed = [] if self._task.check_mode else report.write(results_dir, pages, pages.figures)
         except (records.RecordError, report.ReportError, OSError) as error:
             raise AnsibleActionFail("the pages could not be written: %s" % error) from error
-        own = [one for one in read.records if one["run"] == run]
         promised = sorted({path for one in own if one["kind"] == "run" for path in report.promised_pages(one)})
         missing = ["page " + path for path in promised if not os.path.exists(os.path.join(results_dir, path))]
         missing += unrecorded(own, _promised(task_vars, run))
@@ -72,6 +71,6 @@ class ActionModule(ActionBase):
             pages=promised,
             missing=missing,
             failures=[failure_line(one["machine"], one["payload"]) for one in summary.standing_failures(own)],
-            problems=[str(problem) for problem in read.problems],
+            problems=[str(problem) for problem in problems],
             rendered=results_dir,
         )

@@ -29,8 +29,7 @@ class ActionModule(ActionBase):
         )
         results_dir, path = (os.path.abspath(args[name]) for name in ("results_dir", "path"))
         try:
-            read = records.read(results_dir)
-            pages = report.render(read.records, read.problems)
+            pages, problems = report.render_store(results_dir)
             # The site shows the drawings that lie beside the pages.
             written = report.write(results_dir, pages, pages.figures)
             changed = site.write(path, results_dir, pages)
@@ -42,5 +41,5 @@ class ActionModule(ActionBase):
             path=path,
             start=os.path.join(path, "index.html"),
             written=len(changed),
-            problems=[str(problem) for problem in read.problems],
+            problems=[str(problem) for problem in problems],
         )

@@ -152,8 +152,7 @@ class CallbackModule(CallbackBase):
 
     def _render(self):
         try:
-            read = records.read(self._results_dir)
-            pages = report.render(read.records, read.problems)
+            pages, _problems = report.render_store(self._results_dir)
             written = report.write(self._results_dir, pages, pages.figures)
         except (records.RecordError, report.ReportError, OSError) as error:
             self._display.error("bench_report: the pages could not be written: %s" % error)

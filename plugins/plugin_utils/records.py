@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import json
 import math
 import os
@@ -677,8 +678,13 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def read(results_dir: str | os.PathLike[str], run: str = "*") -> Contents:
-    """Return every record under `results_dir`, or those of one run, and a problem for each line that is none.
+def machines(results_dir: str | os.PathLike[str]) -> list[str]:
+    """Return the names of the machines that have records under `results_dir`, in their order."""
+    return sorted({path.parts[-3] for path in Path(results_dir).glob("*/records/*.jsonl")})
+
+
+def read(results_dir: str | os.PathLike[str], run: str = "*", machine: str = "*") -> Contents:
+    """Return every record under `results_dir`, or of one run or machine, and a problem for each line that is none.
 
     No directory is no record.
 
@@ -688,9 +694,9 @@ def read(results_dir: str | os.PathLike[str], run: str = "*") -> Contents:
     root = Path(results_dir)
     records: list[dict[str, Any]] = []
     problems: list[Problem] = []
-    for path in sorted(root.glob(f"*/records/{run}.jsonl")):
+    for path in sorted(root.glob(f"{glob.escape(machine) if machine != '*' else machine}/records/{run}.jsonl")):
         name = path.relative_to(root).as_posix()
-        machine, own_run = path.parts[-3], path.name[: -len(".jsonl")]
+        own_machine, own_run = path.parts[-3], path.name[: -len(".jsonl")]
         seen = set()
         try:
             for number, line in _lines(path):
@@ -701,7 +707,7 @@ def read(results_dir: str | os.PathLike[str], run: str = "*") -> Contents:
                 except RecordError as error:
                     problems.append(Problem(name, number, str(error)))
                     continue
-                if (record["machine"], record["run"]) != (machine, own_run):
+                if (record["machine"], record["run"]) != (own_machine, own_run):
                     reason = "it belongs to machine %.60r and run %.60r, not into this file"
                     problems.append(Problem(name, number, reason % (record["machine"], record["run"])))
                     continue

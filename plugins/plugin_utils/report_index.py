@@ -75,6 +75,39 @@ def entry(path: str, runs: Sequence[Run], compared: Collection[str] = ()) -> Ent
     )
 
 
+# What the pages of several machines show of a launch, beside the metric that stands for its cell.
+_SHOWN = (
+    "rss_peak_bytes", "ttft_s", "tpot_s", "output_tps", "goodput_rate", "load_cold_s", "load_warm_s",
+)  # fmt: skip
+
+
+def lean_run(run: Run) -> Run:
+    """Return a run short of its launches and of what was sampled."""
+    return run._replace(launches=[], by_cell={}, builds={}, models={}, others={})
+
+
+def lean(item: Entry) -> Entry:
+    """Return an entry that holds no more of its launches than the pages of several machines show."""
+    rows: dict[int, Row] = {}
+    for row in item.rows:
+        names = (row.speed, *_SHOWN)
+        records = {id(record): _lean_record(record, names) for record in row.launches}
+        rows[id(row)] = row._replace(
+            launches=list(records.values()), figures=[records[id(record)] for record in row.figures]
+        )
+    prompt, generation = (rows[id(row)] if row else None for row in (item.prompt, item.generation))
+    run = lean_run(item.run)
+    return item._replace(run=run, rows=list(rows.values()), prompt=prompt, generation=generation)
+
+
+def _lean_record(record: summary.Record, names: Sequence[str]) -> summary.Record:
+    payload = record["payload"]
+    metrics_shown = {name: {"value": entry["value"]} for name, entry in payload["metrics"].items() if name in names}
+    kept = {name: payload[name] for name in ("number", "validity", "block") if name in payload}
+    kernel = {"path": (payload.get("kernel") or {}).get("path")}
+    return {"payload": {**kept, "metrics": metrics_shown, "kernel": kernel}}
+
+
 def context(
     entries: Sequence[Entry], runs: Sequence[Run], problems: Sequence[Problem]
 ) -> tuple[dict[str, Any], dict[str, figures.Figure]]:

@@ -490,3 +490,19 @@ def test_depth_and_other_tests_have_rows_of_their_own(frozen: list[Record]) -> N
     assert table_row(page, "Token generation, tg128, depth 4,096")[1].startswith("**38.")
     assert "| tg128, depth 4,096 | 2 |" in section(page, "Throughput")
     assert "| tg128 | 2 | 0 of 2 |" in section(page, "Throughput")
+
+
+@pytest.mark.parametrize("many", [1, 1000], ids=["processes", "one by one"])
+def test_a_store_machine_by_machine_gives_the_pages_of_all_records(
+    store: Path, real: list[Record], monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    records.append(store, real)
+    (store / MACHINE / "records" / "broken.jsonl").write_text("{}\n")
+    everything = records.read(store)
+    expected = report.render(everything.records, everything.problems)
+    monkeypatch.setattr(report, "MANY_MACHINES", many)
+    pages, problems = report.render_store(store)
+    assert problems == everything.problems != []
+    assert pages == expected
+    assert sorted(one.path for one in pages.figures) == sorted(one.path for one in expected.figures)
+    assert report.render_store(store / "nowhere")[0] == report.render([])
