@@ -208,7 +208,7 @@ def write(
     root = Path(results_dir)
     refused: list[str] = []
     changed = _write_all(root, pages, refused)
-    wanted = _drawings(shown)
+    wanted = drawings(shown)
     missing = {path: spec for path, (first, spec) in wanted.items() if _first_line(root / path) != first}
     try:
         drawn = drawing.draw(list(missing.values()))
@@ -241,7 +241,7 @@ def _write_all(root: Path, texts: Mapping[str, str], refused: list[str]) -> list
     return changed
 
 
-def _drawings(shown: Iterable[figures.Figure]) -> dict[str, tuple[str, dict[str, Any]]]:
+def drawings(shown: Iterable[figures.Figure]) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return by path the first line of each drawing, by which it is known again, and what it is drawn from."""
     found = {}
     for figure in shown:

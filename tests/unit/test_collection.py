@@ -14,6 +14,8 @@ import yaml
 from ansible.utils.version import SemanticVersion
 from sanity import checkout_files
 
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import report
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = checkout_files(ROOT)
 
@@ -135,3 +137,16 @@ def test_python_files_carry_licence_and_future_import() -> None:
             if "from __future__ import annotations" not in lines:
                 missing.append(f"{name}: from __future__ import annotations")
     assert missing == []
+
+
+def test_the_committed_pages_and_figures_are_those_of_the_committed_records() -> None:
+    pages, problems = report.render_store(ROOT / "results")
+    assert problems == []
+    kept = {path.relative_to(ROOT / "results").as_posix() for path in (ROOT / "results").rglob("*.md")}
+    assert kept == set(pages)
+    assert [path for path, text in pages.items() if (ROOT / "results" / path).read_text("utf-8") != text] == []
+    drawn = {
+        path.relative_to(ROOT / "results").as_posix(): path.read_text("utf-8").split("\n", 1)[0]
+        for path in (ROOT / "results").rglob("*.svg")
+    }
+    assert drawn == {path: first for path, (first, _spec) in report.drawings(pages.figures).items()}
