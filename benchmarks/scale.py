@@ -62,7 +62,7 @@ def of_machine(base: list[dict[str, Any]], number: int, run: str) -> list[dict[s
         for name, entry in one["payload"]["metrics"].items():
             if name.endswith(("_tps", "_s")):
                 entry["value"] = round(entry["value"] * factor, 4)
-                entry["samples"] = [round(entry["value"] * (1 + draw.gauss(0, 0.004)), 4) for _ in range(10)]
+                entry["samples"] = [round(entry["value"] * (1 + draw.gauss(0, 0.004)), 4) for _sample in range(10)]
         found.append(one)
     for at, one in enumerate(found):
         time_of = f"{run[:4]}-{run[4:6]}-{run[6:8]}T{at // 60:02}:{at % 60:02}:00Z"
@@ -122,7 +122,7 @@ def paint(start: Path) -> float | None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         times = []
-        for _ in range(3):
+        for _time in range(3):
             page = browser.new_page()
             page.goto(start.as_uri())
             # The page's policy lets nobody wait by a function in it.

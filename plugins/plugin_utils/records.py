@@ -415,11 +415,11 @@ def _fine(field: Field) -> Callable[[Any], bool]:
             plain = {int, float, type(None)} if field.of.nullable else {int, float}
             if (field.of.low, field.of.high) == (-math.inf, math.inf):
                 return lambda value: (
-                    plain.issuperset(map(type, value)) if type(value) is kind else nullable and value is None
+                    plain.issuperset(map(type, value)) if isinstance(value, kind) else nullable and value is None
                 )
 
         def several(value: Any) -> bool:
-            if type(value) is not kind:
+            if not isinstance(value, kind):
                 return nullable and value is None
             items: Iterable[Any] = value.values() if isinstance(value, dict) else value
             return all(map(inner, items))
@@ -433,7 +433,7 @@ def _fine_object(table: dict[str, Field], nullable: bool) -> Callable[[Any], boo
     checks = {name: _fine(field) for name, field in table.items()}
 
     def fine(value: Any) -> bool:
-        if type(value) is not dict:
+        if not isinstance(value, dict):
             return nullable and value is None
         known = (checks[name](item) for name, item in value.items() if name in checks)
         return all(name in value for name in required) and all(known)
