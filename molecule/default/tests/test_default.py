@@ -236,12 +236,15 @@ def test_the_figures_can_be_had_by_other_programs(tmp_path):
 
 
 def test_the_pages_can_be_had_again_from_the_records_alone(tmp_path):
-    pages = {path: path.read_bytes() for path in RESULTS.rglob("*.md")}
-    assert len(pages) == 5
+    pages = {path: path.read_bytes() for path in RESULTS.rglob("*") if path.suffix in (".md", ".svg")}
+    # The index, the machine, the model, a page per type and one of all side by side; each figure in two colours.
+    assert len([path for path in pages if path.suffix == ".md"]) == 7
+    drawn = [path.name for path in pages if path.suffix == ".svg"]
+    assert {"q4-load-light.svg", "q4-load-dark.svg", "q4-threads-light.svg", "speeds-light.svg"} <= set(drawn)
     copy = tmp_path / "results"
     subprocess.run(["cp", "-r", str(RESULTS), str(copy)], check=True)
-    for path in copy.rglob("*.md"):
-        path.unlink()
+    for path in pages:
+        (copy / path.relative_to(RESULTS)).unlink()
     environment = {**os.environ, "CLOUDBENCH_RESULTS_DIR": str(copy)}
     environment.pop("CLOUDBENCH_RUN", None)
     subprocess.run(

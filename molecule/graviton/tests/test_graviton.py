@@ -200,8 +200,8 @@ def test_the_index_ranks_no_emulated_host(base):
 
 def test_the_pages_can_be_had_again_from_the_records_alone(base, tmp_path):
     pages = {path: path.read_bytes() for path in (base / "results").rglob("*.md")}
-    # An index, and of each processor a page per type and one of both side by side.
-    assert len(pages) == 1 + 3 * len(PROCESSORS)
+    # An index and a page of the model; of each processor its own, one per type and one of both side by side.
+    assert len(pages) == 2 + 4 * len(PROCESSORS)
     copy = tmp_path / "results"
     subprocess.run(["cp", "-r", str(base / "results"), str(copy)], check=True)
     for path in copy.rglob("*.md"):
