@@ -240,7 +240,7 @@ def test_the_pages_can_be_had_again_from_the_records_alone(tmp_path):
     # The index, the machine, the model, a page per type and one of all side by side; each figure in two colours.
     assert len([path for path in pages if path.suffix == ".md"]) == 7
     drawn = [path.name for path in pages if path.suffix == ".svg"]
-    assert {"q4-load-light.svg", "q4-load-dark.svg", "q4-threads-light.svg", "speeds-light.svg"} <= set(drawn)
+    assert {"q4-load-light.svg", "q4-load-dark.svg", "q4-roofline-light.svg", "speeds-light.svg"} <= set(drawn)
     copy = tmp_path / "results"
     subprocess.run(["cp", "-r", str(RESULTS), str(copy)], check=True)
     for path in pages:
