@@ -61,6 +61,13 @@ def _of(row: Row, kind: str, usd_hour: Decimal) -> Cost | None:
     return Cost(row, kind, usd, per_million(usd_hour, interval.high), per_million(usd_hour, interval.low))
 
 
+def of_row(row: Row, usd_hour: Decimal) -> Cost | None:
+    """Return what a million tokens of `row` cost; of a server they are those of all its users."""
+    kind = KINDS[0] if row.speed == "pp_tps" else KINDS[1]
+    rate = summary.mean_of(row, "output_tps") if workload.kind(row.cell) == workload.SERVE else row.interval
+    return _of(row._replace(interval=rate), kind, usd_hour)
+
+
 def _goodput(rows: Sequence[Row], usd_hour: Decimal) -> Cost | None:
     """Return what a token within the latency target costs at the load that gives most of them."""
     best: Cost | None = None

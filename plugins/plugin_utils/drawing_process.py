@@ -19,8 +19,9 @@ def main() -> None:
 
     asked = json.load(sys.stdin)
     if asked is None:
-        snippet: Any = None  # No code of ours: the whole libraries. The stub does not know that it may be left out.
-        json.dump(vl_convert.javascript_bundle(snippet), sys.stdout)
+        # Without code of ours in it: the libraries whole. The stub of vl-convert names text alone.
+        code: Any = None
+        json.dump(vl_convert.javascript_bundle(code), sys.stdout)
     else:
         json.dump([vl_convert.vegalite_to_svg(spec) for spec in asked], sys.stdout)
 

@@ -153,6 +153,19 @@ def _line(x: Spec, y: str, colour: Spec | None = None, dash: bool = False) -> li
     ]
 
 
+def _bars(y: Spec, x: str, colour: Spec | None = None) -> list[Spec]:
+    """Return the layers of bars with intervals over the names `y`; the values have mean, low and high."""
+    bar: Spec = {"type": "bar"} if colour else {"type": "bar", "color": SKY}
+    rule: Spec = {"type": "rule", "strokeWidth": 2}
+    return [
+        {"mark": bar, "encoding": {"y": y, "x": _number("mean", x), **({"color": colour} if colour else {})}},
+        {
+            "mark": rule if colour else {**rule, "color": VERMILION},
+            "encoding": {"y": y, "x": _number("low", x), "x2": {"field": "high"}},
+        },
+    ]
+
+
 def _panel(values: Values, layers: list[Spec], title: str | None = None, **more: Any) -> Spec:
     return {
         "width": PANEL,
@@ -518,13 +531,7 @@ def _load(run: Run, others: Sequence[Row]) -> tuple[str, Spec] | None:
         "width": WIDE - 120,
         "height": {"step": 26},
         "data": {"values": values},
-        "layer": [
-            {"mark": {"type": "bar", "color": SKY}, "encoding": {"y": y, "x": _number("mean", "Seconds")}},
-            {
-                "mark": {"type": "rule", "strokeWidth": 2, "color": VERMILION},
-                "encoding": {"y": y, "x": _number("low", "Seconds"), "x2": {"field": "high"}},
-            },
-        ],
+        "layer": _bars(y, "Seconds"),
     }
     notes = [parts.plural(row.cell["threads"], "thread"), *_setting(run, [row])]
     return _said("Load time", words), {"title": _title(f"Load time: {_where([row], run)}", notes, WIDE), **spec}
@@ -722,13 +729,7 @@ def _speeds(run: Run, rows: Sequence[Row]) -> tuple[str, Spec] | None:
         panels.append(
             _panel(
                 values,
-                [
-                    {"mark": {"type": "bar", "color": SKY}, "encoding": {"y": y, "x": _number("mean", axis)}},
-                    {
-                        "mark": {"type": "rule", "strokeWidth": 2, "color": VERMILION},
-                        "encoding": {"y": y, "x": _number("low", axis), "x2": {"field": "high"}},
-                    },
-                ],
+                _bars(y, axis),
                 word,
                 width=PANEL - 90,
                 height={"step": 26},
@@ -795,14 +796,7 @@ def _machines(entries: Sequence[Shown]) -> tuple[str, Spec] | None:
         "height": {"step": 22},
         "data": {"values": values},
         "layer": [
-            {
-                "mark": {"type": "bar"},
-                "encoding": {"y": y, "x": _number("mean", axis), "color": _colour("kind", "Type", kinds)},
-            },
-            {
-                "mark": {"type": "rule", "strokeWidth": 2},
-                "encoding": {"y": y, "x": _number("low", axis), "x2": {"field": "high"}},
-            },
+            *_bars(y, axis, _colour("kind", "Type", kinds)),
             {
                 "mark": {"type": "text", "align": "left", "dx": 6, "fontSize": 11},
                 "encoding": {"y": y, "x": _number("high", axis), "text": {"field": "holds", "type": "nominal"}},

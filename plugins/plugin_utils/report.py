@@ -114,13 +114,14 @@ def _part(records: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) -
     by_page = _runs_by_page(runs)
     compared = _comparisons(runs)
     pages = Pages()
+    entries = [report_index.entry(path, found, set(compared)) for path, found in by_page.items()]
+    slower = {entry.path: entry.slower for entry in entries}
     for path, found in sorted(by_page.items()):
-        variables, shown = report_page.context(path, found, summary.comparison_path(path) in compared)
+        variables, shown = report_page.context(path, found, summary.comparison_path(path) in compared, slower[path])
         pages.add(path, "page.md.j2", variables, shown)
     for path, (run, *later) in sorted(compared.items()):
         variables, shown = report_comparison.context(path, run, later)
         pages.add(path, "comparison.md.j2", variables, shown)
-    entries = [report_index.entry(path, found, set(compared)) for path, found in by_page.items()]
     if runs:
         path = summary.machine_path(runs[-1].machine)
         pages.add(path, "machine.md.j2", report_index.machine_context(path, entries, runs), {})

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ansible_collections.cloudbench.llama.plugins.module_utils import workload
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import cost, markdown, metrics, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import report_parts as parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.cost import Cost
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.markdown import LEFT, RIGHT, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Row, Run
 
@@ -25,15 +26,15 @@ RULE = (
 
 
 class Candidate(NamedTuple):
-    """A row that may be chosen: its run and page, its figure as text and what a million of its tokens costs in USD.
+    """A row that may be chosen: its run and page, and what a million of its tokens costs.
 
-    `usd` holds the cost and its bounds, None where the machine has no price.
+    `usd` is None where the machine has no price.
     """
 
     run: Run
     path: str
     row: Row
-    usd: tuple[float, float | None, float | None] | None
+    usd: Cost | None
 
 
 class Source(NamedTuple):
@@ -51,12 +52,7 @@ def _candidates(sources: Iterable[Source], pick: Callable[[Sequence[Row]], list[
         for row in pick(source.rows):
             if row.interval is None:
                 continue
-            usd: tuple[float, float | None, float | None] | None = None
-            if price and price.usd and workload.kind(row.cell) != workload.LOAD:
-                rate = summary.mean_of(row, "output_tps") if row.speed == "tpot_s" else row.interval
-                mean = cost.per_million(price.usd, rate.mean) if rate else None
-                if rate and mean is not None:
-                    usd = (mean, cost.per_million(price.usd, rate.high), cost.per_million(price.usd, rate.low))
+            usd = cost.of_row(row, price.usd) if price and price.usd else None
             found.append(Candidate(source.run, source.path, row, usd))
     return found
 
@@ -99,12 +95,12 @@ def _order(one: Candidate) -> tuple[float, str, str]:
 
 
 def _by_cost(one: Candidate) -> tuple[float, str, str]:
-    return (one.usd[0] if one.usd else float("inf"), one.run.machine, one.path)
+    return (one.usd.usd if one.usd else float("inf"), one.run.machine, one.path)
 
 
 def _dearer(one: Candidate, other: Candidate) -> bool:
     """Say whether `other` is established to cost more than `one`."""
-    return bool(one.usd and other.usd and one.usd[2] and other.usd[1] and one.usd[2] < other.usd[1])
+    return bool(one.usd and other.usd and one.usd.high and other.usd.low and one.usd.high < other.usd.low)
 
 
 def _figure(one: Candidate) -> Markdown:
@@ -133,9 +129,9 @@ def _line(purpose: str, found: Sequence[Candidate], by_cost: bool = False) -> li
     of = parts.cell_words(best.row.cell)
     usd = None
     if best.usd:
-        spread = metrics.span(best.usd[1], best.usd[2], 3)
+        spread = metrics.span(best.usd.low, best.usd.high, 3)
         usd = markdown.lines(
-            metrics.number(best.usd[0], 3), markdown.small(spread) if spread != metrics.NOT_AVAILABLE else None
+            metrics.number(best.usd.usd, 3), markdown.small(spread) if spread != metrics.NOT_AVAILABLE else None
         )
     if not sound:
         chosen = markdown.lines(

@@ -113,18 +113,12 @@ def context(
 ) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
     """Return the variables of templates/index.md.j2, and its figures by name; `entries` are those of all pages."""
     entries = sorted(entries, key=lambda item: (item.run.machine, item.model, item.quantization, item.path))
-    imported = [e for e in entries if summary.imported(e.run)]
-    measured = [e for e in entries if not e.emulated and not summary.imported(e.run)]
-    emulated = [e for e in entries if e.emulated]
+    measured = _measured(entries)
     variables = {
         "cards": _cards(measured),
         "card_rule": parts.prose(report_card.RULE, None),
         "verdicts": _verdicts(measured),
-        "measured": _table(measured) if measured else None,
-        "emulated": _table(emulated) if emulated else None,
-        "imported": _table(imported) if imported else None,
-        "felt": _felt(measured),
-        "emulated_words": parts.EMULATED_WORDS,
+        **_tables(entries),
         "synthetic": any(e.synthetic for e in entries),
         "fallbacks": _fallbacks(entries),
         "slower": _slower(entries),
@@ -137,6 +131,25 @@ def context(
     }
     priced = [figures.Shown(item.run, item.generation) for item in measured if item.generation]
     return variables, figures.of_index(priced)
+
+
+def _measured(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries that may be ranked: those of real machines that this collection measured."""
+    return [item for item in entries if not item.emulated and not summary.imported(item.run)]
+
+
+def _tables(entries: Sequence[Entry], up: str = "") -> dict[str, Any]:
+    """Return the variables of templates/tables.md.j2: what was measured, emulated and imported, apart."""
+    measured = _measured(entries)
+    emulated = [item for item in entries if item.emulated]
+    imported = [item for item in entries if summary.imported(item.run)]
+    return {
+        "measured": _table(measured, up=up) if measured else None,
+        "felt": _felt(measured, up=up),
+        "emulated": _table(emulated, up=up) if emulated else None,
+        "emulated_words": parts.EMULATED_WORDS,
+        "imported": _table(imported, up=up) if imported else None,
+    }
 
 
 def _sources(entries: Sequence[Entry], up: str = "") -> list[report_card.Source]:
@@ -169,7 +182,7 @@ def by_model(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
 def model_context(model: str, entries: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
     """Return the variables of templates/model.md.j2 and its figure: one model on all machines."""
     up = "../"
-    measured = [item for item in entries if not item.emulated and not summary.imported(item.run)]
+    measured = _measured(entries)
     sources = _sources(measured, up)
     variables = {
         "title": f"{parts.short_name(model)} on all machines",
@@ -177,15 +190,7 @@ def model_context(model: str, entries: Sequence[Entry]) -> tuple[dict[str, Any],
         "synthetic": parts.synthetic_words(model) if any(item.synthetic for item in entries) else None,
         "card": report_card.card(markdown.text("For"), sources) if sources else None,
         "card_rule": parts.prose(report_card.RULE, None),
-        "measured": _table(measured, up=up) if measured else None,
-        "felt": _felt(measured, up=up),
-        "emulated": _table([item for item in entries if item.emulated], up=up)
-        if any(item.emulated for item in entries)
-        else None,
-        "emulated_words": parts.EMULATED_WORDS,
-        "imported": _table([item for item in entries if summary.imported(item.run)], up=up)
-        if any(summary.imported(item.run) for item in entries)
-        else None,
+        **_tables(entries, up),
         "states_rule": parts.STATES_RULE,
         "records_rule": parts.RECORDS_RULE,
     }

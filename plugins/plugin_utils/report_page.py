@@ -14,7 +14,6 @@ from typing import Any
 from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import BY_NAME
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import (
     figures,
-    history,
     markdown,
     metrics,
     report_sections,
@@ -35,11 +34,13 @@ _INSTANCE = ("type", "id", "zone", "image", "life_cycle")
 Column = tuple[str, str]
 
 
-def context(path: str, runs: Sequence[Run], compared: bool = False) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
+def context(
+    path: str, runs: Sequence[Run], compared: bool = False, slower: Sequence[str] = ()
+) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
     """Return the variables of templates/page.md.j2 for the page `path`, and its figures by name.
 
     `runs` concern it, the latest comes last.
-    `compared`: there is a page that sets this one's figures beside others.
+    `compared`: there is a page that sets this one's figures beside others. `slower`: sentences of history.slower().
     """
     run = runs[-1]
     cells = summary.pages(run)[path]
@@ -56,7 +57,7 @@ def context(path: str, runs: Sequence[Run], compared: bool = False) -> tuple[dic
         "synthetic": parts.synthetic_words(cells[0]["model"]) if synthetic else None,
         "emulated": parts.EMULATED_WORDS if view.emulated else None,
         "session": parts.session_alert(run),
-        "slower": parts.slower_alert(history.slower(path, runs)),
+        "slower": parts.slower_alert(slower),
         "fallbacks": parts.fallback_alerts(view.rows, view.build_words),
         "remarks": parts.kernel_remarks(view.rows, view.build_words),
         "key_figures": _key_figures(view),
