@@ -40,8 +40,9 @@ bench: $(RUN)
 explain: $(RUN)
 	@.venv/bin/ansible-playbook playbooks/explain.yml $(if $(TYPE),-e llama_cpp_explain_type=$(TYPE)) $(if $(GCC),-e llama_cpp_explain_gcc=$(GCC)) $(ARGS)
 
+# The hosts alone: without an account nobody can be asked which instances there are.
 plan: $(RUN)
-	.venv/bin/ansible-playbook playbooks/plan.yml $(ARGS)
+	.venv/bin/ansible-playbook -i inventory/aws/hosts.yml playbooks/plan.yml $(ARGS)
 
 report: $(RUN)
 	.venv/bin/ansible-playbook playbooks/report.yml $(ARGS)

@@ -182,6 +182,7 @@
 
   document.querySelectorAll("main table").forEach((table, index) => {
     if (!table.tHead || !table.tBodies.length || table.tBodies[0].rows.length < 2) return;
+    if (table.tHead.rows[0].cells.length < 3) return; // Facts, a line each.
     const place = table.parentElement;
     const heading = place.getAttribute("aria-label")?.replace(/^Table \d+: /, "") || `table ${index + 1}`;
     const isIndex = ["measured", "emulated"].includes(heading.toLowerCase()) && !document.body.dataset.root;

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,23 @@ def test_explain_prints_the_line_of_an_instance_type(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "cmake -S llama.cpp" in done.stdout
     assert "GGML_CPU_ARM_ARCH=armv8.4-a+sve+i8mm+bf16+dotprod+fp16" in done.stdout
+
+
+def test_the_plan_that_the_documents_show_is_the_one_that_is_printed() -> None:
+    """By `make plan`, without an account: what it leaves out depends on credentials, the estimate does not."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= {"AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true", "LC_ALL": "C.UTF-8"}
+    environment |= {"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
+    recipe = re.search(r"^plan: .*\n\t(.+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert recipe
+    words = recipe.group(1).replace("$(ARGS)", "").split()
+    command = [str(Path(sys.executable).parent / Path(words[0]).name), *words[1:]]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for document in ("README.md", "docs/aws.md"):
+        shown = re.findall(r"^(?:expected|at most), .*$", (ROOT / document).read_text("utf-8"), re.MULTILINE)
+        assert len(shown) == 2
+        assert all(line in done.stdout for line in shown), document
 
 
 def test_site_report_and_export_are_made_of_the_records(results: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import copy
 import fcntl
 import hashlib
 import json
+import random
 import subprocess
 import sys
 import threading
@@ -340,3 +341,22 @@ def test_every_metric_in_the_frozen_records_is_registered(frozen: list[Record]) 
     assert names <= set(metrics.REGISTRY)
     units = {name: entry["unit"] for launch in launches for name, entry in launch["metrics"].items()}
     assert units == {name: metrics.metric(name).unit for name in units}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_the_quick_look_lets_pass_the_close_look_lets_pass_too(real: list[dict[str, Any]], seed: int) -> None:
+    """A value somewhere in a payload is replaced by one of another type or size; both looks are asked."""
+    draw = random.Random(seed)
+    for record in copy.deepcopy(real):
+        payload = record["payload"]
+        assert records._fine_payload(record["kind"])(payload), "real records take the quick way"
+        place: Any = payload
+        while True:
+            key = draw.choice(sorted(place) if isinstance(place, dict) else range(len(place)))
+            if isinstance(place[key], (dict, list)) and place[key] and draw.random() < 0.8:
+                place = place[key]
+                continue
+            place[key] = draw.choice([None, True, -1, 1e300, 3, 0.5, "text", [], {}, [None], ["x"], {"a": 1}])
+            break
+        if records._fine_payload(record["kind"])(payload):
+            assert records._first_wrong(payload, records.KINDS[record["kind"]], record["kind"]) is None
