@@ -53,6 +53,7 @@ class Outcome(NamedTuple):
     name: str
     seconds: float
     counts: Counts
+    failures: list[str]
 
 
 def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
@@ -109,6 +110,18 @@ def count_reports(folder: Path) -> Counts:
     return Counts(passed, failed, skipped)
 
 
+def failures(folder: Path) -> list[str]:
+    """What failed in the JUnit files of folder, a line each: the name of the test and the first line of its message."""
+    lines = []
+    for path in sorted(folder.glob("*.xml")):
+        for case in ET.parse(path).getroot().iter("testcase"):
+            for found in [*case.findall("failure"), *case.findall("error")]:
+                message = (found.get("message") or found.text or "").strip()
+                name = "::".join(filter(None, (case.get("classname"), case.get("name"))))
+                lines.append(f"{name}: {message.splitlines()[0] if message else found.tag}")
+    return lines
+
+
 def judge(status: int, reported: Counts, counts_itself: bool) -> Counts:
     """Combine an exit status with the reported tests.
 
@@ -140,7 +153,10 @@ def measured(stage: Stage, reports: Path, output: IO[bytes] | None = None) -> tu
     except KeyboardInterrupt:
         interrupted, status = True, 130
     counts = judge(status, count_reports(reports / stage.name), stage.counts_itself)
-    return Outcome(stage.name, time.monotonic() - start, counts), interrupted
+    failed = failures(reports / stage.name)
+    if counts.failed > len(failed):
+        failed.append(f"ended with status {status}: {shlex.join(stage.command)}")
+    return Outcome(stage.name, time.monotonic() - start, counts, failed), interrupted
 
 
 class Beside(threading.Thread):
@@ -229,10 +245,14 @@ def emulated_root() -> Iterator[None]:
 
 
 def summary(outcomes: list[Outcome]) -> str:
-    """A line for each stage and the closing line."""
+    """What failed, a line for each stage and the closing line.
+
+    The failures come here again, since their stage's own words are thousands of lines above by now.
+    """
     width = max([len("stage"), *(len(outcome.name) for outcome in outcomes)])
-    lines = [f"{'stage':<{width}}  seconds  passed  failed"]
-    for name, seconds, counts in outcomes:
+    lines = [f"FAILED {outcome.name}: {line}" for outcome in outcomes for line in outcome.failures]
+    lines.append(f"{'stage':<{width}}  seconds  passed  failed")
+    for name, seconds, counts, _failures in outcomes:
         line = f"{name:<{width}}  {seconds:7.1f}  {counts.passed:6d}  {counts.failed:6d}"
         lines.append(line + (f"  ({counts.skipped} not run)" if counts.skipped else ""))
     passed = sum(outcome.counts.passed for outcome in outcomes)
@@ -270,7 +290,7 @@ def main() -> int:
         outcomes = beside.outcomes + outcomes
     if "molecule" in groups and not any(ROOT.glob("molecule/*/molecule.yml")):
         print("\nmolecule/ holds no scenario")
-        outcomes.append(Outcome("molecule", 0.0, Counts(failed=1)))
+        outcomes.append(Outcome("molecule", 0.0, Counts(failed=1), ["there is no scenario"]))
 
     print("\n" + summary(outcomes), flush=True)
     if interrupted:

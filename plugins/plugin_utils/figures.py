@@ -155,10 +155,10 @@ def _line(x: Spec, y: str, colour: Spec | None = None, dash: bool = False) -> li
 
 def _bars(y: Spec, x: str, colour: Spec | None = None) -> list[Spec]:
     """Return the layers of bars with intervals over the names `y`; the values have mean, low and high."""
-    bar: Spec = {"type": "bar"} if colour else {"type": "bar", "color": SKY}
+    mark: Spec = {"type": "bar"} if colour else {"type": "bar", "color": SKY}
     rule: Spec = {"type": "rule", "strokeWidth": 2}
     return [
-        {"mark": bar, "encoding": {"y": y, "x": _number("mean", x), **({"color": colour} if colour else {})}},
+        {"mark": mark, "encoding": {"y": y, "x": _number("mean", x), **({"color": colour} if colour else {})}},
         {
             "mark": rule if colour else {**rule, "color": VERMILION},
             "encoding": {"y": y, "x": _number("low", x), "x2": {"field": "high"}},

@@ -71,6 +71,11 @@ def test_a_run_shows_every_stage_and_fails_if_one_does(
         ["three", "1", "0"],
     ]
     assert shown.endswith("\n2 passed, 3 failed\n")
+    assert [line for line in shown.splitlines() if line.startswith("FAILED")] == [
+        "FAILED absent: ended with status 127: no-such-command-here",
+        "FAILED two: a::bad: no",
+        "FAILED two: a::broken fixture: no",
+    ]
 
 
 def test_what_runs_beside_a_scenario_is_shown_and_counted(
