@@ -72,12 +72,19 @@ _MADE_ACTIVE = re.compile(
     r"|[@$]"  # @name, name@example.com, $formula$
     r"|:(?=[A-Za-z0-9_+-]{0,40}[A-Za-z+-][A-Za-z0-9_+-]{0,40}:|100:|1234:)"  # :rocket:, but not 15:55:23
 )
-_SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
+_SPECIAL: dict[str, str] = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
 _SPECIAL.update((character, "\\" + character) for character in "\\`*[]~#")
+_ESCAPES = str.maketrans(_SPECIAL)
 # A name such as Q4_0 keeps its underscore bare: inside a word it means nothing.
 _UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 # What would start a list, a rule, an underlined heading or a table at the beginning of a line.
 _STARTS_BLOCK = re.compile(r"^(?:([-+])(?=\s|$)|([-=:])(?=[-=:\s]*$)|(\d{1,9})(?=[.)](?:\s|$)))")
+
+
+# Most of what a page holds: words and figures of which no character means anything, wherever they stand.
+_NOTHING_TO_DO = re.compile(
+    r"(?![ \u00a0])(?:[A-Za-z0-9,%/\u00a0]|(?<=[0-9])[.](?=[0-9])| (?=[A-Za-z0-9]))+(?<![ \u00a0])"
+)
 
 
 def _spans(plain: str, escape: Callable[[str], str]) -> str:
@@ -90,7 +97,7 @@ def _spans(plain: str, escape: Callable[[str], str]) -> str:
 
 
 def _escape(piece: str) -> str:
-    return _UNDERSCORE.sub(r"\\_", "".join(_SPECIAL.get(character, character) for character in piece))
+    return _UNDERSCORE.sub(r"\\_", piece.translate(_ESCAPES))
 
 
 def _starts_block(match: re.Match[str]) -> str:
@@ -106,6 +113,8 @@ def text(value: object, limit: int | None = SHORT) -> Markdown:
         return value
     if value is None:
         return Markdown(NOT_AVAILABLE)
+    if isinstance(value, str) and (limit is None or len(value) <= limit) and _NOTHING_TO_DO.fullmatch(value):
+        return Markdown(value)
     return Markdown(_STARTS_BLOCK.sub(_starts_block, _spans(shorten(visible(value), limit), _escape)))
 
 

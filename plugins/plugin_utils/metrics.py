@@ -29,12 +29,9 @@ def decimals(value: Number, digits: int = DIGITS) -> int:
     """Return how many decimals show `value` with `digits` significant digits (0 to 6; integers are never cut)."""
     if value == 0 or not math.isfinite(value):
         return 0
-    places = digits - 1 - math.floor(math.log10(abs(value)))
-    # 9.9996 rounds up to 10.00: the rounded value decides.
-    rounded = round(value, places)
-    if rounded:
-        places = digits - 1 - math.floor(math.log10(abs(rounded)))
-    return min(max(places, 0), 6)
+    # 9.9996 rounds up to 10.00: the exponent is that of the rounded value.
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])
+    return min(max(digits - 1 - exponent, 0), 6)
 
 
 def number(value: Number | None, places: int | None = None) -> str:

@@ -16,6 +16,7 @@ import json
 import math
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -43,10 +44,6 @@ UPGRADES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_to_2,)
 # One path component on every file system: no slash, no leading dot or hyphen, nothing that needs quoting.
 _COMPONENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _TIME = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-6]\d(\.\d+)?Z", re.ASCII)
-
-
-# What JSON may hold and a float may not: without one of these in its text a line has no infinite number.
-_HUGE = re.compile(rb"[\[:,] ?-?[0-9.]+[eE]\+?[0-9]{3}|[0-9]{300}")
 
 
 class RecordError(ValueError):
@@ -394,49 +391,54 @@ KINDS: dict[str, dict[str, Field]] = {
 }  # fmt: skip
 
 
+# An infinite float lies outside, and so does not a number.
+_LARGEST = sys.float_info.max
+
+
 def _fine(field: Field) -> Callable[[Any], bool]:
-    """Return what says in as little time as there is whether a value is as `field` wants it.
+    """Return what says in as little time as there is whether a value is as `field` wants it, and finite throughout.
 
     It may say no of a value that is right (of a subclass of str): then _wrong() looks closely. Of a hundred thousand
     records next to all are right.
     """
     exact = frozenset(_TYPES[field.type])
-    nullable = field.nullable or field.type == "any"
-    low, high = field.low, field.high
+    nullable = field.nullable
+    low, high = max(field.low, -_LARGEST), min(field.high, _LARGEST)
     if field.type == "any":
-        return lambda value: True
+        return lambda value: not _not_finite(value)
     if field.type == "object":
         return _fine_object(field.of, nullable)
     if field.type in ("integer", "number"):
         return lambda value: low <= value <= high if type(value) in exact else nullable and value is None
     if field.type in ("list", "map") and field.of is not None:
         kind, inner = (list if field.type == "list" else dict), _fine(field.of)
-        if field.type == "list" and field.of.type == "number":
-            plain = {int, float, type(None)} if field.of.nullable else {int, float}
-            if (field.of.low, field.of.high) == (-math.inf, math.inf):
-                return lambda value: (
-                    plain.issuperset(map(type, value)) if isinstance(value, kind) else nullable and value is None
-                )
 
         def several(value: Any) -> bool:
             if not isinstance(value, kind):
                 return nullable and value is None
             items: Iterable[Any] = value.values() if isinstance(value, dict) else value
-            return all(map(inner, items))
+            # A loop: a generator would be started for every one of a record's hundred lists.
+            for item in items:  # noqa: SIM110
+                if not inner(item):
+                    return False
+            return True
 
         return several
     return lambda value: type(value) in exact or (nullable and value is None)
 
 
 def _fine_object(table: dict[str, Field], nullable: bool) -> Callable[[Any], bool]:
-    required = [name for name, field in table.items() if field.required]
-    checks = {name: _fine(field) for name, field in table.items()}
+    required = frozenset(name for name, field in table.items() if field.required)
+    check_of = {name: _fine(field) for name, field in table.items()}.get
+    foreign = _fine(_ANY)
 
     def fine(value: Any) -> bool:
         if not isinstance(value, dict):
             return nullable and value is None
-        known = (checks[name](item) for name, item in value.items() if name in checks)
-        return all(name in value for name in required) and all(known)
+        for name, item in value.items():
+            if not check_of(name, foreign)(item):
+                return False
+        return required <= value.keys()
 
     return fine
 
@@ -482,22 +484,19 @@ def _wrong_metrics(launch: dict[str, Any]) -> str | None:
     held = launch["metrics"]
     if workload.headline(launch["cell"]) not in held:
         return f"launch.metrics has no {workload.headline(launch['cell'])}"
-    for name, entry in sorted(held.items()):
-        if name not in metrics.REGISTRY:
+    for name, entry in held.items():
+        metric = metrics.REGISTRY.get(name)
+        if metric is None:
             continue
-        unit = metrics.metric(name).unit
-        if entry["unit"] != unit:
-            return f"launch.metrics.{name} is in {entry['unit']!r:.40}, not in {unit!r}"
-        values = [entry["value"], *entry.get("samples", [])]
-        # The extremes speak for the rest.
-        for value in (min(values), max(values)):
-            reason = metrics.trouble(name, value)
-            if reason:
-                return "launch.metrics." + reason
-    for name, value in sorted((launch.get("gates") or {}).items()):
-        reason = metrics.trouble(name, value) if name in metrics.REGISTRY and value is not None else None
-        if reason:
-            return "launch.gates." + reason
+        if entry["unit"] != metric.unit:
+            return f"launch.metrics.{name} is in {entry['unit']!r:.40}, not in {metric.unit!r}"
+        for value in (entry["value"], *entry.get("samples", ())):
+            if not metric.low <= value <= metric.high:
+                return f"launch.metrics.{metrics.trouble(name, value)}"
+    for name, value in (launch.get("gates") or {}).items():
+        metric = metrics.REGISTRY.get(name)
+        if metric is not None and value is not None and not metric.low <= value <= metric.high:
+            return f"launch.gates.{metrics.trouble(name, value)}"
     if launch["validity"]["state"] not in ("VALID", "INVALID"):
         return f"launch.validity.state is {launch['validity']['state']!r:.40}, neither VALID nor INVALID"
     return None
@@ -543,11 +542,8 @@ def upgrade(record: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
-def check(record: dict[str, Any], finite: bool = False) -> str | None:
-    """Return why `record`, of the newest schema, cannot be shown as a result; None when it can be.
-
-    `finite`: its numbers are known to be.
-    """
+def check(record: dict[str, Any]) -> str | None:
+    """Return why `record`, of the newest schema, cannot be shown as a result; None when it can be."""
     reason = _first_wrong(record, _ENVELOPE, "record")
     if reason:
         return reason
@@ -557,9 +553,11 @@ def check(record: dict[str, Any], finite: bool = False) -> str | None:
     if kind not in KINDS:
         return f"the kind {kind!r:.40} is unknown: the kinds are {', '.join(sorted(KINDS))}"
     payload = record["payload"]
-    if not finite and _not_finite(payload):
-        return "it holds a number that is not finite"
-    reason = None if _fine_payload(kind)(payload) else _first_wrong(payload, KINDS[kind], kind)
+    reason = None
+    if not _fine_payload(kind)(payload):
+        if _not_finite(payload):
+            return "it holds a number that is not finite"
+        reason = _first_wrong(payload, KINDS[kind], kind)
     return reason or (_wrong_metrics(payload) if kind == "launch" else None)
 
 
@@ -664,7 +662,7 @@ def decode(line: bytes) -> dict[str, Any]:
         raise RecordError(f"it is {type(record).__name__}, not an object")
     try:
         record = upgrade(record)
-        reason = check(record, finite=not _HUGE.search(line))
+        reason = check(record)
     except RecursionError as error:
         raise RecordError("its JSON is nested too deep") from error
     if reason:

@@ -9,13 +9,13 @@ same bytes on every machine, so a page that changed says that a record was added
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache
-from itertools import repeat
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils import (
     figures,
     markdown,
     records,
+    report_cache,
     report_comparison,
     report_index,
     report_page,
@@ -129,8 +130,8 @@ def _part(records: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) -
     return _Part(pages, lean, [report_index.lean_run(run) for run in runs[-1:]], list(problems))
 
 
-def _whole(parts: Iterable[_Part], problems: Sequence[Problem]) -> Pages:
-    """Return the pages of all machines, and those that set machines side by side."""
+def _whole(parts: Iterable[_Part], problems: Sequence[Problem] = ()) -> tuple[Pages, list[Problem]]:
+    """Return the pages of all machines with those that set machines side by side, and every problem."""
     pages = Pages()
     entries: list[report_index.Entry] = []
     latest: list[summary.Run] = []
@@ -146,7 +147,7 @@ def _whole(parts: Iterable[_Part], problems: Sequence[Problem]) -> Pages:
         pages.add(summary.model_path(model), "model.md.j2", variables, shown)
     variables, shown = report_index.context(entries, latest, every)
     pages.add(summary.INDEX, "index.md.j2", variables, shown)
-    return pages
+    return pages, every
 
 
 def render(found: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) -> Pages:
@@ -157,7 +158,7 @@ def render(found: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) ->
     by_machine: dict[str, list[dict[str, Any]]] = {}
     for record in found:
         by_machine.setdefault(record["machine"], []).append(record)
-    return _whole((_part(own) for _machine, own in sorted(by_machine.items())), problems)
+    return _whole((_part(own) for _machine, own in sorted(by_machine.items())), problems)[0]
 
 
 def _part_of_store(results_dir: str, machine: str) -> _Part:
@@ -165,24 +166,43 @@ def _part_of_store(results_dir: str, machine: str) -> _Part:
     return _part(read.records, read.problems)
 
 
+def _packed_part(results_dir: str, entries: Path | None, machine: str) -> bytes:
+    """Return what one machine comes to, packed: as it was kept, or made and kept."""
+    known_by = report_cache.key(results_dir, machine) if entries else None
+    packed = report_cache.load(entries, machine, known_by) if entries and known_by else None
+    if packed is None:
+        packed = report_cache.pack(_part_of_store(results_dir, machine))
+        if entries and known_by:
+            report_cache.save(entries, machine, known_by, packed)
+    return packed
+
+
+def processes() -> int:
+    """Return how many processes share the work where there is much of it."""
+    return min(PROCESSES, os.cpu_count() or 1)
+
+
 def render_store(results_dir: str | os.PathLike[str]) -> tuple[Pages, list[Problem]]:
     """Return what render() makes of all records under `results_dir`, and the lines that are none.
 
-    Machine by machine, so that a hundred thousand records are never held at once; many of them in several processes.
+    Machine by machine, so that a hundred thousand records are never held at once; many of them in several processes,
+    and of these only those whose records changed.
     Raises what records.read() raises.
     """
     root = os.fspath(results_dir)
     machines = records.machines(root)
-    workers = min(PROCESSES, os.cpu_count() or 1) if len(machines) >= MANY_MACHINES else 1
-    if workers == 1:
-        parts = [_part_of_store(root, machine) for machine in machines]
-    else:
-        # The processes only read and answer; what Ansible's loader has imported they have by being forked.
-        context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            parts = list(pool.map(_part_of_store, repeat(root), machines, chunksize=8))
-    problems = [problem for part in parts for problem in part.problems]
-    return _whole(parts, ()), problems
+    if len(machines) < MANY_MACHINES:
+        return _whole(_part_of_store(root, machine) for machine in machines)
+    entries = report_cache.directory(root)
+    # The processes only read and answer; what Ansible's loader has imported they have by being forked. They leave no
+    # cycles behind that would be worth a search for garbage among all that a record is made of.
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(processes(), mp_context=context, initializer=gc.disable) as pool:
+        packed = pool.map(partial(_packed_part, root, entries), machines, chunksize=8)
+        found = _whole(map(report_cache.unpack, packed))
+    if entries:
+        report_cache.forget(entries, set(machines))
+    return found
 
 
 def promised_pages(record: dict[str, Any]) -> list[str]:

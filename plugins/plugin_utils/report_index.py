@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import (
     cost,
     figures,
@@ -75,10 +76,8 @@ def entry(path: str, runs: Sequence[Run], compared: Collection[str] = ()) -> Ent
     )
 
 
-# What the pages of several machines show of a launch, beside the metric that stands for its cell.
-_SHOWN = (
-    "rss_peak_bytes", "ttft_s", "tpot_s", "output_tps", "goodput_rate", "load_cold_s", "load_warm_s",
-)  # fmt: skip
+# What the pages of several machines show of a launch; the speeds of its row are in the row's interval.
+_SHOWN = ("ttft_s", "tpot_s", "output_tps", "goodput_rate", "load_cold_s", "load_warm_s")
 
 
 def lean_run(run: Run) -> Run:
@@ -89,9 +88,9 @@ def lean_run(run: Run) -> Run:
 def lean(item: Entry) -> Entry:
     """Return an entry that holds no more of its launches than the pages of several machines show."""
     rows: dict[int, Row] = {}
+    alike: dict[str, summary.Record] = {}
     for row in item.rows:
-        names = (row.speed, *_SHOWN)
-        records = {id(record): _lean_record(record, names) for record in row.launches}
+        records = {id(record): _lean_record(record, alike) for record in row.launches}
         rows[id(row)] = row._replace(
             launches=list(records.values()), figures=[records[id(record)] for record in row.figures]
         )
@@ -100,12 +99,14 @@ def lean(item: Entry) -> Entry:
     return item._replace(run=run, rows=list(rows.values()), prompt=prompt, generation=generation)
 
 
-def _lean_record(record: summary.Record, names: Sequence[str]) -> summary.Record:
+def _lean_record(record: summary.Record, alike: dict[str, summary.Record]) -> summary.Record:
+    """Return what is left of a record, one and the same for all of which the same is left."""
     payload = record["payload"]
-    metrics_shown = {name: {"value": entry["value"]} for name, entry in payload["metrics"].items() if name in names}
-    kept = {name: payload[name] for name in ("number", "validity", "block") if name in payload}
+    held = payload["metrics"]
+    metrics_shown = {name: {"value": held[name]["value"]} for name in _SHOWN if name in held}
     kernel = {"path": (payload.get("kernel") or {}).get("path")}
-    return {"payload": {**kept, "metrics": metrics_shown, "kernel": kernel}}
+    left = {"payload": {"validity": payload["validity"], "metrics": metrics_shown, "kernel": kernel}}
+    return alike.setdefault(canonical(left), left)
 
 
 def context(

@@ -9,13 +9,16 @@ cmark-gfm, which is what GitHub renders with; the drawings are those beside the 
 
 from __future__ import annotations
 
+import hashlib
 import html
+import multiprocessing
 import os
 import posixpath
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import drawing, figures, report, summary
@@ -23,6 +26,10 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils import drawing, f
 # Lies in every directory that this module has written, and says that its files may be removed again.
 OWNER = ".cloudbench-site"
 ASSETS = Path(__file__).with_name("site_assets")
+VEGA = "assets/vega.js"
+VEGA_FIRST = f"// Vega, Vega-Lite and Vega-Embed as {drawing.DRAWN_WITH} brings them along.\n"
+# Pages that one process makes.
+PER_PROCESS = 50
 # Nothing is loaded but from the site itself. Vega writes style attributes; its expressions are interpreted, not made
 # into code. A page opened from disk has no origin that 'self' could mean in every browser, hence the scheme.
 POLICY = (
@@ -96,6 +103,17 @@ def _alert(match: re.Match[str]) -> str:
     return f'<div class="alert {kind.lower()}" role="note"><p class="alert-title">{ALERTS[kind]}</p>\n<p>'
 
 
+@cache
+def _program() -> bytes:
+    """Return what stands for the programs that make HTML of markdown."""
+    return Path(__file__).read_bytes() + version("cmarkgfm").encode()
+
+
+def digest(markdown: str) -> str:
+    """Return what the HTML of a page is known by: made of the same text by the same programs, it is the same."""
+    return hashlib.sha256(_program() + markdown.encode("utf-8", "backslashreplace")).hexdigest()[:32]
+
+
 def page(path: str, markdown: str) -> str:
     """Return the HTML document of the markdown page `path`."""
     root = "../" * path.count("/")
@@ -105,6 +123,7 @@ def page(path: str, markdown: str) -> str:
     here = "" if path == summary.INDEX else f'<a href="{root}index.html">All results</a>'
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="generator" content="cloudbench.llama {digest(markdown)}">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{html.escape(POLICY)}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n'
         f'<link rel="stylesheet" href="{root}assets/site.css">\n'
@@ -118,16 +137,43 @@ def page(path: str, markdown: str) -> str:
 
 @cache
 def _vega() -> str:
-    return f"(()=>{{{drawing.bundle()}}})();\n"
+    return f"{VEGA_FIRST}(()=>{{{drawing.bundle()}}})();\n"
 
 
-def files(pages: Mapping[str, str]) -> dict[str, str]:
-    """Return the texts of the site by path: every page as HTML, and what they share."""
-    found = {html_path(path): page(path, text) for path, text in pages.items()}
-    for asset in sorted(ASSETS.iterdir()):
-        found[f"assets/{asset.name}"] = asset.read_text("utf-8")
-    found["assets/vega.js"] = _vega()
-    return found
+def assets() -> dict[str, str]:
+    """Return by path the texts that the pages share, without Vega."""
+    return {f"assets/{asset.name}": asset.read_text("utf-8") for asset in sorted(ASSETS.iterdir())}
+
+
+def _starts(path: Path, wanted: str, within: int = 300) -> bool:
+    """Say whether a file has `wanted` among its first bytes."""
+    try:
+        with path.open("rb") as file:
+            return wanted.encode() in file.read(within)
+    except OSError:
+        return False
+
+
+def _make(root: Path, made: Mapping[str, str]) -> list[str]:
+    """Write the HTML of markdown pages by their paths; return the paths that changed."""
+    paths = {path: html_path(path) for path in made}
+    return [
+        paths[path]
+        for path, text in made.items()
+        if _put(root / paths[path], page(path, text).encode("utf-8", "backslashreplace"))
+    ]
+
+
+def _make_all(root: Path, pages: Mapping[str, str]) -> list[str]:
+    """Write the HTML of those pages that are not made already; return the paths that changed."""
+    missing = [path for path, text in pages.items() if not _starts(root / html_path(path), digest(text))]
+    if len(missing) <= PER_PROCESS:
+        return _make(root, {path: pages[path] for path in missing})
+    # cmarkgfm gives the memory of a page back to nobody: so many pages, and the process ends.
+    tasks = [missing[at : at + PER_PROCESS] for at in range(0, len(missing), PER_PROCESS)]
+    with multiprocessing.get_context("fork").Pool(report.processes(), maxtasksperchild=1) as pool:
+        calls = ((root, {path: pages[path] for path in task}) for task in tasks)
+        return [path for changed in pool.starmap(_make, calls, chunksize=1) for path in changed]
 
 
 def copied(pages: Mapping[str, str], shown: Iterable[figures.Figure], results: Path) -> list[str]:
@@ -148,11 +194,14 @@ def write(site: str | os.PathLike[str], results_dir: str | os.PathLike[str], pag
     try:
         root.mkdir(parents=True, exist_ok=True)
         (root / OWNER).touch()
-        texts = files(pages)
-        changed = [path for path, text in texts.items() if _put(root / path, text.encode("utf-8", "backslashreplace"))]
+        shared = assets()
+        changed = _make_all(root, pages)
+        changed += [path for path, text in shared.items() if _put(root / path, text.encode())]
+        if not _starts(root / VEGA, VEGA_FIRST) and _put(root / VEGA, _vega().encode()):
+            changed.append(VEGA)
         taken = copied(pages, pages.figures, results)
         changed += [path for path in taken if _take(results / path, root / path)]
-        changed += _clear(root, {OWNER, *texts, *taken})
+        changed += _clear(root, {OWNER, VEGA, *map(html_path, pages), *shared, *taken})
     except OSError as error:
         raise SiteError(
             f"{error.filename or root} cannot be written: {error.strerror}; permit it or free space"

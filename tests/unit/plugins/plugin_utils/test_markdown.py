@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import html.parser
+import random
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -296,3 +298,14 @@ def test_a_table_reads_well_in_its_source() -> None:
 )
 def test_what_github_would_act_on_after_parsing_is_kept_apart(value: str, source: str) -> None:
     assert markdown.text(value) == source
+
+
+def test_the_quick_way_gives_what_the_whole_way_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is escaped of what is let through as harmless; the whole way is asked about the same strings."""
+    draw = random.Random(7)
+    alphabet = ["a", "W", "1", " ", ".", ",", "%", "/", "\u00a0", ":", "_", "-", "*", "\n", "\u202e", "www"]
+    values = ["".join(draw.choices(alphabet, k=draw.randint(0, 8))) for _time in range(20_000)]
+    quick = [markdown.text(value) for value in values]
+    assert sum(bool(markdown._NOTHING_TO_DO.fullmatch(value)) for value in values) > 500
+    monkeypatch.setattr(markdown, "_NOTHING_TO_DO", re.compile("(?!)"))
+    assert quick == [markdown.text(value) for value in values]

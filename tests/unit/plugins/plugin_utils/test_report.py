@@ -501,6 +501,7 @@ def test_a_store_machine_by_machine_gives_the_pages_of_all_records(
     everything = records.read(store)
     expected = report.render(everything.records, everything.problems)
     monkeypatch.setattr(report, "MANY_MACHINES", many)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(store.parent / "cache"))
     pages, problems = report.render_store(store)
     assert problems == everything.problems != []
     assert pages == expected

@@ -38,9 +38,26 @@ def test_every_page_figure_and_record_is_there_and_twice_is_the_same(made: tuple
     assert first == {path: (root / "again" / path).read_bytes() for path in changed}
 
 
+def test_many_pages_are_made_by_processes_and_only_those_that_changed(
+    made: tuple[Path, report.Pages], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, pages = made
+    site.write(root / "site", root / "results", pages)
+    monkeypatch.setattr(site, "PER_PROCESS", 2)
+    site.write(root / "by-processes", root / "results", pages)
+    for path in pages:
+        name = site.html_path(path)
+        assert (root / "by-processes" / name).read_bytes() == (root / "site" / name).read_bytes()
+    monkeypatch.setattr(site, "page", lambda path, text: f"made again, {site.digest(text)}")
+    pages["README.md"] += "\nOne line more.\n"
+    assert site.write(root / "site", root / "results", pages) == ["index.html"]
+    assert (root / "site" / "index.html").read_text().startswith("made again")
+
+
 def test_the_site_names_no_address_outside(made: tuple[Path, report.Pages]) -> None:
     _root, pages = made
-    for path, text in site.files(pages).items():
+    htmls = {site.html_path(path): site.page(path, text) for path, text in pages.items()}
+    for path, text in {**htmls, **site.assets()}.items():
         if path.endswith((".html", ".css")) or path == "assets/site.js":
             loaded = re.findall(r"(?:src|srcset|href)=[\"']([^\"']+)|url\(([^)]+)\)|import\s", text)
             assert not [one for one in loaded if "//" in "".join(one)], path
