@@ -81,6 +81,12 @@ def _goodput(rows: Sequence[Row], usd_hour: Decimal) -> Cost | None:
     return best
 
 
+def load(rows: Sequence[Row], usd_hour: Decimal) -> float | None:
+    """Return the USD until a server with a cold model file is ready, None when nobody measured that."""
+    found = (summary.mean_of(row, "load_cold_s") for row in rows if workload.kind(row.cell) == workload.LOAD)
+    return next((float(usd_hour) / 3600 * seconds.mean for seconds in found if seconds), None)
+
+
 def of_rows(rows: Sequence[Row], usd_hour: Decimal) -> list[Cost]:
     """Return what tokens cost: of the usual prompt, of generation for one user, and at the best goodput."""
     found = []

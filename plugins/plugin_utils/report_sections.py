@@ -392,22 +392,27 @@ def _cost(run: Run, rows: Sequence[Row]) -> Section | None:
     if price.usd is None:
         words = f"N/A: no price of {instance['type']} in {instance.get('zone')}.{more}"
         return Section("Cost", [markdown.text(words, None)])
+    load = cost.load(rows, price.usd)
     lines = [
         [
             one.kind,
             parts.cell_words(one.row.cell),
             metrics.number(one.usd, 3),
             metrics.span(one.low, one.high, 3),
+            *([metrics.number(one.usd + load, 3)] if load is not None else []),
             one.row.state,
         ]
         for one in cost.of_rows(rows, price.usd)
     ]
+    left_out = "boot, storage" if load is not None else "boot, loading, storage"
+    first = " The first million after a start has the cold load of the model in it." if load is not None else ""
     words = (
-        f"At {price.usd} USD an hour on demand ({price.source}, {price.date}), the machine busy all the time; boot, "
-        f"loading, storage and data that leaves AWS are not in it.{more}"
+        f"At {price.usd} USD an hour on demand ({price.source}, {price.date}), the machine busy all the time; "
+        f"{left_out} and data that leaves AWS are not in it.{first}{more}"
     )
     titles = (
-        ("Tokens", LEFT), ("At", LEFT), ("USD per million", RIGHT), ("95 % interval", RIGHT), ("State", LEFT),
+        ("Tokens", LEFT), ("At", LEFT), ("USD per million", RIGHT), ("95 % interval", RIGHT),
+        *([("First million", RIGHT)] if load is not None else []), ("State", LEFT),
     )  # fmt: skip
     return Section("Cost", [markdown.text(words, None), *([markdown.table(titles, lines)] if lines else [])])
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from decimal import Decimal
 
 import pytest
@@ -69,6 +70,23 @@ def test_the_best_goodput_is_the_cheapest(real):
     served = [row for row in real_rows if row.cell["test"].startswith("serve")]
     rates = {row.cell["test"]: summary.values(row, "goodput_rate")[0] * row.cell["n_gen"] for row in served}
     assert one.usd == pytest.approx(1e6 / 3600 / max(rates.values()))
+
+
+def test_the_first_million_has_the_cold_load_in_it(real):
+    real_rows = rows(real)
+    (cold,) = [summary.mean_of(row, "load_cold_s").mean for row in real_rows if row.cell["test"] == "load"]
+    assert cost.load(real_rows, Decimal("2.32")) == pytest.approx(2.32 / 3600 * cold)
+    assert cost.load(rows(records()), Decimal("2.32")) is None
+    every = copy.deepcopy(real)
+    for one in every:
+        if one["kind"] == "machine":
+            one["payload"].update(machine(life_cycle=None))
+    pages = [text for text in report.render(every).values() if TITLE in text]
+    section = pages[0].partition(TITLE)[2].partition("\n## ")[0]
+    assert "boot, storage and data" in section
+    assert "| First million |" in section
+    (line,) = [line.split("|") for line in section.splitlines() if line.startswith("| generated, one at a time")]
+    assert float(line[5]) == pytest.approx(float(line[3]) + 2.32 / 3600 * cold, abs=0.002)
 
 
 def page(every: list[dict]) -> str:
