@@ -14,6 +14,7 @@ from ansible.release import __version__ as ansible_core_version
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import record
 from ansible_collections.cloudbench.llama.plugins.module_utils.version import VERSION
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import prices
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.builds import public_build
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import RunError, current_run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import (
@@ -49,12 +50,14 @@ class ActionModule(ActionBase):
                 requests=dict(type="int", default=4),
                 slo=dict(type="dict", default={"ttft_s": 2.0, "tpot_s": 0.1}),
                 twin=dict(type="bool", default=True),
+                price=dict(type="dict", default={}),
                 seed=dict(type="int"),
             )
         )
         try:
             run = current_run()
-        except RunError as error:
+            price = prices.paid(args["price"])
+        except (RunError, prices.PriceError) as error:
             raise AnsibleActionFail(str(error)) from error
         machine = args["machine"]
         quick = args["launches"] < ENOUGH_LAUNCHES
@@ -85,6 +88,7 @@ class ActionModule(ActionBase):
                 "python": platform.python_version(),
             },
             "emulated": machine["emulated"],
+            **({"price": price} if price else {}),
             "command": _command(args, seed),
         }
         kinds = [("machine", machine), ("run", payload)] + [("failure", failed) for failed in plan["failures"]]
@@ -113,6 +117,7 @@ def _command(args, seed):
         "llama_bench_requests": args["requests"],
         "llama_bench_slo": args["slo"],
         "llama_bench_twin": args["twin"],
+        **({"llama_bench_price": args["price"]} if args["price"] else {}),
         "llama_bench_seed": seed,
     }
     return "ansible-playbook site.yml -e '%s'" % json.dumps(variables).replace("'", "'\\''")

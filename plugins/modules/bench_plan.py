@@ -86,6 +86,13 @@ options:
     description: What a request has to meet to count as goodput, C(ttft_s) and C(tpot_s) in seconds.
     type: dict
     default: {ttft_s: 2.0, tpot_s: 0.1}
+  price:
+    description:
+      - What an hour of the host costs, for a host that is not on the list prices of EC2 or does not pay them.
+      - C(usd_hour) in USD and C(date) of the form V(2026-11-27) have to be there; C(market) (V(on demand), V(spot)),
+        C(source) and C(boot_s), the seconds from the order until the host answers, may be.
+    type: dict
+    default: {}
   twin:
     description: Whether one cell of generation is measured twice, for the noise of the machine.
     type: bool

@@ -12,15 +12,25 @@ from typing import NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import workload
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import prices, summary
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.prices import Price
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Payload, Row
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Row, Run
 
 # An availability zone; local zones and Outposts have prices of their own, which no table here knows.
 _ZONE = re.compile(r"([a-z]{2}(?:-[a-z]+)+-\d+)[a-z]")
 
 
+ON_DEMAND = "on demand"
+
 # What a million of is priced.
 KINDS = ("prompt", "generated, one at a time", "generated within the latency target")
+
+
+class Hourly(NamedTuple):
+    """USD for an hour of a machine, None where that is unknown, of which market, with source and date."""
+
+    usd: Decimal | None
+    market: str = ON_DEMAND
+    source: str = ""
+    date: str = ""
 
 
 class Cost(NamedTuple):
@@ -36,16 +46,23 @@ class Cost(NamedTuple):
     high: float | None
 
 
-def hourly(machine: Payload) -> Price | None:
-    """Return the on-demand price of an hour of the machine, unknown where the table has none.
+def hourly(run: Run) -> Hourly | None:
+    """Return the price of an hour of a run's machine: as the run has it, else the table's on demand, maybe unknown.
 
-    None where the machine is no instance of EC2, or an emulated one: there is nothing to pay.
+    None where the machine is no instance of EC2 and nobody gave a price, or an emulated one: there is nothing to pay.
     """
+    if summary.emulated(run):
+        return None
+    paid = (run.plan or {}).get("price")
+    if paid:
+        return Hourly(Decimal(str(paid["usd_hour"])), paid["market"], paid["source"], paid["date"])
+    machine = summary.machine(run)
     instance = machine.get("instance") or {}
     kind, zone = instance.get("type"), _ZONE.fullmatch(instance.get("zone") or "")
-    if not kind or machine.get("emulated"):
+    if not kind:
         return None
-    return prices.on_demand(kind, zone.group(1)) if zone else Price(None)
+    listed = prices.on_demand(kind, zone.group(1)) if zone else prices.Price(None)
+    return Hourly(listed.usd, ON_DEMAND, listed.source, listed.date)
 
 
 def per_million(usd_hour: Decimal, tokens_s: float | None) -> float | None:
@@ -81,10 +98,16 @@ def _goodput(rows: Sequence[Row], usd_hour: Decimal) -> Cost | None:
     return best
 
 
-def load(rows: Sequence[Row], usd_hour: Decimal) -> float | None:
-    """Return the USD until a server with a cold model file is ready, None when nobody measured that."""
-    found = (summary.mean_of(row, "load_cold_s") for row in rows if workload.kind(row.cell) == workload.LOAD)
-    return next((float(usd_hour) / 3600 * seconds.mean for seconds in found if seconds), None)
+def start(run: Run, rows: Sequence[Row]) -> dict[str, float]:
+    """Return the seconds that are paid for before the first token, by what they go into, as far as they are known.
+
+    `boot`: until the host answers, as given for the run. `cold load`: until a server with a cold model file is ready.
+    """
+    boot = ((run.plan or {}).get("price") or {}).get("boot_s")
+    found = {} if boot is None else {"boot": float(boot)}
+    loads = (summary.mean_of(row, "load_cold_s") for row in rows if workload.kind(row.cell) == workload.LOAD)
+    seconds = next((one.mean for one in loads if one), None)
+    return found if seconds is None else {**found, "cold load": seconds}
 
 
 def of_rows(rows: Sequence[Row], usd_hour: Decimal) -> list[Cost]:

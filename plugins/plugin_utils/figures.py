@@ -819,7 +819,7 @@ def _frontier(entries: Sequence[Shown]) -> tuple[str, Spec] | None:
     """Of each model that most machines have: what an hour costs, and the token/s that it buys."""
     by_model: dict[tuple[str, str], list[tuple[Shown, float]]] = {}
     for one in entries:
-        price = cost.hourly(summary.machine(one.run))
+        price = cost.hourly(one.run)
         if price and price.usd and one.row.interval and one.row.state != summary.INVALID:
             key = (one.row.cell["model"], one.row.cell["test"])
             by_model.setdefault(key, []).append((one, float(price.usd)))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import json
 from collections.abc import Iterable, Mapping
@@ -120,6 +121,48 @@ def given(prices: Mapping[str, Any]) -> dict[str, Decimal]:
             raise PriceError(f"the price of {name} is USD an hour, a number above 0 and below 10000, not {value!r}")
         good[str(name)] = usd
     return good
+
+
+# What a person says of the price of a host, beside usd_hour, which has to be there.
+_PAID = {"source": "as given for the run", "market": "on demand"}
+_LONGEST_BOOT_S = 86400
+
+
+def paid(said: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what an hour of a host costs as a run record has it, of what a person says; None of an empty mapping.
+
+    That is `usd_hour` (USD) and `date` (YYYY-MM-DD), and may be `source`, `market` (on demand, spot ...) and `boot_s`,
+    the seconds from the order until the host answers. Raises PriceError.
+    """
+    if not said:
+        return None
+    known = ("usd_hour", "date", "source", "market", "boot_s")
+    unknown = sorted(str(name) for name in said if name not in known)
+    if unknown:
+        raise PriceError(f"the price of a host has no {unknown[0]!r:.60}: it has {', '.join(known)}")
+    for name in ("usd_hour", "date"):
+        if said.get(name) is None:
+            raise PriceError(f"the price of a host has no {name}: say {{usd_hour: 0.85, date: 2026-11-27}}")
+    usd = given({"an hour of the host": said["usd_hour"]})["an hour of the host"]
+    day = str(said["date"])
+    try:
+        datetime.date.fromisoformat(day)
+    except ValueError:
+        day = ""
+    if len(day) != 10:
+        raise PriceError(f"the date of a price is of the form 2026-11-27, not {said['date']!r:.40}")
+    found: dict[str, Any] = {"usd_hour": float(usd), "date": day}
+    for name, usual in _PAID.items():
+        found[name] = str(said.get(name) or usual)[:200]
+    if said.get("boot_s") is not None:
+        try:
+            seconds = float(said["boot_s"])
+        except (TypeError, ValueError):
+            seconds = -1.0
+        if not 0 <= seconds <= _LONGEST_BOOT_S:
+            raise PriceError(f"boot_s is seconds, 0 to {_LONGEST_BOOT_S}, not {said['boot_s']!r:.40}")
+        found["boot_s"] = seconds
+    return found
 
 
 def ask_on_demand(pricing: Any, instance_type: str, region: str, today: str) -> Price:

@@ -159,6 +159,13 @@ _SERIES_NAMES = (
 _NUMBERS = Field("list", of=_maybe(Field("number")))
 _SERIES = _NUMBERS._replace(required=False, nullable=True)
 _SECONDS = Field("number", low=0, high=1e8)
+_PAID = {
+    "usd_hour": Field("number", low=0, high=1e4),
+    "date": _TEXT,
+    "source": _TEXT,
+    "market": _TEXT,
+    "boot_s": _maybe(Field("number", low=0, high=1e6)),
+}
 _REQUEST = {
     "start_s": Field("number", low=-1e8, high=1e8),
     "ttft_s": _maybe(_SECONDS),
@@ -210,6 +217,7 @@ KINDS: dict[str, dict[str, Field]] = {
         "slots": _MAYBE_COUNT,
         "slo": _maybe(Field("object", of=_SLO)),
         "quick": _MAYBE_FLAG,
+        "price": _maybe(Field("object", of=_PAID)),
         "imported": _maybe(Field("list", of=Field("object", of=_IMPORTED))),
     },
     "machine": {

@@ -48,7 +48,7 @@ class Source(NamedTuple):
 def _candidates(sources: Iterable[Source], pick: Callable[[Sequence[Row]], list[Row]]) -> list[Candidate]:
     found = []
     for source in sources:
-        price = cost.hourly(summary.machine(source.run))
+        price = cost.hourly(source.run)
         for row in pick(source.rows):
             if row.interval is None:
                 continue

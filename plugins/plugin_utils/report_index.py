@@ -350,7 +350,7 @@ def _felt(entries: Sequence[Entry], one_machine: bool = False, up: str = "") -> 
     for item in entries:
         alone = summary.fewest_users(item.rows)
         loaded = next((row for row in item.rows if row.cell["test"] == workload.LOAD and row.launches), None)
-        price = cost.hourly(summary.machine(item.run))
+        price = cost.hourly(item.run)
         costs = {one.kind: one for one in cost.of_rows(item.rows, price.usd)} if price and price.usd else {}
         if alone is None and loaded is None and not costs:
             continue

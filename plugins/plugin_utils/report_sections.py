@@ -382,37 +382,38 @@ def _noise(run: Run, path: str) -> Section | None:
 
 
 def _cost(run: Run, rows: Sequence[Row]) -> Section | None:
-    machine = summary.machine(run)
-    price = cost.hourly(machine)
-    if price is None or summary.emulated(run):
+    price = cost.hourly(run)
+    if price is None:
         return None
-    instance = machine["instance"]
-    spot = instance.get("life_cycle") == "spot"
-    more = " It was a spot instance, whose price changes by the hour and is not on record." if spot else ""
+    instance = summary.machine(run).get("instance") or {}
+    unknown = instance.get("life_cycle") == "spot" and price.market == cost.ON_DEMAND
+    more = " It was a spot instance, whose price changes by the hour and is not on record." if unknown else ""
     if price.usd is None:
         words = f"N/A: no price of {instance['type']} in {instance.get('zone')}.{more}"
         return Section("Cost", [markdown.text(words, None)])
-    load = cost.load(rows, price.usd)
+    start = cost.start(run, rows)
+    to_start = float(price.usd) / 3600 * sum(start.values())
     lines = [
         [
             one.kind,
             parts.cell_words(one.row.cell),
             metrics.number(one.usd, 3),
             metrics.span(one.low, one.high, 3),
-            *([metrics.number(one.usd + load, 3)] if load is not None else []),
+            *([metrics.number(one.usd + to_start, 3)] if start else []),
             one.row.state,
         ]
         for one in cost.of_rows(rows, price.usd)
     ]
-    left_out = "boot, storage" if load is not None else "boot, loading, storage"
-    first = " The first million after a start has the cold load of the model in it." if load is not None else ""
+    left_out = [what for what in ("boot", "cold load") if what not in start]
+    inside = " and ".join(f"{what} ({metrics.number(seconds, 0)} s)" for what, seconds in start.items())
+    first = f" The first million tokens after a start have {inside} in them." if start else ""
     words = (
-        f"At {price.usd} USD an hour on demand ({price.source}, {price.date}), the machine busy all the time; "
-        f"{left_out} and data that leaves AWS are not in it.{first}{more}"
+        f"At {price.usd} USD an hour {price.market} ({price.source}, {price.date}), the machine busy all the time; "
+        f"{', '.join([*left_out, 'storage'])} and data that leaves AWS are not in it.{first}{more}"
     )
     titles = (
         ("Tokens", LEFT), ("At", LEFT), ("USD per million", RIGHT), ("95 % interval", RIGHT),
-        *([("First million", RIGHT)] if load is not None else []), ("State", LEFT),
+        *([("First million", RIGHT)] if start else []), ("State", LEFT),
     )  # fmt: skip
     return Section("Cost", [markdown.text(words, None), *([markdown.table(titles, lines)] if lines else [])])
 
