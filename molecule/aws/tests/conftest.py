@@ -96,7 +96,8 @@ class Account:
         before = log.stat().st_size if log.exists() else 0
         process = self.start(playbook, *options, **variables)
         try:
-            process.wait(timeout=280)
+            # EC2 without room is asked for two minutes by the module itself, beside three other playbooks.
+            process.wait(timeout=500)
         except subprocess.TimeoutExpired:
             kill(process, signal.SIGKILL)
             raise AssertionError(f"{playbook} did not end: {log.read_text('utf-8')[before:]}") from None
