@@ -89,7 +89,7 @@ class ActionModule(ActionBase):
             },
             "emulated": machine["emulated"],
             **({"price": price} if price else {}),
-            "command": _command(args, seed),
+            "command": _command(args, seed, price),
         }
         kinds = [("machine", machine), ("run", payload)] + [("failure", failed) for failed in plan["failures"]]
         result["plan"] = dict(plan, run=run, seed=seed, launches_most=payload["launches_most"])
@@ -100,7 +100,7 @@ class ActionModule(ActionBase):
         return result
 
 
-def _command(args, seed):
+def _command(args, seed, price):
     """Return the command that asks for the same again: from what was planned, never from the command line used, which
     may hold a secret."""
     variables = {
@@ -117,7 +117,7 @@ def _command(args, seed):
         "llama_bench_requests": args["requests"],
         "llama_bench_slo": args["slo"],
         "llama_bench_twin": args["twin"],
-        **({"llama_bench_price": args["price"]} if args["price"] else {}),
+        **({"llama_bench_price": price} if price else {}),
         "llama_bench_seed": seed,
     }
     return "ansible-playbook site.yml -e '%s'" % json.dumps(variables).replace("'", "'\\''")

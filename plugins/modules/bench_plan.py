@@ -89,7 +89,7 @@ options:
   price:
     description:
       - What an hour of the host costs, for a host that is not on the list prices of EC2 or does not pay them.
-      - C(usd_hour) in USD and C(date) of the form V(2026-11-27) have to be there; C(market) (V(on demand), V(spot)),
+      - C(usd_hour) in USD and C(date) of the form V(2026-11-27) have to be there; C(market) (V(on-demand), V(spot)),
         C(source) and C(boot_s), the seconds from the order until the host answers, may be.
     type: dict
     default: {}

@@ -17,9 +17,6 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import Ro
 # An availability zone; local zones and Outposts have prices of their own, which no table here knows.
 _ZONE = re.compile(r"([a-z]{2}(?:-[a-z]+)+-\d+)[a-z]")
 
-
-ON_DEMAND = "on demand"
-
 # What a million of is priced.
 KINDS = ("prompt", "generated, one at a time", "generated within the latency target")
 
@@ -28,9 +25,14 @@ class Hourly(NamedTuple):
     """USD for an hour of a machine, None where that is unknown, of which market, with source and date."""
 
     usd: Decimal | None
-    market: str = ON_DEMAND
+    market: str = prices.ON_DEMAND
     source: str = ""
     date: str = ""
+
+    @property
+    def words(self) -> str:
+        """Whose price it is, and of when."""
+        return f"{self.market}: {self.source}, {self.date}"
 
 
 class Cost(NamedTuple):
@@ -62,7 +64,7 @@ def hourly(run: Run) -> Hourly | None:
     if not kind:
         return None
     listed = prices.on_demand(kind, zone.group(1)) if zone else prices.Price(None)
-    return Hourly(listed.usd, ON_DEMAND, listed.source, listed.date)
+    return Hourly(listed.usd, prices.ON_DEMAND, listed.source, listed.date)
 
 
 def per_million(usd_hour: Decimal, tokens_s: float | None) -> float | None:

@@ -11,7 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-MARKETS = ("on-demand", "spot")
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import prices
+
+MARKETS = (prices.ON_DEMAND, "spot")
 _KEYS = ("type", "count", "market", "image", "zones", "or_types", "max_price")
 _TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 

@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import files
+
 VARIABLE = "CLOUDBENCH_RUN"
 # What VARIABLE holds for whoever wants no run to be gone on with.
 NEW = "new"
@@ -96,11 +98,8 @@ def note_unfinished(results_dir: str | os.PathLike[str], run: str, asked: str) -
     """Leave a note that a run has begun to measure. A directory that takes none only loses the note."""
     path = Path(results_dir, _UNFINISHED)
     note = {"run": run, "asked": asked, "pid": os.getpid(), "started": _started(os.getpid())}
-    temporary = path.with_suffix(f".{os.getpid()}")
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(note), encoding="utf-8")
-        os.replace(temporary, path)
+        files.replace(path, json.dumps(note).encode())
 
 
 def forget_unfinished(results_dir: str | os.PathLike[str], run: str) -> None:

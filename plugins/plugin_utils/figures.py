@@ -817,23 +817,23 @@ def of_index(entries: Iterable[Shown]) -> dict[str, Figure]:
 
 def _frontier(entries: Sequence[Shown]) -> tuple[str, Spec] | None:
     """Of each model that most machines have: what an hour costs, and the token/s that it buys."""
-    by_model: dict[tuple[str, str], list[tuple[Shown, float]]] = {}
+    by_model: dict[tuple[str, str], list[tuple[Shown, cost.Hourly]]] = {}
     for one in entries:
         price = cost.hourly(one.run)
         if price and price.usd and one.row.interval and one.row.state != summary.INVALID:
             key = (one.row.cell["model"], one.row.cell["test"])
-            by_model.setdefault(key, []).append((one, float(price.usd)))
+            by_model.setdefault(key, []).append((one, price))
     if not by_model:
         return None
     (model, _test), found = max(by_model.items(), key=lambda item: (len({o.run.machine for o, _p in item[1]}), item[0]))
-    if len({one.run.machine for one, _usd in found}) < 2:
+    if len({one.run.machine for one, _price in found}) < 2:
         return None
     values: Values = []
-    for one, usd in found:
-        if one.row.interval is None:
+    for one, price in found:
+        if one.row.interval is None or price.usd is None:
             continue
         machine, kind = _plain(one.run.machine, 30), _plain(one.row.cell["quantization"], 20)
-        values.append({"usd": _short(usd), "machine": machine, "kind": kind, **_bounds(one.row.interval)})
+        values.append({"usd": _short(float(price.usd)), "machine": machine, "kind": kind, **_bounds(one.row.interval)})
     values.sort(key=lambda value: (value["usd"], -value["mean"], value["machine"]))
     edge, best = [], 0.0
     for value in values:
@@ -846,7 +846,7 @@ def _frontier(entries: Sequence[Shown]) -> tuple[str, Spec] | None:
         if value["machine"] not in best_of or value["mean"] > best_of[value["machine"]]["mean"]:
             best_of[value["machine"]] = value
     axis = f"{parts.test_words(found[0][0].row.cell)}, token/s"
-    x = _number("usd", "On demand, USD an hour")
+    x = _number("usd", "USD an hour")
     kinds: list[str] = sorted({str(value["kind"]) for value in values})
     layers = [
         {
@@ -871,8 +871,9 @@ def _frontier(entries: Sequence[Shown]) -> tuple[str, Spec] | None:
             "encoding": {"x": x, "y": _number("mean", axis), "text": {"field": "machine", "type": "nominal"}},
         },
     ]  # fmt: skip
-    counts = sorted(len(one.row.figures) for one, _usd in found)
-    notes = [f"n = {_range(counts)} launches each, 95 % interval", "dashed: nothing cheaper is faster"]
+    counts = sorted(len(one.row.figures) for one, _price in found)
+    markets = sorted({_plain(price.market, 30) for _one, price in found})
+    notes = [f"n = {_range(counts)} launches each, 95 % interval", "dashed: nothing cheaper is faster", *markets]
     spec = {"width": WIDE, "height": 280, "data": {"values": values}, "layer": layers}
     words = [
         f"{v['machine']} {v['kind']} {metrics.number(v['mean'])} token/s at {metrics.number(v['usd'], 3)} USD an hour"

@@ -72,7 +72,7 @@ _MADE_ACTIVE = re.compile(
     r"|[@$]"  # @name, name@example.com, $formula$
     r"|:(?=[A-Za-z0-9_+-]{0,40}[A-Za-z+-][A-Za-z0-9_+-]{0,40}:|100:|1234:)"  # :rocket:, but not 15:55:23
 )
-_SPECIAL: dict[str, str] = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
+_SPECIAL = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"}
 _SPECIAL.update((character, "\\" + character) for character in "\\`*[]~#")
 _ESCAPES = str.maketrans(_SPECIAL)
 # A name such as Q4_0 keeps its underscore bare: inside a word it means nothing.

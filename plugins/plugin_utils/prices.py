@@ -123,15 +123,17 @@ def given(prices: Mapping[str, Any]) -> dict[str, Decimal]:
     return good
 
 
-# What a person says of the price of a host, beside usd_hour, which has to be there.
-_PAID = {"source": "as given for the run", "market": "on demand"}
+# The market of list prices, as AWS spells it.
+ON_DEMAND = "on-demand"
+# What a person need not say of the price of a host.
+_PAID = {"source": "as given for the run", "market": ON_DEMAND}
 _LONGEST_BOOT_S = 86400
 
 
 def paid(said: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what an hour of a host costs as a run record has it, of what a person says; None of an empty mapping.
 
-    That is `usd_hour` (USD) and `date` (YYYY-MM-DD), and may be `source`, `market` (on demand, spot ...) and `boot_s`,
+    That is `usd_hour` (USD) and `date` (YYYY-MM-DD), and may be `source`, `market` (on-demand, spot ...) and `boot_s`,
     the seconds from the order until the host answers. Raises PriceError.
     """
     if not said:

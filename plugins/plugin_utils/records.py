@@ -399,7 +399,7 @@ KINDS: dict[str, dict[str, Field]] = {
 }  # fmt: skip
 
 
-# An infinite float lies outside, and so does not a number.
+# Nothing infinite lies within it, and what is not a number lies within nothing.
 _LARGEST = sys.float_info.max
 
 

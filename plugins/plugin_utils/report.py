@@ -12,7 +12,6 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
@@ -24,6 +23,7 @@ import jinja2
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import (
     drawing,
     figures,
+    files,
     markdown,
     records,
     report_cache,
@@ -230,7 +230,11 @@ def write(
     refused: list[str] = []
     changed = _write_all(root, pages, refused)
     wanted = drawings(shown)
-    missing = {path: spec for path, (first, spec) in wanted.items() if _first_line(root / path) != first}
+    missing = {
+        path: spec
+        for path, (first, spec) in wanted.items()
+        if not files.head(root / path).startswith(f"{first}\n".encode())
+    }
     try:
         drawn = drawing.draw(list(missing.values()))
         texts = {path: f"{wanted[path][0]}\n{svg}\n" for path, svg in zip(missing, drawn, strict=True)}
@@ -273,14 +277,6 @@ def drawings(shown: Iterable[figures.Figure]) -> dict[str, tuple[str, dict[str, 
     return found
 
 
-def _first_line(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return file.readline(1000).decode("utf-8", "replace").rstrip("\n")
-    except OSError:
-        return None
-
-
 def _safe(path: str) -> str:
     parts = path.split("/")
     unsafe = any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts)
@@ -303,18 +299,7 @@ def _write_page(path: Path, text: str) -> bool:
         return False
     if before and not _is_ours(before):
         raise ReportError(f"{path} was not written by this collection and is left alone: move it away and report again")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    files.replace(path, content)
     return True
 
 

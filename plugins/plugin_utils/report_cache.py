@@ -15,7 +15,6 @@ import hashlib
 import os
 import pickle
 import sys
-import tempfile
 import zlib
 from collections.abc import Collection
 from functools import cache
@@ -23,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import files
 
 _HERE = Path(__file__).parent
 _DIGEST = hashlib.sha256
@@ -88,14 +89,7 @@ def load(entries: Path, machine: str, wanted: bytes) -> bytes | None:
 def save(entries: Path, machine: str, known_by: bytes, packed: bytes) -> None:
     """Keep what pack() gave for a machine; a full disk is no error, there is only nothing kept then."""
     with contextlib.suppress(OSError):
-        descriptor, temporary = tempfile.mkstemp(dir=entries, prefix=".")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(known_by + _DIGEST(packed).digest() + packed)
-            os.replace(temporary, entries / machine)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        files.replace(entries / machine, known_by + _DIGEST(packed).digest() + packed, 0o600)
 
 
 def forget(entries: Path, kept: Collection[str]) -> None:

@@ -355,7 +355,7 @@ def _felt(entries: Sequence[Entry], one_machine: bool = False, up: str = "") -> 
         if alone is None and loaded is None and not costs:
             continue
         if price and costs:
-            sources[f"{price.source}, {price.date}"] = None
+            sources[price.words] = None
         lines.append(
             [
                 item.run.machine,
@@ -378,7 +378,7 @@ def _felt(entries: Sequence[Entry], one_machine: bool = False, up: str = "") -> 
     ]  # fmt: skip
     if not sources:
         return _shown(columns[:-2], [line[:-2] for line in lines], one_machine)
-    words = f"Costs at the on-demand price of an hour, the machine busy all the time ({'; '.join(sources)})."
+    words = f"Costs at the price of an hour, the machine busy all the time ({'; '.join(sources)})."
     return Markdown(f"{_shown(columns, lines, one_machine)}\n\n{markdown.text(words, None)}")
 
 

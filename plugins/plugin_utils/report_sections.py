@@ -17,6 +17,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils import (
     cost,
     markdown,
     metrics,
+    prices,
     published,
     roofline,
     summary,
@@ -386,7 +387,7 @@ def _cost(run: Run, rows: Sequence[Row]) -> Section | None:
     if price is None:
         return None
     instance = summary.machine(run).get("instance") or {}
-    unknown = instance.get("life_cycle") == "spot" and price.market == cost.ON_DEMAND
+    unknown = instance.get("life_cycle") == "spot" and price.market == prices.ON_DEMAND
     more = " It was a spot instance, whose price changes by the hour and is not on record." if unknown else ""
     if price.usd is None:
         words = f"N/A: no price of {instance['type']} in {instance.get('zone')}.{more}"
@@ -408,7 +409,7 @@ def _cost(run: Run, rows: Sequence[Row]) -> Section | None:
     inside = " and ".join(f"{what} ({metrics.number(seconds, 0)} s)" for what, seconds in start.items())
     first = f" The first million tokens after a start have {inside} in them." if start else ""
     words = (
-        f"At {price.usd} USD an hour {price.market} ({price.source}, {price.date}), the machine busy all the time; "
+        f"At {price.usd} USD an hour ({price.words}), the machine busy all the time; "
         f"{', '.join([*left_out, 'storage'])} and data that leaves AWS are not in it.{first}{more}"
     )
     titles = (

@@ -21,7 +21,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import drawing, figures, report, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import drawing, figures, files, report, summary
 
 # Lies in every directory that this module has written, and says that its files may be removed again.
 OWNER = ".cloudbench-site"
@@ -145,15 +145,6 @@ def assets() -> dict[str, str]:
     return {f"assets/{asset.name}": asset.read_text("utf-8") for asset in sorted(ASSETS.iterdir())}
 
 
-def _starts(path: Path, wanted: str, within: int = 300) -> bool:
-    """Say whether a file has `wanted` among its first bytes."""
-    try:
-        with path.open("rb") as file:
-            return wanted.encode() in file.read(within)
-    except OSError:
-        return False
-
-
 def _make(root: Path, made: Mapping[str, str]) -> list[str]:
     """Write the HTML of markdown pages by their paths; return the paths that changed."""
     paths = {path: html_path(path) for path in made}
@@ -166,7 +157,7 @@ def _make(root: Path, made: Mapping[str, str]) -> list[str]:
 
 def _make_all(root: Path, pages: Mapping[str, str]) -> list[str]:
     """Write the HTML of those pages that are not made already; return the paths that changed."""
-    missing = [path for path, text in pages.items() if not _starts(root / html_path(path), digest(text))]
+    missing = [path for path, text in pages.items() if digest(text).encode() not in files.head(root / html_path(path))]
     if len(missing) <= PER_PROCESS:
         return _make(root, {path: pages[path] for path in missing})
     # cmarkgfm gives the memory of a page back to nobody: so many pages, and the process ends.
@@ -197,7 +188,7 @@ def write(site: str | os.PathLike[str], results_dir: str | os.PathLike[str], pag
         shared = assets()
         changed = _make_all(root, pages)
         changed += [path for path, text in shared.items() if _put(root / path, text.encode())]
-        if not _starts(root / VEGA, VEGA_FIRST) and _put(root / VEGA, _vega().encode()):
+        if not files.head(root / VEGA).startswith(VEGA_FIRST.encode()) and _put(root / VEGA, _vega().encode()):
             changed.append(VEGA)
         taken = copied(pages, pages.figures, results)
         changed += [path for path in taken if _take(results / path, root / path)]

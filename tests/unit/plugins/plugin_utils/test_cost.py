@@ -28,7 +28,7 @@ def run_on(payload: dict, price: dict | None = None) -> summary.Run:
 def test_an_hour_costs_what_the_table_of_its_region_says():
     found = cost.hourly(run_on(machine()))
     listed = prices.on_demand("c7g.16xlarge", "us-east-1")
-    assert found == cost.Hourly(listed.usd, "on demand", listed.source, listed.date)
+    assert found == cost.Hourly(listed.usd, "on-demand", listed.source, listed.date)
     assert found.usd == Decimal("2.3200")
     assert found.date
 
@@ -99,7 +99,7 @@ def test_the_first_million_has_boot_and_cold_load_in_it(real):
             )
     pages = [text for text in report.render(every).values() if TITLE in text]
     section = pages[0].partition(TITLE)[2].partition("\n## ")[0]
-    assert "At 0.9 USD an hour spot (&lt;b&gt;a&#124;b&lt;/b&gt;, 2026-11-27)" in section
+    assert "At 0.9 USD an hour (spot: &lt;b&gt;a&#124;b&lt;/b&gt;, 2026-11-27)" in section
     assert "; storage and data that leaves AWS are not in it" in section
     assert "have boot (36 s) and cold load" in section
     assert "not on record" not in section
@@ -141,7 +141,7 @@ def changed(**instance) -> list[dict]:
 
 def test_a_page_says_price_date_and_what_is_not_in_it():
     section = page(changed(zone="us-east-1a", life_cycle=None)).partition(TITLE)[2].partition("\n## ")[0]
-    assert "At 2.3200 USD an hour on demand" in section
+    assert "At 2.3200 USD an hour (on-demand: " in section
     assert "boot, cold load, storage" in section
     assert "spot" not in section
     assert "| prompt | pp512" in section
