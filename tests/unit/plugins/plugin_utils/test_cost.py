@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 from decimal import Decimal
 
 import pytest
@@ -105,6 +106,12 @@ def test_the_first_million_has_boot_and_cold_load_in_it(real):
     assert "not on record" not in section
     (line,) = [line.split("|") for line in section.splitlines() if line.startswith("| generated, one at a time")]
     assert float(line[5]) == pytest.approx(float(line[3]) + 0.9 / 3600 * (36 + cold), abs=0.002)
+
+
+def test_a_date_that_yaml_reads_as_one_is_kept_as_text():
+    said = {"usd_hour": 1, "date": datetime.date(2026, 11, 27)}
+    wanted = {"usd_hour": 1.0, "date": "2026-11-27", "source": "as given for the run", "market": "on-demand"}
+    assert prices.paid(said) == wanted
 
 
 @pytest.mark.parametrize(
