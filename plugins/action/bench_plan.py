@@ -51,12 +51,14 @@ class ActionModule(ActionBase):
                 slo=dict(type="dict", default={"ttft_s": 2.0, "tpot_s": 0.1}),
                 twin=dict(type="bool", default=True),
                 price=dict(type="dict", default={}),
+                price_found=dict(type="dict", default={}),
                 seed=dict(type="int"),
             )
         )
         try:
             run = current_run()
-            price = prices.paid(args["price"])
+            given = prices.paid(args["price"])
+            price = given or prices.paid(args["price_found"])
         except (RunError, prices.PriceError) as error:
             raise AnsibleActionFail(str(error)) from error
         machine = args["machine"]
@@ -89,7 +91,7 @@ class ActionModule(ActionBase):
             },
             "emulated": machine["emulated"],
             **({"price": price} if price else {}),
-            "command": _command(args, seed, price),
+            "command": _command(args, seed, given),
         }
         kinds = [("machine", machine), ("run", payload)] + [("failure", failed) for failed in plan["failures"]]
         result["plan"] = dict(plan, run=run, seed=seed, launches_most=payload["launches_most"])

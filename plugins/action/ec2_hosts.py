@@ -8,7 +8,7 @@ from __future__ import annotations
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws, ec2_hosts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws, ec2_hosts, prices
 
 
 class ActionModule(ActionBase):
@@ -26,6 +26,7 @@ class ActionModule(ActionBase):
                 timeout=dict(type="float", default=600),
                 known_hosts=dict(type="path"),
                 ended=dict(type="bool", default=False),
+                prices=dict(type="dict", default={}),
             )
         )
         try:
@@ -40,5 +41,12 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from error
         except OSError as error:
             raise AnsibleActionFail("the known hosts of the run cannot be kept: %s" % error) from error
-        instances = [dict(host._asdict(), keys=list(host.keys)) for host in hosts]
+        instances = [
+            dict(
+                host._asdict(),
+                keys=list(host.keys),
+                price=prices.of_instance(args["prices"], host.type, host.zone, host.market, host.boot_s),
+            )
+            for host in hosts
+        ]
         return dict(result, instances=instances)

@@ -93,6 +93,12 @@ options:
         C(source) and C(boot_s), the seconds from the order until the host answers, may be.
     type: dict
     default: {}
+  price_found:
+    description:
+      - The same as the plan of a run on EC2 has it, for a host to which nobody has given a O(price). It is not part of
+        the command that asks for the same again, whose hosts and hours will be others.
+    type: dict
+    default: {}
   twin:
     description: Whether one cell of generation is measured twice, for the noise of the machine.
     type: bool

@@ -42,6 +42,10 @@ options:
     description: Instead of waiting, return the instances that have ended, each with the reason that EC2 gives.
     type: bool
     default: false
+  prices:
+    description: What instances cost, C(prices) of the plan of M(cloudbench.llama.ec2_plan).
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -53,7 +57,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 instances:
-  description: Every instance of the run.
+  description:
+    - Every instance of the run. C(market) is V(on-demand) or V(spot). C(boot_s) are the seconds from the launch until
+      it showed its keys, null where it had done so before anybody asked. C(price) is what an hour of it costs by
+      O(prices), in the form that the variable C(llama_bench_price) has; empty where that is unknown.
   returned: success
   type: list
   elements: dict
@@ -65,4 +72,8 @@ instances:
       address: 203.0.113.7
       keys: ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA..."]
       problem: null
+      market: spot
+      boot_s: 31.4
+      price:
+        {usd_hour: 0.9214, date: "2026-11-27", source: EC2 spot price history, market: spot, boot_s: 31.4}
 """

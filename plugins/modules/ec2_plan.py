@@ -194,6 +194,12 @@ plan:
       returned: success
       type: list
       elements: dict
+    prices:
+      description:
+        - What an hour of an instance costs, by type, those of C(or_types) included. C(on_demand) has C(usd_hour) (null
+          where unknown), C(source) and C(date), C(spot) has C(usd_hour_by_zone), C(source) and C(date).
+      returned: success
+      type: dict
     volume_gb:
       description: Size of the volume of each instance.
       returned: success

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime
 import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws, processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws, prices, processors
 
 # What user_data.sh.j2 writes on the console, a line for each key.
 _KEY = re.compile(
@@ -30,7 +31,12 @@ _GONE = ("shutting-down", "terminated", "stopping", "stopped")
 
 
 class Host(NamedTuple):
-    """One instance. `address`: what ssh connects to, a name or number; `problem`: why it cannot be reached, or None."""
+    """One instance.
+
+    `address`: what ssh connects to, a name or number; `problem`: why it cannot be reached, or None. `market`: on-demand
+    or spot. `boot_s`: seconds from its launch until it showed its keys, within one pause of asking; None where it had
+    shown them before anybody asked.
+    """
 
     id: str
     type: str
@@ -39,6 +45,8 @@ class Host(NamedTuple):
     address: str | None
     keys: tuple[str, ...]
     problem: str | None
+    market: str = prices.ON_DEMAND
+    boot_s: float | None = None
 
 
 def host_keys(console: str) -> tuple[str, ...]:
@@ -97,11 +105,17 @@ def _address(instance: dict[str, Any]) -> str | None:
     return instance.get("PublicIpAddress") or instance.get("PrivateIpAddress")
 
 
-def _host(instance: dict[str, Any], keys: tuple[str, ...], problem: str | None) -> Host:
+def _host(instance: dict[str, Any], keys: tuple[str, ...], problem: str | None, boot_s: float | None = None) -> Host:
     kind = instance["InstanceType"]
     machine = processors.machine_name({"instance": {"type": kind}, "architecture": instance.get("Architecture")})
     zone = instance["Placement"]["AvailabilityZone"]
-    return Host(instance["InstanceId"], kind, machine or kind, zone, _address(instance), keys, problem)
+    market = prices.SPOT if instance.get("InstanceLifecycle") == prices.SPOT else prices.ON_DEMAND
+    return Host(instance["InstanceId"], kind, machine or kind, zone, _address(instance), keys, problem, market, boot_s)
+
+
+def _since_launch(instance: dict[str, Any], now: datetime.datetime) -> float:
+    """Return the seconds since an instance was launched; the clocks of EC2 and of this machine may differ a little."""
+    return round(max(0.0, (now - instance["LaunchTime"]).total_seconds()), 1)
 
 
 def _ended(instance: dict[str, Any]) -> str:
@@ -125,10 +139,12 @@ def wait(
     tell: Callable[[str], None] = lambda line: None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
+    today: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
 ) -> list[Host]:
     """Return every instance of a run once each runs and has shown its keys, has ended, or `timeout` seconds are over.
 
-    `tell` is given a line whenever the number of those that are waited for changes. Raises AwsError.
+    `tell` is given a line whenever the number of those that are waited for changes; `today`: the time in UTC. Raises
+    AwsError.
     """
     deadline = clock() + timeout
     done: dict[str, Host] = {}
@@ -146,7 +162,9 @@ def wait(
             if state == "running" and _address(instance):
                 keys = host_keys(_console(client, instance["InstanceId"]))
             if keys:
-                done[instance["InstanceId"]] = _host(instance, keys, None)
+                # Who is there at the first look may have been so for hours.
+                boot_s = _since_launch(instance, today()) if before >= 0 else None
+                done[instance["InstanceId"]] = _host(instance, keys, None, boot_s)
             else:
                 waiting.append(instance)
         if not waiting:

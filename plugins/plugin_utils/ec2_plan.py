@@ -152,6 +152,7 @@ class _Planner:
             "partition": self.account.partition if self.account else None,
             "owner": self.request.owner or (self.account.owner if self.account else None),
             "rows": rows,
+            "prices": self._prices(name for row in rows for name in (row["type"], *row["or_types"])),
             "volume_gb": volume,
             "ttl_minutes": ttl,
             "expires_at": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -357,6 +358,23 @@ class _Planner:
         if self.account and self.account.on_demand.get(name, prices.Price(None)).usd is not None:
             return self.account.on_demand[name]
         return prices.on_demand(name, self.region)
+
+    def _prices(self, types: Iterable[str]) -> dict[str, Any]:
+        """Return by type what an hour of an instance costs, whichever of its market, zone and type it comes to be."""
+        found = {}
+        today = self.now.strftime("%Y-%m-%d")
+        for name in dict.fromkeys(types):
+            price = self._on_demand(name)
+            spot = (self.account.spot or {}).get(name, {}) if self.account else {}
+            found[name] = {
+                "on_demand": {"usd_hour": _number(price.usd), "source": price.source, "date": price.date or today},
+                "spot": {
+                    "usd_hour_by_zone": {zone: _number(usd) for zone, usd in spot.items()},
+                    "source": "EC2 spot price history",
+                    "date": today,
+                },
+            }
+        return found
 
     def _most(self, row: Row, on_demand: Mapping[str, prices.Price]) -> Decimal | None:
         """The most that an hour of one instance may cost; a spot instance never costs more than on demand."""

@@ -123,8 +123,8 @@ def given(prices: Mapping[str, Any]) -> dict[str, Decimal]:
     return good
 
 
-# The market of list prices, as AWS spells it.
-ON_DEMAND = "on-demand"
+# The markets, as AWS spells them; list prices are of the first.
+ON_DEMAND, SPOT = "on-demand", "spot"
 # What a person need not say of the price of a host.
 _PAID = {"source": "as given for the run", "market": ON_DEMAND}
 _LONGEST_BOOT_S = 86400
@@ -165,6 +165,27 @@ def paid(said: Mapping[str, Any]) -> dict[str, Any] | None:
             raise PriceError(f"boot_s is seconds, 0 to {_LONGEST_BOOT_S}, not {said['boot_s']!r:.40}")
         found["boot_s"] = seconds
     return found
+
+
+def of_instance(
+    listed: Mapping[str, Any], instance_type: str, zone: str, market: str, boot_s: float | None
+) -> dict[str, Any]:
+    """Return what paid() takes of an instance, {} where its price is unknown.
+
+    `listed`: C(prices) of a plan, by type; `market`: on-demand or spot; `boot_s`: None where nobody has seen it boot.
+    """
+    of_type = listed.get(instance_type) or {}
+    if market == SPOT:
+        found = of_type.get("spot") or {}
+        usd = (found.get("usd_hour_by_zone") or {}).get(zone)
+    else:
+        found = of_type.get("on_demand") or {}
+        usd = found.get("usd_hour")
+    if usd is None:
+        return {}
+    price = {"usd_hour": usd, "date": found["date"], "source": found["source"], "market": market}
+    # A clock that is a day off is no boot that took a day.
+    return {**price, "boot_s": boot_s} if boot_s is not None and boot_s <= _LONGEST_BOOT_S else price
 
 
 def ask_on_demand(pricing: Any, instance_type: str, region: str, today: str) -> Price:

@@ -169,6 +169,21 @@ def test_both_instances_were_measured_with_the_build_for_their_processor(core, l
     assert "Emulated" in page
 
 
+@pytest.mark.parametrize(
+    ("core", "market", "usd_hour", "source"),
+    [
+        ("neoverse-v1", "on-demand", 1.1111, "AWS Pricing API"),
+        ("neoverse-n2", "spot", 0.3333, "EC2 spot price history"),
+    ],
+)
+def test_a_run_knows_what_an_hour_of_each_host_costs(core, market, usd_hour, source):
+    lines = (BASE / "results" / f"emulated-{core}" / "records" / f"{RUN}.jsonl").read_text().splitlines()
+    (plan,) = [one["payload"] for one in map(json.loads, lines) if one["kind"] == "run"]
+    assert plan["price"].items() >= {"market": market, "usd_hour": usd_hour, "source": source}.items()
+    # The same again will be had of other hosts at another hour.
+    assert "llama_bench_price" not in plan["command"]
+
+
 def test_nothing_is_left_anywhere(log):
     assert ask("leftovers") == []
     assert f"know nothing of the run {RUN}" in log

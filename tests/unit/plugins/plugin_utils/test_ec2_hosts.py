@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
 from aws_server import AwsServer
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws, ec2_hosts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2_hosts import (
     Host,
     ended,
@@ -99,6 +100,26 @@ def test_a_host_that_never_shows_a_key_is_given_up_when_the_time_is_over(server:
     assert "did not show its host keys on its console within 60 s" in str(hosts[second].problem)
     assert clock.now >= 60
     assert told == ["waiting for 1 of 2 instances to boot and show their host keys"]
+    # It had shown them before anybody asked, perhaps for hours.
+    assert hosts[first].boot_s is None
+
+
+def test_how_long_a_host_took_to_boot_is_known_of_one_that_was_waited_for(
+    server: AwsServer, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.configure(hosts=[{"address": "198.18.0.2", "console": f"cloudbench-host-key {KEY}\n"}])
+    (instance,) = launch(InstanceMarketOptions={"MarketType": "spot"})
+    clock = Clock()
+    console = ec2_hosts._console
+    # The server shows all of a console at once.
+    monkeypatch.setattr(ec2_hosts, "_console", lambda client, name: console(client, name) if clock.now > 20 else "")
+    started = client.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["LaunchTime"]
+    (host,) = wait(
+        client, RUN, 60, sleep=clock.sleep, clock=clock, today=lambda: started + timedelta(seconds=clock.now)
+    )
+    assert (host.problem, host.market) == (None, "spot")
+    assert host.boot_s == pytest.approx(clock.now, abs=0.1)
+    assert 20 < clock.now < 40
 
 
 def test_through_the_session_manager_a_host_is_its_id(server: AwsServer, client: Any) -> None:

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from aws_server import AwsServer
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws, ec2_account
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws, ec2_account, prices
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2_plan import Request, learn
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2_plan_text import render
 
@@ -248,6 +248,37 @@ def test_spot_goes_to_the_cheapest_zone_first(server):
     assert made["rows"][0]["zones"] == ["us-east-1a"]
     assert any("spot costs 0.9000 USD an hour now, more than max_price 0.4" in remark for remark in made["remarks"])
     assert made["cost"]["instances"] == 0.9
+
+
+def test_every_type_that_may_be_launched_has_its_prices(server):
+    server.configure(spot_prices={"c7g.16xlarge": {"us-east-1a": 0.3}, "c8g.16xlarge": {"us-east-1b": 0.4}})
+    listed = plan([{"type": "c7g.16xlarge", "market": "spot", "or_types": ["c8g.16xlarge"]}])["prices"]
+    assert list(listed) == ["c7g.16xlarge", "c8g.16xlarge"]
+    assert prices.of_instance(listed, "c8g.16xlarge", "us-east-1b", "spot", 31.5) == {
+        "usd_hour": 0.4,
+        "date": "2026-11-24",
+        "source": "EC2 spot price history",
+        "market": "spot",
+        "boot_s": 31.5,
+    }
+    paid = prices.of_instance(listed, "c7g.16xlarge", "us-east-1c", "on-demand", None)
+    assert paid == {"usd_hour": 1.1111, "date": "2026-11-24", "source": "AWS Pricing API", "market": "on-demand"}
+    for kind, zone in (("c7g.16xlarge", "us-east-1b"), ("c7g.large", "us-east-1a")):
+        assert prices.of_instance(listed, kind, zone, "spot", 31.5) == {}
+    # A clock that is days off tells of no boot, and the price is taken all the same.
+    assert prices.of_instance(listed, "c7g.16xlarge", "us-east-1a", "on-demand", 9e9) == paid
+
+
+def test_without_an_account_the_prices_are_those_of_the_table_and_of_the_person():
+    listed = plan([{"type": "c7g.large"}, {"type": "m9g.large"}], prices={"m9g.large": 0.1})["prices"]
+    assert prices.of_instance(listed, "c7g.large", "us-east-1a", "spot", None) == {}
+    assert prices.of_instance(listed, "c7g.large", "us-east-1a", "on-demand", None)["date"] == "2025-03-02"
+    assert prices.paid(prices.of_instance(listed, "m9g.large", "us-east-1a", "on-demand", None)) == {
+        "usd_hour": 0.1,
+        "date": "2026-11-24",
+        "source": "ec2_environment_prices",
+        "market": "on-demand",
+    }
 
 
 def test_a_zone_without_the_type(server):
