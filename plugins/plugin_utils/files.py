@@ -13,15 +13,19 @@ from pathlib import Path
 HEAD = 1000
 
 
-def replace(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Write a file that is on the disk as a whole when this returns, and is as before when it raises OSError."""
+def replace(path: Path, content: bytes, mode: int = 0o644, sync: bool = True) -> None:
+    """Write a file as a whole, and leave it as before when this raises OSError.
+
+    `sync`: it is on the disk when this returns. What is made again from records need not wait for that.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:

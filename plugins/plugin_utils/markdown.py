@@ -46,9 +46,9 @@ def visible(value: object, keep_lines: bool = False) -> str:
     else:
         # A no-break space shows as itself and holds a figure and its unit together.
         string = re.sub(r"[^\S\u00a0]+", " ", string).strip()
-        # Nothing in it acts: Python calls such characters unprintable, and the no-break space.
-        if string.isprintable():
-            return string
+    # Nothing in it acts: Python calls such characters unprintable, and line ends and the no-break space.
+    if string.replace("\n", "").isprintable():
+        return string
     shown = []
     for character in string:
         if character != "\n" and unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs"):
@@ -83,7 +83,12 @@ _STARTS_BLOCK = re.compile(r"^(?:([-+])(?=\s|$)|([-=:])(?=[-=:\s]*$)|(\d{1,9})(?
 
 # Most of what a page holds: words and figures of which no character means anything, wherever they stand.
 _NOTHING_TO_DO = re.compile(
-    r"(?![ \u00a0])(?:[A-Za-z0-9,%/\u00a0]|(?<=[0-9])[.](?=[0-9])| (?=[A-Za-z0-9]))+(?<![ \u00a0])"
+    r"(?![ \u00a0]|\d{1,9}[.)](?:[ \u00a0]|$))"  # 1. and 1) start a list
+    r"(?:[A-Za-z0-9,%/()\u00b1\u00a0]"
+    r"|(?<=[A-Za-z0-9])[._-](?=[A-Za-z0-9])(?<![wW]{3}.)"
+    r"|(?<=[0-9]):(?=[0-9]{2}(?![0-9]))|(?<=[A-Za-z0-9]):(?= [A-Za-z0-9])|(?<= )=(?= )"
+    r"| (?=[A-Za-z0-9=(]))+(?<![ \u00a0])",
+    re.ASCII,
 )
 
 

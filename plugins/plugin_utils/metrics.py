@@ -38,8 +38,15 @@ def number(value: Number | None, places: int | None = None) -> str:
     """Return `value` with thousands separated, to 4 significant digits or to `places` decimals; None is N/A."""
     if value is None or not math.isfinite(value):
         return NOT_AVAILABLE
-    if isinstance(value, int) and places is None:
-        return f"{value:,}"
+    if places is None:
+        if isinstance(value, int):
+            return f"{value:,}"
+        # Most figures of a page, in a third of the time that decimals() takes.
+        if value >= 9999.5:
+            return f"{value:,.0f}"
+        if value >= 1e-3:
+            shown = f"{value:#,.{DIGITS}g}"
+            return shown[:-1] if shown.endswith(".") else shown
     return "{:,.{}f}".format(value, decimals(value) if places is None else places)
 
 

@@ -299,7 +299,7 @@ def _write_page(path: Path, text: str) -> bool:
         return False
     if before and not _is_ours(before):
         raise ReportError(f"{path} was not written by this collection and is left alone: move it away and report again")
-    files.replace(path, content)
+    files.replace(path, content, sync=False)
     return True
 
 

@@ -89,7 +89,7 @@ def load(entries: Path, machine: str, wanted: bytes) -> bytes | None:
 def save(entries: Path, machine: str, known_by: bytes, packed: bytes) -> None:
     """Keep what pack() gave for a machine; a full disk is no error, there is only nothing kept then."""
     with contextlib.suppress(OSError):
-        files.replace(entries / machine, known_by + _DIGEST(packed).digest() + packed, 0o600)
+        files.replace(entries / machine, known_by + _DIGEST(packed).digest() + packed, 0o600, sync=False)
 
 
 def forget(entries: Path, kept: Collection[str]) -> None:

@@ -17,6 +17,7 @@ import posixpath
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -186,12 +187,16 @@ def write(site: str | os.PathLike[str], results_dir: str | os.PathLike[str], pag
         root.mkdir(parents=True, exist_ok=True)
         (root / OWNER).touch()
         shared = assets()
-        changed = _make_all(root, pages)
-        changed += [path for path, text in shared.items() if _put(root / path, text.encode())]
-        if not files.head(root / VEGA).startswith(VEGA_FIRST.encode()) and _put(root / VEGA, _vega().encode()):
-            changed.append(VEGA)
-        taken = copied(pages, pages.figures, results)
-        changed += [path for path in taken if _take(results / path, root / path)]
+        # Another process takes two seconds for it, meanwhile the pages are made.
+        with ThreadPoolExecutor(1) as aside:
+            known = files.head(root / VEGA).startswith(VEGA_FIRST.encode())
+            vega = None if known else aside.submit(_vega)
+            changed = _make_all(root, pages)
+            changed += [path for path, text in shared.items() if _put(root / path, text.encode())]
+            taken = copied(pages, pages.figures, results)
+            changed += [path for path in taken if _take(results / path, root / path)]
+            if vega and _put(root / VEGA, vega.result().encode()):
+                changed.append(VEGA)
         changed += _clear(root, {OWNER, VEGA, *map(html_path, pages), *shared, *taken})
     except OSError as error:
         raise SiteError(

@@ -9,6 +9,7 @@ Everything is a function of the set of records: neither their order nor the time
 from __future__ import annotations
 
 import hashlib
+import operator
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
@@ -42,6 +43,7 @@ USUAL_TESTS = ("pp512", "tg128")
 _CELL_FIELDS = ("model", "quantization", "build", "threads", "test", "n_prompt", "n_gen", "n_depth")
 # What not every cell has.
 _MORE_FIELDS = ("concurrency", "rate", "load", "repack", "numa", "threads_batch", "purpose")
+_cell_fields = operator.itemgetter(*_CELL_FIELDS)
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
 
 # The combination that others are set against: today's everyday file type in the pinned build.
@@ -165,7 +167,7 @@ def comparisons(machine: str, found: Iterable[Payload]) -> dict[str, list[Payloa
 
 def cell_key(cell: Payload) -> tuple[Any, ...]:
     """Return what identifies a cell."""
-    return (*(cell[name] for name in _CELL_FIELDS), *(str(cell.get(name)) for name in _MORE_FIELDS))
+    return (*_cell_fields(cell), *map(str, map(cell.get, _MORE_FIELDS)))
 
 
 def speed_of(cell: Payload) -> str:
@@ -463,7 +465,7 @@ def value(record: Record, name: str) -> float | int | None:
 
 def values(row: Row, name: str) -> list[float]:
     """Return the metric `name` of the launches of `row` that have it."""
-    return [found for found in (value(record, name) for record in row.launches) if found is not None]
+    return [found for record in row.launches if (found := value(record, name)) is not None]
 
 
 def mean_of(row: Row, name: str) -> Interval | None:
@@ -588,7 +590,14 @@ def _layouts(kernel: Payload) -> list[Layout]:
 
 def layouts(row: Row) -> list[Layout]:
     """Return the layouts in which the weights of `row` were used, as the log of the launches says; empty without it."""
-    found = {layout for record in row.launches for layout in _layouts(record["payload"].get("kernel") or {})}
+    found: set[Layout] = set()
+    before: Payload = {}
+    for record in row.launches:
+        kernel = record["payload"].get("kernel") or {}
+        # Nearly always that of the launch before.
+        if kernel != before:
+            found.update(_layouts(kernel))
+            before = kernel
     return sorted(found, key=lambda layout: (layout.name == NOT_REPACKED, layout.name, layout.detail or ""))
 
 

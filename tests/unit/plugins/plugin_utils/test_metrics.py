@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 
@@ -37,6 +38,14 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.metrics import Me
 )
 def test_number(value: float | None, shown: str) -> None:
     assert metrics.number(value) == shown
+
+
+def test_a_number_has_the_decimals_that_it_is_said_to_have() -> None:
+    draw = random.Random(3)
+    values = [draw.choice((1, -1)) * 10 ** draw.uniform(-5, 6) for _time in range(20_000)]
+    edges = [9999.5, 9999.4999999, 999.95, 99.995, 9.9995, 0.99995, 0.001, 0.00099999999, 1234.5, 1235.5, 0.0, -0.0]
+    for value in [*values, *(round(value, draw.randint(0, 4)) for value in values), *edges]:
+        assert metrics.number(value) == "{:,.{}f}".format(value, metrics.decimals(value))
 
 
 @pytest.mark.parametrize(

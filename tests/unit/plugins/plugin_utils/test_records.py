@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import metrics, records
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import canonical
+from ansible_collections.cloudbench.llama.plugins.plugin_utils import metrics, record_types, records
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.records import NewerSchemaError, Problem, RecordError
 
 Record = dict[str, Any]
@@ -345,18 +346,65 @@ def test_every_metric_in_the_frozen_records_is_registered(frozen: list[Record]) 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_what_the_quick_look_lets_pass_the_close_look_lets_pass_too(real: list[dict[str, Any]], seed: int) -> None:
-    """A value somewhere in a payload is replaced by one of another type or size; both looks are asked."""
+    """A value somewhere in a record is replaced by one of another type or size; both looks are asked."""
+    pytest.importorskip("msgspec")
     draw = random.Random(seed)
     for record in copy.deepcopy(real):
-        payload = record["payload"]
-        assert records._fine_payload(record["kind"])(payload), "real records take the quick way"
-        place: Any = payload
+        assert records._certainly_right(canonical(record).encode()) == record, "real records take the quick way"
+        place: Any = record
         while True:
             key = draw.choice(sorted(place) if isinstance(place, dict) else range(len(place)))
             if isinstance(place[key], (dict, list)) and place[key] and draw.random() < 0.8:
                 place = place[key]
                 continue
-            place[key] = draw.choice([None, True, -1, 1e300, 3, 0.5, "text", [], {}, [None], ["x"], {"a": 1}])
+            place[key] = draw.choice([None, True, -1, 1e300, 3, 0.5, 2.0, "text", [], {}, [None], ["x"], {"a": 1}])
             break
-        if records._fine_payload(record["kind"])(payload):
-            assert records._first_wrong(payload, records.KINDS[record["kind"]], record["kind"]) is None
+        line = canonical(record).encode()
+        if records._certainly_right(line) is not None:
+            assert _closely(line) == json.loads(line)
+
+
+def _closely(line: bytes) -> Any:
+    """What decode() makes of a line where nothing quicker is installed, or the reason why it is none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(record_types, "msgspec", None)
+        try:
+            return records.decode(line)
+        except records.RecordError as error:
+            return str(error)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"value":', b'"value":1e999,"was":'),
+        (b'"value":', b'"value":-0.0,"was":'),
+        (b'"value":', b'"value":NaN,"was":'),
+        (b'"payload":{', b'"payload":{"foreign":[{"deep":1e999}],'),
+        (b'"payload":{', b'"payload":{"foreign":"\\ud800",'),
+        (b'"payload":{', b'"payload":{"foreign":"\xff",'),
+        (b'"payload":{', b'"payload":{"foreign":"\xed\xa0\x80",'),
+        (b'"payload":{', b'"payload":{"foreign":"\x01",'),
+        (b'"payload":{', b'"payload":{"foreign":"\xc3\xa9 \xf0\x9f\x99\x82",'),
+        (b'"payload":{', b'"payload":{"number":1,'),
+        (b'"payload":{', b'"payload":{"foreign":' + b"[" * 5000 + b"]" * 5000 + b","),
+        (b'"payload":{', b'"payload":{"foreign":' + b"9" * 400 + b","),
+        (b'"payload":{', b'"payload":{"foreign":0.1e-400,"more":123456789.123456789e-3,'),
+        (b'"metrics":{', b'"metrics":{"some_s":{"value":-1,"unit":"s"},'),
+        (b'"metrics":{', b'"metrics":{"some_s":{"value":"1","unit":"s"},'),
+        (b'"gates":{', b'"gates":{"some_share":"1",'),
+        (b'"schema":2', b'"schema":2.0'),
+        (b'"schema":2', b'"schema":1'),
+        (b'"kind":"launch"', b'"kind":["launch"]'),
+    ],
+)
+def test_the_quick_look_and_the_close_look_read_the_same(real: list[dict[str, Any]], old: bytes, new: bytes) -> None:
+    (line, *_more) = (canonical(one).encode() for one in real if one["kind"] == "launch")
+    assert old in line
+    line = line.replace(old, new, 1)
+    try:
+        found: Any = records.decode(line)
+    except records.RecordError as error:
+        found = str(error)
+    assert found == _closely(line)
+    assert repr(found) == repr(_closely(line))

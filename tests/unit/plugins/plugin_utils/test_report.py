@@ -437,7 +437,7 @@ def test_a_page_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.Monke
     def full(*_args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(ReportError, match=r"README\.md cannot be written: No space left on device"):
         report.write(tmp_path, {"README.md": report.MARKER + "\nnew\n"})
     assert (tmp_path / "README.md").read_text() == report.MARKER + "\nold\n"
