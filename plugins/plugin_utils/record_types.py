@@ -75,11 +75,8 @@ def _type(field: Any) -> Any:
 
 
 def _integer(field: Any) -> Any:
-    return Annotated[int, msgspec.Meta(ge=max(int(max(field.low, _LOWEST)), _LOWEST), le=_at_most(field.high))]
-
-
-def _at_most(high: float) -> int:
-    return _HIGHEST if high >= _HIGHEST else int(high)
+    high = _HIGHEST if field.high >= _HIGHEST else int(field.high)
+    return Annotated[int, msgspec.Meta(ge=int(max(field.low, _LOWEST)), le=high)]
 
 
 def _number(low: float, high: float) -> Any:
