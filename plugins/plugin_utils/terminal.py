@@ -50,19 +50,20 @@ def _latency(rows: Sequence[Row]) -> str:
 
 
 def _rest(run: Run, rows: Sequence[Row]) -> str:
-    """Return what else is to be known: whether the session holds, what failed, what there was no time for."""
+    """Return what else is to be known: how many cells hold, whether the session does, what failed, what was left."""
     drifted = summary.drift(run)
     failed = len(run.failures)
     omitted = len(run.others.get("omitted", []))
-    weak = sum(row.state in (summary.INVALID, summary.MISSING) for row in rows)
+    states = (summary.VALID, summary.UNSTABLE, summary.INVALID, summary.MISSING)
+    counts = {state: sum(row.state == state for row in rows) for state in states}
+    tally = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     told = [
         f"INVALID session: {drifted}" if drifted else "",
         f"{parts.plural(failed, 'failure')}" if failed else "",
         f"{omitted} not measured for want of time" if omitted else "",
-        f"{weak} of {parts.plural(len(rows), 'cell')} without a figure that holds" if weak else "",
+        f"{parts.plural(len(rows), 'cell')}: {tally}",
     ]
-    said = "; ".join(filter(None, told)) or f"{parts.plural(len(rows), 'cell')}, all of them hold"
-    return f"  {'note':<11} {said}"
+    return f"  {'note':<11} {'; '.join(filter(None, told))}"
 
 
 def _path(results_dir: str, page: str) -> str:

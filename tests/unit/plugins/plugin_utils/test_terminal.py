@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import terminal
@@ -26,6 +27,7 @@ def test_five_lines_and_the_page(real):
     assert "first token" in latency
     assert "@c1" in latency
     assert "not measured for want of time" in note
+    assert re.search(r"; \d+ cells: (\d+ [A-Z]+(, )?)+$", note)
     assert page.startswith("  results/")
     assert page.endswith("/q4.md")
 
