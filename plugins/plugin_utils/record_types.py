@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of records.py as types of msgspec, which reads and checks a line in a tenth of Python's time.
+"""The tables of records.py as types of msgspec, which reads and checks a line in a quarter of Python's time.
 
 It may say no of a line that is right, then records.py looks closely and says what is wrong, if anything is. It never
 says yes of one that is wrong. Where msgspec is not installed it always says no.
