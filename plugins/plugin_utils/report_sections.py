@@ -200,8 +200,9 @@ def _load(others: Sequence[Row]) -> Section | None:
     loaded = [row for row in others if workload.kind(row.cell) == workload.LOAD]
     if not loaded:
         return None
-    titles = ("Cold: ready s", "first token s", "Warm: ready s", "first token s", "Read cold s", "Repack s")
-    columns = [("Threads", RIGHT), ("Launches", RIGHT), *((title, RIGHT) for title in titles), ("Validity", LEFT)]
+    titles = ("Cold: ready", "first token", "Warm: ready", "first token", "Read cold", "Repack")
+    in_seconds = [(f"{title}{metrics.NO_BREAK}s", RIGHT) for title in titles]
+    columns = [("Threads", RIGHT), ("Launches", RIGHT), *in_seconds, ("Validity", LEFT)]
     lines = [
         [
             _thread_words(row.cell),
