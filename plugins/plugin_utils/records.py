@@ -527,7 +527,7 @@ def _record_type(kind: str) -> Any:
 
 
 def _certainly_right(line: bytes) -> dict[str, Any] | None:
-    """Return the record on a line when it is one beyond doubt, in a quarter of the time of the close look; else None."""
+    """Return the record on a line when it is one beyond doubt, in a quarter of the time of a close look; else None."""
     record = record_types.decode(line)
     kind = record.get("kind") if isinstance(record, dict) else None
     if not isinstance(kind, str) or kind not in KINDS:
