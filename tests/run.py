@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-GROUPS = ("lint", "unit", "browser", "sanity", "molecule")
+GROUPS = ("lint", "unit", "integration", "browser", "sanity", "molecule")
 
 
 class Stage(NamedTuple):
@@ -75,14 +75,16 @@ def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
                 environment={"GIT_CEILING_DIRECTORIES": str(ROOT)},
             ),
         ],
-        "unit": [Stage("unit", [python, "-m", "pytest", f"--junit-xml={reports}/unit/unit.xml"], counts_itself=False)],
-        "browser": [
-            Stage(
-                "browser",
-                [python, "-m", "pytest", "tests/browser", f"--junit-xml={reports}/browser/browser.xml"],
-                counts_itself=False,
-            )
-        ],
+        **{
+            name: [
+                Stage(
+                    name,
+                    [python, "-m", "pytest", f"tests/{name}", f"--junit-xml={reports}/{name}/{name}.xml"],
+                    counts_itself=False,
+                )
+            ]
+            for name in ("unit", "integration", "browser")
+        },
         "sanity": [Stage("sanity", [python, "tests/sanity.py", "--junit", f"{reports}/sanity"], counts_itself=False)],
         "molecule": [
             Stage(
@@ -232,7 +234,7 @@ def emulated_root() -> Iterator[None]:
 
     It takes minutes where it is in no cache. Whatever becomes of it here, the scenario asks for it again and tells.
     """
-    command = shlex.join([sys.executable, "tests/emulated_hosts.py"])
+    command = shlex.join([sys.executable, "tests/support/hosts/emulated.py"])
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     shell = ["sh", "-c", f"{command} packages && exec {command} root"]
     process = subprocess.Popen(["nice", *shell], cwd=ROOT, start_new_session=True, **quiet)  # type: ignore[call-overload]

@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from aws_server import AwsServer
-from emulated_hosts import absent
-from warm_python import WarmPython
+from support.aws.server import AwsServer
+from support.aws.warm_python import WarmPython
+from support.hosts.emulated import absent
 
 PROJECT = Path(__file__).resolve().parents[3]
 # Most of a run is Python that starts, and some is waiting.
@@ -273,7 +273,7 @@ def base() -> Path:
 
 @pytest.fixture(scope="session")
 def started(base: Path) -> dict[str, Any]:
-    """What emulated_hosts.py said of the hosts; skips where there can be none."""
+    """What hosts/emulated.py said of the hosts; skips where there can be none."""
     if problem := absent(base / "hosts.json"):
         pytest.skip(problem)
     return json.loads((base / "hosts.json").read_text())

@@ -9,8 +9,8 @@ import os
 import platform
 import subprocess
 
-import compiler_macros
 import pytest
+from support.hosts import compiler_macros
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import llama_cpp_build
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import processors

@@ -9,7 +9,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
-from hub_server import HubServer
+from support.models.hub_server import HubServer
 
 from ansible_collections.cloudbench.llama.plugins.module_utils import web
 

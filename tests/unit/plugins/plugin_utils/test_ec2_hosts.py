@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_server import AwsServer
+from support.aws.server import AwsServer
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws, ec2_hosts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2_hosts import (

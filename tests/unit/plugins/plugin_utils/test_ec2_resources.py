@@ -14,8 +14,8 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_server import AwsServer
 from botocore import xform_name
+from support.aws.server import AwsServer
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws, ec2_resources
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2_resources import Found, Resource
