@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from pathlib import Path
 
@@ -98,6 +99,45 @@ def test_what_runs_beside_a_scenario_is_shown_and_counted(
     assert "the output of molecule-one" in shown
     assert shown.endswith("\n1 passed, 1 failed\n")
     assert [line.split()[0] for line in shown.splitlines()[-3:-1]] == ["linter", "molecule-one"]
+
+
+def test_two_stages_never_have_the_emulated_hosts_at_once(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    held = tmp_path / "held"
+    hold = f"import pathlib, time; p = pathlib.Path({str(held)!r}); p.mkdir(); time.sleep(0.05); p.rmdir()"
+    stages = [run.Stage(name, [sys.executable, "-c", hold]) for name in sorted(run.HOSTS)]
+    lanes = run.Lanes([*stages, run.Stage("between", [sys.executable, "-c", ""])], tmp_path)
+    lanes.run()
+    capfd.readouterr()
+    assert {name: outcome.counts for name, outcome in lanes.outcomes.items()} == {
+        **{name: Counts(1) for name in run.HOSTS},
+        "between": Counts(1),
+    }
+
+
+def test_a_stage_whose_report_is_broken_is_a_failure_and_the_others_go_on(tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "report.xml").write_text("<testsuites>")
+    stages = [run.Stage(name, [sys.executable, "-c", ""]) for name in ("broken", "good", "last")]
+    lanes = run.Lanes(stages, tmp_path, count=1)
+    lanes.run()
+    assert [lanes.outcomes[stage.name].counts for stage in stages] == [Counts(failed=1), Counts(1), Counts(1)]
+    assert lanes.outcomes["broken"].failures[0].startswith("ParseError: ")
+
+
+def test_the_table_is_kept_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    kept = tmp_path / "times.json"
+    monkeypatch.setenv("CLOUDBENCH_TIMES", str(kept))
+    monkeypatch.setattr(run, "stages", lambda groups, reports: [run.Stage("one", [sys.executable, "-c", ""])])
+    monkeypatch.setattr(sys, "argv", ["run.py", "lint"])
+    assert run.main() == 0
+    assert capfd.readouterr().out.endswith("\n1 passed, 0 failed\n")
+    (row,) = json.loads(kept.read_text())
+    assert row.pop("seconds") >= 0
+    assert row == {"stage": "one", "passed": 1, "failed": 0, "skipped": 0}
 
 
 def test_sanity_results_are_sorted_by_outcome(tmp_path: Path) -> None:
