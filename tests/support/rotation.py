@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A third of many like tests, another one for each commit: cases that differ little need not all run each time.
 
-The environment variable CLOUDBENCH_TESTS=all has all of them; the nightly workflow sets it.
+The environment variable CLOUDBENCH_ALL_REFUSALS=1 has all of them; the nightly workflow sets it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 THIRDS = 3
+VARIABLE = "CLOUDBENCH_ALL_REFUSALS"
 # What decides about a run on EC2, where there is no commit to ask.
 SOURCES = ("plugins", "roles", "playbooks")
 
@@ -43,11 +44,11 @@ def digest(root: Path = ROOT) -> str:
 
 
 def everything() -> bool:
-    """Whether all cases are asked for; raises ValueError for a value of CLOUDBENCH_TESTS that means nothing."""
-    asked = os.environ.get("CLOUDBENCH_TESTS", "")
-    if asked not in ("", "all"):
-        raise ValueError(f"CLOUDBENCH_TESTS is {asked!r}: it is all, or not set for a third by the commit")
-    return asked == "all"
+    """Whether all cases are asked for; raises ValueError for a value that means neither."""
+    asked = os.environ.get(VARIABLE, "")
+    if asked not in ("", "0", "1"):
+        raise ValueError(f"{VARIABLE} is {asked!r}: it is 1 for all, 0 or not set for a third by the commit")
+    return asked == "1"
 
 
 def chosen(cases: Sequence[Case], commit: str | None = None) -> list[Case]:

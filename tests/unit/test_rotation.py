@@ -16,7 +16,7 @@ CASES = list(range(52))
 
 @pytest.fixture(autouse=True)
 def a_third(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CLOUDBENCH_TESTS", raising=False)
+    monkeypatch.delenv(rotation.VARIABLE, raising=False)
 
 
 def test_the_thirds_are_disjoint_and_together_all_of_them() -> None:
@@ -26,10 +26,10 @@ def test_the_thirds_are_disjoint_and_together_all_of_them() -> None:
 
 
 def test_all_of_them_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLOUDBENCH_TESTS", "all")
+    monkeypatch.setenv(rotation.VARIABLE, "1")
     assert rotation.chosen(CASES, "00000001") == CASES
-    monkeypatch.setenv("CLOUDBENCH_TESTS", "every")
-    with pytest.raises(ValueError, match="CLOUDBENCH_TESTS is 'every': it is all, or not set"):
+    monkeypatch.setenv(rotation.VARIABLE, "every")
+    with pytest.raises(ValueError, match="CLOUDBENCH_ALL_REFUSALS is 'every': it is 1 for all"):
         rotation.chosen(CASES)
 
 
