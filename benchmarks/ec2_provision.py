@@ -13,6 +13,7 @@ Targets on 2 cores: provision at most 20 s, teardown at most 15 s, and for 20 in
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -21,6 +22,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import needs
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -63,7 +66,10 @@ def timed(server: AwsServer, playbook: str, run: str, scratch: str, count: int) 
 
 
 def main() -> int:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("rounds", type=int, nargs="?", default=5)
+    rounds = parser.parse_args().rounds
+    needs.meet(needs.playbooks(), needs.distributions("moto", "flask"))
     times: dict[tuple[str, int], list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="ec2-provision-") as scratch, AwsServer() as server:
         for number in range(rounds):

@@ -23,6 +23,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import needs
+
 ROOT = Path(__file__).resolve().parent.parent
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
 FACTOR, ALLOWANCE_S, OUTSIDE_S = 1.05, 20.0, 30.0
@@ -68,6 +70,7 @@ def main() -> int:
     parser.add_argument("--launches", type=int, default=2, help="per cell")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    needs.meet(needs.playbooks(), needs.program("sh", remedy="sudo apt-get install dash"))
 
     _wall, commands, _inside = site(asked.launches, asked.seed)
     rows = []

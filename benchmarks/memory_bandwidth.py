@@ -23,6 +23,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import needs
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
@@ -68,6 +70,10 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    needs.meet(
+        needs.program("likwid-bench", remedy="sudo apt-get install likwid"),
+        needs.executable(asked.program),
+    )
     size = array_bytes(machine.fingerprint())
     found: dict[str, list[float]] = {name: [] for name in ("ours", *kernels())}
     source = random.Random(asked.seed)

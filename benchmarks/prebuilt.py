@@ -49,11 +49,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import needs
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import gates, machine, measure  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils import gates, machine, page_cache  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import Interval, mean_interval  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.job import last_words  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_log import parse_log  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.process import Finished, run  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.schedule import block_order  # noqa: E402
@@ -70,6 +73,8 @@ ORDINARY = 128000
 PROMPT_TARGET = 1.3
 # As everywhere in this collection, slower means by more than 2 %.
 GENERATION_TARGET = 0.98
+# Two builds, the model and the packages.
+DISK_GB = 6
 
 LAUNCH_S, START_S, STOP_S, PREPARE_S = 300, 120, 15, 3600
 
@@ -292,7 +297,7 @@ def start(one: Contestant, job: dict[str, Any]) -> tuple[Finished, dict[str, Any
     """Run one launch to its end; return what became of the process and the outcome it printed."""
     finished = run([*one.command, json.dumps({**job, **one.own})], LAUNCH_S)
     if finished.exit_code != 0:
-        why = f"no end within {LAUNCH_S} s" if finished.timed_out else measure.last_words(finished.stderr)
+        why = f"no end within {LAUNCH_S} s" if finished.timed_out else last_words(finished.stderr)
         print(*finished.stderr.splitlines()[-20:], sep="\n", file=sys.stderr)
         raise SystemExit(f"{one.name} failed: {why}")
     outcome: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
@@ -382,6 +387,12 @@ def main() -> int:
         parser.error("--launches and --threads are 1 or more")
     if platform.machine() not in NODE_PLATFORMS:
         raise SystemExit(f"the ready made builds are for {' and '.join(NODE_PLATFORMS)}, not {platform.machine()}")
+    needs.meet(
+        needs.executable(PLAYBOOK, "`make setup` installs it"),
+        needs.version("node", (20,), "install Node.js 20 or newer"),
+        needs.program("npm", remedy="it comes with Node.js: sudo apt-get install npm"),
+        needs.disk(Path(tempfile.gettempdir()), DISK_GB),
+    )
 
     # Ends what runs, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
@@ -398,7 +409,7 @@ def main() -> int:
             "warm_up": {"prompt": tokens(1, 32), "predict": 4},
             "measured": {"prompt": tokens(0, PROMPT), "predict": GENERATED + 1},
         }
-        measure.warm(model)
+        page_cache.read_through(model)
         print("| build | version | llama.cpp says it is | features in use | tensors repacked |\n|:--|:--|:--|:--|:--|")
         for one in contestants:
             print(look(one, job), flush=True)

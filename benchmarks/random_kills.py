@@ -19,6 +19,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import needs
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -33,6 +35,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
+    needs.meet(needs.playbooks())
     kills = drawn(args.kills, args.seed)
     variables = {
         "llama_model_models": ["tiny-synthetic"],

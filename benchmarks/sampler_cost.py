@@ -20,6 +20,8 @@ import sys
 import time
 from pathlib import Path
 
+import needs
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
@@ -65,6 +67,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60, help="how long to watch the sampler alone")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    needs.meet(needs.executable(asked.bench), needs.file(asked.model))
 
     share = own_share(asked.seconds)
     source = random.Random(asked.seed)

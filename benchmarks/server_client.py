@@ -7,8 +7,8 @@ Both send unique prompts of so many tokens, take outputs of a fixed length, and 
 client that runs `serve` tests; its first request of each user only warms up, so as many of guidellm's are left out.
 Target: the medians of TTFT and TPOT within 5 %.
 
-    python3 -m venv /tmp/guidellm && /tmp/guidellm/bin/pip install guidellm==0.8.1
-    .venv/bin/python benchmarks/server_client.py --guidellm /tmp/guidellm/bin/guidellm --bin BUILD/bin --model 1b.gguf
+    python3 -m venv ~/guidellm && ~/guidellm/bin/pip install guidellm==0.8.1
+    .venv/bin/python benchmarks/server_client.py --guidellm ~/guidellm/bin/guidellm --bin BUILD/bin --model 1b.gguf
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import needs
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
@@ -35,6 +37,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.streaming import 
 
 PROMPT, GENERATE = 128, 64
 WITHIN = 0.05
+GUIDELLM = "python3 -m venv ~/guidellm && ~/guidellm/bin/pip install guidellm==0.8.1"
 NAMES = ("ttft_s", "tpot_s")
 
 
@@ -59,12 +62,12 @@ def texts(port: int, count: int, seed: int) -> list[str]:
     # Words that are one token each stay so beside each other: the tokenizer splits at spaces first.
     pieces = [post(port, "/detokenize", {"tokens": [token]})["content"] for token in range(1000, 2200)]
     words = [piece for piece in pieces if piece.startswith(" ") and piece[1:].isascii() and piece[1:].isalpha()]
-    found = []
-    while len(found) < count:
+    prompts: list[str] = []
+    while len(prompts) < count:
         text = "".join(source.choice(words) for _word in range(PROMPT - 1))
         if len(post(port, "/tokenize", {"content": text, "add_special": True})["tokens"]) == PROMPT:
-            found.append(text)
-    return found
+            prompts.append(text)
+    return prompts
 
 
 def ours(port: int, users: int, each: int, seed: int) -> Figures:
@@ -122,6 +125,11 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     asked = parser.parse_args()
+    needs.meet(
+        needs.executable(asked.guidellm, GUIDELLM),
+        needs.executable(asked.bin / "llama-server"),
+        needs.file(asked.model),
+    )
 
     cell = {
         "model": "m", "quantization": "?", "build": "b", "threads": asked.threads,

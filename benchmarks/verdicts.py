@@ -32,8 +32,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import needs
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
+# The imports below want them.
+needs.meet(needs.requirements())
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import mean_interval  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_output import parse_row  # noqa: E402
@@ -54,7 +58,7 @@ def _signals(process: subprocess.Popen[bytes], holds: bool) -> float:
     while process.poll() is None:
         now = time.monotonic()
         if now - started > TIME_LIMIT_S:
-            raise SystemExit(f"{process.args} did not end within {TIME_LIMIT_S:g} s")
+            raise SystemExit(f"{process.args!r} did not end within {TIME_LIMIT_S:g} s")
         # A sleep takes longer than was asked for: what is owed by now is counted, not the number of stops.
         owed = HELD_SHARE * (now - started) - stopped
         if owed > HELD_SHARE * PERIOD_S / 2:
@@ -207,6 +211,11 @@ def main() -> int:
     parser.add_argument("--repetitions", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    needs.meet(
+        needs.executable(asked.bench),
+        needs.file(asked.model),
+        None if asked.raw.parent.is_dir() else f"there is no directory {asked.raw.parent}: mkdir -p {asked.raw.parent}",
+    )
 
     head = {"bench": hashlib.sha256(asked.bench.read_bytes()).hexdigest(), "model": asked.model.name}
     head |= {"bytes": asked.model.stat().st_size, "period_s": PERIOD_S, "held_share": HELD_SHARE}
