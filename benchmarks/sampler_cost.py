@@ -58,6 +58,7 @@ def own_share(seconds: float) -> float:
 
 
 def main() -> int:
+    """Return 0 if the targets are met, 1 if one is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--bench", type=Path, required=True, help="llama-bench")
     parser.add_argument("--model", type=Path, required=True)
@@ -73,10 +74,10 @@ def main() -> int:
     source = random.Random(asked.seed)
     ratios = []
     for _pair in range(asked.pairs):
-        found = {}
+        speeds = {}
         for sampled in source.sample([True, False], 2):
-            found[sampled] = launch(asked, sampled)
-        ratios.append(found[True] / found[False])
+            speeds[sampled] = launch(asked, sampled)
+        ratios.append(speeds[True] / speeds[False])
     ratio = mean_interval(ratios)
     low, high = ratio.low or 0.0, ratio.high or float("inf")
     inside = abs(low - 1) <= WITHIN and abs(high - 1) <= WITHIN

@@ -49,6 +49,7 @@ class Figures(NamedTuple):
 
 
 def post(port: int, path: str, body: dict[str, Any]) -> Any:
+    """Return the JSON that the server answers."""
     request = urllib.request.Request(
         f"http://{ADDRESS}:{port}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
@@ -71,13 +72,16 @@ def texts(port: int, count: int, seed: int) -> list[str]:
 
 
 def ours(port: int, users: int, each: int, seed: int) -> Figures:
+    """Measure with our client."""
     done = serving.closed_loop(users, each, PROMPT, seed, lambda p: complete(ADDRESS, port, p, GENERATE, 300.0))
-    requests = [one for one in serving.described(done) if not one.get("warmup")]
-    assert all(one["ok"] for one in requests), requests
-    return Figures([one["ttft_s"] for one in requests], [serving.tpot(one) or 0.0 for one in requests])
+    requests = [request for request in serving.described(done) if not request.get("warmup")]
+    if failed := [request for request in requests if not request["ok"]]:
+        raise SystemExit(f"{len(failed)} of {len(requests)} requests of ours failed, the first: {failed[0]}")
+    return Figures([request["ttft_s"] for request in requests], [serving.tpot(request) or 0.0 for request in requests])
 
 
 def theirs(guidellm: Path, port: int, users: int, each: int, seed: int) -> Figures:
+    """Measure with guidellm; exits where it asked for something else than we do."""
     count = users * (each + 1)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
@@ -105,17 +109,21 @@ def theirs(guidellm: Path, port: int, users: int, each: int, seed: int) -> Figur
         if done.returncode or not (directory / "out.json").exists():
             raise SystemExit(f"guidellm ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
         (benchmark,) = json.loads((directory / "out.json").read_text())["benchmarks"]
-    good = sorted(benchmark["requests"]["successful"], key=lambda one: one["request_start_time"])
-    assert len(good) == count, benchmark["requests"]
-    assert {(one["prompt_tokens"], one["output_tokens"]) for one in good} == {(PROMPT, GENERATE)}, good[0]
+    good = sorted(benchmark["requests"]["successful"], key=lambda request: request["request_start_time"])
+    if len(good) != count:
+        raise SystemExit(f"{len(good)} of {count} requests of guidellm succeeded: {benchmark['requests']}")
+    sizes = {(request["prompt_tokens"], request["output_tokens"]) for request in good}
+    if sizes != {(PROMPT, GENERATE)}:
+        raise SystemExit(f"guidellm sent and got {sorted(sizes)} tokens and not {PROMPT} and {GENERATE}")
     measured = good[users:]
     return Figures(
-        [one["time_to_first_token_ms"] / 1000 for one in measured],
-        [one["inter_token_latency_ms"] / 1000 for one in measured],
+        [request["time_to_first_token_ms"] / 1000 for request in measured],
+        [request["inter_token_latency_ms"] / 1000 for request in measured],
     )
 
 
 def main() -> int:
+    """Return 0 if the targets are met, 1 if one is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--guidellm", type=Path, required=True)
     parser.add_argument("--bin", type=Path, required=True, help="the directory bin/ of a build")
@@ -147,21 +155,21 @@ def main() -> int:
                 seed = 100 * users + number
                 order = ["ours", "theirs"]
                 random.Random(seed).shuffle(order)
-                for one in order:
-                    if one == "ours":
-                        both[one].append(ours(server.port, users, asked.each, seed))
+                for side in order:
+                    if side == "ours":
+                        both[side].append(ours(server.port, users, asked.each, seed))
                     else:
-                        both[one].append(theirs(asked.guidellm, server.port, users, asked.each, seed))
+                        both[side].append(theirs(asked.guidellm, server.port, users, asked.each, seed))
             for name in NAMES:
-                own = [statistics.median(getattr(one, name)) for one in both["ours"]]
-                other = [statistics.median(getattr(one, name)) for one in both["theirs"]]
+                mine = [statistics.median(getattr(figures, name)) for figures in both["ours"]]
+                other = [statistics.median(getattr(figures, name)) for figures in both["theirs"]]
                 every = [
-                    statistics.median(value for one in both[side] for value in getattr(one, name))
+                    statistics.median(value for figures in both[side] for value in getattr(figures, name))
                     for side in ("ours", "theirs")
                 ]
                 ratio = every[0] / every[1]
                 met = met and abs(ratio - 1) <= WITHIN
-                rounds = ", ".join(f"{a / b:.3f}" for a, b in zip(own, other, strict=True))
+                rounds = ", ".join(f"{a / b:.3f}" for a, b in zip(mine, other, strict=True))
                 print(
                     f"| {users} | {name} | {every[0]:.4f} | {every[1]:.4f} | {rounds} | {ratio:.3f} | "
                     f"{'yes' if abs(ratio - 1) <= WITHIN else 'NO'} |",
