@@ -28,10 +28,11 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import serving, workload  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.job import Job  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_server import ADDRESS, Options, Server  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.streaming import complete  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve import launch as serving
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server import ADDRESS, Options, Server  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.streaming import complete  # noqa: E402
 
 PROMPT, GENERATE = 128, 64
 WITHIN = 0.05

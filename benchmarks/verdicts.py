@@ -35,9 +35,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import mean_interval  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_output import parse_row  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import verdict  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench.output import parse_row  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import mean_interval  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import verdict
 
 FEWEST, ENOUGH_PERCENT = 6, 1.0
 PERIOD_S, HELD_SHARE = 0.02, 0.05
