@@ -138,10 +138,12 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import HOME, JobError, jobs_of, program
-from ansible_collections.cloudbench.llama.plugins.module_utils.measure.run import Settings, measure
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import JobError, jobs_of, program
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.run import measure
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.settings import Settings
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.spool import Spool, SpoolError, machine_lock
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME
 
 # Least values of the options, and what they count.
 _LEAST = {

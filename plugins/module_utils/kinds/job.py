@@ -9,22 +9,15 @@ import os
 import signal
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import BY_NAME
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
-
-# Launches start in the home directory and name what lies below it from there, because llama-bench writes the model's
-# path into its row: a record that is published then tells no user's name, and its command can be run elsewhere.
-HOME = os.path.expanduser("~")
-
-STDERR_TAIL = 2000
 
 # What a build is handed on with that is no part of its record.
 _PLACES = ("bin", "vocab", "archive", "subdirectory")
 
 
 class Job(NamedTuple):
-    """One cell and what it is measured with: paths from HOME, payloads of the build and model records."""
+    """One cell and what it is measured with: paths from process.HOME, payloads of the build and model records."""
 
     cell: Dict[str, Any]
     directory: str
@@ -37,9 +30,9 @@ class JobError(ValueError):
     """The cells, builds and models given do not make a run; the message says what does not fit."""
 
 
-def program(job: Job, name: str = "") -> str:
-    """Return the path, from HOME, of a program of the job's build; without a name of the one its test wants."""
-    return os.path.join(job.directory, name or workload.KINDS[workload.kind(job.cell)].program)
+def program(job: Job, name: str) -> str:
+    """Return the path, from process.HOME, of a program of the job's build."""
+    return os.path.join(job.directory, name)
 
 
 def jobs_of(cells: List[Dict[str, Any]], builds: List[Dict[str, Any]], models: List[Dict[str, Any]]) -> List[Job]:
@@ -72,15 +65,13 @@ def jobs_of(cells: List[Dict[str, Any]], builds: List[Dict[str, Any]], models: L
     return jobs
 
 
-def missing(job: Job) -> Optional[Tuple[str, str]]:
+def missing(job: Job, name: str) -> Optional[Tuple[str, str]]:
     """Return (cause, advice) when the program that a job's test wants is not there, None when it is.
 
     A llama.cpp may be too old to have it, or may have been built without.
     """
-    path = program(job)
-    if os.access(os.path.join(HOME, path), os.X_OK):
+    if os.access(os.path.join(process.HOME, program(job, name)), os.X_OK):
         return None
-    name = workload.KINDS[workload.kind(job.cell)].program
     return (
         "the build %s has no %s, which the test %s needs" % (job.build["name"], name, job.cell["test"]),
         "Measure it with a build that has it, or leave that test out of llama_bench_tests.",
@@ -108,7 +99,7 @@ def refusal(job: Job) -> Optional[Tuple[str, str]]:
 
 
 def _from_home(path: str) -> str:
-    inside = os.path.join(HOME, "")
+    inside = os.path.join(process.HOME, "")
     return path[len(inside) :] if path.startswith(inside) else path
 
 
@@ -137,14 +128,7 @@ def explain(finished: process.Finished, time_limit: float, name: str = "llama-be
         return "%s was ended by signal %d (%s)" % told, advice
     if finished.exit_code:
         return (
-            "%s ended with exit code %d: %s" % (name, finished.exit_code, last_words(finished.stderr)),
+            "%s ended with exit code %d: %s" % (name, finished.exit_code, process.last_words(finished.stderr)),
             "Read stderr_tail; run the command of this record by hand.",
         )
     return None
-
-
-def last_words(stderr: str) -> str:
-    """Return the line of a log that most likely says what went wrong: the last that names an error, else the last."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    named = [line for line in lines if "error" in line.lower() or "failed" in line.lower()]
-    return (named or lines or ["it said nothing"])[-1][:300]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Optional, Tuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS
 
 # llama.cpp gives each sequence a context in steps of so many tokens.
@@ -35,15 +34,14 @@ class Need(NamedTuple):
         return self.weights + self.kv + self.compute
 
 
-def context_of(cell: Any, slots: int) -> int:
+def context_of(cell: Any, sequences: int) -> int:
     """Return the tokens of context that a cell asks for, those of all its sequences together."""
     each = cell["n_prompt"] + cell["n_gen"] + cell["n_depth"]
-    many = {workload.SERVE: slots, workload.BATCH: cell.get("concurrency") or 1}.get(workload.kind(cell), 1)
-    return many * (-(-each // STEP) * STEP)
+    return sequences * (-(-each // STEP) * STEP)
 
 
-def of_job(job: Any, slots: int) -> Optional[Need]:
-    """Return what a job needs, None where the size of its model is not known.
+def of_job(job: Any, sequences: int) -> Optional[Need]:
+    """Return what a job with so many sequences at once needs, None where the size of its model is not known.
 
     Keys and values are counted where the model's name is that of a known shape.
     """
@@ -51,7 +49,7 @@ def of_job(job: Any, slots: int) -> Optional[Need]:
     if not size:
         return None
     shape = PRESETS.get(job.model.get("name", "")) or PRESETS.get("%s-synthetic" % job.model.get("name"))
-    context = context_of(job.cell, slots)
+    context = context_of(job.cell, sequences)
     if shape is None:
         return Need(size, 0, 0, context)
     kv = 2 * 2 * shape.layers * shape.kv_heads * shape.head_dimension * context

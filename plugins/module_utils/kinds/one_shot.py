@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Dict, List, Optional
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench.output import OutputError
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import HOME, STDERR_TAIL, Job, explain
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, explain
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import (
     LaunchFailed,
     Outcome,
@@ -19,10 +18,15 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome imp
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME, STDERR_TAIL
 
 Started = Callable[[int], None]
 Run = Callable[[List[str], float, Optional[Started]], process.Finished]
 Row = Dict[str, Any]
+
+
+class OutputError(ValueError):
+    """What a program printed is not a result; the message says what is wrong with it."""
 
 
 def run_process(argv: List[str], time_limit: float, started: Optional[Started]) -> process.Finished:

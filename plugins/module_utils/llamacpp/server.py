@@ -12,10 +12,10 @@ import socket
 import subprocess
 import threading
 import time
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import HOME, last_words
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME, last_words
 
 NAME = "llama-server"
 ADDRESS = "127.0.0.1"
@@ -27,18 +27,6 @@ _END_SECONDS = 10.0
 # Somebody may take a free port before the server does.
 _TRIES = 3
 _PORT_TAKEN = ("couldn't bind", "address already in use", "bind HTTP server socket")
-
-
-class Options(NamedTuple):
-    """What the launches of a server need: seconds a launch may take, slots, requests of each user, the latency targets
-    of goodput in seconds, and the seed of prompts and arrivals."""
-
-    time_limit: float
-    slots: int
-    requests: int
-    slo_ttft_s: float
-    slo_tpot_s: float
-    seed: int
 
 
 class ServerError(Exception):

@@ -11,18 +11,17 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.pace import Pace
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import ladder
 
 # Where nothing is known of a disk: gp3 reads 125 MB/s unless more is paid for.
 COLD_BYTES_PER_S = 125e6
-# Sequences together read the weights once: their speed in all grows with about the root of their number, until the
-# arithmetic is the bound.
-_TOGETHER = 0.5
 # Tokens of the ladder's tests, by the metric that stands for them.
 _LADDER_TOKENS = {
-    workload.headline(cell): cell["n_prompt"] or cell["n_gen"] for cell in map(workload.parse_test, ladder.TESTS)
+    registry.headline(cell): cell["n_prompt"] or cell["n_gen"] for cell in map(registry.parse_test, ladder.TESTS)
 }
 
 
@@ -35,29 +34,20 @@ class Reference(NamedTuple):
     overhead_s: float
 
 
-def launch_seconds(job: Job, known: Reference, repetitions: int, requests: int = 4) -> float:
-    """Return the seconds that one launch of a job is expected to take.
+def pace(job: Job, known: Reference) -> Pace:
+    """Return the pace that is expected of a job's model, by its size.
 
-    `requests` are those of each user of a server. Both speeds are taken to fall with the bytes of the file: right
-    for generation, and near enough for prompts, whose cost grows with the parameters.
+    Both speeds are taken to fall with the bytes of the file: right for generation, and near enough for prompts, whose
+    cost grows with the parameters.
     """
-    cell = job.cell
     size = (job.model.get("bytes") or known.bytes) / known.bytes
-    prompt, output = cell["n_prompt"] * size / known.pp_tps, cell["n_gen"] * size / known.tg_tps
-    overhead = known.overhead_s * size
-    kind = workload.kind(cell)
-    if kind == workload.LOAD:
-        return size * known.bytes / COLD_BYTES_PER_S + 3 * overhead + 2 * output
-    many = cell.get("concurrency") or 1
-    if kind == workload.BATCH:
-        return overhead + many * prompt + many ** (1 - _TOGETHER) * output
-    if kind == workload.SERVE:
-        if "rate" in cell:
-            return overhead + max(requests / cell["rate"], requests * (prompt + output))
-        return overhead + (requests + 1) * (many * prompt + many ** (1 - _TOGETHER) * output)
-    # A prompt is processed once more for warming up, and a context is filled before each repetition.
-    filled = cell["n_depth"] * size / known.pp_tps
-    return overhead + (repetitions + 1) * (prompt + filled) + repetitions * output
+    cold = size * known.bytes / COLD_BYTES_PER_S
+    return Pace(known.pp_tps / size, known.tg_tps / size, known.overhead_s * size, cold)
+
+
+def launch_seconds(job: Job, known: Reference, settings: LaunchSettings) -> float:
+    """Return the seconds that one launch of a job is expected to take."""
+    return registry.kind_of(job.cell).seconds(job.cell, pace(job, known), settings)
 
 
 def omit(seconds: List[float], launches: int, limit: float) -> Tuple[List[int], float]:

@@ -11,9 +11,9 @@ import os
 import statistics
 from typing import Any, Callable, Dict, List, Optional
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import HOME, Job, program
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import cgroup
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME
 
 PROGRAM = "llama-roofline"
 REPETITIONS = 10
@@ -88,9 +88,9 @@ def measure(
     return payload
 
 
-def of_build(job: Job, threads: int, machine: Dict[str, Any]) -> Optional[Dict[str, Any]]:
-    """Measure with the program of a job's build; None where it has none, or it fails: nothing else depends on it."""
-    path = program(job, PROGRAM)
+def of_build(directory: str, threads: int, machine: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+    """Measure with the program in a build's `directory` (from HOME); None without a figure: nothing depends on it."""
+    path = os.path.join(directory, PROGRAM)
     if not os.access(os.path.join(HOME, path), os.X_OK):
         return None
     try:

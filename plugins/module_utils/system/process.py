@@ -15,6 +15,13 @@ import threading
 import time
 from typing import IO, Callable, Dict, List, NamedTuple, Optional
 
+# Launches start in the home directory and name what lies below it from there, because llama-bench writes the model's
+# path into its row: a record that is published then tells no user's name, and its command can be run elsewhere.
+HOME = os.path.expanduser("~")
+
+# Characters of a log's end that a failure record keeps.
+STDERR_TAIL = 2000
+
 
 class Usage(NamedTuple):
     """What the kernel accounted for one finished process and the children it waited for (getrusage(2))."""
@@ -156,3 +163,10 @@ def run(
             out_of_memory=(killed_by == signal.SIGKILL and not expired.is_set() and _oom_kills() > oom_kills),
             usage=usage_of(used, wall),
         )
+
+
+def last_words(stderr: str) -> str:
+    """Return the line of a log that most likely says what went wrong: the last that names an error, else the last."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    named = [line for line in lines if "error" in line.lower() or "failed" in line.lower()]
+    return (named or lines or ["it said nothing"])[-1][:300]

@@ -9,19 +9,28 @@ import json
 import math
 from typing import Any, Dict, List, Optional
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import memory as memory_need
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import one_shot
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench.output import OutputError
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.one_shot import Row, Run, Started, run_process
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.memory import context_of
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.one_shot import (
+    OutputError,
+    Row,
+    Run,
+    Started,
+    run_process,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import Outcome
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
+
+PROGRAM = "llama-batched-bench"
+METRICS = ("batched_pp_tps", "batched_tg_tps")
 
 
 def argv_of(job: Job) -> List[str]:
     """Return the command line of one launch."""
     cell = job.cell
-    argv = [program(job), "-m", job.model_path, "-t", str(cell["threads"])]
-    argv += ["-tb", str(cell.get("threads_batch") or cell["threads"]), "-c", str(memory_need.context_of(cell, 1))]
+    argv = [program(job, PROGRAM), "-m", job.model_path, "-t", str(cell["threads"])]
+    argv += ["-tb", str(cell.get("threads_batch") or cell["threads"]), "-c", str(context_of(cell, cell["concurrency"]))]
     argv += ["-npp", str(cell["n_prompt"]), "-ntg", str(cell["n_gen"]), "-npl", str(cell["concurrency"])]
     return argv + ["--output-format", "jsonl"]
 
@@ -53,6 +62,8 @@ def _figures(row: Row) -> Dict[str, Dict[str, Any]]:
     }
 
 
-def launch(job: Job, time_limit: float, started: Optional[Started] = None, run: Run = run_process) -> Outcome:
-    """Run llama-batched-bench once for at most `time_limit` seconds. Raises LaunchFailed when there is no figure."""
-    return one_shot.launch(job, argv_of(job), time_limit, started, run, lambda text: parse(text, job.cell), _figures)
+def launch(job: Job, settings: LaunchSettings, started: Optional[Started] = None, run: Run = run_process) -> Outcome:
+    """Run llama-batched-bench once. Raises LaunchFailed when there is no figure."""
+    return one_shot.launch(
+        job, argv_of(job), settings.time_limit, started, run, lambda text: parse(text, job.cell), _figures
+    )

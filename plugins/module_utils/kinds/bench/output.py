@@ -13,14 +13,12 @@ import json
 import math
 from typing import Any, Dict, List
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.one_shot import OutputError
+
 # What a row must say of itself before its figure is believed, and of what type.
 _REQUIRED = {
     "n_prompt": int, "n_gen": int, "n_threads": int, "avg_ts": float, "samples_ns": list, "samples_ts": list,
 }  # fmt: skip
-
-
-class OutputError(ValueError):
-    """llama-bench's output is not a result; the message says what is wrong with it."""
 
 
 def _no_constant(name: str) -> float:

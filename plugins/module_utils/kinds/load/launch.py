@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import HOME, STDERR_TAIL, Job, program
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.memory import STEP
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import (
     LaunchFailed,
@@ -23,12 +23,12 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome imp
     buffer_metrics,
     usage_metrics,
 )
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve.launch import prompts
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.prompts import prompts
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server import (
     ADDRESS,
     NAME,
-    Options,
     Server,
     ServerError,
     total,
@@ -36,6 +36,12 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server i
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.streaming import complete
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import page_cache
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME, STDERR_TAIL
+
+PROGRAM = NAME
+METRICS = (
+    "load_cold_s", "first_token_cold_s", "load_warm_s", "first_token_warm_s", "load_read_s", "load_repack_s",
+)  # fmt: skip
 
 # A file of which more is left in the page cache is not cold.
 COLD_SHARE = 0.01
@@ -52,16 +58,16 @@ class _Start(NamedTuple):
 def argv_of(job: Job) -> List[str]:
     """Return the command line of the server, without address and port; the log names each tensor that is repacked."""
     cell = job.cell
-    argv = [program(job, NAME), "-m", job.model_path, "-t", str(cell["threads"])]
+    argv = [program(job, PROGRAM), "-m", job.model_path, "-t", str(cell["threads"])]
     argv += ["-tb", str(cell.get("threads_batch") or cell["threads"]), "-np", "1", "-c", str(STEP)]
     return argv + ["--no-webui", "--cache-ram", "0", "-fit", "off", "-lv", "5"]
 
 
-def _start(job: Job, options: Options, started: Optional[Callable[[int], None]]) -> _Start:
-    server = Server(argv_of(job), options.time_limit, started)
+def _start(job: Job, settings: LaunchSettings, started: Optional[Callable[[int], None]]) -> _Start:
+    server = Server(argv_of(job), settings.time_limit, started)
     with server:
         # Two tokens, so that the first one is an event of its own and not the summary.
-        answer = complete(ADDRESS, server.port, prompts(options.seed)(1), 2, max(0.1, server.remaining()))
+        answer = complete(ADDRESS, server.port, prompts(settings.seed)(1), 2, max(0.1, server.remaining()))
         if answer.error or not answer.events:
             if server.ended():
                 raise server.failure("at its first request")
@@ -80,7 +86,7 @@ def repack_seconds(server: Server) -> Optional[float]:
     return times[-1] - times[0] if len(times) > 1 else None
 
 
-def launch(job: Job, options: Options, started: Optional[Callable[[int], None]] = None) -> Outcome:
+def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int], None]] = None) -> Outcome:
     """Start a server with its file cold and once more with its file warm. Raises LaunchFailed."""
     path = os.path.join(HOME, job.model_path)
     argv = argv_of(job)
@@ -96,11 +102,11 @@ def launch(job: Job, options: Options, started: Optional[Callable[[int], None]] 
         if cold:
             seconds["load_read_s"] = page_cache.read_through(path)
             share = page_cache.drop(path)
-            starts.append(_start(job, options, started))
+            starts.append(_start(job, settings, started))
             seconds["load_cold_s"], seconds["first_token_cold_s"] = starts[0][:2]
         page_cache.read_through(path)
         warm_share = page_cache.resident_share(path)
-        starts.append(_start(job, options, started))
+        starts.append(_start(job, settings, started))
         seconds["load_warm_s"], seconds["first_token_warm_s"] = starts[-1][:2]
         seconds["load_repack_s"] = repack_seconds(starts[-1].server)
     except ServerError as error:

@@ -14,32 +14,31 @@ import random
 import statistics
 import threading
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import memory as memory_need
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import STDERR_TAIL, Job, program
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.memory import context_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import (
     LaunchFailed,
     Outcome,
     buffer_metrics,
     usage_metrics,
 )
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.prompts import prompts
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
-from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server import (
-    ADDRESS,
-    NAME,
-    Options,
-    Server,
-    ServerError,
-)
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server import ADDRESS, NAME, Server, ServerError
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.streaming import Answer, complete
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import STDERR_TAIL
+
+PROGRAM = NAME
+METRICS = (
+    "ttft_s", "tpot_s", "itl_s", "e2e_s", "output_tps", "request_rate", "goodput_rate", "error_share", "duration_s",
+)  # fmt: skip
 
 # More failed requests than this, and the launch is no measurement.
 MOST_ERRORS = 0.1
-
-# Token ids of prompts: text of the Llama 3 vocabulary, short of its first bytes and its special tokens.
-_TOKENS = (1000, 100000)
 
 
 class Request(NamedTuple):
@@ -50,32 +49,14 @@ class Request(NamedTuple):
     warmup: bool
 
 
-def argv_of(job: Job, options: Options) -> List[str]:
+def argv_of(job: Job, settings: LaunchSettings) -> List[str]:
     """Return the command line of the server, without address and port: nothing but the model, its slots and threads."""
     cell = job.cell
-    argv = [program(job, NAME), "-m", job.model_path, "-t", str(cell["threads"])]
+    argv = [program(job, PROGRAM), "-m", job.model_path, "-t", str(cell["threads"])]
     argv += ["-tb", str(cell.get("threads_batch") or cell["threads"])]
-    argv += ["-np", str(options.slots), "-c", str(memory_need.context_of(cell, options.slots))]
+    argv += ["-np", str(settings.slots), "-c", str(context_of(cell, settings.slots))]
     # No page for browsers, no memory for prompts of before, nothing that adapts itself.
     return argv + ["--no-webui", "--cache-ram", "0", "--no-slots", "-fit", "off"]
-
-
-def refusal(job: Job, options: Options) -> Optional[Tuple[str, str]]:
-    """Return (cause, advice) when a cell asks a server for what it cannot do, None when it does not."""
-    users = job.cell.get("concurrency") or 1
-    if users > options.slots:
-        return (
-            "%d users at once are more than the %d slots of the server: the others would wait for a slot"
-            % (users, options.slots),
-            "Raise llama_bench_slots, or ask for fewer users.",
-        )
-    return None
-
-
-def prompts(seed: int) -> Callable[[int], List[int]]:
-    """Return a function that makes prompts of so many tokens, never the same one twice for a seed."""
-    source = random.Random(seed)
-    return lambda n_prompt: [source.randrange(*_TOKENS) for _token in range(n_prompt)]
 
 
 def arrivals(rate: float, count: int, seed: int) -> List[float]:
@@ -202,18 +183,15 @@ def metrics_of(requests: List[Dict[str, Any]], slo_ttft_s: float, slo_tpot_s: fl
     return found
 
 
-def launch(job: Job, options: Options, started: Optional[Callable[[int], None]] = None) -> Outcome:
+def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int], None]] = None) -> Outcome:
     """Start a server, send it the requests of a cell and end it. Raises LaunchFailed when there is no figure."""
     cell = job.cell
-    argv = argv_of(job, options)
+    argv = argv_of(job, settings)
 
     def failed(cause: str, advice: str, **detail: Any) -> LaunchFailed:
         return LaunchFailed(envelope.failure("measure", cause, advice, cell, argv=argv, **detail))
 
-    refused = refusal(job, options)
-    if refused:
-        raise failed(*refused)
-    server = Server(argv, options.time_limit, started)
+    server = Server(argv, settings.time_limit, started)
     try:
         with server:
 
@@ -221,11 +199,11 @@ def launch(job: Job, options: Options, started: Optional[Callable[[int], None]] 
                 return complete(ADDRESS, server.port, prompt, cell["n_gen"], max(0.1, server.remaining()))
 
             if "rate" in cell:
-                count = options.requests * options.slots
-                requests = open_loop(cell["rate"], count, cell["n_prompt"], options.seed, send)
+                count = settings.requests * settings.slots
+                requests = open_loop(cell["rate"], count, cell["n_prompt"], settings.seed, send)
             else:
                 users = cell["concurrency"]
-                requests = closed_loop(users, options.requests, cell["n_prompt"], options.seed, send)
+                requests = closed_loop(users, settings.requests, cell["n_prompt"], settings.seed, send)
             if server.ended():
                 raise server.failure("while it served")
     except ServerError as error:
@@ -242,13 +220,13 @@ def launch(job: Job, options: Options, started: Optional[Callable[[int], None]] 
             requests=told,
         )
     kernel = parse_log(server.text())
-    metrics = metrics_of(told, options.slo_ttft_s, options.slo_tpot_s)
+    metrics = metrics_of(told, settings.slo_ttft_s, settings.slo_tpot_s)
     metrics.update(usage_metrics(server.usage))
     metrics.update(buffer_metrics(kernel))
     detail = {
         "requests": told,
-        "slo": {"ttft_s": options.slo_ttft_s, "tpot_s": options.slo_tpot_s},
-        "slots": options.slots,
-        "context": memory_need.context_of(cell, options.slots),
+        "slo": {"ttft_s": settings.slo_ttft_s, "tpot_s": settings.slo_tpot_s},
+        "slots": settings.slots,
+        "context": context_of(cell, settings.slots),
     }
     return Outcome(server.argv, metrics, [], kernel, server.usage, detail)

@@ -11,18 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import job as of_job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import (
     Job,
     JobError,
     explain,
     jobs_of,
-    last_words,
     missing,
     program,
     refusal,
 )
-from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Finished, Usage
+from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Finished, Usage, last_words
 
 FIXTURES = Path(__file__).parents[4] / "fixtures" / "llama-bench"
 USAGE = Usage(2.0, 3.0, 0.1, 100 << 20, 500, 0, 10, 5)
@@ -38,18 +37,18 @@ def job(**of_cell) -> Job:
 
 
 def test_a_record_does_not_tell_whose_home_it_was(monkeypatch):
-    monkeypatch.setattr(of_job, "HOME", "/srv/somebody")
+    monkeypatch.setattr(process, "HOME", "/srv/somebody")
     builds = [{"name": "default", "id": "b", "bin": "/srv/somebody/.cache/b/bin"}]
     models = [{"name": "tiny-synthetic", "quantization": "Q4_0", "id": "m", "path": "/srv/somebody-else/m.gguf"}]
     (one,) = jobs_of([cell()], builds, models)
-    assert (program(one), one.model_path) == (".cache/b/bin/llama-bench", "/srv/somebody-else/m.gguf")
+    assert (program(one, "llama-bench"), one.model_path) == (".cache/b/bin/llama-bench", "/srv/somebody-else/m.gguf")
 
 
 def test_cells_meet_their_builds_and_models():
     builds = [{"name": "default", "id": "b", "bin": "/b", "vocab": "/v"}]
     models = [{"name": "tiny-synthetic", "quantization": "Q4_0", "id": "m", "path": "/m.gguf"}]
     (one,) = jobs_of([cell(), cell(quantization="Q8_0"), cell(build="other")], builds, models)
-    assert (program(one), one.model_path) == ("/b/llama-bench", "/m.gguf")
+    assert (program(one, "llama-bench"), one.model_path) == ("/b/llama-bench", "/m.gguf")
     assert "bin" not in one.build
     assert "path" not in one.model
     with pytest.raises(JobError, match="there is no build to measure with"):
@@ -82,13 +81,13 @@ def test_a_file_that_the_build_cannot_read_is_refused_before_it_is_launched(quan
 )
 def test_a_program_that_the_build_does_not_have_is_named(tmp_path, test, name):
     one = job(test=test)._replace(directory=str(tmp_path))
-    cause, advice = missing(one)
+    cause, advice = missing(one, name)
     assert cause == f"the build default has no {name}, which the test {test} needs"
     assert "llama_bench_tests" in advice
     Path(tmp_path, name).write_text("#!/bin/sh\n")
-    assert missing(one)
+    assert missing(one, name)
     Path(tmp_path, name).chmod(0o755)
-    assert missing(one) is None
+    assert missing(one, name) is None
 
 
 @pytest.mark.parametrize(

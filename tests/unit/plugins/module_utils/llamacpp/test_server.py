@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.load import launch as load_time
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import server as llama_server
-from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server import Options, Server, ServerError
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server import Server, ServerError
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
 
 ANSWERS = """
@@ -121,8 +122,8 @@ def test_usages_of_one_after_the_other_add_up():
 
 
 def test_a_load_of_a_file_that_is_not_there_is_a_failure():
-    cell = {"model": "m", "quantization": "Q4_0", "build": "default", "threads": 1, **workload.parse_test("load")}
+    cell = {"model": "m", "quantization": "Q4_0", "build": "default", "threads": 1, **registry.parse_test("load")}
     job = Job(cell, "/nonexistent", "/nonexistent/m.gguf", {"id": "b", "name": "default"}, {"id": "m"})
     with pytest.raises(LaunchFailed, match=r"the page cache of /nonexistent/m\.gguf cannot be asked") as failed:
-        load_time.launch(job, Options(1.0, 1, 1, 2.0, 0.1, 1))
+        load_time.launch(job, LaunchSettings(time_limit=1.0))
     assert failed.value.payload["advice"]

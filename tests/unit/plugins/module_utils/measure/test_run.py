@@ -13,11 +13,13 @@ from collections.abc import Callable
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed, Outcome
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import run as measuring
-from ansible_collections.cloudbench.llama.plugins.module_utils.measure.run import Host, Settings, measure
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.run import Host, measure
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.settings import Settings
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import gates
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Usage
@@ -32,7 +34,7 @@ UNITS = {"pp_tps": "token/s", "tg_tps": "token/s", "tpot_s": "s", "batched_tg_tp
 def job(test: str = "pp32", threads: int = 2, build: str = "default", **more) -> Job:
     cell = {"model": "tiny-synthetic", "quantization": "Q4_0", "build": build, "threads": threads}
     model = {"id": "f" * 12, "name": "tiny-synthetic", "bytes": 10**7}
-    return Job({**cell, **workload.parse_test(test), **more}, "bin", "m.gguf", {"id": "b" * 12, "name": build}, model)
+    return Job({**cell, **registry.parse_test(test), **more}, "bin", "m.gguf", {"id": "b" * 12, "name": build}, model)
 
 
 class Machine:
@@ -47,12 +49,12 @@ class Machine:
         self.broken: set[str] = set()
         self.asked: list[int] = []
 
-    def launch(self, one: Job, settings: Settings, seed: int, started: Callable[[int], None]) -> Outcome:
+    def launch(self, one: Job, settings: LaunchSettings, started: Callable[[int], None]) -> Outcome:
         self.calls.append(one.cell)
-        self.seeds.append(seed)
+        self.seeds.append(settings.seed)
         if one.cell["test"] in self.broken:
             raise LaunchFailed(envelope.failure("measure", "it broke", "Mend it.", one.cell))
-        name = workload.headline(one.cell)
+        name = registry.headline(one.cell)
         number = sum(cell == one.cell for cell in self.calls)
         metrics = {
             name: {"value": self.speed(one.cell, number), "unit": UNITS[name]},
@@ -69,8 +71,7 @@ class Machine:
 
     @property
     def host(self) -> Host:
-        launchers = dict.fromkeys(workload.KINDS, self.launch)
-        return Host(launchers, self.bandwidth, lambda: gates.Snapshot(None, None, None, None, None), self.clock)
+        return Host(self.launch, self.bandwidth, lambda: gates.Snapshot(None, None, None, None, None), self.clock)
 
     def clock(self) -> float:
         """Time is what launches take."""

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import time_budget
 
 KNOWN = time_budget.Reference(pp_tps=100.0, tg_tps=10.0, bytes=1e9, overhead_s=1.0)
 
 
 def job(test: str, size: float = 1e9) -> Job:
-    cell = {"model": "m", "quantization": "Q4_0", "build": "default", "threads": 2, **workload.parse_test(test)}
+    cell = {"model": "m", "quantization": "Q4_0", "build": "default", "threads": 2, **registry.parse_test(test)}
     return Job(cell, "bin", "m.gguf", {"id": "b"}, {"id": "m", "bytes": size})
 
 
@@ -29,15 +30,17 @@ def job(test: str, size: float = 1e9) -> Job:
         ("batch100+10@c4", 1 + 4 * 1.0 + 2 * 1.0),
         ("serve100+10@c1", 1 + 5 * (1.0 + 1.0)),
         ("serve100+10@c4", 1 + 5 * (4.0 + 2.0)),
-        ("serve100+10@r0.1", 1 + 40),
+        ("serve100+10@r0.1", 1 + 4 * 40),
     ],
 )
 def test_a_launch_takes_what_its_tokens_take(test, seconds):
-    assert time_budget.launch_seconds(job(test), KNOWN, repetitions=2) == pytest.approx(seconds)
+    assert time_budget.launch_seconds(job(test), KNOWN, LaunchSettings(repetitions=2)) == pytest.approx(seconds)
 
 
 def test_a_larger_model_takes_longer_in_proportion():
-    small, large = (time_budget.launch_seconds(job("tg10", size), KNOWN, 2) for size in (1e9, 8e9))
+    small, large = (
+        time_budget.launch_seconds(job("tg10", size), KNOWN, LaunchSettings(repetitions=2)) for size in (1e9, 8e9)
+    )
     assert large == pytest.approx(8 * small)
 
 

@@ -9,7 +9,6 @@ import json
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import bandwidth
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe.bandwidth import (
     BandwidthError,
@@ -79,9 +78,8 @@ def test_what_is_no_figure_is_refused(stdout, exit_code, words):
 
 
 def test_a_build_without_the_program_has_no_bandwidth(tmp_path):
-    job = Job({"test": "pp8"}, str(tmp_path), "m", {"id": "b"}, {"id": "m"})
-    assert of_build(job, 1, MACHINE) is None
+    assert of_build(str(tmp_path), 1, MACHINE) is None
     broken = tmp_path / bandwidth.PROGRAM
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
-    assert of_build(job, 1, MACHINE) is None
+    assert of_build(str(tmp_path), 1, MACHINE) is None

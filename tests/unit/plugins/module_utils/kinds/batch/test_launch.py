@@ -11,10 +11,11 @@ import signal
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.batch.launch import argv_of, launch
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Finished, Usage
 
 # As b3826 and 0c1e57098 print it, one line among those of the log.
@@ -24,10 +25,12 @@ ROW = {
 }  # fmt: skip
 USAGE = Usage(2.0, 3.0, 0.1, 100 << 20, 500, 0, 10, 5)
 
+SETTINGS = LaunchSettings(time_limit=60)
+
 
 def job(**more) -> Job:
     cell = {"model": "m", "quantization": "Q4_0", "build": "default", "threads": 3, **more}
-    return Job({**cell, **workload.parse_test("batch128+64@c4")}, "/b", "/m.gguf", {"id": "b"}, {"id": "m"})
+    return Job({**cell, **registry.parse_test("batch128+64@c4")}, "/b", "/m.gguf", {"id": "b"}, {"id": "m"})
 
 
 def run(stdout: str, **changes):
@@ -37,7 +40,7 @@ def run(stdout: str, **changes):
 
 def test_the_row_of_what_was_asked_is_the_figure():
     text = "\n" + json.dumps(dict(ROW, pl=1)) + "\n" + json.dumps(ROW) + "\n\n"
-    outcome = launch(job(), 60, run=run(text))
+    outcome = launch(job(), SETTINGS, run=run(text))
     assert outcome.metrics["batched_tg_tps"] == {"value": 555.4, "unit": "token/s"}
     assert outcome.metrics["batched_pp_tps"]["value"] == 12447.0
     assert outcome.rows == [ROW]
@@ -58,12 +61,12 @@ def test_the_row_of_what_was_asked_is_the_figure():
 )
 def test_what_is_no_result_is_a_failure(stdout, changes, words):
     with pytest.raises(LaunchFailed, match=words):
-        launch(job(), 60, run=run(stdout, **changes))
+        launch(job(), SETTINGS, run=run(stdout, **changes))
 
 
 def test_a_program_that_is_not_there():
     with pytest.raises(LaunchFailed, match="could not be started"):
-        launch(job()._replace(directory="/nonexistent"), 60)
+        launch(job()._replace(directory="/nonexistent"), SETTINGS)
 
 
 def test_the_command_asks_for_the_cell():

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench.launch import argv_of, launch
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Finished, Usage
 
 FIXTURES = Path(__file__).parents[5] / "fixtures" / "llama-bench"
@@ -27,10 +28,12 @@ LOG = (FIXTURES / "current.log").read_text(encoding="utf-8")
 ROW = json.loads((FIXTURES / "current.jsonl").read_text(encoding="utf-8"))
 USAGE = Usage(2.0, 3.0, 0.1, 100 << 20, 500, 0, 10, 5)
 
+SETTINGS = LaunchSettings(repetitions=2, time_limit=60)
+
 
 def job(test: str = "pp32", **more) -> Job:
     cell = {"model": "tiny-synthetic", "quantization": "Q4_0", "build": "default", "threads": 2}
-    return Job({**cell, **workload.parse_test(test), **more}, "/b", "/m.gguf", {"id": "b" * 12}, {"id": "f" * 12})
+    return Job({**cell, **registry.parse_test(test), **more}, "/b", "/m.gguf", {"id": "b" * 12}, {"id": "f" * 12})
 
 
 def answer(argv: list[str], **changes) -> Finished:
@@ -41,7 +44,7 @@ def answer(argv: list[str], **changes) -> Finished:
 
 
 def test_an_outcome_is_whole():
-    outcome = launch(job(), 2, 60, run=lambda argv, _limit, _started: answer(argv))
+    outcome = launch(job(), SETTINGS, run=lambda argv, _limit, _started: answer(argv))
     assert outcome.rows == [ROW]
     assert outcome.metrics["pp_tps"] == {"value": ROW["avg_ts"], "unit": "token/s", "samples": ROW["samples_ts"]}
     assert outcome.metrics["rss_peak_bytes"]["value"] == 100 << 20
@@ -68,7 +71,7 @@ def test_an_outcome_is_whole():
 )
 def test_a_launch_without_a_figure_says_why(changes, cause):
     with pytest.raises(LaunchFailed) as failed:
-        launch(job(), 2, 60, run=lambda argv, _limit, _started: answer(argv, **changes))
+        launch(job(), SETTINGS, run=lambda argv, _limit, _started: answer(argv, **changes))
     payload = failed.value.payload
     assert cause in payload["cause"]
     assert payload["advice"]
@@ -78,7 +81,7 @@ def test_a_launch_without_a_figure_says_why(changes, cause):
 
 def test_a_program_that_is_not_there_is_a_failure_and_no_traceback():
     with pytest.raises(LaunchFailed, match=r"could not be started: .*/nonexistent/llama-bench"):
-        launch(job()._replace(directory="/nonexistent"), 2, 60)
+        launch(job()._replace(directory="/nonexistent"), SETTINGS)
 
 
 def test_the_command_asks_for_the_cell():

@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.prompts import prompts
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve import launch as serving
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve.launch import (
     arrivals,
@@ -21,16 +21,15 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve.launc
     described,
     metrics_of,
     open_loop,
-    prompts,
 )
-from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server import Options
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.streaming import Answer
 
-OPTIONS = Options(time_limit=60.0, slots=2, requests=3, slo_ttft_s=2.0, slo_tpot_s=0.1, seed=7)
+SETTINGS = LaunchSettings(time_limit=60.0, slots=2, requests=3, slo_ttft_s=2.0, slo_tpot_s=0.1, seed=7)
 
 
 def job(test: str = "serve8+4@c2", **more) -> Job:
-    cell = {"model": "m", "quantization": "Q4_0", "build": "default", "threads": 3, **workload.parse_test(test), **more}
+    cell = {"model": "m", "quantization": "Q4_0", "build": "default", "threads": 3, **registry.parse_test(test), **more}
     return Job(cell, "bin", "m.gguf", {"id": "b", "name": "default"}, {"id": "m"})
 
 
@@ -142,17 +141,15 @@ def test_what_failed_is_described_too():
 
 
 def test_more_users_than_slots_are_refused_before_anything_starts():
-    cause, advice = serving.refusal(job("serve8+4@c3"), OPTIONS)
-    assert cause.startswith("3 users at once are more than the 2 slots")
+    cause, advice = registry.SERVE.trouble(job("serve8+4@c3").cell, SETTINGS)
+    assert cause.startswith("serve8+4@c3 has 3 users at once, and the server 2 slots")
     assert "llama_bench_slots" in advice
-    assert serving.refusal(job("serve8+4@c2"), OPTIONS) is None
-    assert serving.refusal(job("serve8+4@r9"), OPTIONS) is None
-    with pytest.raises(LaunchFailed, match="more than the 2 slots"):
-        serving.launch(job("serve8+4@c3"), OPTIONS)
+    assert registry.SERVE.trouble(job("serve8+4@c2").cell, SETTINGS) is None
+    assert registry.SERVE.trouble(job("serve8+4@r9").cell, SETTINGS) is None
 
 
 def test_the_server_is_given_its_slots_its_context_and_both_thread_counts():
-    argv = serving.argv_of(job(threads_batch=5), OPTIONS)
+    argv = serving.argv_of(job(threads_batch=5), SETTINGS)
     given = dict(itertools.pairwise(argv))
     assert argv[0] == "bin/llama-server"
     assert [given[option] for option in ("-m", "-t", "-tb", "-np", "-c")] == ["m.gguf", "3", "5", "2", "512"]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.workload import WorkloadError, parse_test
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import WorkloadError, parse_test
 
 
 @pytest.mark.parametrize(
@@ -27,10 +27,11 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.workload im
 def test_a_name_says_what_is_measured(name, fields, kind, headline):
     cell = parse_test(name)
     assert cell["test"] == name
+    assert registry.kind_of(cell).text({key: value for key, value in cell.items() if key != "test"}) == name
     assert (cell["n_prompt"], cell["n_gen"], cell["n_depth"]) == fields
-    assert workload.kind(cell) == kind
-    assert workload.headline(cell) == headline
-    assert headline in workload.HEADLINES
+    assert registry.kind_of(cell).name == kind
+    assert registry.headline(cell) == headline
+    assert headline in registry.headlines()
 
 
 def test_options_are_there_only_where_the_name_has_them():
@@ -54,9 +55,9 @@ def test_what_says_nothing_is_refused_by_name(name):
 
 
 def test_a_name_from_a_later_version_counts_as_one_of_llama_bench():
-    assert workload.kind({"test": "quality", "n_prompt": 0}) == "bench"
+    assert registry.kind_of({"test": "quality", "n_prompt": 0}) is registry.BENCH
 
 
 def test_only_llama_bench_is_held_to_one_per_cent():
-    assert workload.precision(parse_test("pp8")) == 1.0
-    assert {workload.precision(parse_test(name)) for name in ("load", "batch1+1@c1", "serve1+1@c1")} == {5.0}
+    assert registry.kind_of(parse_test("pp8")).precision == 1.0
+    assert {registry.kind_of(parse_test(name)).precision for name in ("load", "batch1+1@c1", "serve1+1@c1")} == {5.0}
