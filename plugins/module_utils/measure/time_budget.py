@@ -57,9 +57,9 @@ def omit(seconds: List[float], launches: int, limit: float) -> Tuple[List[int], 
     out first, but a short cell may still fit where a long one did not.
     """
     left, out = limit, []
-    for index, one in enumerate(seconds):
-        if one * launches <= left:
-            left -= one * launches
+    for index, cost in enumerate(seconds):
+        if cost * launches <= left:
+            left -= cost * launches
         else:
             out.append(index)
     return out, limit - left
@@ -93,8 +93,8 @@ def reference(figures: Dict[str, List[Dict[str, Any]]], size: float, repetitions
     means = {}
     beside = []
     for name, launches in figures.items():
-        speeds = [one[name]["value"] for one in launches]
+        speeds = [metrics[name]["value"] for metrics in launches]
         means[name] = sum(speeds) / len(speeds)
         tokens = _LADDER_TOKENS[name] * (repetitions + 1 if name == "pp_tps" else repetitions)
-        beside += [max(0.0, one["wall_s"]["value"] - tokens / one[name]["value"]) for one in launches]
+        beside += [max(0.0, metrics["wall_s"]["value"] - tokens / metrics[name]["value"]) for metrics in launches]
     return Reference(means["pp_tps"], means["tg_tps"], size, sum(beside) / len(beside))
