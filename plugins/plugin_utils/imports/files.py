@@ -204,14 +204,14 @@ def parse(text: str, name: str) -> Tool:
     """
     for form, reader in FORMS.items():
         try:
-            rows = reader(text)
+            parsed = reader(text)
         except (ValueError, csv.Error, sqlite3.Error, RecursionError) as error:
             raise ImportFailed(
                 f"{name} looks like {form} and cannot be read as that: {error}; import it whole"
             ) from error
-        if rows is not None:
+        if parsed is not None:
             rows, problems = [], []
-            for at, row in enumerate(rows, 1):
+            for at, row in enumerate(parsed, 1):
                 reason = _wrong(row)
                 if reason:
                     problems.append(f"{name}, result {at}: {reason}")
