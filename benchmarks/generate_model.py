@@ -23,9 +23,9 @@ import needs
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.gguf_synthetic import generate, plan  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_shapes import preset  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.process import run  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import preset  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.synthetic import generate, plan  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import run  # noqa: E402
 
 MEMORY_LIMIT = 100e6  # bytes
 TIME_LIMIT = 600  # seconds

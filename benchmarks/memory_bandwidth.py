@@ -28,8 +28,8 @@ import needs
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import machine  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.memory_bandwidth import (  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe import machine  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe.bandwidth import (  # noqa: E402
     REPETITIONS,
     array_bytes,
 )

@@ -54,12 +54,12 @@ import needs
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import gates, machine, page_cache  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import Interval, mean_interval  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.job import last_words  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_log import parse_log  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.process import Finished, run  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.schedule import block_order  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.order import block_order  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe import gates, machine  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.system import page_cache  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Finished, last_words, run  # noqa: E402
 
 PLAYBOOK = ROOT / ".venv/bin/ansible-playbook"
 XLLAMACPP = "2026.10.11549"
@@ -109,7 +109,7 @@ class Contestant(NamedTuple):
 
 
 class Launch(NamedTuple):
-    """The figures of one launch in tokens per second, and its gates (module_utils/gates)."""
+    """The figures of one launch in tokens per second, and its gates (module_utils/probe/gates)."""
 
     prompt: float
     generation: float

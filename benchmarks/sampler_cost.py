@@ -25,9 +25,9 @@ import needs
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import mean_interval  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_output import parse_row  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.sampler import Sampler  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench.output import parse_row  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import mean_interval  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe.sampler import Sampler  # noqa: E402
 
 CORE_SHARE, WITHIN = 0.001, 0.01
 

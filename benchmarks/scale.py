@@ -36,7 +36,9 @@ sys.path.insert(0, str(ROOT / "collections"))
 # The imports below want them.
 needs.meet(needs.requirements())
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import records, report, site  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.site import html as site  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records  # noqa: E402
 
 ALL_S, ALL_MB, ONE_S, START_MB, PAINT_S = 20.0, 500.0, 10.0, 1.5, 1.0
 PER_MACHINE = 100

@@ -30,10 +30,13 @@ import needs
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import serving, workload  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.job import Job  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_server import ADDRESS, Options, Server  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.streaming import complete  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.requests import tpot  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve import launch as serving  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server import ADDRESS, Server  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.streaming import complete  # noqa: E402
 
 PROMPT, GENERATE = 128, 64
 WITHIN = 0.05
@@ -77,7 +80,7 @@ def ours(port: int, users: int, each: int, seed: int) -> Figures:
     requests = [request for request in serving.described(done) if not request.get("warmup")]
     if failed := [request for request in requests if not request["ok"]]:
         raise SystemExit(f"{len(failed)} of {len(requests)} requests of ours failed, the first: {failed[0]}")
-    return Figures([request["ttft_s"] for request in requests], [serving.tpot(request) or 0.0 for request in requests])
+    return Figures([request["ttft_s"] for request in requests], [tpot(request) or 0.0 for request in requests])
 
 
 def theirs(guidellm: Path, port: int, users: int, each: int, seed: int) -> Figures:
@@ -144,11 +147,11 @@ def main() -> int:
         **workload.parse_test(f"serve{PROMPT}+{GENERATE}@c{max(asked.users)}"),
     }  # fmt: skip
     job = Job(cell, str(asked.bin.resolve()), str(asked.model.resolve()), {"id": "b", "name": "b"}, {"id": "m"})
-    options = Options(3600.0, max(asked.users), asked.each, 2.0, 0.1, 1)
+    settings = LaunchSettings(time_limit=3600.0, slots=max(asked.users), requests=asked.each, seed=1)
     met = True
     print("| users | figure | ours, median s | guidellm, median s | ratio by round | ratio of medians | met |")
     print("|--:|:--|--:|--:|:--|--:|:--|")
-    with Server(serving.argv_of(job, options), 3600.0) as server:
+    with Server(serving.argv_of(job, settings), 3600.0) as server:
         for users in asked.users:
             both: dict[str, list[Figures]] = {"ours": [], "theirs": []}
             for number in range(asked.rounds):

@@ -39,9 +39,9 @@ sys.path.insert(0, str(ROOT / "collections"))
 # The imports below want them.
 needs.meet(needs.requirements())
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.intervals import mean_interval  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_bench_output import parse_row  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import verdict  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench.output import parse_row  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import mean_interval  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import verdict  # noqa: E402
 
 FEWEST, ENOUGH_PERCENT = 6, 1.0
 PERIOD_S, HELD_SHARE = 0.02, 0.05

@@ -8,7 +8,7 @@ from __future__ import annotations
 import compiler_macros
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
 
 testinfra_hosts = ["ansible://localhost"]
 
