@@ -5,7 +5,8 @@ export LC_ALL := C.UTF-8
 
 PYTHON ?= python3
 ARGS ?=
-PIP_INSTALL := .venv/bin/python -m pip --disable-pip-version-check --no-input install --quiet
+# Of the ansible bundle a run imports a hundredth: Python compiles that when it is imported, and pip need not compile all.
+PIP_INSTALL := .venv/bin/python -m pip --disable-pip-version-check --no-input install --quiet --no-compile
 
 # A stamp's name holds a checksum of what it stands for: unchanged input costs nothing and changed input is installed
 # again, whatever the files' times say. It is written last, so an interrupted installation leaves none.
