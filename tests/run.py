@@ -33,8 +33,6 @@ LANES = 2
 # Those that take longest begin, so that none of them is the only one at work in the end; the others follow in their
 # order. Source: the table that a run ends with.
 BEGIN = ("molecule-aws", "molecule-default", "molecule-graviton", "sanity", "unit", "ansible-lint", "integration")
-# A machine has one set of emulated hosts at a time.
-HOSTS = {"molecule-aws", "molecule-graviton"}
 
 
 class Stage(NamedTuple):
@@ -64,7 +62,8 @@ class Outcome(NamedTuple):
 
 
 def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
-    """The stages of these groups, in the order to run them; each writes JUnit files into reports/<its name>."""
+    """The stages of these groups, or of these names, in order; each writes JUnit files into reports/<its name>."""
+    asked = set(groups)
     python = sys.executable
     docs_lint = ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "dependent"]
     scenarios = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
@@ -102,7 +101,7 @@ def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
             for name in scenarios
         ],
     }
-    return [stage for group in GROUPS if group in groups for stage in by_group[group]]
+    return [stage for group in GROUPS for stage in by_group[group] if asked & {group, stage.name}]
 
 
 def count_reports(folder: Path) -> Counts:
@@ -174,7 +173,7 @@ class Lanes:
         self.interrupted = False
         self._reports = reports
         self._waiting = sorted(stages, key=lambda stage: BEGIN.index(stage.name) if stage.name in BEGIN else len(BEGIN))
-        self._at_work: set[str] = set()
+        self._at_work: list[Stage] = []
         self._shown: str | None = None
         self._printed: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._changed = threading.Condition()
@@ -195,13 +194,17 @@ class Lanes:
                         self._changed.notify_all()
 
     def _next(self) -> Stage | None:
-        """Take the next stage whose hosts nobody has, waiting for them if need be; None when there is none."""
+        """Take the next stage, one with emulated hosts when nobody else has such; None when there is none.
+
+        A machine has one set of emulated hosts at a time.
+        """
         with self._changed:
             while self._waiting:
+                taken = emulates(self._at_work)
                 for stage in self._waiting:
-                    if stage.name not in HOSTS or not HOSTS & self._at_work:
+                    if not (taken and emulates([stage])):
                         self._waiting.remove(stage)
-                        self._at_work.add(stage.name)
+                        self._at_work.append(stage)
                         self._shown = self._shown or stage.name
                         return stage
                 self._changed.wait()
@@ -222,7 +225,7 @@ class Lanes:
                 outcome = Outcome(stage.name, 0.0, Counts(failed=1), [f"{type(error).__name__}: {error}"])
             with self._changed:
                 self.outcomes[stage.name] = outcome
-                self._at_work.remove(stage.name)
+                self._at_work.remove(stage)
                 if self._shown in (stage.name, None):
                     while not self._printed.empty():
                         print(self._printed.get().decode(errors="replace"), flush=True)
@@ -254,6 +257,12 @@ def run(stage: Stage, output: IO[bytes] | None = None) -> int:
         say(f"{stage.command[0]}: {error}", output)
         return 127
     return process.wait()
+
+
+def emulates(scenarios: Iterable[Stage]) -> bool:
+    """Whether one of these scenarios creates its hosts."""
+    folders = [ROOT / "molecule" / stage.name.removeprefix("molecule-") for stage in scenarios]
+    return any((folder / "create.yml").exists() for folder in folders)
 
 
 @contextlib.contextmanager
@@ -300,15 +309,16 @@ def main() -> int:
     """Return 0 if all passed, 1 if any failed, 130 after an interrupt."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     # Not argparse's own choices: up to Python 3.11 it holds an empty list against them as one value.
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; default: all")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"{', '.join(GROUPS)}, or one stage; default: all")
     groups = parser.parse_args().groups or GROUPS
-    if unknown := set(groups) - set(GROUPS):
-        parser.error(f"there is no group {', '.join(sorted(unknown))}: choose from {', '.join(GROUPS)}")
+    known = dict.fromkeys([*GROUPS, *(stage.name for stage in stages(GROUPS, Path()))])
+    if unknown := set(groups) - set(known):
+        parser.error(f"there is no {', '.join(sorted(unknown))}: choose from {', '.join(known)}")
 
     with contextlib.ExitStack() as stack:
         reports = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reports-")))
         asked = stages(groups, reports)
-        if any(stage.name in HOSTS for stage in asked):
+        if emulates(asked):
             stack.enter_context(emulated_root())
         lanes = Lanes(asked, reports)
         lanes.run()

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/compare.py: compare two selections of the records."""
+"""Shell of plugin_utils/analysis/compare.py: compare two selections of the records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import os
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import compare, records, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
 
 class ActionModule(ActionBase):

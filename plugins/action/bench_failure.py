@@ -8,9 +8,9 @@ from __future__ import annotations
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import record
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.cause import advice_of, cause_of
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import RunError, current_run
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.failures.cause import advice_of, cause_of
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RunError, current_run
 
 
 class ActionModule(ActionBase):
@@ -48,13 +48,13 @@ class ActionModule(ActionBase):
             for cell in args["cells"]
             if all(args[name] in (None, cell[name]) for name in ("model", "quantization", "build"))
         ]
-        machine = args["machine"] or record.unknown_machine(task_vars["inventory_hostname"])
+        machine = args["machine"] or envelope.unknown_machine(task_vars["inventory_hostname"])
         cause = (args["cause"] or cause_of(args["result"])).strip()
         advice = args["advice"] or advice_of(args["phase"], cause)
-        payloads = [record.failure(args["phase"], cause, advice, cell) for cell in cells or [None]]
+        payloads = [envelope.failure(args["phase"], cause, advice, cell) for cell in cells or [None]]
         self._display.warning("%s: %s" % (machine, cause))
         if not self._task.check_mode:
-            result[record.RESULT_KEY] = record.envelope(
-                [record.make("failure", run, machine, payload) for payload in payloads]
+            result[envelope.RESULT_KEY] = envelope.as_result(
+                [envelope.make("failure", run, machine, payload) for payload in payloads]
             )
         return result

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/report.py: write the pages of all records, and say what of a run is missing or failed."""
+"""Shell of plugin_utils/report/pages.py: write the pages of all records, and say what of a run is missing or failed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import os
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import records, report, summary
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.cause import failure_line
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import (
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.failures.cause import failure_line
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.plan import unrecorded
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import (
     RESULTS_DIR_VARIABLE,
     RunError,
     current_run,
 )
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import unrecorded
 
 
 def _promised(task_vars, run):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/plan.py: begin a run on a host and promise its cells."""
+"""Shell of plugin_utils/request/plan.py: begin a run on a host and promise its cells."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_core_version
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import record
-from ansible_collections.cloudbench.llama.plugins.module_utils.version import VERSION
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import prices
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.builds import public_build
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import RunError, current_run
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.plan import (
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.version import VERSION
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import ENOUGH_LAUNCHES
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.builds import public_build
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.plan import (
     default_seed,
     make_plan,
     most_launches,
     public_model,
 )
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.summary import ENOUGH_LAUNCHES
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RunError, current_run
 
 
 class ActionModule(ActionBase):
@@ -96,8 +96,8 @@ class ActionModule(ActionBase):
         kinds = [("machine", machine), ("run", payload)] + [("failure", failed) for failed in plan["failures"]]
         result["plan"] = dict(plan, run=run, seed=seed, launches_most=payload["launches_most"])
         if not self._task.check_mode:
-            result[record.RESULT_KEY] = record.envelope(
-                [record.make(kind, run, machine["name"], payload) for kind, payload in kinds]
+            result[envelope.RESULT_KEY] = envelope.as_result(
+                [envelope.make(kind, run, machine["name"], payload) for kind, payload in kinds]
             )
         return result
 

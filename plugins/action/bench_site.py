@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/site.py: make the HTML site of all records."""
+"""Shell of plugin_utils/site/html.py: make the HTML site of all records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import os
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import drawing, records, report, site
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import drawing
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.site import html as site
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
 
 class ActionModule(ActionBase):

@@ -1,14 +1,16 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/ec2_hosts.py: wait for the hosts of a run, or say which of them have ended."""
+"""Shell of plugin_utils/ec2/hosts.py: wait for the hosts of a run, or say which of them have ended."""
 
 from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws, ec2_hosts, prices
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import hosts as ec2_hosts
 
 
 class ActionModule(ActionBase):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/ec2_plan.py: what a run on EC2 would create, take and cost."""
+"""Shell of plugin_utils/ec2/plan.py: what a run on EC2 would create, take and cost."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import datetime
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2_plan import Request, learn
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2_plan_text import render
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import RunError, current_run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan import Request, learn
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan_text import render
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RunError, current_run
 
 
 class ActionModule(ActionBase):

@@ -1,14 +1,15 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/ec2_resources.py: which runs are over and still have something."""
+"""Shell of plugin_utils/ec2/resources.py: which runs are over and still have something."""
 
 from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import aws, ec2_resources
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import resources
 
 
 class ActionModule(ActionBase):
@@ -31,17 +32,17 @@ class ActionModule(ActionBase):
         try:
             region = aws.region(args["region"])
             everywhere = args["regions"] == ["all"]
-            regions = ec2_resources.enabled_regions(region) if everywhere else args["regions"] or [region]
+            regions = resources.enabled_regions(region) if everywhere else args["regions"] or [region]
             for name in regions:
                 aws.region(name)
-            owner = args["owner"] or ec2_resources.caller(region)
-            found = ec2_resources.find_in(regions)
+            owner = args["owner"] or resources.caller(region)
+            found = resources.find_in(regions)
         except aws.AwsError as error:
             raise AnsibleActionFail(f"Which runs are over is not known. {error}.") from None
-        runs = ec2_resources.over(found.resources, owner, args["all"], args["but"], everywhere)
-        strays = ec2_resources.of_no_run(found.resources, owner)
+        runs = resources.over(found.resources, owner, args["all"], args["but"], everywhere)
+        strays = resources.of_no_run(found.resources, owner)
         # Not by a task of its own: the callbacks that show results break long lines, and a command must stay whole.
-        for line in ec2_resources.sweep_table(runs, strays, owner, regions, found.unasked):
+        for line in resources.sweep_table(runs, strays, owner, regions, found.unasked):
             self._display.display(line)
         return dict(
             result,

@@ -14,10 +14,10 @@ import time
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import record
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import records
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.environment import RESULTS_DIR_VARIABLE
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.progress import describe
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import describe
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RESULTS_DIR_VARIABLE
 
 # Looking costs the host a shell and a read. Every 15 s is too rare to be measured; sooner only when the end is near.
 POLL_SECONDS = 15.0
@@ -146,7 +146,7 @@ class ActionModule(ActionBase):
     def _complete(self, job, prefix):
         """Return the module's result; when it died without one, failed but with all it had written to the spool."""
         ended = {key: value for key, value in job.items() if key not in ("started", "finished", "ansible_job_id")}
-        if record.RESULT_KEY in ended:
+        if envelope.RESULT_KEY in ended:
             return ended
         found = _records(self._low_level_execute_command("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix))["stdout"])
         ended.setdefault("msg", "the runner ended without a result")
@@ -160,7 +160,7 @@ class ActionModule(ActionBase):
     @staticmethod
     def _failed(ended, found):
         if found:
-            ended[record.RESULT_KEY] = record.envelope(found)
+            ended[envelope.RESULT_KEY] = envelope.as_result(found)
         return dict(ended, failed=True)
 
 

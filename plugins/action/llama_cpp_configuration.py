@@ -1,14 +1,14 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/builds.py: the exact CMake arguments of a build, and the key it is known by."""
+"""Shell of plugin_utils/catalog/builds.py: the exact CMake arguments of a build, and the key it is known by."""
 
 from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import builds, processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds, processors
 
 
 class ActionModule(ActionBase):

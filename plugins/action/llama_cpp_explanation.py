@@ -1,14 +1,14 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/explain.py: which CMake line an instance type gets, and why."""
+"""Shell of plugin_utils/catalog/explanation.py: which CMake line an instance type gets, and why."""
 
 from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import builds, explain, processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds, explanation, processors
 
 
 class ActionModule(ActionBase):
@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
             )
         )
         try:
-            lines = explain.explanation(
+            lines = explanation.explanation(
                 args["instance_type"],
                 args["gcc"] or None,
                 args["builds"],

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/builds.py: one build of llama.cpp that is asked for, in full."""
+"""Shell of plugin_utils/catalog/builds.py: one build of llama.cpp that is asked for, in full."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import platform
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import builds
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds
 
 
 class ActionModule(ActionBase):

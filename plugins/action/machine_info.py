@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.record import with_id
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import processors
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import with_id
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
 
 
 class ActionModule(ActionBase):

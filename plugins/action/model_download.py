@@ -1,15 +1,15 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/s3.py: sign what is in S3 on the controller, and hand each secret on where Ansible hides it."""
+"""Shell of plugin_utils/ec2/s3.py: sign what is in S3 on the controller, and hand each secret on where it is hidden."""
 
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.model_source import for_quantization
-from ansible_collections.cloudbench.llama.plugins.module_utils.web import holds_secret, public
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.s3 import S3Error, presign
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.source import for_quantization
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.web import holds_secret, public
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.s3 import S3Error, presign
 
 
 class ActionModule(ActionBase):

@@ -1,14 +1,14 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of module_utils/model_source.py: say by which way a model is obtained, and with which programs."""
+"""Shell of module_utils/models/source.py: say by which way a model is obtained, and with which programs."""
 
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import model_source
-from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import lookup
+from ansible_collections.cloudbench.llama.plugins.module_utils.models import source as model_source
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup
 
 
 class ActionModule(ActionBase):

@@ -38,8 +38,10 @@ import os
 from ansible import context
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import record
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import environment, records, report, terminal
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import terminal
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records, run_id
 
 # Of a command line, what decides whether another one asks for the same.
 _ASKED = ("args", "inventory", "extra_vars", "subset", "tags", "skip_tags")
@@ -68,7 +70,7 @@ class CallbackModule(CallbackBase):
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
         self._results_dir = os.path.abspath(os.path.expanduser(self.get_option("results_dir")))
         # Role bench_report reads it there: a callback's options cannot be asked for from a play.
-        os.environ[environment.RESULTS_DIR_VARIABLE] = self._results_dir
+        os.environ[run_id.RESULTS_DIR_VARIABLE] = self._results_dir
         self._begin()
 
     def _begin(self):
@@ -76,10 +78,10 @@ class CallbackModule(CallbackBase):
         asked = {name: value for name, value in context.CLIARGS.items() if name in _ASKED}
         playbooks = {os.path.basename(path) for path in asked.get("args") or ()}
         if not playbooks & _MEASURE:
-            self._run = environment.begin_run()
+            self._run = run_id.begin_run()
             return
-        self._asked = record.digest(json.loads(json.dumps(asked, default=str)))
-        self._run, said = environment.go_on(self._results_dir, self._asked)
+        self._asked = envelope.digest(json.loads(json.dumps(asked, default=str)))
+        self._run, said = run_id.go_on(self._results_dir, self._asked)
         if said:
             self._display.display("bench_report: %s" % said)
 
@@ -92,12 +94,12 @@ class CallbackModule(CallbackBase):
             self._display.error("bench_report: %s" % error)
         self._to_render = self._kept = True
         if self._asked and any(isinstance(one, dict) and one.get("kind") == "run" for one in new):
-            environment.note_unfinished(self._results_dir, self._run, self._asked)
+            run_id.note_unfinished(self._results_dir, self._run, self._asked)
 
     def _collect(self, result):
-        value = result.result.get(record.RESULT_KEY)
+        value = result.result.get(envelope.RESULT_KEY)
         if isinstance(value, dict):
-            if value.get("version") != record.RESULT_VERSION:
+            if value.get("version") != envelope.RESULT_VERSION:
                 self._display.warning(
                     "bench_report: records of form %r are not understood; update the collection" % value.get("version")
                 )
@@ -127,10 +129,10 @@ class CallbackModule(CallbackBase):
         if result.task.check_mode:
             return
         host = result.host.get_name()
-        machine = self._machines.get(host) or record.unknown_machine(host)
+        machine = self._machines.get(host) or envelope.unknown_machine(host)
         cause = "The host could not be reached: %s" % result.result.get("msg", "no reason given")
         advice = "Check address, key and network; what it had measured is kept in its spool."
-        self._keep([record.make("failure", self._run, machine, record.failure("connect", cause, advice))])
+        self._keep([envelope.make("failure", self._run, machine, envelope.failure("connect", cause, advice))])
 
     def _forget(self):
         """Take the note away when every host that has begun to measure anything has come to its end."""
@@ -140,7 +142,7 @@ class CallbackModule(CallbackBase):
             return
         begun = {one["machine"] for one in own if one["kind"] in ("launch", "bandwidth")}
         if begun <= {one["machine"] for one in own if one["kind"] == "end" and one["payload"]["state"] == "finished"}:
-            environment.forget_unfinished(self._results_dir, self._run)
+            run_id.forget_unfinished(self._results_dir, self._run)
 
     def v2_playbook_on_stats(self, stats):
         if self._asked:

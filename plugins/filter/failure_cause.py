@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/cause.py: cause_of."""
+"""Shell of plugin_utils/failures/cause.py: cause_of."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _value:
   sample: "iam:CreateRole: the credentials are good, but not for this: allow iam:CreateRole to the caller"
 """
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.cause import cause_of
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.failures.cause import cause_of
 
 
 class FilterModule:

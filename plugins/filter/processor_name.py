@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/processors.py: the processor of an instance type, for groups of an inventory."""
+"""Shell of plugin_utils/catalog/processors.py: the processor of an instance type, for groups of an inventory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _value:
   sample: Graviton3
 """
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
 
 
 def processor_name(instance_type):

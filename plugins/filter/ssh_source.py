@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/ec2_network.py: ssh_source."""
+"""Shell of plugin_utils/ec2/network.py: ssh_source."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _value:
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import ec2_network
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import network
 
 
 def ssh_source(text):
     """Translate the core's error."""
     try:
-        return ec2_network.ssh_source(str(text))
-    except ec2_network.NetworkError as error:
+        return network.ssh_source(str(text))
+    except network.NetworkError as error:
         raise AnsibleFilterError(str(error)) from error
 
 

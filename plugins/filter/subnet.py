@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/ec2_network.py: subnet."""
+"""Shell of plugin_utils/ec2/network.py: subnet."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ _value:
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import ec2_network
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import network
 
 
 def subnet(cidr, index):
     """Translate the core's error."""
     try:
-        return ec2_network.subnet(cidr, int(index))
-    except ec2_network.NetworkError as error:
+        return network.subnet(cidr, int(index))
+    except network.NetworkError as error:
         raise AnsibleFilterError(str(error)) from error
 
 

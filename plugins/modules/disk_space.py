@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of module_utils/disk.py: fail where there is not enough room."""
+"""Shell of module_utils/system/disk.py: fail where there is not enough room."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ RETURN = r""" # """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.disk import SpaceError, require_space
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import SpaceError, require_space
 
 
 def main() -> None:

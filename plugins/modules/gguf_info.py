@@ -100,7 +100,7 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.model_file import (
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.file import (
     describe,
     move,
     remember,

@@ -91,20 +91,20 @@ from typing import Any, Dict, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.gguf_quantize import (
-    check_binary,
-    check_source,
-    existing,
-    quantize,
-)
-from ansible_collections.cloudbench.llama.plugins.module_utils.model_file import (
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.file import (
     ModelFileError,
     describe,
     file_name,
     remember,
     verify,
 )
-from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import lookup
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantize import (
+    check_binary,
+    check_source,
+    existing,
+    quantize,
+)
 
 
 def obtain(params: Dict[str, Any], check: bool) -> Tuple[bool, Optional[Dict[str, Any]]]:

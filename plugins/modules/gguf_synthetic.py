@@ -106,8 +106,11 @@ from typing import Any, Dict, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.gguf_quantize import check_binary, quantize
-from ansible_collections.cloudbench.llama.plugins.module_utils.gguf_synthetic import (
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.file import ModelFileError, file_name, verify
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import Quantization, lookup
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantize import check_binary, quantize
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS, Shape
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.synthetic import (
     RECIPES,
     adopt,
     existing,
@@ -115,9 +118,6 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.gguf_synthetic im
     origin,
     plan,
 )
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_shapes import PRESETS, Shape
-from ansible_collections.cloudbench.llama.plugins.module_utils.model_file import ModelFileError, file_name, verify
-from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import Quantization, lookup
 
 Outcome = Tuple[bool, Optional[Dict[str, Any]]]
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of module_utils/measure.py: measure the cells of a run on this host."""
+"""Shell of module_utils/measure/run.py: measure the cells of a run on this host."""
 
 from __future__ import annotations
 
@@ -138,10 +138,12 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import record
-from ansible_collections.cloudbench.llama.plugins.module_utils.job import HOME, JobError, jobs_of, program
-from ansible_collections.cloudbench.llama.plugins.module_utils.measure import Settings, measure
-from ansible_collections.cloudbench.llama.plugins.module_utils.spool import Spool, SpoolError, machine_lock
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import JobError, jobs_of, program
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.run import measure
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.settings import Settings
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.spool import Spool, SpoolError, machine_lock
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME
 
 # Least values of the options, and what they count.
 _LEAST = {
@@ -222,7 +224,7 @@ def main():
 
         def emit(kind, payload, started):
             counts[kind] = counts.get(kind, 0) + 1
-            spool.append(record.make(kind, params["run"], machine["name"], payload, started))
+            spool.append(envelope.make(kind, params["run"], machine["name"], payload, started))
 
         def progress(state):
             spool.progress(dict(state, pid=os.getpid()))
@@ -232,8 +234,8 @@ def main():
 
         with machine_lock(orphan=spool.runner()):
             spool.open()
-            earlier = [found for found in spool.records() if found["machine"] == machine["name"]]
-            known = {(found["kind"], found["payload"].get("id")) for found in earlier}
+            earlier = [record for record in spool.records() if record["machine"] == machine["name"]]
+            known = {(record["kind"], record["payload"].get("id")) for record in earlier}
             for kind in ("build", "model"):
                 for payload in {getattr(job, kind)["id"]: getattr(job, kind) for job in jobs}.values():
                     if (kind, payload["id"]) not in known:
@@ -252,7 +254,7 @@ def main():
         launched=counts["launch"],
         failed_cells=counts["failure"],
         abandoned=not ended,
-        bench_records=record.envelope(records),
+        bench_records=envelope.as_result(records),
     )
 
 

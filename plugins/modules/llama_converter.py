@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of module_utils/model_convert.py: take the converter out of a source archive of llama.cpp."""
+"""Shell of module_utils/models/convert.py: take the converter out of a source archive of llama.cpp."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ path:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.model_convert import pack
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.convert import pack
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of module_utils/llama_cpp_build.py: find the build of llama.cpp for this host, or declare it finished."""
+"""Shell of module_utils/llamacpp/build.py: find the build of llama.cpp for this host, or declare it finished."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import llama_cpp_build as llama_cpp
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import build as llama_cpp
 
 
 def main():

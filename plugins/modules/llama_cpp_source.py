@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of module_utils/llama_cpp_source.py: obtain and verify the source of llama.cpp, on the controller."""
+"""Shell of module_utils/llamacpp/source.py: obtain and verify the source of llama.cpp, on the controller."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ source:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import llama_cpp_source as sources
-from ansible_collections.cloudbench.llama.plugins.module_utils.disk import SpaceError
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import source as sources
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import SpaceError
 
 
 def main():

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of module_utils/llama_cpp_build.py: what a host can compile llama.cpp with."""
+"""Shell of module_utils/llamacpp/build.py: what a host can compile llama.cpp with."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_cpp_build import toolchain
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.build import toolchain
 
 
 def main():

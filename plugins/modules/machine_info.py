@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of module_utils/machine.py: the fingerprint of this host. The action of this name completes it."""
+"""Shell of module_utils/probe/machine.py: the fingerprint of this host. The action of this name completes it."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ machine:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.machine import fingerprint, slug
-from ansible_collections.cloudbench.llama.plugins.module_utils.record import with_id
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe.machine import fingerprint, slug
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import with_id
 
 
 def main():

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of module_utils/model_convert.py: a GGUF file of the safetensors in a repository."""
+"""Shell of module_utils/models/convert.py: a GGUF file of the safetensors in a repository."""
 
 from __future__ import annotations
 
@@ -111,13 +111,13 @@ from typing import Any, Dict, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.hub import Hub
-from ansible_collections.cloudbench.llama.plugins.module_utils.model_convert import (
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.convert import (
     Converted,
     convert,
     environment,
     find,
 )
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.hub import Hub
 
 
 def obtain(params: Dict[str, Any], check: bool) -> Tuple[bool, Converted]:

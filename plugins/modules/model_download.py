@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of module_utils/model_store.py: a model from a web server, an S3 bucket or a Hugging Face hub."""
+"""Shell of module_utils/models/store.py: a model from a web server, an S3 bucket or a Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -137,11 +137,11 @@ from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.download import Wanted
-from ansible_collections.cloudbench.llama.plugins.module_utils.hub import Hub
-from ansible_collections.cloudbench.llama.plugins.module_utils.model_source import check_digest, for_quantization
-from ansible_collections.cloudbench.llama.plugins.module_utils.model_store import Store, Stored
-from ansible_collections.cloudbench.llama.plugins.module_utils.web import public
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.download import Wanted
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.hub import Hub
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.source import check_digest, for_quantization
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.store import Store, Stored
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.web import public
 
 
 def obtain(params: Dict[str, Any], check: bool) -> Stored:

@@ -19,7 +19,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import records, report, site
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.site import html as site
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
 Record = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]

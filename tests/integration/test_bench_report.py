@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.record import SCHEMA
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import SCHEMA
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "20261123T155523Z-1a2b"

@@ -14,7 +14,7 @@ import yaml
 from ansible.utils.version import SemanticVersion
 from sanity import checkout_files
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import report
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = checkout_files(ROOT)

@@ -12,8 +12,8 @@ import subprocess
 import pytest
 from support.hosts import compiler_macros
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import llama_cpp_build
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import processors
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import build
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
 
 testinfra_hosts = ["ansible://localhost"]
 
@@ -26,8 +26,8 @@ def test_the_flags_of_each_core_make_what_the_catalog_says(name):
 
 
 def test_the_compiler_takes_what_it_said_for_native():
-    compiler = llama_cpp_build.toolchain()["paths"]["C++ compiler"]
-    march = llama_cpp_build.native_march(compiler)
+    compiler = build.toolchain()["paths"]["C++ compiler"]
+    march = build.native_march(compiler)
     assert march
     assert march != "native"
     options = ["-march=" + march, "-mcpu=" + march]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from support.hosts import compiler_macros
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
 
 testinfra_hosts = ["ansible://localhost"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import subprocess
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
 
 _OPTION_FLAGS = {
     "AVX512": ["-mavx512f", "-mavx512cd", "-mavx512vl", "-mavx512dq", "-mavx512bw"], "AVX512_VBMI": ["-mavx512vbmi"],

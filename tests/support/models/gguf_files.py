@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_shapes import Shape
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import Shape
 
 UINT32, INT32, FLOAT32, BOOL, STRING, ARRAY, UINT64 = 4, 5, 6, 7, 8, 9, 10
 CODES = {UINT32: "I", INT32: "i", FLOAT32: "f", BOOL: "?", UINT64: "Q"}

@@ -19,7 +19,7 @@ sys.path[:0] = [path for path in (str(_ROOT / "collections"), str(_ROOT / "tests
 
 from support.models.gguf_files import ARRAY, INT32, MINI, STRING, UINT32, gguf, record  # noqa: E402
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.gguf_synthetic import generate, plan  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.synthetic import generate, plan  # noqa: E402
 
 
 def byte_tokens() -> list[str]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import copy
 from typing import Any, NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kernel_path import AS_EXPECTED, FALLBACK
-from ansible_collections.cloudbench.llama.plugins.module_utils.record import make, with_id
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import AS_EXPECTED, FALLBACK
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import make, with_id
 
 Record = dict[str, Any]
 

@@ -18,11 +18,11 @@ import pytest
 import yaml
 from support.models import gguf_files as files
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.gguf_quantize import expected_bytes
-from ansible_collections.cloudbench.llama.plugins.module_utils.gguf_synthetic import RECIPES, generate, plan
-from ansible_collections.cloudbench.llama.plugins.module_utils.llama_shapes import PRESETS
-from ansible_collections.cloudbench.llama.plugins.module_utils.model_file import verify
-from ansible_collections.cloudbench.llama.plugins.module_utils.quantizations import lookup
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.file import verify
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantize import expected_bytes
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.synthetic import RECIPES, generate, plan
 
 ROOT = Path(__file__).resolve().parents[4]
 HELP = ROOT / "tests" / "fixtures" / "llama-quantize" / "help-0c1e57098.txt"

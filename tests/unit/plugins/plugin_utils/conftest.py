@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import records
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
 FIXTURES = Path(__file__).resolve().parents[3] / "fixtures"
 

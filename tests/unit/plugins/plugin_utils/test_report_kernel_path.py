@@ -12,8 +12,10 @@ import pytest
 from support.records import side_by_side
 from support.records.side_by_side import COMBINATIONS, MACHINE, MODEL
 
-from ansible_collections.cloudbench.llama.plugins.module_utils import kernel_path
-from ansible_collections.cloudbench.llama.plugins.plugin_utils import records, report, report_parts
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import kernel_path
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
 Record = dict[str, Any]
 
@@ -270,4 +272,4 @@ def test_the_verdict_that_a_launch_records_is_shown(quantization: str) -> None:
     ],
 )
 def test_sentences_keep_their_code_and_act_as_nothing_else(words: str, shown: str) -> None:
-    assert report_parts.sentence(words) == shown
+    assert parts.sentence(words) == shown

@@ -1,0 +1,11 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a cell is measured for, beside being asked for, and how its threads are left open."""
+
+from __future__ import annotations
+
+# A rung of the thread ladder, and the second copy of a cell whose ratio to the first is the noise of the machine.
+LADDER, TWIN = "ladder", "twin"
+# The thread count of a cell that leaves it to the thread ladder of its run.
+BY_LADDER = 0

@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a cell fits into memory: refused beforehand with the arithmetic, rather than killed or swapped.
+
+What has to be there at once is the weights (mapped from the file, or repacked, in which case the mapped ones may go),
+the keys and values of the context, and the buffers of the computation, of which the logits of a batch are the largest.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Optional, Tuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS
+
+# llama.cpp gives each sequence a context in steps of so many tokens.
+STEP = 256
+# Tokens that are computed at once (-ub), and for which the logits are kept.
+BATCH = 512
+# What a machine needs for itself.
+SPARE = 0.95
+
+
+class Need(NamedTuple):
+    """Bytes: of the weights, of keys and values (f16), of the computation; the context in tokens, of all sequences."""
+
+    weights: int
+    kv: int
+    compute: int
+    context: int
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.kv + self.compute
+
+
+def context_of(cell: Any, sequences: int) -> int:
+    """Return the tokens of context that a cell asks for, those of all its sequences together."""
+    each = cell["n_prompt"] + cell["n_gen"] + cell["n_depth"]
+    return sequences * (-(-each // STEP) * STEP)
+
+
+def of_job(job: Any, sequences: int) -> Optional[Need]:
+    """Return what a job with so many sequences at once needs, None where the size of its model is not known.
+
+    Keys and values are counted where the model's name is that of a known shape.
+    """
+    size = job.model.get("bytes")
+    if not size:
+        return None
+    shape = PRESETS.get(job.model.get("name", "")) or PRESETS.get("%s-synthetic" % job.model.get("name"))
+    context = context_of(job.cell, sequences)
+    if shape is None:
+        return Need(size, 0, 0, context)
+    kv = 2 * 2 * shape.layers * shape.kv_heads * shape.head_dimension * context
+    return Need(size, kv, 4 * BATCH * shape.vocabulary, context)
+
+
+def _gib(size: float) -> str:
+    return "%.2f GiB" % (size / 2**30)
+
+
+def refusal(need: Need, memory: Optional[int]) -> Optional[Tuple[str, str]]:
+    """Return (cause, advice) when a need does not fit into the memory (bytes) of a machine, None when it does."""
+    if not memory or need.total <= SPARE * memory:
+        return None
+    return (
+        "it needs about %s: %s of weights, %s of keys and values for %d tokens, %s to compute with; of memory there is "
+        "%s, of which %d %% may be used"
+        % (
+            _gib(need.total),
+            _gib(need.weights),
+            _gib(need.kv),
+            need.context,
+            _gib(need.compute),
+            _gib(memory),
+            round(100 * SPARE),
+        ),
+        "Choose a smaller model, a quantization of fewer bits, a shorter context or a machine with more memory.",
+    )

@@ -1,0 +1,197 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The life of one llama-server: started on a free port of loopback, asked until it is healthy, ended, accounted for."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from typing import Any, Callable, List, Optional, Tuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME, last_words
+
+NAME = "llama-server"
+ADDRESS = "127.0.0.1"
+
+# How often a server that loads is asked: what is measured is when it answers.
+_ASK_SECONDS = 0.005
+# How long a server that was asked to end may take.
+_END_SECONDS = 10.0
+# Somebody may take a free port before the server does.
+_TRIES = 3
+_PORT_TAKEN = ("couldn't bind", "address already in use", "bind HTTP server socket")
+
+
+class ServerError(Exception):
+    """A server that did not do; `cause` and `advice` are sentences, `tail` is the end of its log."""
+
+    def __init__(self, cause: str, advice: str, tail: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.advice = advice
+        self.tail = tail
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on at this moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as one:
+        one.bind((ADDRESS, 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+class Server:
+    """A llama-server from its entry, which waits until it is healthy, to its exit.
+
+    `argv` is its command without address and port; `started` gets the process id. `healthy_s` are the seconds from
+    the start to the first 200 of /health, `usage` what the kernel accounted for, once it has ended. Raises ServerError.
+    """
+
+    def __init__(self, argv: List[str], time_limit: float, started: Optional[Callable[[int], None]] = None) -> None:
+        self._command = argv
+        self._started = started
+        self._end = time.monotonic() + time_limit
+        self._limit = time_limit
+        self.log: List[Tuple[float, str]] = []
+        # Of nothing, until it has ended.
+        self.usage = process.Usage(0.0, 0.0, 0.0, 0, 0, 0, 0, 0)
+        self.healthy_s = 0.0
+
+    def __enter__(self) -> Server:
+        for number in range(1, _TRIES + 1):
+            self._start()
+            try:
+                self._wait()
+                return self
+            except ServerError as error:
+                self._stop()
+                taken = any(words in error.tail.lower() or words in error.tail for words in _PORT_TAKEN)
+                if not taken or number == _TRIES:
+                    raise
+            except BaseException:
+                self._stop()
+                raise
+        raise AssertionError("unreachable")
+
+    def __exit__(self, *_exception: object) -> None:
+        self._stop()
+
+    def _start(self) -> None:
+        self.port = free_port()
+        self.argv = self._command + ["--host", ADDRESS, "--port", str(self.port)]
+        self.log = []
+        self.began = time.monotonic()
+        try:
+            # The core knows no AnsibleModule, and a server is no command that ends.
+            self._process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+                self.argv,
+                cwd=HOME,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=process.die_with_parent,
+            )
+        except OSError as error:
+            raise ServerError("%s could not be started: %s" % (NAME, error), "Rebuild llama.cpp.") from error
+        self._reader = threading.Thread(target=self._read, name="server-log", daemon=True)
+        self._reader.start()
+        if self._started:
+            self._started(self._process.pid)
+
+    def _read(self) -> None:
+        """Keep each line of the log with the time at which it came."""
+        for line in self._process.stdout or ():
+            self.log.append((time.monotonic() - self.began, line.decode("utf-8", "replace")))
+
+    def text(self) -> str:
+        """Return the log so far."""
+        return "".join(line for _when, line in self.log)
+
+    def remaining(self) -> float:
+        """Return the seconds that are left of the time limit."""
+        return max(0.0, self._end - time.monotonic())
+
+    def ended(self) -> bool:
+        """Say whether the process has ended by itself; it is not reaped yet, so that its usage can be had."""
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def failure(self, doing: str) -> ServerError:
+        """Return why a server that has gone did not do: by its end, or by the last words of its log."""
+        self._stop()
+        tail = self.text()
+        code = self._process.returncode
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            how = "was ended by signal %d (%s)" % (-code, name)
+        else:
+            how = "ended with exit code %s" % code
+        return ServerError(
+            "%s %s %s: %s" % (NAME, how, doing, last_words(tail)),
+            "Read stderr_tail; run the command of this record by hand.",
+            tail,
+        )
+
+    def _wait(self) -> None:
+        while True:
+            if self.ended():
+                raise self.failure("before it was healthy")
+            if self._ask() == 200:
+                self.healthy_s = time.monotonic() - self.began
+                return
+            if not self.remaining():
+                raise ServerError(
+                    "%s was not healthy within %g s" % (NAME, self._limit),
+                    "Raise llama_bench_time_limit, or measure a smaller model.",
+                    self.text(),
+                )
+            time.sleep(_ASK_SECONDS)
+
+    def _ask(self) -> Optional[int]:
+        connection = http.client.HTTPConnection(ADDRESS, self.port, timeout=max(0.1, min(5.0, self.remaining())))
+        try:
+            connection.request("GET", "/health")
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
+
+    def _stop(self) -> None:
+        """End the process, with all it has started, and account for it."""
+        if self._process.returncode is not None:
+            return
+        if not self.ended():
+            os.killpg(self._process.pid, signal.SIGTERM)
+            end = time.monotonic() + _END_SECONDS
+            while not self.ended() and time.monotonic() < end:
+                time.sleep(0.01)
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        _pid, status, used = os.wait4(self._process.pid, 0)
+        self._process.returncode = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        self.usage = process.usage_of(used, time.monotonic() - self.began)
+        self._reader.join(_END_SECONDS)
+        if self._process.stdout:
+            self._process.stdout.close()
+
+
+def total(usages: List[process.Usage]) -> process.Usage:
+    """Return what several processes took, one after the other: sums, and the largest memory."""
+
+    def add(name: str) -> Any:
+        return sum(getattr(one, name) for one in usages)
+
+    sums = {name: add(name) for name in process.Usage._fields if name != "rss_peak_bytes"}
+    return process.Usage(rss_peak_bytes=max(one.rss_peak_bytes for one in usages), **sums)

@@ -1,0 +1,222 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Obtain the source of llama.cpp on the controller as one verified archive, whatever it comes from."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import gzip
+import os
+import re
+import shutil
+import sys
+import tarfile
+import tempfile
+from typing import Any, Dict, Iterator, List, Optional
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.digests import sha256_file
+from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import require_space
+
+_PACKAGE = "llama-cpp-python"
+# A checkout and an archive of it; an sdist is 77 MB.
+_SPACE = 300000000
+# A download that takes longer than this is given up.
+_SECONDS = 3600
+# The one folder in the archives that are packed here.
+_PREFIX = "llama.cpp"
+
+
+class SourceError(ValueError):
+    """The source cannot be had or is not what was asked for; the message says why and what to do."""
+
+
+def _public(text: str) -> str:
+    """Return `text` with the user name and password left out of every url in it."""
+    return re.sub(r"//[^/\s]*@", "//", text)
+
+
+def _run(argv: List[str], what: str) -> str:
+    """Return what a program prints. Raises SourceError, which begins with `what`."""
+    try:
+        # Git must never ask for a password on the terminal of a play.
+        done = process.run(argv, _SECONDS, {"GIT_TERMINAL_PROMPT": "0"})
+    except OSError as error:
+        raise SourceError("%s: %s cannot be run: %s" % (what, argv[0], error)) from error
+    if done.timed_out:
+        raise SourceError("%s: no end after %d s" % (what, _SECONDS))
+    if done.exit_code != 0:
+        words = done.stderr.strip().splitlines()[-3:]
+        raise SourceError("%s: %s" % (what, " ".join(words) or "exit code %s" % done.exit_code))
+    return done.stdout.strip()
+
+
+def _verified(path: str, sha256: str, what: str) -> None:
+    found = sha256_file(path)
+    if found != sha256.lower():
+        raise SourceError("%s has sha256 %s, not %s; it is not used" % (what, found, sha256))
+
+
+@contextlib.contextmanager
+def _cache(directory: str) -> Iterator[str]:
+    """Yield an empty directory inside the cache, alone: several hosts ask for one source at the same time."""
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(directory, ".lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        scratch = tempfile.mkdtemp(dir=directory)
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def subdirectory(archive: str) -> str:
+    """Return the folder inside a tar `archive` that is llama.cpp's tree, "" when it is the root. Raises SourceError."""
+    try:
+        with tarfile.open(archive) as tar:
+            names = tar.getnames()
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise SourceError("%s cannot be read as a tar archive: %s" % (archive, error)) from error
+    found = [re.fullmatch(r"(?:(.*)/)?ggml/CMakeLists\.txt", name) for name in names]
+    trees = [match.group(1) or "" for match in found if match]
+    if not trees:
+        raise SourceError("%s holds no llama.cpp: it has no ggml/CMakeLists.txt" % archive)
+    return min(trees, key=lambda tree: (tree.count("/"), tree))
+
+
+def _changelog_commit(archive: str, version: str) -> Optional[str]:
+    """Return the llama.cpp commit that an sdist's CHANGELOG.md names for its own version."""
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if member.name.count("/") == 1 and member.name.endswith("/CHANGELOG.md"):
+                file = tar.extractfile(member)
+                text = file.read().decode("utf-8", "replace") if file else ""
+                section = text.partition("## [%s]" % version)[2].partition("\n## [")[0]
+                match = re.search(r"llama\.cpp@([0-9a-f]{7,40})", section)
+                return match.group(1) if match else None
+    return None
+
+
+def from_pypi(cache: str, version: str, sha256: str, commit: Optional[str]) -> Dict[str, Any]:
+    """Return the sdist of llama-cpp-python `version`, which carries the whole tree of llama.cpp.
+
+    pip is asked, so that the index, proxy and certificates a person has set up for it hold here too.
+    """
+    sha256 = (sha256 or "").lower()
+    if not re.fullmatch(r"[0-9][0-9A-Za-z.]*", version):
+        raise SourceError("%r is not a version of %s, such as 0.3.36" % (version, _PACKAGE))
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise SourceError(
+            "%s %s is not among the versions this collection knows: give its sha256 (64 hexadecimal digits)"
+            % (_PACKAGE, version)
+        )
+    path = os.path.join(cache, "llama_cpp_python-%s.tar.gz" % version)
+    with _cache(cache) as scratch:
+        if not os.path.exists(path) or sha256_file(path) != sha256:
+            require_space(cache, _SPACE, "downloading %s %s" % (_PACKAGE, version))
+            requirement = os.path.join(scratch, "requirements.txt")
+            with open(requirement, "w", encoding="ascii") as file:
+                file.write("%s==%s --hash=sha256:%s\n" % (_PACKAGE, version, sha256))
+            argv = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+            argv += ["--no-binary", _PACKAGE, "--require-hashes", "--requirement", requirement, "--dest", scratch]
+            _run(argv, "downloading %s %s with pip failed" % (_PACKAGE, version))
+            found = [name for name in os.listdir(scratch) if name.endswith(".tar.gz")]
+            if len(found) != 1:
+                raise SourceError("pip downloaded %s, where one .tar.gz was expected" % (found or "nothing"))
+            _verified(os.path.join(scratch, found[0]), sha256, found[0])
+            os.replace(os.path.join(scratch, found[0]), path)
+    source = {
+        "type": "pypi",
+        "name": "%s %s" % (_PACKAGE, version),
+        "version": version,
+        "commit": commit or _changelog_commit(path, version),
+        "sha256": sha256,
+        "url": None,
+    }
+    return {"archive": path, "subdirectory": "llama_cpp_python-%s/vendor/llama.cpp" % version, "source": source}
+
+
+def from_git(cache: str, url: str, ref: str, commit: Optional[str]) -> Dict[str, Any]:
+    """Return the tree of `ref` (branch, tag or full commit) of the repository at `url`.
+
+    When `commit` is given, `ref` must be that commit.
+    """
+    for name, value in (("url", url), ("ref", ref)):
+        if not value or value.startswith("-"):
+            raise SourceError("the git %s %r cannot be used: it is empty or looks like an option" % (name, value))
+    public = _public(url)
+    with _cache(cache) as scratch:
+        what = "fetching %s of %s failed" % (ref, public)
+        require_space(cache, _SPACE, "fetching %s of %s" % (ref, public))
+        _run(["git", "init", "--quiet", scratch], what)
+        git = ["git", "-C", scratch]
+        _run(git + ["fetch", "--quiet", "--depth", "1", "--", url, ref], what)
+        found = _run(git + ["rev-parse", "FETCH_HEAD^{commit}"], what)
+        if commit and not found.startswith(commit.lower()):
+            raise SourceError("%s of %s is commit %s, not %s; it is not used" % (ref, public, found, commit))
+        path = os.path.join(cache, "llama.cpp-%s.tar.gz" % found)
+        if not os.path.exists(path):
+            draft = os.path.join(scratch, "tree.tar.gz")
+            _run(git + ["archive", "--format=tar.gz", "--prefix=%s/" % _PREFIX, "--output", draft, found], what)
+            os.replace(draft, path)
+    source = {
+        "type": "git",
+        "name": "%s %s" % (public, ref),
+        "version": ref,
+        "commit": found,
+        "sha256": None,
+        "url": public,
+    }
+    return {"archive": path, "subdirectory": _PREFIX, "source": source}
+
+
+def from_archive(path: str, sha256: str, commit: Optional[str]) -> Dict[str, Any]:
+    """Return a local tar archive after its digest was found to be `sha256`."""
+    if not os.path.isfile(path):
+        raise SourceError("there is no archive %s on the controller" % path)
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", sha256 or ""):
+        raise SourceError("the archive %s needs its sha256 (64 hexadecimal digits), not %r" % (path, sha256))
+    _verified(path, sha256, path)
+    name = os.path.basename(path)
+    source = {
+        "type": "archive", "name": name, "version": None, "commit": commit, "sha256": sha256.lower(), "url": None,
+    }  # fmt: skip
+    return {"archive": path, "subdirectory": subdirectory(path), "source": source}
+
+
+def from_tree(cache: str, path: str) -> Dict[str, Any]:
+    """Return a local tree as an archive that is the same for the same content: names sorted, no times, no owners."""
+    if not os.path.isfile(os.path.join(path, "ggml", "CMakeLists.txt")):
+        raise SourceError("%s is not a tree of llama.cpp: it has no ggml/CMakeLists.txt" % path)
+
+    def kept(member: tarfile.TarInfo) -> Optional[tarfile.TarInfo]:
+        parts = member.name.split("/")
+        if ".git" in parts or (len(parts) == 2 and parts[1].startswith("build")):
+            return None
+        member.mtime = member.uid = member.gid = 0
+        member.uname = member.gname = ""
+        return member
+
+    with _cache(cache) as scratch:
+        require_space(cache, _SPACE, "packing %s" % path)
+        draft = os.path.join(scratch, "tree.tar.gz")
+        with contextlib.ExitStack() as files:
+            raw = files.enter_context(open(draft, "wb"))
+            packed = files.enter_context(gzip.GzipFile("", "wb", 1, raw, 0))
+            tar = files.enter_context(tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT))
+            # tarfile adds the entries of a folder sorted by name.
+            tar.add(path, arcname=_PREFIX, filter=kept)
+        sha256 = sha256_file(draft)
+        archive = os.path.join(cache, "llama.cpp-tree-%s.tar.gz" % sha256[:12])
+        os.replace(draft, archive)
+    commit = None
+    if os.path.exists(os.path.join(path, ".git")):
+        with contextlib.suppress(SourceError):
+            commit = _run(["git", "-C", path, "rev-parse", "HEAD"], "reading the commit of %s" % path)
+            if _run(["git", "-C", path, "status", "--porcelain"], "reading the state of %s" % path):
+                commit += "+changes"
+    name = os.path.basename(os.path.abspath(path))
+    source = {"type": "tree", "name": name, "version": None, "commit": commit, "sha256": sha256, "url": None}
+    return {"archive": archive, "subdirectory": _PREFIX, "source": source}

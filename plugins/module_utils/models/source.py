@@ -1,0 +1,216 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an entry of llama_model_models asks for, and whether it can be meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.hub import DEFAULT_REVISION, HubError, check_names
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.presets import PLACEHOLDER, PUBLISHED
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS as SYNTHETIC
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.web import public
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f]+")
+_ORIGINS = ("path", "url", "s3", "repository")
+_KEYS = ("name", *_ORIGINS, "file", "revision", "sha256", "convert")
+
+# The ways to a model file, as the role names its tasks.
+GENERATE, USE, DOWNLOAD, CONVERT = "generate", "use", "download", "convert"
+
+
+class ModelSourceError(ValueError):
+    """An entry that cannot be used; the message names it, the rule and the remedy, and no secret."""
+
+
+class ModelSource(NamedTuple):
+    """An entry in full. `way` is one of the four above; of `path`, `url`, `s3` and `repository` one is set at most.
+
+    `sha256`: the digest that is promised, by quantization where there is one file for each ("" where for all).
+    """
+
+    name: str
+    way: str
+    path: str = ""
+    url: str = ""
+    s3: str = ""
+    repository: str = ""
+    file: str = ""
+    revision: str = DEFAULT_REVISION
+    sha256: Optional[Dict[str, str]] = None
+
+    def digest(self, quantization: str) -> Optional[str]:
+        """The promised SHA-256 of the file for a quantization, in lower case. Raises ModelSourceError."""
+        if self.sha256 is None:
+            return None
+        digest = self.sha256.get("") or self.sha256.get(quantization)
+        if digest is None:
+            raise ModelSourceError(
+                f"the model {self.name} names no sha256 for {quantization}, only for {', '.join(self.sha256)}; add it"
+            )
+        return digest.lower()
+
+
+def public_entry(entry: Any) -> Any:
+    """The entry as it may be shown: addresses short of user, password, query and fragment, and of a key that means
+    nothing here no value, for a token may have been put there."""
+    if isinstance(entry, dict):
+        return {key: _public_value(value) if key in _KEYS else "***" for key, value in entry.items()}
+    return _public_value(entry)
+
+
+def _public_value(value: Any) -> Any:
+    return public(value) if isinstance(value, str) and "://" in value else value
+
+
+def for_quantization(text: str, quantization: str) -> str:
+    """`text`, an address or the name of a file, with the quantization in the place of {quantization}."""
+    return text.replace(PLACEHOLDER, quantization)
+
+
+def parse(entry: Any) -> ModelSource:
+    """The entry in full: a preset's name, or a mapping. Raises ModelSourceError."""
+    if isinstance(entry, str):
+        return _preset(entry)
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        raise ModelSourceError(
+            f"the model {public_entry(entry)!r} is neither the name of a preset nor a mapping with a name"
+        )
+    name = entry["name"]
+    if not _NAME.fullmatch(name):
+        raise ModelSourceError(
+            f"the model name {name!r} becomes a directory: use up to 100 lower-case letters, digits, dots and hyphens, "
+            "beginning with a letter or digit"
+        )
+    for key in entry:
+        if key not in _KEYS:
+            raise ModelSourceError(
+                "the model {} has {!r}, which means nothing; the keys are {}{}".format(
+                    name, key, ", ".join(_KEYS), _hint(str(key), _KEYS)
+                )
+            )
+    return _mapping(name, {key: value for key, value in entry.items() if value not in (None, "")})
+
+
+def _preset(name: str) -> ModelSource:
+    if name in SYNTHETIC:
+        return ModelSource(name, GENERATE)
+    if name in PUBLISHED:
+        return _mapping(name, {"name": name})
+    known = [*SYNTHETIC, *PUBLISHED]
+    raise ModelSourceError(
+        f"{public_entry(name)!r} is no preset model; the presets are {', '.join(known)}{_hint(name, known)}"
+    )
+
+
+def _mapping(name: str, entry: Dict[str, Any]) -> ModelSource:
+    convert = entry.get("convert", False)
+    if not isinstance(convert, bool):
+        raise ModelSourceError(f"the model {name}: convert is true or false, not {convert!r}")
+    origins = [key for key in _ORIGINS if key in entry]
+    if not origins and name in PUBLISHED:
+        preset = PUBLISHED[name]
+        own = {"repository": preset.original} if convert else {"repository": preset.repository, "file": preset.file}
+        entry, origins = dict(own, **entry), ["repository"]
+    if len(origins) != 1:
+        raise ModelSourceError(
+            "the model {} has {}; give one of path, url (with sha256), s3 (with sha256) or repository (with file), or "
+            "take the name of a preset: {}".format(name, " and ".join(origins) or "no origin", ", ".join(PUBLISHED))
+        )
+    for key in _KEYS:
+        if key not in ("convert", "sha256") and not isinstance(entry.get(key, ""), str):
+            raise ModelSourceError(f"the model {name}: {key} is a text, not {entry[key]!r}")
+    only = {"file": "repository", "revision": "repository", "convert": "repository"}
+    for key, origin in only.items():
+        if entry.get(key) and origin not in entry:
+            raise ModelSourceError(f"the model {name}: {key} goes with {origin}, not with {origins[0]}; leave one out")
+    source = ModelSource(
+        name=name,
+        way=CONVERT if convert else USE if "path" in entry else DOWNLOAD,
+        path=entry.get("path", ""),
+        url=entry.get("url", ""),
+        s3=entry.get("s3", ""),
+        repository=entry.get("repository", ""),
+        file=entry.get("file", ""),
+        revision=entry.get("revision", DEFAULT_REVISION),
+        sha256=_digests(name, entry),
+    )
+    _check(source)
+    return source
+
+
+def _check(source: ModelSource) -> None:
+    name = source.name
+    if source.url and not re.match(r"https?://[^/?#]", source.url):
+        raise ModelSourceError(f"the model {name}: its url must begin with http:// or https:// and a host")
+    if source.s3 and not _S3.fullmatch(source.s3):
+        raise ModelSourceError(f"the model {name}: its s3 must be s3://BUCKET/KEY, not {public_entry(source.s3)!r}")
+    if (source.url or source.s3) and source.sha256 is None:
+        raise ModelSourceError(f"the model {name} needs the sha256 of its file: 64 hexadecimal digits")
+    if source.way == CONVERT and (source.file or source.sha256):
+        raise ModelSourceError(
+            f"the model {name} is converted from all files of its repository; leave file and sha256 out"
+        )
+    if source.repository:
+        if source.way == DOWNLOAD and not source.file.endswith(".gguf"):
+            raise ModelSourceError(
+                f"the model {name} needs the file of its repository, NAME.gguf, not {source.file!r}; safetensors are "
+                "converted where convert is true"
+            )
+        try:
+            check_names(source.repository, source.file, source.revision)
+        except HubError as error:
+            raise ModelSourceError(f"the model {name}: {error}") from error
+
+
+def _digests(name: str, entry: Dict[str, Any]) -> Optional[Dict[str, str]]:
+    """The promised digests by quantization; "" where one is for all."""
+    given = entry.get("sha256")
+    if given is None:
+        return None
+    several = PLACEHOLDER in "".join(str(entry.get(key, "")) for key in ("url", "s3", "file"))
+    if several != isinstance(given, dict):
+        raise ModelSourceError(
+            f"the model {name}: with {PLACEHOLDER} sha256 is a mapping from each quantization to a digest"
+            if several
+            else f"the model {name}: sha256 is one digest, as there is one file"
+        )
+    digests = {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {"": str(given)}
+    for digest in digests.values():
+        if not _SHA256.fullmatch(digest):
+            raise ModelSourceError(f"the model {name}: its sha256 must be 64 hexadecimal digits, not {digest!r}")
+    return digests
+
+
+def _hint(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def quantize_binary(builds: List[Dict[str, Any]], quantization: str) -> str:
+    """Path of llama-quantize of the first build that knows the type, else of the first build; "" without builds.
+
+    `builds`: payloads of build records, with `bin`, the directory of the programs, and `file_types`, a list of names.
+    """
+    able = [build for build in builds if quantization in (build.get("file_types") or ())]
+    for build in able + list(builds):
+        if build.get("bin"):
+            return build["bin"] + "/llama-quantize"
+    return ""
+
+
+def vocabulary(builds: List[Dict[str, Any]]) -> str:
+    """Path of the Llama 3 vocabulary of the first build whose tree has one (`vocab`), else ""."""
+    return next((build["vocab"] for build in builds if build.get("vocab")), "")
+
+
+def check_digest(text: str) -> str:
+    """The SHA-256 in lower case. Raises ModelSourceError."""
+    if not _SHA256.fullmatch(text):
+        raise ModelSourceError(f"a sha256 is 64 hexadecimal digits, not {text!r}; correct it")
+    return text.lower()

@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The memory bandwidth and the arithmetic of this machine, by the program that is compiled with llama.cpp."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import statistics
+from typing import Any, Callable, Dict, List, Optional
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe import cgroup
+from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME
+
+PROGRAM = "llama-roofline"
+REPETITIONS = 10
+# A ladder over many threads is not to take minutes.
+_TIME_LIMIT = 120.0
+
+# A cache that other guests share counts as theirs, so half a gibibyte is beyond what is ours.
+_LEAST, _MOST = 64 << 20, 512 << 20
+_RATES = ("read_gb_s", "triad_gb_s", "fma_gflops")
+
+
+class BandwidthError(ValueError):
+    """The program gave no figure; the message says why."""
+
+
+def array_bytes(machine: Dict[str, Any]) -> int:
+    """Return the size of each of the three arrays: four times the largest cache, and no more than memory has room for.
+
+    A machine that says nothing of its caches gets 512 MiB. An emulated one, whose speed is nobody's, gets the least.
+    """
+    if machine.get("emulated"):
+        return _LEAST
+    caches = [size for size in (machine.get("caches") or {}).values() if size]
+    wanted = 4 * max(caches) if caches else _MOST
+    memory = cgroup.memory(machine) or 8 << 30
+    return max(_LEAST, min(wanted, _MOST, memory // 16)) // 4096 * 4096
+
+
+def parse(text: str, threads: int, size: int) -> Dict[str, List[float]]:
+    """Return the rates (1e9 bytes or operations per second) that the program printed. Raises BandwidthError."""
+    try:
+        printed = json.loads(text)
+    except ValueError as error:
+        raise BandwidthError("its output is no JSON: %.80r" % text) from error
+    if not isinstance(printed, dict) or (printed.get("threads"), printed.get("bytes")) != (threads, size):
+        raise BandwidthError("it answers another question than %d threads and %d bytes: %.80r" % (threads, size, text))
+    for name in _RATES:
+        rates = printed.get(name)
+        if not isinstance(rates, list) or not rates:
+            raise BandwidthError("it has no %s" % name)
+        for rate in rates:
+            if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf:
+                raise BandwidthError("its %s holds %.40r" % (name, rate))
+    return {name: printed[name] for name in _RATES}
+
+
+def _run(argv: List[str]) -> process.Finished:
+    return process.run(argv, _TIME_LIMIT, directory=HOME)
+
+
+def measure(
+    path: str, threads: int, machine: Dict[str, Any], run: Callable[[List[str]], process.Finished] = _run
+) -> Dict[str, Any]:
+    """Measure with the program at `path` (from HOME) and return the payload of a bandwidth record, short of its stage.
+
+    Rates are in 1e9 bytes or operations per second: the best of the repetitions, their median, and all. Raises
+    BandwidthError.
+    """
+    size = array_bytes(machine)
+    argv = [path, "--threads", str(threads), "--bytes", str(size), "--repetitions", str(REPETITIONS)]
+    try:
+        finished = run(argv)
+    except OSError as error:
+        raise BandwidthError("%s cannot be started: %s" % (path, error)) from error
+    if finished.exit_code != 0:
+        words = (finished.stderr.strip().splitlines() or ["it said nothing"])[-1][:200]
+        raise BandwidthError("%s ended with %s: %s" % (path, finished.exit_code or finished.signal, words))
+    rates = parse(finished.stdout, threads, size)
+    payload: Dict[str, Any] = {"machine": machine["id"], "threads": threads, "bytes": size, "argv": argv}
+    for name, values in rates.items():
+        payload[name] = {"best": max(values), "median": statistics.median(values), "samples": values}
+    return payload
+
+
+def of_build(directory: str, threads: int, machine: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+    """Measure with the program in a build's `directory` (from HOME); None without a figure: nothing depends on it."""
+    path = os.path.join(directory, PROGRAM)
+    if not os.access(os.path.join(HOME, path), os.X_OK):
+        return None
+    try:
+        return measure(path, threads, machine)
+    except BandwidthError:
+        return None

@@ -1,0 +1,263 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two selections of what is on record, compared cell by cell: which cells, whether they may be, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import NOT_COMPARED
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary, verdict
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import cell_text
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.verdict import Verdict
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
+
+KEYS = ("run", "machine", "model", "quantization", "build", "commit", "threads", "test")
+LATEST, PREVIOUS = "latest", "previous"
+MISSING = "missing"
+
+# What selections let differ of the parts that launches are made of, by the key in which they differ themselves. Another
+# commit may know other types and features; compiler, options and flags are to be the same, or have a hand in it.
+_LETS_DIFFER = {
+    "machine": ("machine",), "model": ("model",), "quantization": ("model",), "build": ("build",),
+    "commit": (
+        "build.source", "build.version", "build.file_types", "build.system_info", "build.cpu_features",
+        "build.cpu_features_unused", "build.warnings",
+    ),
+}  # fmt: skip
+# These say the commit once more.
+_OF_COMMIT = ("-DLLAMA_BUILD_COMMIT=", "-DLLAMA_BUILD_NUMBER=")
+_CELL_KEYS = ("model", "quantization", "build", "threads", "test")
+
+
+class CompareError(ValueError):
+    """Two selections that cannot be compared; the message says what does not fit and what there is."""
+
+
+class Compared(NamedTuple):
+    """One cell of each side and how B stands to A. `interleaved`: both were launched in the same blocks of one run;
+    `q`: the p-value adjusted for the number of comparisons."""
+
+    a: Row
+    b: Row
+    verdict: Verdict
+    q: float | None
+    interleaved: bool
+
+
+def parse_selection(text: str) -> dict[str, str]:
+    """Return the keys and values of a selection: `build=default quantization=Q4_0`, or a run. Raises CompareError."""
+    found: dict[str, str] = {}
+    for word in text.replace(",", " ").split():
+        key, equals, value = word.partition("=")
+        if not equals:
+            key, value = "run", word
+        if key not in KEYS or not value:
+            raise CompareError(
+                f"{word!r:.60} selects nothing: write key=value with one of the keys {', '.join(KEYS)}, or the id of a "
+                f"run, or {LATEST} or {PREVIOUS}"
+            )
+        if found.setdefault(key, value) != value:
+            raise CompareError(f"{key} is asked for twice: {found[key]!r:.60} and {value!r:.60}")
+    return found
+
+
+def _runs(runs: Sequence[Run], wanted: Mapping[str, str]) -> list[Run]:
+    """Return the runs that a selection is of: all with the id it names, else the latest of each machine."""
+    machine = wanted.get("machine")
+    own = [run for run in runs if run.launches and machine in (None, run.machine)]
+    if "commit" in wanted:
+        own = [run for run in own if wanted["commit"] in summary.commits(run, run.launches)]
+    name = wanted.get("run", LATEST)
+    if name not in (LATEST, PREVIOUS):
+        return [run for run in own if run.run == name]
+    by_machine: dict[str, list[Run]] = {}
+    for run in own:
+        by_machine.setdefault(run.machine, []).append(run)
+    back = 1 if name == LATEST else 2
+    return [of_machine[-back] for of_machine in by_machine.values() if len(of_machine) >= back]
+
+
+def _value(run: Run, row: Row, key: str) -> set[str]:
+    if key in _CELL_KEYS:
+        return {str(row.cell[key])}
+    if key != "commit":
+        return {run.run if key == "run" else run.machine}
+    return set(summary.commits(run, row.launches))
+
+
+def select(runs: Sequence[Run], wanted: Mapping[str, str]) -> list[tuple[Run, Row]]:
+    """Return the measured cells that a selection names. Raises CompareError when there are none."""
+    every = [(run, row) for run in _runs(runs, wanted) for row in summary.rows(run, summary.cells(run)) if row.launches]
+    keys = [key for key in wanted if key != "run"]
+    found = [(run, row) for run, row in every if all(wanted[key] in _value(run, row, key) for key in keys)]
+    if found:
+        return found
+    asked = " ".join(f"{key}={value}" for key, value in wanted.items()) or "everything"
+    if not every and "commit" in wanted:
+        known = sorted({commit for run in runs for commit in summary.commits(run, run.launches)})
+        raise CompareError(
+            f"nothing is selected by {asked:.200}; there is commit: {', '.join(known) or 'none'}, not all in every run"
+        )
+    if not every:
+        known = sorted({run.run for run in runs})
+        raise CompareError(
+            f"no run with launches is selected by {asked:.200}; the runs are {', '.join(known) or 'none'}"
+        )
+    there = "; ".join(
+        f"{key}: {', '.join(sorted({one for run, row in every for one in _value(run, row, key)}))}" for key in keys
+    )
+    raise CompareError(f"nothing is selected by {asked:.200}; there is {there or 'no cell'}")
+
+
+def _identity(row: Row, free: Iterable[str]) -> tuple[Any, ...]:
+    """Return what must be equal of two cells, short of the keys that the selections name."""
+    ignored = set(free) | {"threads_batch"}
+    return tuple(sorted((key, str(value)) for key, value in row.cell.items() if key not in ignored))
+
+
+def _leaves(value: Any, path: str) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return {name: leaf for key, one in value.items() for name, leaf in _leaves(one, f"{path}.{key}").items()}
+    return {path: value}
+
+
+def _parts(run: Run, row: Row) -> dict[str, Any]:
+    """Return the leaves of machine, build and model of a cell, by path, without what is not compared."""
+    launch = row.launches[-1]["payload"]
+    found: dict[str, Any] = {}
+    for kind, known in (("machine", run.machines), ("build", run.builds), ("model", run.models)):
+        payload = known.get(launch[kind]) or {}
+        for name, value in payload.items():
+            if name == "cmake_arguments":
+                value = [one for one in value or [] if not str(one).startswith(_OF_COMMIT)]
+            if name not in NOT_COMPARED[kind]:
+                found.update(_leaves(value, f"{kind}.{name}"))
+    return found
+
+
+def differing(a: tuple[Run, Row], b: tuple[Run, Row], allowed: Iterable[str]) -> list[str]:
+    """Return a line for each part in which two cells differ and should not, with both values.
+
+    `allowed` are paths, or beginnings of paths, of what may differ: `build`, `machine.kernel`.
+    """
+    may = tuple(allowed)
+    left, right = _parts(*a), _parts(*b)
+    lines = []
+    for path in sorted({*left, *right}):
+        one, other = left.get(path), right.get(path)
+        if path == "machine.memory_bytes" and isinstance(one, int) and isinstance(other, int):
+            # From boot to boot the kernel leaves some pages more or less.
+            one, other = one >> 26, other >> 26
+        if one != other and not any(path == name or path.startswith(f"{name}.") for name in may):
+            lines.append(f"{path}: {left.get(path)!r:.80} against {right.get(path)!r:.80}")
+    return lines
+
+
+def _same(a: tuple[Run, Row], b: tuple[Run, Row]) -> bool:
+    """Say whether two selections found one and the same cell."""
+    return (a[0].machine, a[0].run, a[1].cell) == (b[0].machine, b[0].run, b[1].cell)
+
+
+def pair(a: tuple[Run, Row], b: tuple[Run, Row]) -> tuple[Verdict, bool]:
+    """Return how the cell B stands to A, and whether both were launched in the same blocks of one run."""
+    lower = a[1].speed in workload.LOWER_IS_BETTER
+    same = (a[0].machine, a[0].run) == (b[0].machine, b[0].run)
+    if same:
+        left, right = summary.by_block(a[1]), summary.by_block(b[1])
+        blocks = sorted(set(left) & set(right))
+        found = verdict.paired([left[block] for block in blocks], [right[block] for block in blocks], lower)
+        # What drifts over a session is the same in both of a block; what disturbed one launch is not.
+        used = [*a[1].figures, *b[1].figures]
+        trusted = len(summary.undisturbed(used)) == len(used)
+        return (found if trusted else found._replace(word=verdict.INFORMATIONAL)), True
+    values = [[float(summary.value(record, row.speed) or 0) for record in row.figures] for _run, row in (a, b)]
+    found = verdict.unpaired(values[0], values[1], lower)
+    if a[0].machine != b[0].machine or summary.INVALID in (a[1].state, b[1].state):
+        # One instance of each is two machines, whatever their types; and two sessions have nothing that cancels out.
+        found = found._replace(word=verdict.INFORMATIONAL)
+    return found, False
+
+
+def compare(runs: Sequence[Run], a: str, b: str, allow: Iterable[str] = ()) -> list[Compared]:
+    """Compare all cells of selection B with those of A that differ from them only in what the selections name.
+
+    Raises CompareError when nothing is selected, nothing belongs together, or more differs than was asked for.
+    """
+    wanted = [parse_selection(text) for text in (a, b)]
+    sides = [select(runs, one) for one in wanted]
+    # What both sides pin to one value is not what is compared.
+    free = {key for one in wanted for key in one if wanted[0].get(key) != wanted[1].get(key)}
+    partners: dict[tuple[Any, ...], list[tuple[Run, Row]]] = {}
+    for one in sides[0]:
+        partners.setdefault(_identity(one[1], free), []).append(one)
+    pairs = [
+        (left, right)
+        for right in sides[1]
+        for left in partners.get(_identity(right[1], free), [])
+        if left[1].speed == right[1].speed and not _same(left, right)
+    ]
+    if not pairs:
+        raise CompareError(
+            f"no cell of B ({b:.80}) differs from one of A ({a:.80}) in just what the selections name: name the same "
+            "test, threads, model and quantization on both sides, or none of them"
+        )
+    may = [*allow, *(part for key in free for part in _LETS_DIFFER.get(key, ()))]
+    unlike: dict[str, None] = {}
+    for left, right in pairs:
+        unlike.update(dict.fromkeys(differing(left, right, may)))
+    if unlike:
+        raise CompareError(
+            "A and B differ in more than was asked for, so a difference of speed would have more than one cause:\n  "
+            + "\n  ".join(unlike)
+            + "\nMeasure both alike, or let it differ by bench_report_allow (ALLOW=machine.kernel,build)."
+        )
+    found = [pair(left, right) for left, right in pairs]
+    judged = verdict.judged([one for one, _interleaved in found])
+    return [
+        Compared(left[1], right[1], one, q, interleaved)
+        for (left, right), (one, q), (_verdict, interleaved) in zip(pairs, judged, found, strict=True)
+    ]
+
+
+def lost(runs: Sequence[Run], b: str) -> list[dict[str, Any]]:
+    """Return the cells that selection B planned or tried and has no figure of: no gate may pass for want of them."""
+    wanted = parse_selection(b)
+    keys = [key for key in wanted if key in _CELL_KEYS]
+    return [
+        row.cell
+        for run in _runs(runs, wanted)
+        for row in summary.rows(run, summary.cells(run))
+        if not row.launches and all(wanted[key] == str(row.cell[key]) for key in keys)
+    ]
+
+
+def lines(compared: Sequence[Compared], lost: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+    """Return the comparison in lines for a terminal, each beginning with its word, the last one a summary."""
+    told = []
+    for one in compared:
+        ratio, unit = one.verdict.ratio, metrics.metric(one.a.speed).unit
+        means = [metrics.number(row.interval.mean) if row.interval else metrics.NOT_AVAILABLE for row in (one.a, one.b)]
+        if ratio is None or ratio.low is None or ratio.high is None:
+            how = "no interval"
+        else:
+            how = f"{ratio.mean:.3f}x ({ratio.low:.3f} to {ratio.high:.3f}, n={ratio.n})"
+        more = f"; some {one.verdict.wanted} pairs may decide" if one.verdict.wanted else ""
+        marks = (
+            "" if one.interleaved else "; not interleaved: what the machine did differently in the two runs is in it"
+        )
+        if summary.INVALID in (one.a.state, one.b.state):
+            marks += "; INVALID launches in it"
+        q = "" if one.q is None else f", q={one.q:.2g}"
+        told.append(
+            f"{one.verdict.word:<13} {cell_text(one.b.cell)}: {means[0]} -> {means[1]} {unit}, {how}{q}{more}{marks}"
+        )
+    told += [f"{MISSING:<13} {cell_text(dict(cell))}: B has no figure of it" for cell in lost]
+    words = (verdict.FASTER, verdict.SLOWER, verdict.EQUAL, verdict.UNDECIDED, verdict.INFORMATIONAL)
+    counts = [(word, sum(one.verdict.word == word for one in compared)) for word in words]
+    counts.append((MISSING, len(lost)))
+    return [*told, "B against A: " + ", ".join(f"{count} {word}" for word, count in counts if count)]

@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How near a figure is to what the machine can do: bytes that generation reads, and the operations of a prompt.
+
+Generation reads every weight once for each token, and the keys and values of the context; so memory bandwidth is its
+ceiling (S. Williams, A. Waterman, D. Patterson, Roofline, CACM 52 (2009)). A prompt is bound by arithmetic. What is
+measured of that is multiplying and adding numbers of 32 bits; kernels that multiply 8-bit integers may be above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import Shape, parameters
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request import run_time
+
+Payload = dict[str, Any]
+
+KV_VALUE_BYTES = 2  # f16, llama.cpp's default for both
+
+
+class Ceiling(NamedTuple):
+    """The read bandwidth that a figure is held against: 1e9 bytes per second, and the threads it was measured with."""
+
+    read_gb_s: float
+    threads: int
+
+
+def embedding_share(shape: Shape) -> float:
+    """Return which share of the weights is the table of token embeddings that is only looked up: 0 where it is tied.
+
+    A tied table is the output matrix as well, which each token reads whole.
+    """
+    return 0.0 if shape.tied else shape.vocabulary * shape.embedding / parameters(shape)
+
+
+def weight_bytes(model: Payload) -> float | None:
+    """Return the bytes of weights that generation reads for each token, None where the shape is not known.
+
+    `model`: the payload of its record. The file's bytes, short of the embedding table's share of them: right to the
+    per cent where all tensors have one type, and high by some where the output matrix has more bits than the table.
+    """
+    shape = shape_of(model)
+    size = model.get("bytes")
+    return None if shape is None or not size else size * (1 - embedding_share(shape))
+
+
+def shape_of(model: Payload) -> Shape | None:
+    """Return the shape of a model by its name, None where that names none."""
+    return run_time.shape_of(model.get("name"))
+
+
+def kv_bytes(model: Payload, depth: float) -> float | None:
+    """Return the bytes of keys and values that generation reads at a depth of context in tokens, as f16."""
+    shape = shape_of(model)
+    if shape is None:
+        return None
+    return 2 * KV_VALUE_BYTES * shape.layers * shape.kv_heads * shape.head_dimension * depth
+
+
+def token_bytes(model: Payload, cell: Payload) -> float | None:
+    """Return the bytes that each token of a cell of generation reads: weights, and the context at its mean depth."""
+    weights, context = weight_bytes(model), kv_bytes(model, cell["n_depth"] + cell["n_gen"] / 2)
+    return None if weights is None or context is None else weights + context
+
+
+def ceiling(bandwidths: Iterable[Payload], threads: int) -> Ceiling | None:
+    """Return the best read bandwidth with so many threads, else with any number; None without a measurement.
+
+    `bandwidths`: payloads of bandwidth records of one machine and run.
+    """
+    known = [Ceiling(one["read_gb_s"]["best"], one["threads"]) for one in bandwidths]
+    alike = [one for one in known if one.threads == threads]
+    return max(alike or known, default=None)
+
+
+def bandwidth_share(model: Payload, cell: Payload, tg_tps: float | None, top: Ceiling | None) -> float | None:
+    """Return which share (percent) of the read bandwidth generation takes; None where something is not known."""
+    each = token_bytes(model, cell)
+    if each is None or tg_tps is None or top is None:
+        return None
+    return 100 * each * tg_tps / (top.read_gb_s * 1e9)
+
+
+def arithmetic(bandwidths: Iterable[Payload], threads: int) -> float | None:
+    """Return the best GFLOP/s of 32 bits with so many threads, None where that was not measured."""
+    known = [one["fma_gflops"]["best"] for one in bandwidths if one.get("fma_gflops") and one["threads"] == threads]
+    return max(known, default=None)
+
+
+def prompt_gflops(model: Payload, cell: Payload, pp_tps: float | None) -> float | None:
+    """Return the GFLOP/s of a prompt: 2 operations for each weight and token, those of the attention left out."""
+    shape = shape_of(model)
+    if shape is None or pp_tps is None or not cell["n_prompt"]:
+        return None
+    used = parameters(shape) * (1 - embedding_share(shape))
+    return 2 * used * pp_tps / 1e9

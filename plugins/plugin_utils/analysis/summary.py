@@ -1,0 +1,690 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the records say, before it becomes text: runs, their cells, the figure of each cell and how far it holds.
+
+Everything is a function of the set of records: neither their order nor the time of day changes a result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+import posixpath
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import (
+    AS_EXPECTED,
+    FALLBACK,
+    SWITCHED_OFF,
+    UNKNOWN,
+)
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import QuantizationError, slug
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import NO_BREAK, one_place
+
+INDEX = "README.md"
+
+# A figure of fewer launches, or with a wider interval, is UNSTABLE: launches of one build differ by about 1 %.
+ENOUGH_LAUNCHES = 6
+ENOUGH_PERCENT = workload.KINDS[workload.BENCH].precision
+# A memory bandwidth that moves further during a run is that of another machine, or of a machine with company.
+DRIFT_PERCENT = 2.0
+
+VALID, UNSTABLE, INVALID, MISSING = "VALID", "UNSTABLE", "INVALID", "MISSING"
+
+# The tests llama-bench runs when nothing else is asked, by which figures of different pages can be set side by side.
+USUAL_TESTS = ("pp512", "tg128")
+
+_CELL_FIELDS = ("model", "quantization", "build", "threads", "test", "n_prompt", "n_gen", "n_depth")
+# What not every cell has.
+_MORE_FIELDS = ("concurrency", "rate", "load", "repack", "numa", "threads_batch", "purpose")
+_cell_fields = operator.itemgetter(*_CELL_FIELDS)
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
+
+# The combination that others are set against: today's everyday file type in the pinned build.
+REFERENCE_QUANTIZATION, REFERENCE_BUILD = "Q4_0", "default"
+
+# A type of weights in a file that holds a kernel's layout already: Q4_0_8X8 of the removed file types.
+_LAYOUT_TYPE = re.compile(r"\w+_\d+X\d+")
+
+Payload = dict[str, Any]
+Record = dict[str, Any]
+
+
+class Run(NamedTuple):
+    """One run on one machine. `plan` is the payload of its run record, None when that is missing; `others` are the
+    records that are neither of a thing nor of a launch or failure, by kind; `by_cell` are the launches by the key of
+    their cell.
+    """
+
+    machine: str
+    run: str
+    time: str
+    plan: Payload | None
+    machines: dict[str, Payload]
+    builds: dict[str, Payload]
+    models: dict[str, Payload]
+    launches: list[Record]
+    failures: list[Record]
+    others: dict[str, list[Record]]
+    by_cell: dict[tuple[Any, ...], list[Record]]
+
+
+class Row(NamedTuple):
+    """One cell of one run.
+
+    `speed` is the metric that stands for the cell, pp_tps or tg_tps for llama-bench, `interval` that of the launches'
+    means (None without a launch), `lowest` and `highest` the extremes of those. `state` is VALID, UNSTABLE, INVALID or
+    MISSING, and `reasons` say why it is not VALID, in full, or that launches were left out. `launches` are all of
+    them, `figures` those that the interval is of.
+    """
+
+    cell: Payload
+    speed: str
+    launches: list[Record]
+    interval: Interval | None
+    lowest: float | None
+    highest: float | None
+    state: str
+    reasons: list[str]
+    figures: Sequence[Record] = ()
+
+
+class Finding(NamedTuple):
+    """What was found of the kernels of one or more cells, in sentences; None where there is nothing to say or do."""
+
+    why: str | None
+    remedy: str | None
+    rows: list[Row]
+
+
+class Ratio(NamedTuple):
+    """How many times as fast one row is as another.
+
+    `interval` is that of the ratios within the blocks that have both, None without such a block. `word` is faster,
+    slower, "~" where the interval holds 1, "" where there are no bounds. `invalid`: one of the rows is INVALID, so that
+    nothing is established.
+    """
+
+    interval: Interval | None
+    word: str
+    invalid: bool
+
+
+def _component(name: str) -> str:
+    """Return `name` as a directory or file name; one that is not safe as it is gets a digest, to stay itself."""
+    if _SAFE.fullmatch(name) and name != "records":
+        return name
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", name, flags=re.ASCII).strip("-")[:40]
+    digest = hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return f"{readable}-{digest}" if readable else digest
+
+
+def page_path(machine: str, cell: Payload) -> str:
+    """Return the path of the page on which `cell` of `machine` is shown, relative to the results directory."""
+    try:
+        quantization = slug(cell["quantization"])
+    except QuantizationError:
+        quantization = _component(cell["quantization"] + "?").lower()
+    return f"{machine}/{_component(cell['model'])}/{quantization}.md"
+
+
+def machine_path(machine: str) -> str:
+    """Return the path of the page of a machine."""
+    return f"{machine}/{INDEX}"
+
+
+def model_path(model: str) -> str:
+    """Return the path of the page of a model, over all machines."""
+    return f"models/{_component(model)}.md"
+
+
+def comparison_path(page: str) -> str:
+    """Return the path of the page that would set side by side what is measured of the model of `page`."""
+    return posixpath.join(posixpath.dirname(page), INDEX)
+
+
+def combination(cell: Payload) -> tuple[str, str]:
+    """Return the quantization and build of a cell, by which comparisons tell cells of one test apart."""
+    return cell["quantization"], cell["build"]
+
+
+def comparisons(machine: str, found: Iterable[Payload]) -> dict[str, list[Payload]]:
+    """Return the cells of one run by the page that sets them side by side.
+
+    A model has such a page when its cells are of more than one combination of quantization and build.
+    """
+    models: dict[str, list[Payload]] = {}
+    for cell in found:
+        models.setdefault(comparison_path(page_path(machine, cell)), []).append(cell)
+    return {path: own for path, own in models.items() if len({combination(cell) for cell in own}) > 1}
+
+
+def cell_key(cell: Payload) -> tuple[Any, ...]:
+    """Return what identifies a cell."""
+    return (*_cell_fields(cell), *map(str, map(cell.get, _MORE_FIELDS)))
+
+
+def speed_of(cell: Payload) -> str:
+    """Return the name of the metric that stands for a cell: pp_tps or tg_tps for llama-bench."""
+    return workload.headline(cell)
+
+
+def benched(cell: Payload) -> bool:
+    """Say whether a cell is one of llama-bench: a speed, and not a latency or a load time."""
+    return workload.kind(cell) == workload.BENCH
+
+
+def by_ladder(cell: Payload) -> Payload:
+    """Return a cell as a plan has it that leaves the thread counts to the ladder of its run."""
+    return {**{key: value for key, value in cell.items() if key != "threads_batch"}, "threads": workload.BY_LADDER}
+
+
+def cell_order(cell: Payload) -> tuple[Any, ...]:
+    return (
+        speed_of(cell),
+        cell["n_depth"],
+        cell["n_prompt"],
+        cell["n_gen"],
+        cell["test"],
+        cell["build"],
+        cell["threads"],
+        cell_key(cell),
+    )
+
+
+class _Order:
+    """Where a record stands among others: by its time, and by its text where that is the same."""
+
+    __slots__ = ("record", "text", "time")
+
+    def __init__(self, record: Record) -> None:
+        self.record, self.time, self.text = record, record["time"], ""
+
+    def __lt__(self, other: _Order) -> bool:
+        if self.time != other.time:
+            return bool(self.time < other.time)
+        for one in (self, other):
+            one.text = one.text or canonical(one.record)
+        return self.text < other.text
+
+
+def runs(records: Iterable[Record]) -> list[Run]:
+    """Return the runs in `records`, the oldest first within each machine. Unknown kinds say nothing here."""
+    groups: dict[tuple[str, str], dict[str, list[Record]]] = {}
+    for record in records:
+        groups.setdefault((record["machine"], record["run"]), {}).setdefault(record["kind"], []).append(record)
+    for kinds in groups.values():
+        for own in kinds.values():
+            own.sort(key=_Order)
+    found = [_run(machine, run, kinds) for (machine, run), kinds in groups.items()]
+    return sorted(found, key=lambda run: (run.machine, run.time, run.run))
+
+
+_OTHERS = ("bandwidth", "threads", "samples", "omitted", "end")
+
+
+def _run(machine: str, run: str, kinds: dict[str, list[Record]]) -> Run:
+    def by_id(kind: str) -> dict[str, Payload]:
+        payloads = (record["payload"] for record in reversed(kinds.get(kind, [])))
+        return {payload["id"]: payload for payload in payloads}
+
+    plans = kinds.get("run", [])
+    # They come in the order of time, which a number that is there twice keeps.
+    launches = sorted(kinds.get("launch", []), key=lambda record: record["payload"]["number"])
+    by_cell: dict[tuple[Any, ...], list[Record]] = {}
+    for record in launches:
+        by_cell.setdefault(cell_key(record["payload"]["cell"]), []).append(record)
+    return Run(
+        machine=machine,
+        run=run,
+        time=plans[0]["time"] if plans else min(record["time"] for group in kinds.values() for record in group),
+        plan=plans[0]["payload"] if plans else None,
+        machines=by_id("machine"),
+        builds=by_id("build"),
+        models=by_id("model"),
+        launches=launches,
+        failures=_distinct(standing_failures([one for own in kinds.values() for one in own])),
+        others={kind: kinds[kind] for kind in _OTHERS if kind in kinds},
+        by_cell=by_cell,
+    )
+
+
+def standing_failures(records: Sequence[Record]) -> list[Record]:
+    """Return the failures, of the records of one run, that nothing has made up for since.
+
+    A run that was interrupted and taken up again may have measured what had failed before: a host that came to its end
+    afterwards was not lost, and a cell that was launched afterwards can be measured.
+    """
+    ended: dict[str, str] = {}
+    launched: dict[tuple[Any, ...], str] = {}
+    for record in records:
+        if record["kind"] == "end" and record["payload"]["state"] == "finished":
+            ended[record["machine"]] = max(record["time"], ended.get(record["machine"], ""))
+        elif record["kind"] == "launch":
+            key = (record["machine"], *cell_key(record["payload"]["cell"]))
+            launched[key] = max(record["time"], launched.get(key, ""))
+
+    def stands(record: Record) -> bool:
+        cell, machine = record["payload"].get("cell"), record["machine"]
+        if cell:
+            return record["time"] >= launched.get((machine, *cell_key(cell)), "")
+        # What was refused in the plan stays refused.
+        return record["payload"]["phase"] == "plan" or record["time"] >= ended.get(machine, "")
+
+    return [record for record in records if record["kind"] == "failure" and stands(record)]
+
+
+def _distinct(failures: list[Record]) -> list[Record]:
+    """Return the failures, one of each: a run that is taken up again may report one twice."""
+    return list({canonical(record["payload"]): record for record in reversed(failures)}.values())[::-1]
+
+
+def machine(run: Run) -> Payload:
+    """Return the fingerprint of the machine of `run`, the first by its id should there be several; {} without one."""
+    return next((payload for _id, payload in sorted(run.machines.items())), {})
+
+
+def commits(run: Run, launches: Iterable[Record]) -> list[str]:
+    """Return the commits of llama.cpp that the builds of launches were made from, as far as they are on record."""
+    sources = [(run.builds.get(record["payload"]["build"]) or {}).get("source") or {} for record in launches]
+    return sorted({str(source["commit"]) for source in sources if source.get("commit")})
+
+
+def emulated(run: Run) -> bool:
+    """Say whether the figures of `run` come from an emulated processor."""
+    planned = bool(run.plan and run.plan["emulated"])
+    return planned or any(payload.get("emulated") for payload in run.machines.values())
+
+
+def imported(run: Run) -> bool:
+    """Say whether the figures of `run` come from files of other programs."""
+    return bool(run.plan and run.plan.get("imported"))
+
+
+def cells(run: Run) -> list[Payload]:
+    """Return every cell that `run` planned, measured or failed at, in the order of pages' tables.
+
+    Those of its ladder and the second copy of one are measured for a purpose of their own, and are not among them; nor
+    is what the time limit had no room for.
+    """
+    told = [launches[0]["payload"]["cell"] for launches in run.by_cell.values()]
+    told += [record["payload"]["cell"] for record in run.failures if record["payload"].get("cell")]
+    omitted = {cell_key(by_ladder(record["payload"]["cell"])) for record in run.others.get("omitted", [])}
+    # A cell that left its threads to the ladder is the one that was measured with some.
+    known = {cell_key(by_ladder(cell)) for cell in told} | omitted
+    promised = [
+        cell
+        for cell in (run.plan["cells"] if run.plan else [])
+        if cell_key(by_ladder(cell)) not in (omitted if cell["threads"] else known)
+    ]
+    found = [cell for cell in [*promised, *told] if not cell.get("purpose")]
+    return sorted({cell_key(cell): cell for cell in found}.values(), key=cell_order)
+
+
+def pages(run: Run) -> dict[str, list[Payload]]:
+    """Return the cells of `run` by the page that shows them."""
+    found: dict[str, list[Payload]] = {}
+    for cell in cells(run):
+        found.setdefault(page_path(run.machine, cell), []).append(cell)
+    return found
+
+
+def failures_of(run: Run, page: str) -> list[Record]:
+    """Return the failures of `run` that concern `page`: those of its cells and those of the whole host."""
+    return [
+        record
+        for record in run.failures
+        if not record["payload"].get("cell") or page_path(run.machine, record["payload"]["cell"]) == page
+    ]
+
+
+def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
+    """Return a row for each of the `wanted` cells of `run`."""
+    failed = [record["payload"].get("cell") for record in run.failures]
+    keys = {cell_key(cell) for cell in failed if cell}
+    whole = None in failed
+    planned = run.plan["launches"] if run.plan else None
+    drifted = drift(run)
+    others = imported(run)
+    return [
+        _row(cell, run.by_cell.get(cell_key(cell), []), planned, whole or cell_key(cell) in keys, drifted, others)
+        for cell in wanted
+    ]
+
+
+def undisturbed(launches: Iterable[Record]) -> list[Record]:
+    """Return the launches that no gate has marked."""
+    return [record for record in launches if record["payload"]["validity"]["state"] == VALID]
+
+
+def _row(
+    cell: Payload, launches: list[Record], planned: int | None, failed: bool, drifted: str | None, others: bool
+) -> Row:
+    speed = speed_of(cell)
+    used = [record for record in launches if value(record, speed) is not None]
+    if not used:
+        why = "see Failures" if failed else "no launch on record"
+        return Row(cell, speed, [], None, None, None, MISSING, [why])
+    good = undisturbed(used)
+    bad = [
+        f"launch {record['payload']['number']}: {reason}"
+        for record in used
+        if record["payload"]["validity"]["state"] != VALID
+        for reason in record["payload"]["validity"]["reasons"] or ["no reason on record"]
+    ]
+    # Gates look at the machine and never at the figure, so leaving out what they marked favours nothing.
+    figures = good if len(good) >= min(ENOUGH_LAUNCHES, planned or ENOUGH_LAUNCHES) else used
+    left_out = []
+    if len(figures) < len(used):
+        left_out = [f"{len(used) - len(figures)} of {len(used)} launches disturbed and left out"]
+        bad = []
+    values = [float(value(record, speed) or 0) for record in figures]
+    interval = mean_interval(values)
+    weak = _weak_import(used, speed) if others else _weak(interval, planned, workload.precision(cell))
+    # The page says it once, in full.
+    session = ["the session is INVALID"] if drifted else []
+    state = INVALID if bad or session else UNSTABLE if weak else VALID
+    reasons = [*session, *bad, *weak, *left_out]
+    return Row(cell, speed, used, interval, min(values), max(values), state, reasons, figures)
+
+
+def _weak(interval: Interval, planned: int | None, precision: float) -> list[str]:
+    reasons = []
+    launches = "1 launch" if interval.n == 1 else f"{interval.n} launches"
+    if interval.n < ENOUGH_LAUNCHES:
+        cut_short = planned is not None and planned >= ENOUGH_LAUNCHES
+        reasons.append(f"only {launches} of {planned}" if cut_short else f"quick run: {launches}")
+    if interval.half_width_percent is not None and interval.half_width_percent > precision:
+        reasons.append(f"±{one_place(interval.half_width_percent)} %, over ±{precision:g} %")
+    return reasons
+
+
+def _weak_import(launches: Sequence[Record], speed: str) -> list[str]:
+    """Return why an imported figure is not VALID, however many files it is of."""
+    samples = sum(len(record["payload"]["metrics"][speed].get("samples") or [0]) for record in launches)
+    processes = "1 process" if len(launches) == 1 else f"{len(launches)} processes"
+    inside = f", {samples} repetitions within" if samples > len(launches) else ""
+    return [f"imported: {processes}{inside}, nothing known of what disturbed them"]
+
+
+def bandwidths(run: Run) -> list[Payload]:
+    """Return the payloads of the bandwidth records of a run, in the order of time."""
+    return [record["payload"] for record in run.others.get("bandwidth", [])]
+
+
+def canary(run: Run) -> list[Payload]:
+    """Return the measurements of bandwidth at the start, in the middle and at the end, of one thread count."""
+    return [one for one in bandwidths(run) if one["stage"] in ("start", "middle", "end")]
+
+
+def drift_percent(run: Run) -> float | None:
+    """Return how far the best read bandwidths of a session lie apart, in percent of the highest; None below two."""
+    rates = [one["read_gb_s"]["best"] for one in canary(run)]
+    return 100 * (1 - min(rates) / max(rates)) if len(rates) > 1 else None
+
+
+def drift(run: Run) -> str | None:
+    """Return why a session is INVALID as a whole: its memory was not the same one throughout. None when it was."""
+    percent = drift_percent(run)
+    if percent is None or percent <= DRIFT_PERCENT:
+        return None
+    return f"the memory bandwidth drifted by {one_place(percent)} % during the run, over {DRIFT_PERCENT:g} %"
+
+
+def twin(run: Run) -> tuple[Row, Row] | None:
+    """Return the cell of a run that was measured twice and its second copy, None when there is none."""
+    copies = {cell_key(r["payload"]["cell"]): r["payload"]["cell"] for r in run.launches if is_twin(r)}
+    for cell in copies.values():
+        second, first = rows(run, [cell, {name: value for name, value in cell.items() if name != "purpose"}])
+        if first.launches and second.launches:
+            return first, second
+    return None
+
+
+def is_twin(record: Record) -> bool:
+    """Say whether a launch is one of the second copy of a cell."""
+    return bool(record["payload"]["cell"].get("purpose") == workload.TWIN)
+
+
+def value(record: Record, name: str) -> float | int | None:
+    """Return the metric or gate `name` of a launch record, None when it has none."""
+    launch = record["payload"]
+    entry = launch["metrics"].get(name)
+    if entry is not None:
+        number: float | int | None = entry["value"]
+        return number
+    number = (launch.get("gates") or {}).get(name)
+    return number
+
+
+def values(row: Row, name: str) -> list[float]:
+    """Return the metric `name` of the launches of `row` that have it."""
+    return [found for record in row.launches if (found := value(record, name)) is not None]
+
+
+def mean_of(row: Row, name: str) -> Interval | None:
+    """Return a metric over the launches that the figure of `row` is of, as that figure is formed; None without any.
+
+    A metric that is 0 somewhere has no geometric mean: its arithmetic mean stands without bounds.
+    """
+    found = [float(one) for one in (value(record, name) for record in row.figures) if one is not None]
+    if not found:
+        return None
+    if min(found) > 0:
+        return mean_interval(found)
+    return Interval(sum(found) / len(found), None, None, len(found), None)
+
+
+def fewest_users(rows: Iterable[Row]) -> Row | None:
+    """Return the row of a server with as few users at once as were measured, None without one."""
+    served = [row for row in rows if "concurrency" in row.cell and workload.kind(row.cell) == workload.SERVE]
+    known = [row for row in served if row.interval is not None]
+    return min(known, key=lambda row: (row.cell["concurrency"], cell_order(row.cell)), default=None)
+
+
+def same_test(rows: Sequence[Row], test: Row) -> list[Row]:
+    """Return the rows that measured what `test` measured."""
+
+    def key(row: Row) -> tuple[Any, ...]:
+        return tuple(row.cell[name] for name in ("model", "test", "n_prompt", "n_gen", "n_depth"))
+
+    return [row for row in rows if key(row) == key(test)]
+
+
+def above(one: Row, other: Row) -> bool:
+    """Say whether `one` is established to be faster than `other`: both intervals exist and do not overlap."""
+    first, second = one.interval, other.interval
+    if first is None or second is None or None in (first.low, first.high, second.low, second.high):
+        return False
+    if one.speed in workload.LOWER_IS_BETTER:
+        first, second = second, first
+    return bool((first.low or 0) > (second.high or 0))
+
+
+def contenders(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that may be ranked: those with a figure that is not INVALID, the fastest first."""
+    ranked = [row for row in rows if row.interval is not None and row.state in (VALID, UNSTABLE)]
+
+    def order(row: Row) -> tuple[float, str]:
+        mean = row.interval.mean if row.interval else 0
+        return (mean if row.speed in workload.LOWER_IS_BETTER else -mean, canonical(row.cell))
+
+    return sorted(ranked, key=order)
+
+
+def standing(rows: Sequence[Row], row: Row) -> str:
+    """Return how `row` stands among all `rows` of the same test.
+
+    "fastest" when its interval lies above those of all others; "~" when it is not established that the row with the
+    highest mean is faster; "" when that is established, or nothing can be compared.
+    """
+    field = contenders(same_test(rows, row))
+    if len(field) < 2 or row not in field:
+        return ""
+    first = field[0]
+    if row is not first:
+        return "" if above(first, row) else "~"
+    return "fastest" if all(above(first, other) for other in field[1:]) else "~"
+
+
+def headline(rows: Sequence[Row], speed: str) -> Row | None:
+    """Return the row that stands for the `speed` (pp_tps or tg_tps) of a page: the usual test's fastest.
+
+    INVALID rows stand only where there is nothing else, MISSING ones never.
+    """
+    measured = [row for row in rows if row.speed == speed and row.interval is not None]
+    if not measured:
+        return None
+    test = min(
+        measured,
+        key=lambda row: (row.cell["n_depth"], row.cell["test"] not in USUAL_TESTS, cell_order(row.cell)),
+    )
+    field = same_test(measured, test)
+    ranked = contenders(field)
+    return ranked[0] if ranked else max(field, key=lambda row: (row.highest or 0, canonical(row.cell)))
+
+
+class Layout(NamedTuple):
+    """How weights were used, by the log: the name of a layout, and how many tensors, None where that says it."""
+
+    name: str
+    detail: str | None
+
+
+NOT_REPACKED = "not repacked"
+
+
+def _counted(count: int) -> str:
+    return f"{count} tensor{'' if count == 1 else 's'}"
+
+
+def _layouts(kernel: Payload) -> list[Layout]:
+    """Return the layouts in which the weights of a launch were used; empty when its log does not say."""
+    tensors, types = kernel.get("tensors"), kernel.get("types")
+    if not tensors or types is None:
+        repack = kernel.get("repack")
+        if repack is None:
+            return []
+        words = ", ".join(f"{name} ({_counted(count)})" for name, count in sorted(repack.items()))
+        return [Layout(words or "no repacking", None)]
+    found, left = [], []
+    for kind in sorted({*tensors, *types}):
+        there = tensors.get(kind)
+        own = types.get(kind) or {}
+        of = f" of {there}" if there else ""
+        found += [Layout(layout, f"{count}{of} {kind}") for layout, count in sorted(own.items())]
+        # Norms and the like are F32 in every file: nobody repacks them.
+        if there and not own and kind != "F32":
+            if _LAYOUT_TYPE.fullmatch(kind):
+                found.append(Layout(f"{kind.lower()} in the file", _counted(there)))
+            else:
+                left.append(f"{there}{NO_BREAK}{kind}")
+    return [*found, *([Layout(NOT_REPACKED, ", ".join(left))] if left else [])]
+
+
+def layouts(row: Row) -> list[Layout]:
+    """Return the layouts in which the weights of `row` were used, as the log of the launches says; empty without it."""
+    found: set[Layout] = set()
+    before: Payload = {}
+    for record in row.launches:
+        kernel = record["payload"].get("kernel") or {}
+        # Nearly always that of the launch before.
+        if kernel != before:
+            found.update(_layouts(kernel))
+            before = kernel
+    return sorted(found, key=lambda layout: (layout.name == NOT_REPACKED, layout.name, layout.detail or ""))
+
+
+def kernel_paths(row: Row) -> list[str]:
+    """Return the layouts of `row` with the number of their tensors, a line each."""
+    return [f"{layout.name} ({layout.detail})" if layout.detail else layout.name for layout in layouts(row)]
+
+
+def _verdicts(row: Row) -> list[Payload]:
+    paths = [(record["payload"].get("kernel") or {}).get("path") for record in row.launches]
+    return [path for path in paths if path]
+
+
+def kernel_state(row: Row) -> str | None:
+    """Return FALLBACK when one launch of `row` fell back, else what all are, UNKNOWN when they differ or nobody knows.
+
+    None when no launch was judged: records of 0.1.0 are not.
+    """
+    states = {path["state"] for path in _verdicts(row)}
+    if not states:
+        return None
+    if FALLBACK in states:
+        return FALLBACK
+    return next((state for state in (AS_EXPECTED, SWITCHED_OFF) if states == {state}), UNKNOWN)
+
+
+def _findings(rows: Iterable[Row], states: Sequence[str]) -> list[Finding]:
+    found: dict[tuple[str | None, str | None], dict[int, Row]] = {}
+    for row in rows:
+        for path in _verdicts(row):
+            why, remedy = path.get("why"), path.get("remedy")
+            if path["state"] in states and (why or path["state"] == FALLBACK):
+                found.setdefault((why, remedy), {})[id(row)] = row
+    return [Finding(why, remedy, list(own.values())) for (why, remedy), own in found.items()]
+
+
+def fallbacks(rows: Iterable[Row]) -> list[Finding]:
+    """Return every distinct fallback of `rows`: what does not run on the kernels that the processor has."""
+    return _findings(rows, (FALLBACK,))
+
+
+def remarks(rows: Iterable[Row]) -> list[Finding]:
+    """Return what else is to be said of the kernels of `rows`: why it is not known, what an expectation rests on."""
+    return _findings(rows, (AS_EXPECTED, SWITCHED_OFF, UNKNOWN))
+
+
+def by_block(row: Row) -> dict[int, float]:
+    """Return the speed of each block of `row`, of the first launch should a block have two."""
+    found: dict[int, float] = {}
+    for record in row.figures:
+        block, speed = record["payload"].get("block"), value(record, row.speed)
+        if block is not None and speed is not None:
+            found.setdefault(block, speed)
+    return found
+
+
+def ratio(row: Row, reference: Row) -> Ratio:
+    """Compare two rows of one run, block by block: what slows a block down slows both.
+
+    The interval is the 95 % t interval of the mean log ratio over the blocks.
+    """
+    own, other = by_block(row), by_block(reference)
+    pairs = [own[block] / other[block] for block in sorted(set(own) & set(other))]
+    invalid = INVALID in (row.state, reference.state)
+    if not pairs:
+        return Ratio(None, "", invalid)
+    interval = mean_interval(pairs)
+    if interval.low is None or interval.high is None:
+        return Ratio(interval, "", invalid)
+    return Ratio(interval, "faster" if interval.low > 1 else "slower" if interval.high < 1 else "~", invalid)
+
+
+def reference(rows: Sequence[Row]) -> Row | None:
+    """Return the row of one test and thread count that ratios refer to: Q4_0 in `default`, else the first measured."""
+    measured = [row for row in rows if row.launches]
+    wanted = (REFERENCE_QUANTIZATION, REFERENCE_BUILD)
+    return next((row for row in measured if combination(row.cell) == wanted), measured[0] if measured else None)
+
+
+def load_modes(row: Row) -> list[str]:
+    """Return how llama-bench loaded the weights, as its rows say: load_mode, or use_mmap before that existed."""
+    found = set()
+    for record in row.launches:
+        for tool_row in record["payload"].get("rows") or []:
+            mode = tool_row.get("load_mode")
+            if isinstance(mode, str):
+                found.add(mode)
+            elif isinstance(tool_row.get("use_mmap"), (bool, int)):
+                found.add("mmap" if tool_row["use_mmap"] else "no mmap")
+    return sorted(found)

@@ -1,0 +1,168 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether one thing is faster than another, and how sure that is: from the ratios within the blocks of one run.
+
+The interval is the 95 % t interval of the mean log ratio. It decides, together with a margin: a difference of less than
+2 % is nothing that anybody chooses by. Over many comparisons the rate of false ones is held at 5 % (Y. Benjamini, Y.
+Hochberg, J. R. Statist. Soc. B 57 (1995) 289).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval, t_975
+
+FASTER, SLOWER, EQUAL, UNDECIDED, INFORMATIONAL = "faster", "slower", "equal", "undecided", "informational"
+
+MARGIN_PERCENT = 2.0
+# A verdict from fewer pairs would rest on a handful of moments.
+ENOUGH_PAIRS = 6
+FALSE_DISCOVERIES = 0.05
+
+
+class Verdict(NamedTuple):
+    """How B stands to A: the ratio B/A of speeds with its interval and number of pairs, the word for it, the p-value of
+    "there is no difference" (None below two pairs), and how many pairs are likely to decide an undecided one."""
+
+    word: str
+    ratio: Interval | None
+    p: float | None
+    wanted: int | None = None
+
+
+def _continued_fraction(a: float, b: float, x: float) -> float:
+    """Return the continued fraction of the incomplete beta function (Numerical Recipes, 3rd edition, 6.4)."""
+    tiny = 1e-300
+    c, d = 1.0, 1.0 / max(tiny, 1 - (a + b) * x / (a + 1))
+    found = d
+    for m in range(1, 300):
+        for top in (m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+                    -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))):  # fmt: skip
+            d = 1.0 / (1 + top * d or tiny)
+            c = 1 + top / c or tiny
+            found *= d * c
+        if abs(d * c - 1) < 1e-14:
+            break
+    return found
+
+
+def _beta(a: float, b: float, x: float) -> float:
+    """Return the regularised incomplete beta function I_x(a, b)."""
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
+    if x < (a + 1) / (a + b + 2):
+        return front * _continued_fraction(a, b, x) / a
+    return 1 - front * _continued_fraction(b, a, 1 - x) / b
+
+
+def t_p(t: float, degrees: float) -> float:
+    """Return the two-sided p-value of Student's t with so many degrees of freedom."""
+    if math.isinf(t):
+        return 0.0
+    return _beta(degrees / 2, 0.5, degrees / (degrees + t * t))
+
+
+def of_ratio(ratio: Interval) -> str:
+    """Return the word for a ratio of speeds by its interval and the margin."""
+    if ratio.low is None or ratio.high is None:
+        return INFORMATIONAL
+    low, high = 1 - MARGIN_PERCENT / 100, 1 + MARGIN_PERCENT / 100
+    if ratio.high < low:
+        return SLOWER
+    if ratio.low > high:
+        return FASTER
+    return EQUAL if low < ratio.low and ratio.high < high else UNDECIDED
+
+
+def paired(a: Sequence[float], b: Sequence[float], lower_is_better: bool = False) -> Verdict:
+    """Compare B with A, whose values belong together one by one: those of one block. Raises ValueError.
+
+    Values are positive; of seconds (`lower_is_better`) the ratio is turned over, so that above 1 is faster always.
+    """
+    if len(a) != len(b):
+        raise ValueError(f"{len(a)} values cannot be paired with {len(b)}")
+    if not a:
+        return Verdict(INFORMATIONAL, None, None)
+    ratios = [x / y if lower_is_better else y / x for x, y in zip(a, b, strict=True)]
+    ratio = mean_interval(ratios)
+    if ratio.n < 2:
+        return Verdict(INFORMATIONAL, ratio, None)
+    deviation = _deviation(ratios)
+    t = (
+        math.log(ratio.mean) / (deviation / math.sqrt(ratio.n))
+        if deviation
+        else math.copysign(math.inf, ratio.mean - 1)
+    )
+    p = 1.0 if ratio.mean == 1 else t_p(t, ratio.n - 1)
+    if ratio.n < ENOUGH_PAIRS:
+        return Verdict(INFORMATIONAL, ratio, p, ENOUGH_PAIRS)
+    word = of_ratio(ratio)
+    return Verdict(word, ratio, p, _wanted(ratio.mean, deviation) if word == UNDECIDED else None)
+
+
+def unpaired(a: Sequence[float], b: Sequence[float], lower_is_better: bool = False) -> Verdict:
+    """Compare B with A where nothing pairs their values: launches of two runs, by Welch's t interval on logarithms.
+
+    What the machine did differently in the two runs is in the difference, so a verdict from it says less than one from
+    blocks; who shows it has to say so. `ratio.n` is that of the smaller side.
+    """
+    n = min(len(a), len(b))
+    if n < 2:
+        return Verdict(INFORMATIONAL, None, None)
+    sides = [
+        (math.fsum(map(math.log, side)) / len(side), _deviation(side) ** 2 / len(side), len(side)) for side in (a, b)
+    ]
+    (mean_a, of_a, n_a), (mean_b, of_b, n_b) = sides
+    error = math.sqrt(of_a + of_b)
+    away = mean_a - mean_b if lower_is_better else mean_b - mean_a
+    degrees = (of_a + of_b) ** 2 / (of_a**2 / (n_a - 1) + of_b**2 / (n_b - 1)) if error else n_a + n_b - 2.0
+    # Rounding the degrees of freedom down makes the interval wider, never narrower.
+    half = t_975(max(1, int(degrees))) * error
+    low, high = math.exp(away - half), math.exp(away + half)
+    ratio = Interval(math.exp(away), low, high, n, 100 * (high - low) / (2 * math.exp(away)))
+    p = 1.0 if away == 0 else t_p(away / error if error else math.inf, degrees)
+    return Verdict(of_ratio(ratio) if n >= ENOUGH_PAIRS else INFORMATIONAL, ratio, p)
+
+
+def _deviation(ratios: Sequence[float]) -> float:
+    """Return the standard deviation of the logarithms."""
+    logs = [math.log(one) for one in ratios]
+    centre = math.fsum(logs) / len(logs)
+    return math.sqrt(math.fsum((one - centre) ** 2 for one in logs) / (len(logs) - 1))
+
+
+def _wanted(mean: float, deviation: float) -> int | None:
+    """Return the pairs after which the interval is likely to lie on one side of a margin, None beyond 1,000."""
+    margin = math.log1p(MARGIN_PERCENT / 100)
+    away = abs(abs(math.log(mean)) - margin)
+    return next((n for n in range(ENOUGH_PAIRS, 1001) if t_975(n - 1) * deviation / math.sqrt(n) < away), None)
+
+
+def adjusted(ps: Sequence[float | None]) -> list[float | None]:
+    """Return the p-values adjusted by Benjamini and Hochberg, in their order; None stays None."""
+    known = sorted((p, index) for index, p in enumerate(ps) if p is not None)
+    found: list[float | None] = [None] * len(ps)
+    least = 1.0
+    for rank, (p, index) in reversed(list(enumerate(known, start=1))):
+        least = min(least, p * len(known) / rank)
+        found[index] = least
+    return found
+
+
+def judged(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, float | None]]:
+    """Return many verdicts with their adjusted p-values; a difference that these do not bear out is undecided."""
+    qs = adjusted([one.p if one.word != INFORMATIONAL else None for one in verdicts])
+    return [
+        (
+            one._replace(word=UNDECIDED)
+            if one.word in (FASTER, SLOWER) and q is not None and q > FALSE_DISCOVERIES
+            else one,
+            q,
+        )
+        for one, q in zip(verdicts, qs, strict=True)
+    ]

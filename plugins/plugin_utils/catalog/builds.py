@@ -1,0 +1,375 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The builds of llama.cpp that are measured side by side, and the exact CMake arguments of each.
+
+The one reader of builds.yml, which holds the builds that have a name of their own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import digest
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
+
+# Changed when a build of an earlier version of this collection must not be used any more.
+_LAYOUT = 3
+
+DEFAULT = "default"
+LEGACY = "legacy"
+
+# What an entry may say, and where the role's own variable stands for an entry that does not say it.
+_SOURCE = ("source_type", "version", "sha256", "commit", "git_url", "git_ref", "path")
+_OWN = ("name", "cmake_options", "flags", "march", "way", "processor", "legacy", "packages", "architecture", "about")
+_SOURCE_TYPES = ("pypi", "git", "archive", "tree")
+# What of an entry goes with which of these.
+_GOES_WITH = {
+    "version": ("pypi",), "git_url": ("git",), "git_ref": ("git",), "path": ("archive", "tree"),
+    "sha256": ("pypi", "archive"),
+}  # fmt: skip
+_FLAGS = ("processor", "mcpu", "portable")
+_WAYS = ("native", "cross")
+# A name becomes part of a page and of a cell.
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}")
+_MARCH = re.compile(r"[a-z0-9][a-z0-9.+_-]{1,120}")
+
+# What llama.cpp switches on for x86 when GGML_NATIVE is off: it has to go for an -march of one's own.
+_X86_DEFAULTS = ("GGML_SSE42", "GGML_AVX", "GGML_AVX2", "GGML_BMI2", "GGML_FMA", "GGML_F16C")
+
+# A flag of /proc/cpuinfo whose instructions make llama.cpp slower -> what keeps a compiler from using them, from which
+# version on it does. With AVX512-FP16 the flash attention of a model whose heads have 64 values, such as Llama 3.2 1B,
+# runs in the rest loop of ggml_vec_mad_f16: GGML_F16_STEP is 128 (ggml-cpu/simd-mappings.h of 0c1e57098). Measured in
+# benchmarks/README.md.
+_SLOWER = {"avx512_fp16": ("-mno-avx512fp16", {"gcc": 12, "clang": 14})}
+
+TRIPLES = {"aarch64": "aarch64-linux-gnu", "x86_64": "x86_64-linux-gnu"}
+
+
+class BuildError(ValueError):
+    """A build that was asked for is not possible; the message names the value, the rule and the remedy."""
+
+
+class Configuration(NamedTuple):
+    """How one build is made.
+
+    `arguments`: CMake's -D arguments, sorted. `key`: equal exactly when a rebuild would give the same programs.
+    `core`: the core it is made for, None where the compiler looks at the processor itself. `march`: the -march that is
+    asked for, None where the compiler finds its own. `why`: sentences. `warnings`: what is lost, and the remedy.
+    """
+
+    arguments: list[str]
+    key: str
+    core: str | None
+    march: str | None
+    why: list[str]
+    warnings: list[str]
+
+
+@cache
+def _data() -> dict[str, Any]:
+    data = yaml.safe_load(Path(__file__).with_name("builds.yml").read_text("utf-8"))
+    return {
+        "sdists": {str(version): row for version, row in data["sdists"].items()},
+        "presets": data["presets"],
+    }
+
+
+def presets() -> dict[str, str]:
+    """Return the names of the ready builds with what each is for."""
+    return {name: row["about"] for name, row in _data()["presets"].items()}
+
+
+def build_name(entry: Any) -> str:
+    """Return the name of an entry of llama_cpp_builds, a preset's name or a mapping. Raises BuildError."""
+    if isinstance(entry, str):
+        if entry not in _data()["presets"]:
+            near = difflib.get_close_matches(entry, list(_data()["presets"]), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise BuildError(f"{entry!r} is no build: the builds are {', '.join(_data()['presets'])}{hint}")
+        return entry
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
+        raise BuildError(
+            f"the build {public_build(entry)!r:.100} is neither the name of a build nor a mapping with a name"
+        )
+    if not _NAME.fullmatch(entry["name"]):
+        raise BuildError(
+            f"the build name {entry['name']!r:.60} is not usable: up to 40 lower-case letters, digits, dots and "
+            "hyphens, beginning with a letter or digit"
+        )
+    unknown = sorted(set(entry) - set(_SOURCE) - set(_OWN))
+    if unknown:
+        raise BuildError(
+            f"the build {entry['name']} has {', '.join(map(str, unknown))}, which no build has: use "
+            f"{', '.join(sorted((*_SOURCE, *_OWN)))}"
+        )
+    return entry["name"]
+
+
+def public_build(entry: Any) -> Any:
+    """Return an entry as it was asked for, short of user and password in the address of a repository."""
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("git_url"), str):
+        return entry
+    return dict(entry, git_url=re.sub(r"//[^/]*@", "//", entry["git_url"]))
+
+
+def reads_legacy(entry: Any) -> bool:
+    """Say whether an entry is a build that still has the file types llama.cpp removed in b4282."""
+    row = _data()["presets"].get(entry, {}) if isinstance(entry, str) else entry
+    return bool(row.get("legacy"))
+
+
+def _choice(value: Any, choices: Sequence[str], what: str) -> str:
+    if value not in choices:
+        raise BuildError(f"{what} is {value!r:.60}: choose from {', '.join(choices)}")
+    return str(value)
+
+
+def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = None) -> dict[str, Any]:
+    """Return a build in full: {"name", "source", "cmake_options", "flags", "march", "way", "processor", "legacy",
+    "packages"}.
+
+    `entry` is a preset's name or a mapping; what it does not say comes from the preset of its name, then from
+    `defaults`, the role's variables without their prefix. `source` holds the options of module llama_cpp_source.
+    `architecture` is that of the host, as uname gives it. Raises BuildError.
+    """
+    name = build_name(entry)
+    given: dict[str, Any] = {"name": name} if isinstance(entry, str) else dict(entry)
+    own = {**_data()["presets"].get(name, {}), **given}
+    wanted = own.get("architecture")
+    if wanted and architecture and wanted != architecture:
+        raise BuildError(
+            f"the build {name} is for {wanted}, this host is {architecture}: leave it out of llama_cpp_builds"
+        )
+    options = {**defaults.get("cmake_options", {}), **own.get("cmake_options", {})}
+    # An entry that names a version of its own takes nothing of the role's other source.
+    inherited = {} if own.get("source_type") or own.get("version") else {key: defaults.get(key) for key in _SOURCE}
+    source = {**dict.fromkeys(_SOURCE, ""), **inherited, **{key: own[key] for key in _SOURCE if key in own}}
+    march = str(own.get("march") or "")
+    if march and not _MARCH.fullmatch(march):
+        raise BuildError(f"the march {march!r:.80} of build {name} is no -march value, such as armv8.2-a+dotprod")
+    found = _source(name, source, defaults)
+    for key, kinds in _GOES_WITH.items():
+        if own.get(key) and found["type"] not in kinds:
+            raise BuildError(
+                f"the build {name} has {key}, which goes with the source_type {' or '.join(kinds)}, not with "
+                f"{found['type']}: name its source_type, or leave {key} out"
+            )
+    return {
+        "name": name,
+        "source": found,
+        "cmake_options": options,
+        "flags": _choice(own.get("flags", "processor"), _FLAGS, f"flags of build {name}"),
+        "march": march,
+        "way": _choice(own.get("way") or defaults.get("way", "native"), _WAYS, f"way of build {name} (llama_cpp_way)"),
+        "processor": str(own.get("processor") or defaults.get("processor") or ""),
+        "legacy": bool(own.get("legacy")),
+        "packages": own.get("packages", {}),
+    }
+
+
+def _source(name: str, source: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of module llama_cpp_source, without those that are empty."""
+    kind = _choice(source["source_type"] or "pypi", _SOURCE_TYPES, f"source_type of build {name}")
+    found = {
+        "type": kind,
+        "version": str(source["version"] or defaults.get("version") or "") if kind == "pypi" else "",
+        "url": source["git_url"] or defaults.get("git_url") if kind == "git" else "",
+        "ref": source["git_ref"] if kind == "git" else "",
+        "path": source["path"],
+        "sha256": source["sha256"],
+        "commit": source["commit"],
+    }
+    if kind == "pypi":
+        known = _data()["sdists"].get(found["version"], {})
+        found["sha256"] = found["sha256"] or known.get("sha256")
+        found["commit"] = found["commit"] or known.get("commit")
+    return {key: value for key, value in found.items() if value}
+
+
+def compiler_prefix(build: Mapping[str, Any], controller: str, target: str | None) -> str:
+    """Return what stands before gcc and g++ where a build is compiled: "" for the compiler of the machine itself.
+
+    `controller` and `target` are architectures as uname gives them.
+    """
+    if build["way"] == "native" or controller == target:
+        return ""
+    return TRIPLES.get(target or "", f"{target}-linux-gnu") + "-"
+
+
+def configure(
+    build: Mapping[str, Any],
+    source: Mapping[str, Any],
+    machine: Mapping[str, Any],
+    toolchain: Mapping[str, Any],
+    base: Mapping[str, Any],
+    targets: Sequence[str],
+) -> Configuration:
+    """Return how `build`, as resolve() gives it, is made for `machine` with `toolchain`.
+
+    `source` is the payload of the verified source, `toolchain` what module llama_cpp_toolchain found where it is
+    compiled, `base` the CMake options of every build. Raises BuildError and processors.CatalogError.
+    """
+    processors.check_architecture(machine)
+    architecture = str(machine.get("architecture"))
+    cross = build["way"] == "cross"
+    if cross:
+        _check_cross_compiler(toolchain, architecture)
+    # Outside a repository llama.cpp stamps "unknown", inside another one that repository's commit.
+    options = {**base, "LLAMA_BUILD_COMMIT": source.get("commit") or "unknown", "LLAMA_BUILD_NUMBER": 0}
+    chosen = _flags(build, machine, toolchain, architecture)
+    options.update(chosen.options)
+    if cross and toolchain.get("prefix"):
+        options.update(
+            CMAKE_SYSTEM_NAME="Linux",
+            CMAKE_SYSTEM_PROCESSOR=architecture,
+            CMAKE_C_COMPILER=toolchain["prefix"] + "gcc",
+            CMAKE_CXX_COMPILER=toolchain["prefix"] + "g++",
+        )
+    options.update(build["cmake_options"])
+    arguments = cmake_arguments(options)
+    native = any(re.search(r"=native\b|^-DGGML_NATIVE=ON$", argument) for argument in arguments)
+    key = digest(
+        {
+            "layout": _LAYOUT,
+            "source": source.get("sha256") or source.get("commit"),
+            "cmake_arguments": arguments,
+            "targets": sorted(targets),
+            "compiler": toolchain.get("compiler"),
+            "triple": toolchain.get("triple"),
+            # A compiler that looks at the processor itself gives other programs on another processor.
+            "native": [toolchain.get("march"), machine.get("cpu_features")] if native else None,
+        }
+    )
+    return Configuration(arguments, key, chosen.core, chosen.march, chosen.why, chosen.warnings)
+
+
+def cmake_arguments(options: Mapping[str, Any]) -> list[str]:
+    """Return CMake's -D arguments, sorted; truth values as ON and OFF, as llama.cpp's documentation writes them."""
+    written = {True: "ON", False: "OFF"}
+    return [
+        f"-D{name}={written[value] if isinstance(value, bool) else value}" for name, value in sorted(options.items())
+    ]
+
+
+def command_line(arguments: Sequence[str], source: str = "llama.cpp", directory: str = "build") -> str:
+    """Return the line that configures a build, for a person and a shell."""
+    return shlex.join(["cmake", "-S", source, "-B", directory, "-G", "Ninja", *arguments])
+
+
+class _Chosen(NamedTuple):
+    """The options that choose instructions, and what is to be said of them."""
+
+    options: dict[str, Any]
+    core: str | None
+    march: str | None
+    why: list[str]
+    warnings: list[str]
+
+
+def _check_cross_compiler(toolchain: Mapping[str, Any], architecture: str) -> None:
+    triple = str(toolchain.get("triple") or "")
+    if triple and triple.partition("-")[0] != architecture:
+        raise BuildError(
+            f"the cross compiler {toolchain.get('prefix')}g++ makes programs for {triple}, the host is {architecture}: "
+            f"install g++-{TRIPLES.get(architecture, architecture + '-linux-gnu')} (Debian) or set "
+            "llama_cpp_cross_prefix"
+        )
+
+
+def _flags(
+    build: Mapping[str, Any], machine: Mapping[str, Any], toolchain: Mapping[str, Any], architecture: str
+) -> _Chosen:
+    """Choose the instructions of a build."""
+    if build["march"]:
+        why = [f"-march={build['march']} was asked for"]
+        return _Chosen(_march_options(build, architecture, build["march"]), None, build["march"], why, [])
+    if build["flags"] == "portable":
+        words = "the compiler's own baseline" if architecture == "aarch64" else "AVX2, FMA, F16C and BMI2"
+        why = [f"GGML_NATIVE is off and nothing stands in its place: {words}"]
+        return _Chosen({"GGML_NATIVE": False}, None, None, why, [])
+    known = machine.get("processor") or {}
+    core = build["processor"] or known.get("core")
+    if core is None:
+        return _unknown(build, machine, architecture)
+    processors.core(core)
+    major = toolchain.get("major")
+    kind = str(toolchain.get("kind") or "gcc")
+    chosen = processors.flags(core, kind, major)
+    why = list(processors.why(core, kind, major))
+    warnings = [chosen.warning] if chosen.warning else []
+    # An entry or a person may name another processor than the one at hand: then the compiler must not look.
+    forced = bool(build["processor"]) and build["processor"] != known.get("core")
+    if build["flags"] == "mcpu":
+        option = "-march" if architecture == "x86_64" else "-mcpu"
+        value = processors.mcpu(core, kind, major)
+        why.append(f"{option}={value} for the whole tree, so also the code around the kernels is tuned")
+        off = dict.fromkeys(_X86_DEFAULTS, False) if architecture == "x86_64" else {}
+        words = " ".join([f"{option}={value}", *_without(build, machine, kind, major, why)])
+        return _Chosen({"GGML_NATIVE": False, **off, **_language_flags(words)}, core, None, why, warnings)
+    if build["way"] == "native" and not forced:
+        if build["legacy"] and architecture == "aarch64":
+            why.append("this llama.cpp knows no native flags on Arm: without a -march it would use NEON alone")
+            return _Chosen(_march_options(build, architecture, chosen.march), core, chosen.march, why, warnings)
+        why.append("native: the compiler looks at the processor it runs on")
+        without = " ".join(_without(build, machine, kind, major, why))
+        own = _language_flags(without) if without else {}
+        return _Chosen({"GGML_NATIVE": True, **own}, core, None, why, warnings)
+    why.append("GGML_NATIVE is off, because the compiler runs on another processor")
+    if architecture == "x86_64":
+        return _Chosen(processors.cross_options(core, kind, major), core, None, why, warnings)
+    return _Chosen(_march_options(build, architecture, chosen.march), core, chosen.march, why, warnings)
+
+
+def _without(
+    build: Mapping[str, Any], machine: Mapping[str, Any], kind: str, major: int | None, why: list[str]
+) -> list[str]:
+    """Return the flags that turn off what makes this llama.cpp slower on `machine`, and add the reasons to `why`."""
+    found = []
+    for feature, (flag, since) in _SLOWER.items():
+        known = major is None or major >= since[kind]
+        if feature in (machine.get("cpu_features") or []) and known and not build["legacy"]:
+            found.append(flag)
+            why.append(f"{flag}: the processor has {feature}, with which llama.cpp's flash attention is slower")
+    return found
+
+
+def _unknown(build: Mapping[str, Any], machine: Mapping[str, Any], architecture: str) -> _Chosen:
+    told = ", ".join(
+        f"{word} {machine[name]}"
+        for word, name in (("implementer", "cpu_implementer"), ("part", "cpu_part"), ("model", "cpu_model"))
+        if machine.get(name)
+    )
+    who = f"the processor ({told or 'which says nothing of itself'}) is not in the catalog"
+    if build["way"] == "cross":
+        raise BuildError(
+            f"{who}, so there are no flags to build for it on the controller: set llama_cpp_processor to one of "
+            f"{', '.join(processors.names())}, or let the host compile (llama_cpp_way: native)"
+        )
+    why = [f"{who}: built native, as the compiler sees it"]
+    warning = f"{who}: the build is native, and there is no expectation to compare its kernels with"
+    if build["legacy"] and architecture == "aarch64":
+        option = "-mcpu=native"
+        return _Chosen({"GGML_NATIVE": False, **_language_flags(option)}, None, None, why, [warning])
+    return _Chosen({"GGML_NATIVE": True}, None, None, why, [warning])
+
+
+def _language_flags(flags: str) -> dict[str, str]:
+    return {"CMAKE_C_FLAGS": flags, "CMAKE_CXX_FLAGS": flags}
+
+
+def _march_options(build: Mapping[str, Any], architecture: str, march: str) -> dict[str, Any]:
+    """Return the options that set -march. GGML_CPU_ARM_ARCH reaches the kernels alone, so builds for several
+    processors share all other objects; llama.cpp before November 2024 does not have it, and x86 never had."""
+    if architecture == "aarch64" and not build["legacy"]:
+        return {"GGML_NATIVE": False, "GGML_CPU_ARM_ARCH": march}
+    off = dict.fromkeys(_X86_DEFAULTS, False) if architecture == "x86_64" else {}
+    return {"GGML_NATIVE": False, **off, **_language_flags(f"-march={march}")}

@@ -1,0 +1,238 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What EC2 costs: from the dated table that ships (prices.yml, of which this is the one reader), or as AWS says."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import json
+from collections.abc import Iterable, Mapping
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.client import asked, pages
+
+# What a month has, where AWS divides a price by the month.
+MONTH_H = 730
+
+# The Pricing API is in few regions; its answers are of all.
+API_REGION = "us-east-1"
+
+_FILE = Path(__file__).with_suffix(".yml")
+
+
+class PriceError(ValueError):
+    """A price that was given and cannot be one; the message names it, the rule and the remedy."""
+
+
+class Price(NamedTuple):
+    """USD, with its source and the date (YYYY-MM-DD) it is of; `usd` None: unknown."""
+
+    usd: Decimal | None
+    source: str = ""
+    date: str = ""
+
+
+class _Table(NamedTuple):
+    sources: dict[str, tuple[str, str]]
+    units: dict[str, dict[str, Decimal]]
+    flat: tuple[str, ...]
+    address: Decimal
+    storage: dict[str, Decimal]
+    # Region -> family -> price of a unit and the decimals of a type's price.
+    on_demand: dict[str, dict[str, tuple[Decimal, int]]]
+
+
+def _cell(word: str) -> tuple[str, tuple[Decimal, int]]:
+    family, _equals, rest = word.partition("=")
+    price, _colon, decimals = rest.partition(":")
+    return family, (Decimal(price), int(decimals or 4))
+
+
+@functools.lru_cache(maxsize=1)
+def _table() -> _Table:
+    data = yaml.safe_load(_FILE.read_text("utf-8"))
+    return _Table(
+        {name: (row["text"], str(row["date"])) for name, row in data["sources"].items()},
+        {
+            family: {size: Decimal(str(units)) for size, units in sizes.items()}
+            for several, sizes in data["units"].items()
+            for family in several.split()
+        },
+        tuple(data["flat"].split()),
+        Decimal(data["address"]),
+        {region: Decimal(price) for region, price in data["storage"].items()},
+        {region: dict(_cell(word) for word in words.split()) for region, words in data["on_demand"].items()},
+    )
+
+
+def regions() -> list[str]:
+    """Return the regions of which the table knows an on-demand price."""
+    return list(_table().on_demand)
+
+
+def _dated(usd: Decimal | None, source: str) -> Price:
+    return Price(None) if usd is None else Price(usd, *_table().sources[source])
+
+
+def on_demand(instance_type: str, region: str) -> Price:
+    """Return the price of an hour of Linux, on demand, from the table."""
+    table = _table()
+    family, _dot, size = instance_type.partition(".")
+    unit = table.on_demand.get(region, {}).get(family)
+    if unit is None:
+        return Price(None)
+    try:
+        units = Decimal(processors.instance_type(instance_type).vcpus)
+    except processors.CatalogError:
+        return Price(None)
+    if family in table.flat:
+        units = Decimal(1)
+    units = table.units.get(family, {}).get(size, units)
+    price, decimals = unit
+    return _dated((price * units).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP), "libcloud")
+
+
+def storage(region: str) -> Price:
+    """Return the price of a GB of gp3 for a month, from the table."""
+    return _dated(_table().storage.get(region), "storage")
+
+
+def address() -> Price:
+    """Return the price of an hour of a public IPv4 address, which is the same in every region."""
+    return _dated(_table().address, "address")
+
+
+def given(prices: Mapping[str, Any]) -> dict[str, Decimal]:
+    """Return the prices a person gave, by instance type, in USD an hour. Raises PriceError."""
+    good = {}
+    for name, value in prices.items():
+        try:
+            usd = Decimal(str(value))
+        except InvalidOperation:
+            usd = Decimal("nan")
+        if isinstance(value, bool) or not usd.is_finite() or not 0 < usd < 10000:
+            raise PriceError(f"the price of {name} is USD an hour, a number above 0 and below 10000, not {value!r}")
+        good[str(name)] = usd
+    return good
+
+
+# The markets, as AWS spells them; list prices are of the first.
+ON_DEMAND, SPOT = "on-demand", "spot"
+# What a person need not say of the price of a host.
+_PAID = {"source": "as given for the run", "market": ON_DEMAND}
+_LONGEST_BOOT_S = 86400
+
+
+def paid(said: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what an hour of a host costs as a run record has it, of what a person says; None of an empty mapping.
+
+    That is `usd_hour` (USD) and `date` (YYYY-MM-DD), and may be `source`, `market` (on-demand, spot ...) and `boot_s`,
+    the seconds from the order until the host answers. Raises PriceError.
+    """
+    if not said:
+        return None
+    known = ("usd_hour", "date", "source", "market", "boot_s")
+    unknown = sorted(str(name) for name in said if name not in known)
+    if unknown:
+        raise PriceError(f"the price of a host has no {unknown[0]!r:.60}: it has {', '.join(known)}")
+    for name in ("usd_hour", "date"):
+        if said.get(name) is None:
+            raise PriceError(f"the price of a host has no {name}: say {{usd_hour: 0.85, date: 2026-11-27}}")
+    usd = given({"an hour of the host": said["usd_hour"]})["an hour of the host"]
+    day = str(said["date"])
+    try:
+        datetime.date.fromisoformat(day)
+    except ValueError:
+        day = ""
+    if len(day) != 10:
+        raise PriceError(f"the date of a price is of the form 2026-11-27, not {said['date']!r:.40}")
+    found: dict[str, Any] = {"usd_hour": float(usd), "date": day}
+    for name, usual in _PAID.items():
+        found[name] = str(said.get(name) or usual)[:200]
+    if said.get("boot_s") is not None:
+        try:
+            seconds = float(said["boot_s"])
+        except (TypeError, ValueError):
+            seconds = -1.0
+        if not 0 <= seconds <= _LONGEST_BOOT_S:
+            raise PriceError(f"boot_s is seconds, 0 to {_LONGEST_BOOT_S}, not {said['boot_s']!r:.40}")
+        found["boot_s"] = seconds
+    return found
+
+
+def of_instance(
+    listed: Mapping[str, Any], instance_type: str, zone: str, market: str, boot_s: float | None
+) -> dict[str, Any]:
+    """Return what paid() takes of an instance, {} where its price is unknown.
+
+    `listed`: C(prices) of a plan, by type; `market`: on-demand or spot; `boot_s`: None where nobody has seen it boot.
+    """
+    of_type = listed.get(instance_type) or {}
+    if market == SPOT:
+        found = of_type.get("spot") or {}
+        usd = (found.get("usd_hour_by_zone") or {}).get(zone)
+    else:
+        found = of_type.get("on_demand") or {}
+        usd = found.get("usd_hour")
+    if usd is None:
+        return {}
+    price = {"usd_hour": usd, "date": found["date"], "source": found["source"], "market": market}
+    # A clock that is a day off is no boot that took a day.
+    return {**price, "boot_s": boot_s} if boot_s is not None and boot_s <= _LONGEST_BOOT_S else price
+
+
+def ask_on_demand(pricing: Any, instance_type: str, region: str, today: str) -> Price:
+    """Return the price of an hour of Linux, on demand, from the Pricing API; `pricing` is a client. Raises AwsError."""
+    wanted = {
+        "instanceType": instance_type,
+        "regionCode": region,
+        "operatingSystem": "Linux",
+        "preInstalledSw": "NA",
+        "tenancy": "Shared",
+        "capacitystatus": "Used",
+    }
+    return _ask(pricing, wanted, "Hrs", today)
+
+
+def ask_storage(pricing: Any, region: str, today: str) -> Price:
+    """Return the price of a GB of gp3 for a month from the Pricing API. Raises AwsError."""
+    return _ask(pricing, {"volumeApiName": "gp3", "productFamily": "Storage", "regionCode": region}, "GB-Mo", today)
+
+
+def _ask(pricing: Any, wanted: Mapping[str, str], unit: str, today: str) -> Price:
+    filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
+    with asked("pricing:GetProducts"):
+        answer = pricing.get_products(ServiceCode="AmazonEC2", Filters=filters, FormatVersion="aws_v1", MaxResults=100)
+    found = {usd for text in answer["PriceList"] for usd in _usd(json.loads(text), unit)}
+    # Two prices for one thing: neither can be told to be the one that is paid.
+    return Price(found.pop(), "AWS Pricing API", today) if len(found) == 1 else Price(None)
+
+
+def _usd(product: Mapping[str, Any], unit: str) -> Iterable[Decimal]:
+    for term in product.get("terms", {}).get("OnDemand", {}).values():
+        for dimension in term["priceDimensions"].values():
+            usd = Decimal(dimension["pricePerUnit"].get("USD", "0"))
+            if dimension["unit"] == unit and usd:
+                yield usd
+
+
+def ask_spot(ec2: Any, instance_types: list[str], now: str) -> dict[str, dict[str, Decimal]]:
+    """Return the newest spot price of Linux, USD an hour, by instance type and zone; `ec2` is a client of the region.
+
+    `instance_types`: at least one, and of those that exist, else EC2 refuses; `now`: ISO 8601. Raises AwsError.
+    """
+    newest: dict[str, dict[str, tuple[Any, Decimal]]] = {}
+    wanted = {"InstanceTypes": instance_types, "ProductDescriptions": ["Linux/UNIX"], "StartTime": now, "EndTime": now}
+    for row in pages(ec2, "describe_spot_price_history", "SpotPriceHistory", **wanted):
+        zones = newest.setdefault(row["InstanceType"], {})
+        zone = row["AvailabilityZone"]
+        if zone not in zones or row["Timestamp"] > zones[zone][0]:
+            zones[zone] = (row["Timestamp"], Decimal(row["SpotPrice"]))
+    return {name: {zone: usd for zone, (_when, usd) in sorted(zones.items())} for name, zones in newest.items()}

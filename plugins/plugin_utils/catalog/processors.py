@@ -1,0 +1,479 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The catalog of processors: which core an EC2 instance type or a machine has, and what to compile for it.
+
+The one reader of processors.yml, which says where each row comes from.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe.machine import slug
+
+COMPILERS = ("gcc", "clang")
+
+_FILE = Path(__file__).with_suffix(".yml")
+_RULED = {"medium": 1, "large": 2, "xlarge": 4}
+
+# The options of llama.cpp that choose x86 instructions (ggml/CMakeLists.txt), without their prefix GGML_.
+_X86_ALWAYS = ("SSE42", "AVX", "AVX2", "BMI2", "FMA", "F16C")
+_X86_MORE = ("AVX_VNNI", "AVX512", "AVX512_VBMI", "AVX512_VNNI", "AVX512_BF16", "AMX_TILE", "AMX_INT8", "AMX_BF16")
+
+# 64-bit architectures that are big-endian even where nothing else says so; a GGUF file is little-endian.
+_BIG_ENDIAN = ("aarch64_be", "ppc64", "s390x", "mips64", "sparc64", "parisc64")
+_32_BIT = re.compile(r"arm(v[1-8].*)?|i[3-6]86|ppc|s390|mips|riscv32|sparc|parisc")
+
+
+class CatalogError(ValueError):
+    """Something that the catalog does not have; the message names it, the rule and the remedy."""
+
+
+class Build(NamedTuple):
+    """Flags and the lowest major version of each compiler that takes them; `loss`: against the row before it.
+
+    `layout` is what Q4_0 becomes at run time, `options` what CMake sets on x86 (without GGML_).
+    """
+
+    march: str
+    gcc: int
+    clang: int
+    layout: str
+    loss: str = ""
+    options: tuple[str, ...] = ()
+
+
+class Core(NamedTuple):
+    """A core and how it is told; Arm has implementer and part, x86 flags and perhaps vendor, family and models.
+
+    `also` are flags that do not tell it.
+
+    `mcpu` is for -mcpu on Arm and -march on x86, for a whole tree. `legacy_type`: the file type that llama.cpp had for
+    it before b4282.
+    """
+
+    name: str
+    title: str
+    architecture: str
+    vector: str
+    legacy_type: str | None
+    mcpu: str
+    mcpu_gcc: int
+    mcpu_clang: int
+    builds: tuple[Build, ...]
+    implementer: str | None = None
+    part: str | None = None
+    vendor: str | None = None
+    family: int | None = None
+    models: tuple[int, ...] = ()
+    flags: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+
+class Processor(NamedTuple):
+    """A processor of EC2. What is not published is None; `bandwidth_gb_s` is of one socket, in theory.
+
+    `or_core`: what some of its hosts have instead of `core`, with more flags.
+    """
+
+    name: str
+    title: str
+    prefix: str
+    core: str
+    threads_per_core: int
+    vcpus_per_numa_node: int | None
+    bandwidth_gb_s: float | None
+    bandwidth_source: str | None
+    source: str
+    or_core: str | None = None
+
+
+class InstanceType(NamedTuple):
+    """An instance type; `processor` and `core` are names. What is not published is None.
+
+    `bandwidth_gb_s` is the theoretical bandwidth, GB/s, of all sockets that the type reaches; a part of a socket may
+    use the whole of it as long as its neighbours do not.
+    """
+
+    name: str
+    family: str
+    processor: str
+    core: str
+    architecture: str
+    vcpus: int
+    physical_cores: int
+    numa_nodes: int | None
+    bandwidth_gb_s: float | None
+
+
+class Flags(NamedTuple):
+    """What a compiler is told: -march, the layout that Q4_0 gets, the CMake options of x86.
+
+    With flags below the best `warning` says what is lost, or `remark` that nothing is.
+    """
+
+    march: str
+    warning: str | None
+    layout: str
+    options: dict[str, bool]
+    remark: str | None = None
+
+
+class _Catalog(NamedTuple):
+    cores: dict[str, Core]
+    processors: dict[str, Processor]
+    # Family -> processor and sizes with their vCPUs.
+    families: dict[str, tuple[str, dict[str, int]]]
+
+
+def _vcpus(size: str) -> tuple[str, int]:
+    """Return (size, vCPUs) of a word of the file: `metal=64`, or a size that follows the rule."""
+    name, _equals, given = size.partition("=")
+    if given:
+        return name, int(given)
+    match = re.fullmatch(r"(?:metal-)?([0-9]+)xl(?:arge)?", name)
+    return name, 4 * int(match.group(1)) if match else _RULED[name]
+
+
+def _frozen(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+
+
+@functools.lru_cache(maxsize=1)
+def _catalog() -> _Catalog:
+    data = yaml.safe_load(_FILE.read_text("utf-8"))
+    cores = {}
+    for name, row in data["cores"].items():
+        builds = [Build(**_frozen(build)) for build in row["builds"]]
+        cores[name] = Core(name=name, **_frozen({**row, "builds": builds}))
+    processors = {}
+    families = {}
+    for name, row in data["processors"].items():
+        for several, sizes in row.pop("families").items():
+            for family in several.split():
+                families[family] = (name, dict(_vcpus(size) for size in sizes.split()))
+        processors[name] = Processor(name=name, **{**row, "source": data["sources"][row["source"]]})
+    return _Catalog(cores, processors, families)
+
+
+def names() -> list[str]:
+    """Return the names of all cores, in the order in which they are looked for."""
+    return list(_catalog().cores)
+
+
+def instance_types() -> list[str]:
+    """Return the names of all instance types of the catalog."""
+    return [f"{family}.{size}" for family, (_processor, sizes) in _catalog().families.items() for size in sizes]
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3)
+    return f"; the nearest: {', '.join(near)}" if near else ""
+
+
+def core(name: str) -> Core:
+    """Return a core by its name. Raises CatalogError."""
+    cores = _catalog().cores
+    if name not in cores:
+        raise CatalogError(
+            f"the catalog has no core {name!r}{_nearest(str(name), list(cores))}; it has {', '.join(cores)}"
+        )
+    return cores[name]
+
+
+def processor(name: str) -> Processor:
+    """Return a processor of EC2 by its name, such as Graviton3. Raises CatalogError."""
+    known = _catalog().processors
+    if name not in known:
+        raise CatalogError(
+            f"the catalog has no processor {name!r}{_nearest(str(name), list(known))}; it has {', '.join(known)}"
+        )
+    return known[name]
+
+
+def instance_type(name: str) -> InstanceType:
+    """Return what an instance type of EC2 is. Raises CatalogError, which names the nearest and what is covered."""
+    families = _catalog().families
+    family, _dot, size = str(name).partition(".")
+    if family not in families:
+        raise CatalogError(
+            f"the instance type {name!r} is not in the catalog{_nearest(str(name), instance_types())}; the families it "
+            f"covers: {', '.join(sorted(families))}"
+        )
+    found, sizes = families[family]
+    if size not in sizes:
+        raise CatalogError(
+            f"the instance type {name!r} is not in the catalog: the family {family} has "
+            f"{', '.join(f'{family}.{one}' for one in sizes)}"
+        )
+    row = processor(found)
+    vcpus = sizes[size]
+    per_node = row.vcpus_per_numa_node
+    nodes = -(-vcpus // per_node) if per_node else None
+    bandwidth = row.bandwidth_gb_s and round(row.bandwidth_gb_s * (nodes or 1), 1)
+    cores = vcpus // row.threads_per_core
+    return InstanceType(name, family, found, row.core, core(row.core).architecture, vcpus, cores, nodes, bandwidth)
+
+
+def check_architecture(machine: Mapping[str, Any]) -> None:
+    """Raise CatalogError when nothing can be built for `machine`, the payload of its record: 32 bits or big-endian.
+
+    64-bit little-endian machines other than Arm and x86 pass: they are built native, without an expectation.
+    """
+    architecture = str(machine.get("architecture") or "")
+    who = f"{machine.get('name') or 'the machine'} ({architecture or 'unknown architecture'})"
+    remedy = "measure a 64-bit little-endian host: aarch64 and x86_64 are what llama.cpp has its fast kernels for"
+    if machine.get("bits") == 32 or _32_BIT.fullmatch(architecture):
+        raise CatalogError(
+            f"{who} runs 32-bit programs, and a model does not fit into 32 bits of address space: {remedy}; where the "
+            "processor has 64 bits, install a 64-bit system and Python"
+        )
+    if machine.get("byte_order") == "big" or architecture in _BIG_ENDIAN:
+        raise CatalogError(f"{who} is big-endian, and the models made here are little-endian GGUF files: {remedy}")
+
+
+def _could_be(one: Core, machine: Mapping[str, Any]) -> bool:
+    """Say whether nothing that the machine tells of itself speaks against a core. What it does not tell does not."""
+    if machine.get("architecture") not in (None, one.architecture):
+        return False
+    if one.architecture == "aarch64":
+        told = (machine.get("cpu_implementer"), machine.get("cpu_part"))
+        return None in told or told == (one.implementer, one.part)
+    features = machine.get("cpu_features")
+    return not features or set(one.flags) <= set(features)
+
+
+def _by_type(found: InstanceType, machine: Mapping[str, Any]) -> tuple[Core, str] | None:
+    """Return the core of an instance type and how it was told, None when the machine contradicts."""
+    row = processor(found.processor)
+    plain, told = core(row.core), f"instance type {found.name}"
+    if row.or_core and machine.get("cpu_features"):
+        other = core(row.or_core)
+        if _could_be(other, machine):
+            more = [flag for flag in other.flags if flag not in plain.flags]
+            return other, f"{told}, flags {', '.join(more)}"
+    return (plain, told) if _could_be(plain, machine) else None
+
+
+def _by_cpuinfo(machine: Mapping[str, Any]) -> tuple[Core, str] | None:
+    for one in _catalog().cores.values():
+        if machine.get("architecture") != one.architecture or not _could_be(one, machine):
+            continue
+        if one.architecture == "aarch64":
+            if machine.get("cpu_implementer") and machine.get("cpu_part"):
+                return one, f"implementer {one.implementer}, part {one.part}"
+        elif machine.get("cpu_features"):
+            if one.vendor is None:
+                return one, f"flags {', '.join(one.flags)}"
+            told = (machine.get("cpu_vendor"), machine.get("cpu_family"))
+            if told == (one.vendor, one.family) and machine.get("cpu_model_number") in one.models:
+                return one, f"vendor {one.vendor}, family {one.family}, model {machine['cpu_model_number']}"
+    return None
+
+
+def recognise(machine: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what the catalog knows of the processor of `machine`, the payload of its record; None when nothing.
+
+    By the instance type, unless the machine is emulated or contradicts it; else by what /proc/cpuinfo says. The result
+    is JSON: name (the processor of EC2, None when no instance type told it), core, title, recognised_by (in words),
+    march, mcpu, vector, q4_0_layout, legacy_type and bandwidth_gb_s (of the whole instance, None where not published).
+    The flags are those for a new enough compiler: flags() knows the others.
+    """
+    kind = None if machine.get("emulated") else (machine.get("instance") or {}).get("type")
+    doubt = ""
+    found = None
+    if kind:
+        try:
+            found = instance_type(kind)
+        except CatalogError:
+            doubt = f" (the instance type {kind} is not in the catalog)"
+        else:
+            seen = _by_type(found, machine)
+            if seen:
+                return _recognised(*seen, found)
+            doubt = f" (not what the catalog has for the instance type {kind})"
+            # A hypervisor may hide flags of an x86; another core of Arm is another processor.
+            found = found if found.architecture == machine.get("architecture") == "x86_64" else None
+    seen = _by_cpuinfo(machine)
+    return _recognised(seen[0], seen[1] + doubt, found) if seen else None
+
+
+def _recognised(one: Core, told: str, found: InstanceType | None) -> dict[str, Any]:
+    best = one.builds[0]
+    return {
+        "name": found.processor if found else None,
+        "core": one.name,
+        "title": one.title,
+        "recognised_by": told,
+        "march": best.march,
+        "mcpu": one.mcpu,
+        "vector": one.vector,
+        "q4_0_layout": best.layout,
+        "legacy_type": one.legacy_type,
+        "bandwidth_gb_s": found.bandwidth_gb_s if found else None,
+    }
+
+
+def machine_name(machine: Mapping[str, Any]) -> str | None:
+    """Return the name under which results of an instance or of an emulated host are kept, None for any other machine.
+
+    `gv3-c7g-16xlarge`, `x86-c7i-16xlarge`, `emulated-neoverse-v1`; an instance of a family that the catalog does not
+    have is `arm-...` or `x86-...`. `machine` is the payload of its record, with `processor`.
+    """
+    if machine.get("emulated"):
+        known = machine.get("processor") or recognise(machine) or {}
+        told = known.get("core") or f"{machine.get('architecture') or ''} {machine.get('cpu_part') or ''}"
+        return "emulated-" + (slug(told) or "unknown")
+    kind = (machine.get("instance") or {}).get("type")
+    if not kind:
+        return None
+    try:
+        prefix = processor(instance_type(kind).processor).prefix
+    except CatalogError:
+        prefix = {"aarch64": "arm", "x86_64": "x86"}.get(str(machine.get("architecture")), "ec2")
+    return f"{prefix}-{slug(kind)}"
+
+
+def _floor(compiler: str, gcc: int, clang: int) -> int:
+    if compiler not in COMPILERS:
+        raise CatalogError(f"the catalog knows nothing of the compiler {compiler!r}: use {' or '.join(COMPILERS)}")
+    return gcc if compiler == "gcc" else clang
+
+
+def _chosen(one: Core, compiler: str, major: int | None) -> int:
+    """Return the index of the first row of `builds` that a compiler knows; `major` None is one that knows all."""
+    for index, build in enumerate(one.builds):
+        if _floor(compiler, build.gcc, build.clang) <= (major if major is not None else 10**6):
+            return index
+    last = one.builds[-1]
+    raise CatalogError(
+        f"{compiler} {major} is below the floor for {one.title}: -march={last.march}, the plainest of use, needs "
+        f"gcc {last.gcc} or clang {last.clang}; install a newer compiler, or compile on another machine"
+    )
+
+
+def _losses(one: Core, index: int) -> list[str]:
+    """Return what a core loses by a row of its builds; empty when that is nothing."""
+    return [build.loss for build in one.builds[1 : index + 1] if not build.loss.startswith("nothing")]
+
+
+def _options(build: Build) -> dict[str, bool]:
+    return {
+        **{f"GGML_{name}": True for name in _X86_ALWAYS},
+        **{f"GGML_{name}": name in build.options for name in _X86_MORE},
+    }
+
+
+def flags(core_name: str, compiler: str, major: int | None) -> Flags:
+    """Return the best flags for a core that `compiler` (gcc or clang) of version `major` knows; None: a new enough one.
+
+    The warning, when there is one, names the compiler, what would do better and what is lost. `options` is empty for
+    Arm. Raises CatalogError for an unknown core or compiler, and for one that is too old for every row.
+    """
+    one = core(core_name)
+    index = _chosen(one, compiler, major)
+    build, best = one.builds[index], one.builds[0]
+    words, losses = None, _losses(one, index)
+    if index:
+        words = (
+            f"{compiler} {major} is too old for -march={best.march}, which is right for {one.title} and needs gcc "
+            f"{best.gcc} or clang {best.clang}; -march={build.march} stands in for it. What is lost: "
+            f"{'; '.join(losses) or build.loss}"
+        )
+    options = _options(build) if one.architecture == "x86_64" else {}
+    return Flags(build.march, words if losses else None, build.layout, options, None if losses else words)
+
+
+def mcpu(core_name: str, compiler: str, major: int | None) -> str:
+    """Return the value for -mcpu (Arm) or -march (x86) that tunes a whole tree for a core. Raises CatalogError.
+
+    A compiler may take the name earlier and then leave i8mm out; the floor is where it turns on all that `march` does.
+    """
+    one = core(core_name)
+    if major is not None and major < _floor(compiler, one.mcpu_gcc, one.mcpu_clang):
+        option = "-mcpu" if one.architecture == "aarch64" else "-march"
+        raise CatalogError(
+            f"{compiler} {major} does not know {option}={one.mcpu}, or not all that {one.title} has: that needs gcc "
+            f"{one.mcpu_gcc} or clang {one.mcpu_clang}; install a newer compiler, or take "
+            f"-march={flags(core_name, compiler, major).march}"
+        )
+    return one.mcpu
+
+
+def cross_options(core_name: str, compiler: str = "gcc", major: int | None = None) -> dict[str, bool]:
+    """Return the CMake options that build llama.cpp for an x86 core on another machine, each one named, on or off.
+
+    Raises CatalogError for an Arm core, whose instructions -march chooses, and as flags() does.
+    """
+    one = core(core_name)
+    if one.architecture != "x86_64":
+        raise CatalogError(
+            f"llama.cpp has no CMake options for the instructions of {one.title}: give GGML_CPU_ARM_ARCH the -march of "
+            "this core"
+        )
+    return {"GGML_NATIVE": False, **flags(core_name, compiler, major).options}
+
+
+def _layout_words(layout: str) -> str:
+    if layout == "amx":
+        return "llama.cpp keeps Q4_0 in its AMX buffer, whose tiles go before repacking (log: amx repack tensor)"
+    return f"llama.cpp repacks Q4_0 to {layout} when it loads a model"
+
+
+def why(core_name: str, compiler: str, major: int | None) -> list[str]:
+    """Return the sentences that say why flags() chooses what it chooses. Raises CatalogError as flags() does."""
+    one = core(core_name)
+    chosen = flags(core_name, compiler, major)
+    build = one.builds[_chosen(one, compiler, major)]
+    who = compiler if major is None else f"{compiler} {major}"
+    known = "turns that on, and {} knows it" if chosen.warning is None else "is the most of it that {} knows"
+    return [
+        f"{one.title} has {one.vector}",
+        f"-march={chosen.march} {known.format(who)} (from gcc {build.gcc}, clang {build.clang} on)",
+        *([chosen.remark] if chosen.remark else []),
+        _layout_words(chosen.layout),
+    ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def description(found: InstanceType) -> list[str]:
+    """Return lines for a person: what an instance type is, its memory bandwidth and source, and what to expect."""
+    row, one = processor(found.processor), core(found.core)
+    best = one.builds[0]
+    cores = _count(found.physical_cores, "physical core")
+    nodes = "NUMA nodes not published" if found.numa_nodes is None else _count(found.numa_nodes, "NUMA node")
+    told = f"vendor {one.vendor}, family {one.family}, models {', '.join(map(str, one.models))}"
+    if one.part:
+        told = f"implementer {one.implementer}, part {one.part}"
+    bandwidth = "memory bandwidth: not published"
+    if found.bandwidth_gb_s is not None:
+        total = f"{found.bandwidth_gb_s:g} GB/s in theory"
+        bandwidth = f"memory bandwidth: {total}, {row.bandwidth_source} a socket ({row.source})"
+    lines = [
+        f"{found.name}: {row.title}, {_count(found.vcpus, 'vCPU')} on {cores}, {nodes}",
+        f"core: {one.title} ({told}): {one.vector}",
+        bandwidth,
+        f"-march={best.march}: from gcc {best.gcc}, clang {best.clang} on",
+    ]
+    if row.or_core:
+        other = core(row.or_core)
+        lines.insert(2, f"some hosts have {other.title} instead; the flags of the host tell, and then its row counts")
+    for index, build in enumerate(one.builds[1:], start=1):
+        lines.append(
+            f"an older compiler, from gcc {build.gcc}, clang {build.clang} on: -march={build.march}; what is lost: "
+            f"{'; '.join(_losses(one, index)) or build.loss}"
+        )
+    lines.append(f"Q4_0: {_layout_words(best.layout)}")
+    lines.append(f"file type of its own in llama.cpp before b4282: {one.legacy_type or 'none'}")
+    return lines

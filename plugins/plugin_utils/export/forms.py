@@ -1,0 +1,277 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The figures for other programs: what is on record of the latest run of each machine, in the forms that those read.
+
+Where a form has room, each figure carries its interval, number of launches and state, and says of synthetic weights and
+emulated hosts. Forms that raise alarms (Bencher, github-action-benchmark) get no INVALID figure.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts
+
+
+class ExportError(ValueError):
+    """An export that cannot be written; the message names the cause and the remedy."""
+
+
+class Figure(NamedTuple):
+    """One metric of one cell: the mean of its launches with the 95 % interval (bounds None below two launches)."""
+
+    run: Run
+    row: Row
+    name: str
+    interval: Interval
+
+
+def figures(runs: Iterable[Run]) -> Iterator[Figure]:
+    """Return every metric of every measured cell of the runs, cells and metrics in a fixed order."""
+    for run in runs:
+        for row in summary.rows(run, summary.cells(run)):
+            names = {name for record in row.figures for name in record["payload"]["metrics"]}
+            for name in sorted(names & set(metrics.REGISTRY)):
+                interval = summary.mean_of(row, name)
+                if interval is not None:
+                    mean, low, high = map(_short, interval[:3])
+                    yield Figure(run, row, name, interval._replace(mean=mean, low=low, high=high))
+
+
+def _short(value: Any) -> Any:
+    """Return a number without the digits that only arithmetic put there."""
+    return None if value is None else float(f"{value:.10g}")
+
+
+def latest(runs: Iterable[Run]) -> list[Run]:
+    """Return the latest run of each machine that has launched anything; `runs` come in their order."""
+    return [run for _machine, run in sorted({run.machine: run for run in runs if run.launches}.items())]
+
+
+def _described(figure: Figure) -> dict[str, Any]:
+    """Return what identifies a figure and says how far it holds, the same names in every form."""
+    run, row = figure.run, figure.row
+    cell = row.cell
+    synthetic = parts.is_synthetic(run, cell)
+    return {
+        "machine": run.machine,
+        "instance_type": (summary.machine(run).get("instance") or {}).get("type") or "",
+        "run": run.run,
+        "time": run.time,
+        "model": cell["model"],
+        "weights": "unknown" if synthetic is None else "synthetic" if synthetic else "real",
+        "emulated": "yes" if summary.emulated(run) else "no",
+        "quantization": cell["quantization"],
+        "build": cell["build"],
+        "commit": " ".join(summary.commits(run, row.launches)),
+        "threads": cell["threads"],
+        "test": cell["test"],
+        "n_prompt": cell["n_prompt"],
+        "n_gen": cell["n_gen"],
+        "n_depth": cell["n_depth"],
+        "state": row.state,
+    }
+
+
+def _benchmark(figure: Figure) -> str:
+    """Return the name of a cell for programs that know a benchmark by its name alone."""
+    cell = figure.row.cell
+    parts_of_it = (
+        figure.run.machine,
+        cell["model"],
+        cell["quantization"],
+        cell["build"],
+        f"t{cell['threads']}",
+        cell["test"],
+    )
+    return "/".join(map(str, parts_of_it))
+
+
+def _rows(runs: Sequence[Run]) -> str:
+    """llama-bench's own rows, one launch each, as `llama-bench -o jsonl` printed them, but for two things.
+
+    build_commit is the one that the build records: a source without a repository makes llama-bench print another one,
+    or none. What an older llama-bench does not print is null, where a newer one has printed it: the script that reads
+    them refuses a file of which one line lacks a field.
+    """
+    rows = [
+        dict(tool_row, build_commit=(summary.commits(run, [record]) or [tool_row.get("build_commit")])[0])
+        for run in runs
+        for row in summary.rows(run, summary.cells(run))
+        if summary.benched(row.cell)
+        for record in row.launches
+        for tool_row in record["payload"].get("rows") or []
+    ]
+    names = {name: None for tool_row in rows for name in tool_row}
+    return "".join(f"{canonical({**names, **tool_row})}\n" for tool_row in rows)
+
+
+def _lines(runs: Iterable[Run]) -> Iterator[dict[str, Any]]:
+    """Return a line for every metric of every cell, the same names in each."""
+    for figure in figures(runs):
+        yield {
+            **_described(figure),
+            "metric": figure.name,
+            "unit": metrics.metric(figure.name).unit,
+            "mean": figure.interval.mean,
+            "low": figure.interval.low,
+            "high": figure.interval.high,
+            "launches": figure.interval.n,
+        }
+
+
+def _csv(runs: Sequence[Run]) -> str:
+    out = io.StringIO()
+    writer: Any = None
+    for line in _lines(runs):
+        # A spreadsheet takes a cell that begins so for a formula.
+        safe = {
+            name: f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+            for name, value in line.items()
+        }
+        if writer is None:
+            writer = csv.DictWriter(out, list(line), lineterminator="\n")
+            writer.writeheader()
+        writer.writerow(safe)
+    return out.getvalue()
+
+
+# What is no text, for a reader that knows types.
+_TYPES = {
+    **dict.fromkeys(("threads", "n_prompt", "n_gen", "n_depth", "launches"), "BIGINT"),
+    **dict.fromkeys(("mean", "low", "high"), "DOUBLE"),
+    "time": "TIMESTAMP",
+}
+
+
+def _parquet(runs: Sequence[Run]) -> bytes:
+    """Parquet, written by DuckDB, with types: text, BIGINT, DOUBLE and TIMESTAMP (UTC)."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise ExportError(
+            f"Parquet is written by DuckDB, which {sys.executable} does not have: "
+            f"{sys.executable} -m pip install duckdb"
+        ) from error
+    lines = list(_lines(runs))
+    if not lines:
+        raise ExportError("there are no figures on record, and so no columns to write: measure something first")
+    columns = {name: _TYPES.get(name, "VARCHAR") for name in lines[0]}
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "lines.jsonl"), Path(folder, "figures.parquet")
+        source.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+        database = duckdb.connect(config={"threads": 1})
+        try:
+            relation = database.read_json(str(source), columns=columns, format="newline_delimited")
+            relation.write_parquet(str(target), compression="zstd")
+        finally:
+            database.close()
+        return target.read_bytes()
+
+
+def _label(value: Any) -> str:
+    return str(value).replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+
+def _openmetrics(runs: Sequence[Run]) -> str:
+    """Gauges, a sample each for the mean and the bounds (OpenMetrics 1.0)."""
+    families: dict[str, list[str]] = {}
+    for figure in figures(runs):
+        labels = {name: value for name, value in _described(figure).items() if name != "time"}
+        for statistic in ("mean", "low", "high"):
+            value = getattr(figure.interval, statistic)
+            if value is not None:
+                shown = ",".join(
+                    f'{name}="{_label(label)}"' for name, label in {**labels, "statistic": statistic}.items()
+                )
+                families.setdefault(figure.name, []).append(f"cloudbench_llama_{figure.name}{{{shown}}} {value!r}")
+    text = ""
+    for name, samples in sorted(families.items()):
+        about = metrics.metric(name)
+        text += f"# TYPE cloudbench_llama_{name} gauge\n"
+        text += f"# HELP cloudbench_llama_{name} {_label(f'{about.label}, {about.unit}: {about.formula}')}\n"
+        text += "".join(f"{sample}\n" for sample in samples)
+    return f"{text}# EOF\n"
+
+
+def _holding(runs: Sequence[Run]) -> Iterator[Figure]:
+    """Return the metrics that stand for their cells, without those that do not hold."""
+    for figure in figures(runs):
+        if figure.row.state != summary.INVALID and figure.name == figure.row.speed:
+            yield figure
+
+
+def _bencher(runs: Sequence[Run]) -> str:
+    """Bencher Metric Format (bencher.dev/docs/reference/bencher-metric-format)."""
+    benchmarks: dict[str, dict[str, dict[str, float]]] = {}
+    for figure in _holding(runs):
+        bounds = {"lower_value": figure.interval.low, "upper_value": figure.interval.high}
+        measure = {"value": figure.interval.mean, **{key: value for key, value in bounds.items() if value is not None}}
+        benchmarks.setdefault(_benchmark(figure), {})[figure.name] = measure
+    return json.dumps(benchmarks, indent=2, sort_keys=True) + "\n"
+
+
+def _github_action(runs: Sequence[Run], better: str) -> str:
+    entries = []
+    for figure in _holding(runs):
+        about = metrics.metric(figure.name)
+        if about.better == better:
+            half = figure.interval.half_width_percent
+            entry = {
+                "name": f"{_benchmark(figure)} {figure.name}",
+                "unit": about.unit,
+                "value": figure.interval.mean,
+                "extra": ", ".join(f"{name}={value}" for name, value in _described(figure).items() if value != ""),
+            }
+            entries.append(entry if half is None else {**entry, "range": f"±{half:.2f} %"})
+    return json.dumps(entries, indent=2, ensure_ascii=False) + "\n"
+
+
+class Format(NamedTuple):
+    """A form of export: what ends its file's name, who reads it, and the function that writes it.
+
+    `every`: it holds all runs, and not the latest of each machine alone.
+    """
+
+    suffix: str
+    reader: str
+    write: Callable[[Sequence[Run]], str | bytes]
+    every: bool = False
+
+
+FORMATS = {
+    "llama-bench": Format("jsonl", "llama.cpp's scripts/compare-llama-bench.py", _rows),
+    "csv": Format("csv", "spreadsheets and data frames", _csv),
+    "parquet": Format("parquet", "DuckDB and data frames, all runs", _parquet, every=True),
+    "openmetrics": Format("txt", "Prometheus and its kin", _openmetrics),
+    "bencher": Format("json", "Bencher", _bencher),
+    "github-action-benchmark-bigger": Format(
+        "json", "github-action-benchmark, customBiggerIsBetter", lambda runs: _github_action(runs, "higher")
+    ),
+    "github-action-benchmark-smaller": Format(
+        "json", "github-action-benchmark, customSmallerIsBetter", lambda runs: _github_action(runs, "lower")
+    ),
+}
+
+
+def export(runs: Iterable[Run], form: str) -> bytes:
+    """Return the figures of the latest run of each machine, or of all runs, in a form of FORMATS.
+
+    Raises ExportError when a form needs what is not there.
+    """
+    asked = FORMATS[form]
+    written = asked.write([run for run in runs if run.launches] if asked.every else latest(runs))
+    return written if isinstance(written, bytes) else written.encode("utf-8")

@@ -1,0 +1,166 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verdict card: of all machines and quantizations of a model, which to choose for what, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.cost import Cost
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Markdown
+
+# How many that may be as good are named.
+NAMED = 4
+
+RULE = (
+    "Chosen among figures that are not INVALID and of one and the same test. `~` names those that may be as good: "
+    "their intervals overlap. Between machines a lead says that this one was faster than that one: instances of one "
+    "type differ by some per cent."
+)
+
+
+class Candidate(NamedTuple):
+    """A row that may be chosen: its run and page, and what a million of its tokens costs.
+
+    `usd` is None where the machine has no price.
+    """
+
+    run: Run
+    path: str
+    row: Row
+    usd: Cost | None
+
+
+class Source(NamedTuple):
+    """A page: its latest run, its path and its rows."""
+
+    run: Run
+    path: str
+    rows: Sequence[Row]
+
+
+def _candidates(sources: Iterable[Source], pick: Callable[[Sequence[Row]], list[Row]]) -> list[Candidate]:
+    found = []
+    for source in sources:
+        price = cost.hourly(source.run)
+        for row in pick(source.rows):
+            if row.interval is None:
+                continue
+            usd = cost.of_row(row, price.usd) if price and price.usd else None
+            found.append(Candidate(source.run, source.path, row, usd))
+    return found
+
+
+def _alike(found: Sequence[Candidate]) -> list[Candidate]:
+    """Return those of the test that most of them are of: others cannot be compared."""
+    tests: dict[tuple[Any, ...], list[Candidate]] = {}
+    for one in found:
+        cell = one.row.cell
+        key = (one.row.speed, cell["test"], cell["n_prompt"], cell["n_gen"], cell["n_depth"])
+        tests.setdefault(key, []).append(one)
+    usual = max(tests.items(), key=lambda item: (len(item[1]), str(item[0])), default=None)
+    return usual[1] if usual else []
+
+
+def _interactive(rows: Sequence[Row]) -> list[Row]:
+    alone = summary.fewest_users(rows)
+    return [alone] if alone else []
+
+
+def _generation(rows: Sequence[Row]) -> list[Row]:
+    row = summary.headline(rows, "tg_tps")
+    return [row] if row else []
+
+
+def _prompt(rows: Sequence[Row]) -> list[Row]:
+    row = summary.headline(rows, "pp_tps")
+    return [row] if row else []
+
+
+def _batch(rows: Sequence[Row]) -> list[Row]:
+    """Return the row of llama-batched-bench with most sequences at once."""
+    found = [row for row in rows if workload.kind(row.cell) == workload.BATCH and row.interval]
+    return sorted(found, key=lambda row: (row.cell.get("concurrency", 1), summary.cell_order(row.cell)))[-1:]
+
+
+def _order(one: Candidate) -> tuple[float, str, str]:
+    centre = one.row.interval.mean if one.row.interval else 0.0
+    return (centre if one.row.speed in workload.LOWER_IS_BETTER else -centre, one.run.machine, one.path)
+
+
+def _by_cost(one: Candidate) -> tuple[float, str, str]:
+    return (one.usd.usd if one.usd else float("inf"), one.run.machine, one.path)
+
+
+def _dearer(one: Candidate, other: Candidate) -> bool:
+    """Say whether `other` is established to cost more than `one`."""
+    return bool(one.usd and other.usd and one.usd.high and other.usd.low and one.usd.high < other.usd.low)
+
+
+def _figure(one: Candidate) -> Markdown:
+    row = one.row
+    if row.interval is None:
+        return markdown.text(None)
+    spread = parts.interval(row)
+    shown = markdown.bold(metrics.with_unit(row.speed, row.interval.mean))
+    bounds = markdown.small(spread) if spread != metrics.NOT_AVAILABLE else None
+    return markdown.lines(shown, bounds, markdown.small(metrics.metric(row.speed).label.lower()))
+
+
+def _name(one: Candidate) -> str:
+    return f"{one.run.machine} {one.row.cell['quantization']}"
+
+
+def _line(purpose: str, found: Sequence[Candidate], by_cost: bool = False) -> list[Any]:
+    """Return the line of one purpose: the best, who may be as good, its figure, cost and state."""
+    found = _alike([one for one in found if one.usd] if by_cost else found)
+    if not found:
+        why = "no machine has a price" if by_cost else "not measured"
+        return [purpose, markdown.text(f"N/A: {why}"), None, None, None]
+    key = _by_cost if by_cost else _order
+    sound = sorted((one for one in found if one.row.state != summary.INVALID), key=key)
+    best, *others = sound or sorted(found, key=key)
+    of = parts.cell_words(best.row.cell)
+    usd = None
+    if best.usd:
+        spread = metrics.span(best.usd.low, best.usd.high, 3)
+        usd = markdown.lines(
+            metrics.number(best.usd.usd, 3), markdown.small(spread) if spread != metrics.NOT_AVAILABLE else None
+        )
+    if not sound:
+        chosen = markdown.lines(
+            markdown.text("nothing that holds"),
+            markdown.small(Markdown(f"best of those: {markdown.link(_name(best), best.path)}, {markdown.text(of)}")),
+        )
+        return [purpose, chosen, _figure(best), usd, parts.brief(best.row)]
+    ties = [one for one in others if not (_dearer(best, one) if by_cost else summary.above(best.row, one.row))]
+    tied = [_name(one) for one in ties[:NAMED]] + ([f"{len(ties) - NAMED} more"] if len(ties) > NAMED else [])
+    chosen = markdown.lines(
+        markdown.bold(markdown.link(_name(best), best.path)),
+        markdown.small(f"{of}, of {parts.plural(len(sound), 'candidate')}"),
+        markdown.small(f"~ {', '.join(tied)}") if tied else None,
+    )
+    return [purpose, chosen, _figure(best), usd, parts.brief(best.row)]
+
+
+def card(title: Markdown, sources: Sequence[Source]) -> Markdown:
+    """Return the card of one model under a title: for conversation, for batch work, and for the lowest cost."""
+    interactive = _candidates(sources, _interactive) or _candidates(sources, _generation)
+    batch = _candidates(sources, _batch) or _candidates(sources, _prompt)
+    cheapest = _candidates(sources, _batch) or _candidates(sources, _generation)
+    columns = [
+        (title, LEFT), ("Choose", LEFT), ("Figure", RIGHT), ("USD per million tokens", RIGHT), ("Validity", LEFT),
+    ]  # fmt: skip
+    lines = [
+        _line("Interactive", interactive),
+        _line("Batch", batch),
+        _line("Lowest cost", cheapest, by_cost=True),
+    ]
+    return markdown.table(columns, lines)

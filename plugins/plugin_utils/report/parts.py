@@ -1,0 +1,331 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Words and figures that more than one page uses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import FALLBACK
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import (
+    Finding,
+    Payload,
+    Record,
+    Row,
+    Run,
+)
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import Markdown
+
+# Up to so many cells are named one by one.
+NAMED_CELLS = 3
+
+# How many reasons, and how much of each, a table cell holds; all of them stand in a list of their own.
+INLINE_REASONS = 2
+INLINE_CHARACTERS = 120
+_OF_LAUNCH = re.compile(r"launch \d+: ")
+
+RECORDS_RULE = (
+    "Speed is in tokens per second, as llama-bench gives it: no sampling, no tokenizing. A figure is the geometric "
+    "mean over launches, each a fresh process, with the 95 % t interval of that mean."
+)
+STATES_RULE = (
+    f"VALID: {summary.ENOUGH_LAUNCHES} undisturbed launches or more, and an interval within "
+    f"±{summary.ENOUGH_PERCENT:g} % (server, batch and load times: ±{workload.KINDS[workload.SERVE].precision:g} %). "
+    "UNSTABLE: fewer launches or a wider interval. INVALID: too many launches were disturbed, or the whole session; "
+    "the figure is shown and never ranked. MISSING: planned and not measured."
+)
+TIE_RULE = Markdown("`~`: the intervals overlap, so no difference from the fastest is established.")
+
+
+PAIRED_RULE = (
+    "A ratio compares two rows of this run block by block: a block launches every cell once, in random order, so what "
+    "slows the machine down for a while slows both. It is the geometric mean over the blocks, with the 95 % t interval "
+    "of the mean log ratio; N/A below two blocks."
+)
+
+
+def prose(value: object, limit: int | None = markdown.LONG) -> Markdown:
+    """Return sentences of ours that passed through a record: as text, with what stands in backticks as code."""
+    plain = markdown.shorten(markdown.visible(value), limit)
+    shown = []
+    for index, piece in enumerate(re.split(r"`([^`]+)`", plain)):
+        if index % 2:
+            shown.append(markdown.code(piece, None))
+        elif piece:
+            # text() strips the spaces that join a piece to the next one.
+            lead, tail = (" " if piece[at] == " " else "" for at in (0, -1))
+            shown.append(Markdown(f"{lead}{markdown.text(piece, None)}{tail if piece.strip() else ''}"))
+    return Markdown("".join(shown))
+
+
+def sentence(value: object) -> Markdown:
+    """Return prose() that begins with a capital letter, unless a name stands there, and ends with a full stop."""
+    shown = prose(value)
+    ending = "" if shown.endswith((".", "!", "?")) else "."
+    return Markdown(f"{shown[:1].upper()}{shown[1:]}{ending}" if re.match(r"[a-z]+[ ,]", shown) else f"{shown}{ending}")
+
+
+def short_name(value: str) -> str:
+    """Return the name of a model or quantization, short enough for a title."""
+    return markdown.shorten(value, 60)
+
+
+def records_file(run: Run) -> str:
+    """Return the path of the records of `run`, relative to the results directory."""
+    return f"{run.machine}/records/{run.run}.jsonl"
+
+
+def date(time: str) -> str:
+    """Return the time of a record to the minute: 2026-11-23 15:55 UTC."""
+    return f"{time[:10]} {time[11:16]} UTC"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return `2 launches`, `1 launch`."""
+    ending = "" if count == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{metrics.number(count)} {noun}{ending}"
+
+
+def interval(row: Row | None) -> str:
+    """Return the bounds of the interval of `row`, to the decimals of its mean; N/A when there are none."""
+    if row is None or row.interval is None:
+        return metrics.NOT_AVAILABLE
+    return metrics.span(row.interval.low, row.interval.high, metrics.decimals(row.interval.mean))
+
+
+def mean(row: Row | None) -> str:
+    """Return the mean of `row` in token/s."""
+    return metrics.number(row.interval.mean) if row and row.interval else metrics.NOT_AVAILABLE
+
+
+def mean_with_unit(row: Row, name: str) -> str:
+    """Return a metric of `row` with its unit, formed as the row's own figure is; N/A when its launches lack it."""
+    found = summary.mean_of(row, name)
+    return metrics.with_unit(name, found.mean if found else None)
+
+
+def brief(row: Row) -> Markdown:
+    """Return the state of `row` with its reasons in a few words, for the index."""
+    return markdown.join([row.state, *short_reasons(row)])
+
+
+def short_reasons(row: Row) -> list[str]:
+    """Return why `row` is not VALID in a few words: of disturbed launches only how many there are."""
+    return _disturbed(row) if row.state == summary.INVALID else row.reasons
+
+
+def _disturbed(row: Row) -> list[str]:
+    disturbed = len(row.launches) - len(summary.undisturbed(row.launches))
+    return [_disturbed_words(row)] if disturbed and len(row.figures) == len(row.launches) else row.reasons[:1]
+
+
+def _disturbed_words(row: Row) -> str:
+    disturbed = len(row.launches) - len(summary.undisturbed(row.launches))
+    return f"{disturbed} of {plural(len(row.launches), 'launch')} disturbed"
+
+
+def badge(row: Row) -> Markdown:
+    """Return the state of `row` with the first of its reasons, for a table cell."""
+    if not row.reasons:
+        return markdown.text(row.state)
+    reasons = inline_reasons(row)
+    shown: list[object] = [markdown.text(reason, INLINE_CHARACTERS) for reason in reasons[:INLINE_REASONS]]
+    if len(reasons) > INLINE_REASONS:
+        shown.append(f"and {plural(len(reasons) - INLINE_REASONS, 'more reason')}")
+    return markdown.lines(
+        markdown.bold(row.state), markdown.small(Markdown("<br>".join(markdown.text(s) for s in shown)))
+    )
+
+
+def inline_reasons(row: Row) -> list[str]:
+    """Return the reasons of `row` for a table cell: those of single launches as one, that says what disturbed them."""
+    others = [reason for reason in row.reasons if not _OF_LAUNCH.match(reason)]
+    of_launches = [reason for reason in row.reasons if _OF_LAUNCH.match(reason)]
+    if not of_launches:
+        return others
+    causes = dict.fromkeys(reason.rpartition(": ")[2] for reason in of_launches)
+    return [*others, f"{_disturbed_words(row)}: {', '.join(causes)}"]
+
+
+def test_words(cell: Payload) -> str:
+    """Return the test of a cell: pp512, or tg128, depth 4,096."""
+    depth = f", depth {metrics.number(cell['n_depth'])}" if cell["n_depth"] else ""
+    return f"{cell['test'].replace('@d{}'.format(cell['n_depth']), '')}{depth}"
+
+
+def cell_words(cell: Payload, several_builds: bool = True) -> str:
+    """Return a cell in words: tg128, depth 4,096, 2 threads, build default."""
+    build = f", build {cell['build']}" if several_builds else ""
+    threads = plural(cell["threads"], "thread") if cell["threads"] else "threads by the ladder"
+    return f"{test_words(cell)}, {threads}{build}"
+
+
+def synthetic_words(model: str) -> str:
+    """Return the sentence that stands on every page of a model with random weights."""
+    preset = PRESETS.get(model)
+    shape = (
+        f"the exact shape of {preset.title}" if preset and preset.source.startswith("config.json") else "a Llama shape"
+    )
+    return (
+        f"Synthetic weights: {shape} with random values. Speed, memory and load are as with real weights; the text it "
+        "generates is meaningless, so nothing here says anything about quality."
+    )
+
+
+EMULATED_WORDS = (
+    "Emulated processor: these figures come from a program that imitates the processor. They prove that the whole way "
+    "works, and which kernels are chosen; they say nothing about the speed of the real machine and are never ranked "
+    "with measured ones."
+)
+
+
+def is_synthetic(run: Run, cell: Payload) -> bool | None:
+    """Say whether the model of `cell` has random weights; None when no model record of the run tells."""
+    known = models(run, [cell], [])
+    if known:
+        # Of an imported model nobody has said.
+        said = [model["synthetic"] for model in known if model["synthetic"] is not None]
+        return any(said) if said else None
+    return True if cell["model"].endswith("-synthetic") else None
+
+
+def models(run: Run, cells: Sequence[Payload], launches: Sequence[Record]) -> list[Payload]:
+    """Return the model payloads of `run` that `launches` used; without any, those with the names of `cells`."""
+    used = {record["payload"]["model"] for record in launches}
+    if used:
+        return [run.models[key] for key in sorted(used) if key in run.models]
+    names = {(cell["model"], cell["quantization"]) for cell in cells}
+    return [model for _key, model in sorted(run.models.items()) if (model["name"], model["quantization"]) in names]
+
+
+def builds(run: Run, cells: Sequence[Payload], launches: Sequence[Record]) -> list[Payload]:
+    """Return the builds of `run` that `launches` used; without any, those that `cells` name."""
+    used = {record["payload"]["build"] for record in launches}
+    names = {cell["build"] for cell in cells}
+    return [
+        build
+        for key, build in sorted(run.builds.items(), key=lambda item: (item[1]["name"], item[0]))
+        if (key in used if used else build["name"] in names)
+    ]
+
+
+def compiled(build: Payload) -> str | None:
+    """Return where a build was compiled, None when its record does not say."""
+    way, core = build.get("way"), build.get("core")
+    words = {"native": "natively, on the host", "cross": f"cross, on the controller, for {core or 'this processor'}"}
+    return words.get(way, way) if way else None
+
+
+def small_state(row: Row) -> Markdown:
+    """Return the state of `row` for a narrow table cell; the page of the quantization has the reasons in full."""
+    if row.state == summary.INVALID:
+        return markdown.lines(markdown.bold(row.state), markdown.small(markdown.join(_disturbed(row))))
+    if row.state == summary.VALID:
+        return markdown.text(row.state)
+    return markdown.lines(markdown.bold(row.state), markdown.small(markdown.join(row.reasons)))
+
+
+def kernel_state(row: Row) -> Markdown | None:
+    """Return how the kernels of `row` compare with those expected, loud when it fell back; None when nobody judged."""
+    state = summary.kernel_state(row)
+    if state is None:
+        return None
+    return markdown.bold("FALLBACK") if state == FALLBACK else markdown.text(state)
+
+
+def kernel_cell(row: Row) -> Markdown | None:
+    """Return the layouts of `row` for a narrow table cell, and how they compare with those expected."""
+    shown: list[Markdown] = []
+    found = summary.layouts(row)
+    for layout in found:
+        if layout.name == summary.NOT_REPACKED and len(found) > 1:
+            shown.append(markdown.small(f"{layout.name}: {layout.detail}"))
+        else:
+            detail = [markdown.small(layout.detail)] if layout.detail else []
+            shown += [markdown.text(layout.name), *detail]
+    return markdown.lines(*shown, kernel_state(row)) or None
+
+
+def _named(rows: Sequence[Row], measured: Sequence[Row]) -> str:
+    """Return which cells `rows` are among those `measured` of the same combination, without naming that again."""
+    if len(rows) > NAMED_CELLS and len(rows) == len(measured):
+        return f"all {plural(len(rows), 'cell')}"
+    shown = [f"{test_words(row.cell)} at {plural(row.cell['threads'], 'thread')}" for row in rows]
+    more = [f"{plural(len(shown) - 2 * NAMED_CELLS, 'more cell')}"] if len(shown) > 2 * NAMED_CELLS + 1 else []
+    return ", ".join([*shown[: 2 * NAMED_CELLS], *more] if more else shown)
+
+
+def cells_of(finding: Finding, rows: Sequence[Row], name: Callable[[Payload], str]) -> str:
+    """Return the cells of `finding` in words.
+
+    `rows` are all of the page, `name` gives what tells the cells of one combination from another's, or nothing.
+    """
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in finding.rows:
+        groups.setdefault(summary.combination(row.cell), []).append(row)
+    said = []
+    for key, own in groups.items():
+        called = name(own[0].cell)
+        cells = _named(own, [row for row in rows if row.launches and summary.combination(row.cell) == key])
+        said.append(f"{called} ({cells})" if called else cells)
+    return "; ".join(said)
+
+
+def fallback_words(finding: Finding) -> Markdown:
+    """Return why a fallback happened, and on a line of its own what to do."""
+    remedy = f"<br>**To do:** {sentence(finding.remedy)}" if finding.remedy else ""
+    return Markdown(f"{sentence(finding.why or 'the reason is not on record')}{remedy}")
+
+
+def session_alert(run: Run) -> Markdown | None:
+    """Return a loud line where a whole run is INVALID, because the machine was not the same one throughout."""
+    why = summary.drift(run)
+    return markdown.alert("CAUTION", markdown.text(f"INVALID session: {why}.", None)) if why else None
+
+
+def slower_alert(sentences: Sequence[str]) -> Markdown | None:
+    """Return a loud line where cells have become slower since the run before."""
+    if not sentences:
+        return None
+    lines = Markdown("<br>".join(markdown.text(one, None) for one in sentences))
+    words = "**Slower than before.** Two sessions lie apart, so what the machine did differently is in this:"
+    return markdown.alert("WARNING", Markdown(f"{words}<br>{lines}"))
+
+
+def fallback_alerts(rows: Sequence[Row], name: Callable[[Payload], str]) -> list[Markdown]:
+    """Return a loud line for each distinct fallback of `rows`: which cells, why, and what to do."""
+    return [
+        markdown.alert(
+            "CAUTION",
+            Markdown(
+                f"**FALLBACK**, not the kernels expected of this processor: "
+                f"{markdown.text(cells_of(finding, rows, name), None)}.<br>{fallback_words(finding)}"
+            ),
+        )
+        for finding in summary.fallbacks(rows)
+    ]
+
+
+def kernel_remarks(rows: Sequence[Row], name: Callable[[Payload], str]) -> Markdown | None:
+    """Return a quiet note for each thing that is not known, or that an expectation rests on."""
+    notes = [
+        Markdown(f"Kernel path, {markdown.text(cells_of(finding, rows, name), None)}: {sentence(finding.why)}")
+        for finding in summary.remarks(rows)
+    ]
+    return markdown.bullets(notes) if notes else None
+
+
+def failure_item(where: Sequence[object], record: Record) -> Markdown:
+    """Return a failure for a list: where, phase and cell, the cause, and on a line of its own what to do."""
+    failure = record["payload"]
+    cell = failure.get("cell")
+    place = markdown.join([*where, f"phase {failure['phase']}", cell_words(cell) if cell else "the whole host"])
+    cause, advice = (prose(failure[name]) for name in ("cause", "advice"))
+    return Markdown(f"{place}: {cause}<br>**To do:** {advice}")

@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run came to, for the end of a terminal: per machine and model the verdict in five lines, and its page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Record, Row, Run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts
+
+# More machines than anybody reads at the end of a terminal.
+MOST = 20
+
+
+def _plain(text: str) -> str:
+    """Return text without what would steer a terminal: names and causes come from other machines."""
+    spaced = text.replace(metrics.NO_BREAK, " ")
+    return "".join(character if character.isprintable() else "?" for character in spaced)
+
+
+def _figure(row: Row) -> str:
+    spread = parts.interval(row)
+    bounds = "" if spread == metrics.NOT_AVAILABLE else f" ({spread})"
+    return f"{metrics.with_unit(row.speed, row.interval.mean if row.interval else None)}{bounds}"
+
+
+def _state(row: Row) -> str:
+    reasons = parts.short_reasons(row)
+    return f"{row.state}: {'; '.join(reasons)}" if row.state != summary.VALID and reasons else row.state
+
+
+def _line(name: str, row: Row | None, figure: str | None = None) -> str:
+    if row is None:
+        return f"  {name:<11} not measured"
+    where = f"{row.cell['quantization']} {parts.cell_words(row.cell)}"
+    return f"  {name:<11} {figure or _figure(row)} at {where}; {_state(row)}"
+
+
+def _latency(rows: Sequence[Row]) -> str:
+    """Return the line of the first token and those after it, for as few users as were measured."""
+    row = summary.fewest_users(rows)
+    if row is None:
+        return _line("latency", None)
+    ttft, each = parts.mean_with_unit(row, "ttft_s"), parts.mean_with_unit(row, "tpot_s")
+    return _line("latency", row, f"first token {ttft}, then {each} a token")
+
+
+def _rest(run: Run, rows: Sequence[Row]) -> str:
+    """Return what else is to be known: how many cells hold, whether the session does, what failed, what was left."""
+    drifted = summary.drift(run)
+    failed = len(run.failures)
+    omitted = len(run.others.get("omitted", []))
+    states = (summary.VALID, summary.UNSTABLE, summary.INVALID, summary.MISSING)
+    counts = {state: sum(row.state == state for row in rows) for state in states}
+    tally = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    told = [
+        f"INVALID session: {drifted}" if drifted else "",
+        f"{parts.plural(failed, 'failure')}" if failed else "",
+        f"{omitted} not measured for want of time" if omitted else "",
+        f"{parts.plural(len(rows), 'cell')}: {tally}",
+    ]
+    return f"  {'note':<11} {'; '.join(filter(None, told))}"
+
+
+def _path(results_dir: str, page: str) -> str:
+    """Return the path of a page as short as it can be opened from here."""
+    path = os.path.abspath(os.path.join(results_dir, page))
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative
+
+
+def lines(records: Sequence[Record], run_id: str, results_dir: str) -> list[str]:
+    """Return the lines for the run `run_id`, none when it measured nothing."""
+    found: list[str] = []
+    runs = [run for run in summary.runs(records) if run.run == run_id and run.launches]
+    for run in runs[:MOST]:
+        by_model: dict[str, list[Payload]] = {}
+        for cell in summary.cells(run):
+            by_model.setdefault(cell["model"], []).append(cell)
+        for model, cells in sorted(by_model.items()):
+            rows = [row for row in summary.rows(run, cells) if row.launches or row.state == summary.MISSING]
+            pages = sorted({summary.page_path(run.machine, cell) for cell in cells})
+            compared = summary.comparisons(run.machine, cells)
+            page = next(iter(compared), pages[0])
+            marks = [
+                "synthetic weights" if parts.is_synthetic(run, cells[0]) else "",
+                "emulated host: no speed" if summary.emulated(run) else "",
+            ]
+            mark = ", ".join(filter(None, marks))
+            found += [
+                f"{run.machine}, {model}{f' ({mark})' if mark else ''}",
+                _line("prompt", summary.headline(rows, "pp_tps")),
+                _line("generation", summary.headline(rows, "tg_tps")),
+                _latency(rows),
+                _rest(run, rows),
+                f"  {_path(results_dir, page)}",
+            ]
+    if len(runs) > MOST:
+        found.append(f"... and {len(runs) - MOST} machines more: {_path(results_dir, summary.INDEX)}")
+    return [_plain(line) for line in found]

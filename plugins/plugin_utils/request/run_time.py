@@ -1,0 +1,280 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run is expected to take on an instance, from figures that others published: minutes and bytes.
+
+An estimate, always a range, and good for one decision only: how much money to set at risk. Sources: Spare Cores
+(llama.cpp b4753, Llama 2 7B Q4_K_M, a thread on each physical core), github.com/hustshawn/llama3-on-graviton (b4184,
+c7g.16xlarge, Llama 3.1 8B), Arm's learning path llama-cpu, and the Hugging Face space arcee-ai/Benchmarks (2024).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.presets import PLACEHOLDER
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import (
+    QuantizationError,
+    bits,
+    lookup,
+)
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS, Shape, parameters
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.source import ModelSourceError, parse
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors, published
+
+GB = 1e9
+
+
+class Range(NamedTuple):
+    """From `low` to `high`, both of one unit."""
+
+    low: float
+    high: float
+
+    def plus(self, *others: Range) -> Range:
+        return Range(self.low + sum(one.low for one in others), self.high + sum(one.high for one in others))
+
+    def times(self, factor: float) -> Range:
+        return Range(self.low * factor, self.high * factor)
+
+
+class _Estimator(NamedTuple):
+    """What Spare Cores published of a machine: its core, physical cores, tokens per second of pp512 and of tg128."""
+
+    core: str
+    cores: int
+    prompt: float
+    generation: float | None
+
+
+@functools.lru_cache(maxsize=1)
+def _estimators() -> tuple[_Estimator, ...]:
+    rows = [row for row in published.table() if (row.model, row.quantization) == ("llama-2-7b", "Q4_K_M")]
+    speeds = {(row.instance, row.test): row.tps for row in rows}
+    return tuple(
+        _Estimator(kind.core, kind.physical_cores, speeds[name, "pp512"], speeds.get((name, "tg128")))
+        for name in dict.fromkeys(row.instance for row in rows)
+        for kind in [processors.instance_type(name)]
+    )
+
+
+_7B_PARAMETERS = 6.74e9
+_7B_BYTES = 4.08e9
+# Q4_0 has kernels of its own: with 8 billion weights c7g.16xlarge reached 285.8 tokens per second (hustshawn) and
+# r8g.16xlarge 333.5 (Arm's learning path), 3.2 and 3.5 times the work a second of the rows above.
+_FASTER_PROMPT = 3.5
+# Of the theoretical memory bandwidth generation reached 0.33 (c8g.16xlarge above) to 0.87 (70B on c7g, arcee-ai).
+_SHARE = Range(0.33, 0.87)
+# GB/s that generation moved for each core: the 64 of a c7a.16xlarge above, the 16 of an r8g.4xlarge (8B, arcee-ai).
+_PER_CORE = Range(3.0, 15.0)
+# What is assumed of a socket whose bandwidth nobody published.
+_UNKNOWN_SOCKET = Range(60.0, 300.0)
+
+# Measured on this project's 2-core Xeon: 138 steps for one build, about 10 CPU-minutes; other compilers and cores: half
+# to twice that. One step and the link do not become shorter with more cores.
+_BUILD_CPU_MINUTES = Range(6.0, 16.0)
+_BUILD_LEAST_MINUTES = Range(0.5, 1.5)
+# llama-quantize, F16 to Q8_0: 9.2 CPU-s for 1.24 billion weights; K-quants take longer.
+_QUANTIZE_CPU_S = Range(7.4e-9, 40e-9)
+# A gp3 volume writes 125 MB/s at its baseline, and a hub may send less.
+_DISK_BYTES_S = Range(125e6, 60e6)
+_NETWORK_BYTES_S = Range(125e6, 40e6)
+# 4.65 GB loaded in 0.8 s without repacking and in 2.6 s with it.
+_LOAD_BYTES_S = Range(5.8e9, 1.8e9)
+_LAUNCH_S = Range(1.0, 5.0)
+_BOOT_MINUTES = Range(1.5, 5.0)
+_TOOLS_MINUTES = Range(0.5, 3.0)
+_END_MINUTES = Range(1.0, 3.0)
+
+_SIZE = re.compile(r"(?<![0-9.])([0-9]+(?:\.[0-9]+)?)b(?![a-z0-9])")
+_SHAPES = {"1": "llama-3.2-1b-synthetic", "3": "llama-3.2-3b-synthetic", "8": "llama-3.1-8b-synthetic"}
+_SHAPES["70"] = "llama-3.1-70b-synthetic"
+
+ASSUMPTIONS = (
+    "boot and ssh 1.5 to 5 min, tool chain 0.5 to 3 min, report and teardown 1 to 3 min",
+    "a build takes 6 to 16 CPU-minutes, and never less than 0.5 to 1.5 min",
+    "models come at 40 to 125 MB/s, and a gp3 volume takes 60 to 125 MB/s",
+    "a prompt runs as fast as Spare Cores published for this core with Q4_K_M, or up to 3.5 times as fast",
+    "generation moves 33 to 87 % of the theoretical memory bandwidth, and 3 to 15 GB/s for each core at most",
+)
+
+
+def shape_of(entry: Any) -> Shape | None:
+    """Return the shape of a model as llama_model_models may hold it, None where neither name nor file tells it."""
+    try:
+        source = parse(entry)
+    except ModelSourceError:
+        return None
+    if source.name in PRESETS:
+        return PRESETS[source.name]
+    for text in (source.name, source.file, source.repository, source.path, source.url, source.s3):
+        for label in _SIZE.findall(text.lower()):
+            if label in _SHAPES:
+                return PRESETS[_SHAPES[label]]
+    return None
+
+
+def file_bytes(shape: Shape, quantization: str) -> float:
+    """Return about how many bytes a model has in a quantization. Raises QuantizationError."""
+    return parameters(shape) * bits(lookup(quantization)) / 8
+
+
+class Files(NamedTuple):
+    """The files of the models asked for, in bytes: all that a host keeps, the sources among them, the largest one that
+    is loaded; `unknown`: names of models whose size cannot be told."""
+
+    total: float
+    sources: float
+    largest: float
+    unknown: list[str]
+
+
+def files(models: Iterable[Any], quantizations: Iterable[str]) -> Files:
+    """Return what the models take on a host. What is no model or no quantization counts nothing."""
+    total = sources = largest = 0.0
+    unknown = []
+    names = []
+    for name in quantizations:
+        try:
+            names.append(lookup(name).name)
+        except QuantizationError:
+            # `legacy` is one of the types of 4 bits.
+            names += ["Q4_0"] if name == "legacy" else []
+    for entry in models:
+        try:
+            source = parse(entry)
+        except ModelSourceError:
+            continue
+        shape = shape_of(entry)
+        if shape is None:
+            unknown.append(source.name)
+            continue
+        whole = 0.0 if PLACEHOLDER in source.file + source.url + source.s3 else file_bytes(shape, "F16")
+        made = [file_bytes(shape, name) for name in names]
+        sources += whole
+        total += whole + sum(made)
+        largest = max([largest, *made])
+    return Files(total, sources, largest, unknown)
+
+
+def volume_gb(wanted: Files) -> int:
+    """Return the size of a volume in GB: 8 for the system, 6 for builds, a fifth more than the files, in steps of 10
+    from 30 on."""
+    return max(30, math.ceil((14 + wanted.total / GB * 1.2) / 10) * 10)
+
+
+class Host(NamedTuple):
+    """What a run time depends on; `core` and `bandwidth_gb_s` None where they are not known."""
+
+    architecture: str
+    core: str | None
+    vcpus: int
+    physical_cores: int
+    bandwidth_gb_s: float | None
+
+
+def _rows(host: Host) -> list[_Estimator]:
+    return [row for row in _estimators() if row.core == host.core]
+
+
+def prompt_flops(host: Host, threads: int) -> Range:
+    """Return the floating point operations a second of prompt processing with so many threads."""
+    rows = _rows(host)
+    arm = [row for row in _estimators() if row.core.startswith("neoverse")]
+    alike = arm if host.architecture == "aarch64" else [row for row in _estimators() if row not in arm]
+    each = [row.prompt * 2 * _7B_PARAMETERS / row.cores for row in rows or alike]
+    cores = min(threads, host.physical_cores)
+    return Range(min(each) * cores, max(each) * _FASTER_PROMPT * cores)
+
+
+def generation_bytes(host: Host, threads: int) -> Range:
+    """Return the bytes a second that generation moves with so many threads."""
+    moved = [row.generation * _7B_BYTES / GB for row in _rows(host) if row.generation]
+    if host.bandwidth_gb_s is not None:
+        socket = Range(host.bandwidth_gb_s * _SHARE.low, host.bandwidth_gb_s * _SHARE.high)
+    elif moved:
+        socket = Range(min(moved) * 0.75, max(moved) * 1.5)
+    else:
+        socket = _UNKNOWN_SOCKET
+    cores = min(threads, host.physical_cores)
+    return Range(min(socket.low, _PER_CORE.low * cores) * GB, min(socket.high, _PER_CORE.high * cores) * GB)
+
+
+# Requests that each user of the server sends in a launch, one of them for warming up.
+_REQUESTS = 5
+
+
+def launch_seconds(host: Host, shape: Shape, cell: Mapping[str, Any], repetitions: int) -> Range:
+    """Return the seconds of one launch of a cell of the plan: start, load, warm-up, repetitions or requests.
+
+    Without a number of threads, which the run itself chooses, it is that of the physical cores.
+    """
+    size = file_bytes(shape, cell["quantization"])
+    threads = cell["threads"] or host.physical_cores
+    flops = prompt_flops(host, threads)
+    moved = generation_bytes(host, threads)
+    kind, many = workload.kind(dict(cell)), cell.get("concurrency") or 1
+    loads = Range(1.0, 1.0)
+    if kind == workload.BENCH:
+        # llama-bench processes a prompt once more to warm up, and fills a context before each repetition.
+        prompt = (cell["n_prompt"] + cell["n_depth"]) * (repetitions + 1)
+        steps = Range(1.0, 1.0).times(cell["n_gen"] * repetitions + (1 if cell["n_gen"] else 0))
+    else:
+        times = _REQUESTS if kind == workload.SERVE else 2 if kind == workload.LOAD else 1
+        prompt = cell["n_prompt"] * many * times
+        # Together, sequences read the weights once for each step, or once for each of them at worst.
+        steps = Range(cell["n_gen"] * times, cell["n_gen"] * times * many)
+        if kind == workload.LOAD:
+            # Once from the disk: the model of a cold start has to come from there.
+            loads = Range(2 + _LOAD_BYTES_S.low / _DISK_BYTES_S.low, 2 + _LOAD_BYTES_S.high / _DISK_BYTES_S.high)
+    work = 2 * parameters(shape) * prompt
+    best = loads.low * size / _LOAD_BYTES_S.low + work / flops.high + size * steps.low / moved.high
+    worst = loads.high * size / _LOAD_BYTES_S.high + work / flops.low + size * steps.high / moved.low
+    return Range(best, worst).plus(_LAUNCH_S)
+
+
+def prepare_minutes(host: Host, builds: int, wanted: Files) -> Range:
+    """Return the minutes until the first launch: boot, tool chain, builds, models."""
+    build = Range(
+        max(_BUILD_CPU_MINUTES.low / host.vcpus, _BUILD_LEAST_MINUTES.low),
+        max(_BUILD_CPU_MINUTES.high / host.vcpus, _BUILD_LEAST_MINUTES.high),
+    )
+    made = wanted.total - wanted.sources
+    best = wanted.sources / _NETWORK_BYTES_S.low + made / _DISK_BYTES_S.low
+    worst = wanted.sources / _NETWORK_BYTES_S.high + made / _DISK_BYTES_S.high
+    weights = made * 8 / 4.5
+    quantize = Range(_QUANTIZE_CPU_S.low * weights / host.vcpus, _QUANTIZE_CPU_S.high * weights / host.vcpus)
+    models = Range(best, worst).plus(quantize).times(1 / 60)
+    return _BOOT_MINUTES.plus(_TOOLS_MINUTES, build.times(builds), models)
+
+
+def expected_minutes(
+    host: Host,
+    cells: Iterable[Mapping[str, Any]],
+    models: Mapping[str, Any],
+    builds: int,
+    wanted: Files,
+    launches: int,
+    repetitions: int,
+    limit: float = 0.0,
+) -> Range:
+    """Return the minutes from the launch of an instance to its end; `models`: the entry of each name in `cells`.
+
+    `launches` of each cell at best, and twice as many where intervals do not become narrow; `limit`: the minutes that
+    all launches may take, 0 without. A cell whose model has no known size counts nothing: `wanted.unknown` names it.
+    """
+    seconds = Range(0.0, 0.0)
+    for cell in cells:
+        shape = shape_of(models[cell["model"]])
+        if shape is not None:
+            one = launch_seconds(host, shape, cell, repetitions).times(launches)
+            seconds = seconds.plus(Range(one.low, 2 * one.high))
+    measured = seconds.times(1 / 60)
+    if limit:
+        measured = Range(min(limit, measured.low), min(limit, measured.high))
+    return prepare_minutes(host, builds, wanted).plus(measured, _END_MINUTES)

@@ -1,0 +1,242 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The HTML site: the pages as they are, with tables that sort and filter, in a directory that needs nothing else.
+
+It loads nothing from outside, works from file:// and can be read without JavaScript. Markdown becomes HTML by
+cmark-gfm, which is what GitHub renders with; the drawings are those beside the pages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import multiprocessing
+import os
+import posixpath
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import drawing, figures
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import files
+
+# Lies in every directory that this module has written, and says that its files may be removed again.
+OWNER = ".cloudbench-site"
+ASSETS = Path(__file__).with_name("assets")
+VEGA = "assets/vega.js"
+VEGA_FIRST = f"// Vega, Vega-Lite and Vega-Embed as {drawing.DRAWN_WITH} brings them along.\n"
+# Pages that one process makes.
+PER_PROCESS = 50
+# Nothing is loaded but from the site itself. Vega writes style attributes; its expressions are interpreted, not made
+# into code. A page opened from disk has no origin that 'self' could mean in every browser, hence the scheme.
+POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; img-src 'self' file: data: blob:; "
+    "style-src 'self' file: 'unsafe-inline'; script-src 'self' file:"
+)
+ALERTS = {"NOTE": "Note", "TIP": "Tip", "IMPORTANT": "Important", "WARNING": "Warning", "CAUTION": "Caution"}
+
+_ALERT = re.compile(r"<blockquote>\n<p>\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\](?:<br />)?\n?")
+_HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
+_HREF = re.compile(r'<a href="([^":]*)\.md"')
+_PLACES = re.compile(r"<h([1-6])>(.*?)</h\1>|<table>|</table>", re.DOTALL)
+
+
+class SiteError(ValueError):
+    """A site that cannot be written; the message names the path, the rule and the remedy."""
+
+
+def html_path(path: str) -> str:
+    """Return the path of the HTML page of a markdown page."""
+    folder, file = posixpath.split(path)
+    name = "index.html" if file == summary.INDEX else f"{file.removesuffix('.md')}.html"
+    return posixpath.join(folder, name)
+
+
+def _linked(match: re.Match[str]) -> str:
+    return f'<a href="{html_path(match.group(1) + ".md")}"'
+
+
+def _slug(text: str, used: dict[str, int]) -> str:
+    base = re.sub(r"[^a-z0-9]+", "-", html.unescape(text).lower()).strip("-")[:60] or "section"
+    used[base] = used.get(base, 0) + 1
+    return base if used[base] == 1 else f"{base}-{used[base]}"
+
+
+def body(markdown: str) -> str:
+    """Return the HTML of a page of ours, with what HTML has and markdown has not: names of tables, anchors, roles."""
+    # Here, so that whoever only writes pages does not need it.
+    import cmarkgfm
+    from cmarkgfm.cmark import Options
+
+    text = markdown.removeprefix(report.MARKER).lstrip()
+    # Unsafe says that HTML passes: ours does, what comes from a host is escaped already. The tag filter of GFM stays.
+    made: str = cmarkgfm.github_flavored_markdown_to_html(text, Options.CMARK_OPT_UNSAFE)
+    made = _ALERT.sub(_alert, made).replace("</blockquote>", "</div>")
+    made = _HREF.sub(_linked, made)
+    made = made.replace('<th align="', '<th scope="col" align="').replace("<th>", '<th scope="col">')
+    made = made.replace("<pre", '<pre tabindex="0"')
+    used: dict[str, int] = {}
+    heading, level, tables = "", 0, 0
+
+    def place(match: re.Match[str]) -> str:
+        nonlocal heading, level, tables
+        if match.group(0) == "</table>":
+            return "</table></div>"
+        if match.group(0) == "<table>":
+            tables += 1
+            label = html.escape(f"Table {tables}: {heading}")
+            return f'<div class="scroll" role="region" tabindex="0" aria-label="{label}"><table>'
+        heading = html.unescape(_TAG.sub("", match.group(2))).strip()
+        # A closed block has headings of its own, which may not leave out a level of the page.
+        level = min(int(match.group(1)), level + 1)
+        return f'<h{level} id="{_slug(heading, used)}">{match.group(2)}</h{level}>'
+
+    return _PLACES.sub(place, made)
+
+
+def _alert(match: re.Match[str]) -> str:
+    kind = match.group(1)
+    return f'<div class="alert {kind.lower()}" role="note"><p class="alert-title">{ALERTS[kind]}</p>\n<p>'
+
+
+@cache
+def _program() -> bytes:
+    """Return what stands for the programs that make HTML of markdown."""
+    return Path(__file__).read_bytes() + version("cmarkgfm").encode()
+
+
+def digest(markdown: str) -> str:
+    """Return what the HTML of a page is known by: made of the same text by the same programs, it is the same."""
+    return hashlib.sha256(_program() + markdown.encode("utf-8", "backslashreplace")).hexdigest()[:32]
+
+
+def page(path: str, markdown: str) -> str:
+    """Return the HTML document of the markdown page `path`."""
+    root = "../" * path.count("/")
+    made = body(markdown)
+    found = _HEADING.search(re.sub(r' id="[^"]*"', "", made, count=1))
+    title = html.escape(html.unescape(_TAG.sub("", found.group(2)))) if found else "Results"
+    here = "" if path == summary.INDEX else f'<a href="{root}index.html">All results</a>'
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="generator" content="cloudbench.llama {digest(markdown)}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{html.escape(POLICY)}">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{title}</title>\n'
+        f'<link rel="stylesheet" href="{root}assets/site.css">\n'
+        f'<script defer src="{root}assets/site.js"></script>\n</head>\n'
+        f'<body data-root="{root}">\n<a class="skip" href="#content">Skip to the content</a>\n'
+        f'<header><span class="name">cloudbench.llama</span><nav aria-label="Site">{here}</nav></header>\n'
+        f'<main id="content">\n{made}</main>\n'
+        f"<footer>Made by cloudbench.llama from the records beside these pages.</footer>\n</body>\n</html>\n"
+    )
+
+
+@cache
+def _vega() -> str:
+    return f"{VEGA_FIRST}(()=>{{{drawing.bundle()}}})();\n"
+
+
+def assets() -> dict[str, str]:
+    """Return by path the texts that the pages share, without Vega."""
+    return {f"assets/{asset.name}": asset.read_text("utf-8") for asset in sorted(ASSETS.iterdir())}
+
+
+def _make(root: Path, made: Mapping[str, str]) -> list[str]:
+    """Write the HTML of markdown pages by their paths; return the paths that changed."""
+    paths = {path: html_path(path) for path in made}
+    return [
+        paths[path]
+        for path, text in made.items()
+        if _put(root / paths[path], page(path, text).encode("utf-8", "backslashreplace"))
+    ]
+
+
+def _make_all(root: Path, pages: Mapping[str, str]) -> list[str]:
+    """Write the HTML of those pages that are not made already; return the paths that changed."""
+    missing = [path for path, text in pages.items() if digest(text).encode() not in files.head(root / html_path(path))]
+    if len(missing) <= PER_PROCESS:
+        return _make(root, {path: pages[path] for path in missing})
+    # cmarkgfm gives the memory of a page back to nobody: so many pages, and the process ends.
+    tasks = [missing[at : at + PER_PROCESS] for at in range(0, len(missing), PER_PROCESS)]
+    with multiprocessing.get_context("fork").Pool(report.processes(), maxtasksperchild=1) as pool:
+        calls = ((root, {path: pages[path] for path in task}) for task in tasks)
+        return [path for changed in pool.starmap(_make, calls, chunksize=1) for path in changed]
+
+
+def copied(pages: Mapping[str, str], shown: Iterable[figures.Figure], results: Path) -> list[str]:
+    """Return the paths of the files of the results directory that the pages link to: drawings and records."""
+    drawings = [figures.file_name(figure.path, theme) for figure in shown for theme in drawing.THEMES]
+    kept = [path.relative_to(results).as_posix() for path in sorted(results.glob("*/records/*.jsonl"))]
+    return [path for path in [*drawings, *kept] if (results / path).is_file()]
+
+
+def write(site: str | os.PathLike[str], results_dir: str | os.PathLike[str], pages: report.Pages) -> list[str]:
+    """Write the site of `pages` into the directory `site`; return the paths that changed, removed ones included.
+
+    Raises SiteError when the directory holds what is not ours, or when the disk refuses.
+    """
+    root, results = Path(site), Path(results_dir)
+    if root.exists() and (not root.is_dir() or any(root.iterdir())) and not (root / OWNER).is_file():
+        raise SiteError(f"{root} holds files that are no site of ours: name an empty or a new directory")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        (root / OWNER).touch()
+        shared = assets()
+        # Another process takes two seconds for it, meanwhile the pages are made.
+        with ThreadPoolExecutor(1) as aside:
+            known = files.head(root / VEGA).startswith(VEGA_FIRST.encode())
+            vega = None if known else aside.submit(_vega)
+            changed = _make_all(root, pages)
+            changed += [path for path, text in shared.items() if _put(root / path, text.encode())]
+            taken = copied(pages, pages.figures, results)
+            changed += [path for path in taken if _take(results / path, root / path)]
+            if vega and _put(root / VEGA, vega.result().encode()):
+                changed.append(VEGA)
+        changed += _clear(root, {OWNER, VEGA, *map(html_path, pages), *shared, *taken})
+    except OSError as error:
+        raise SiteError(
+            f"{error.filename or root} cannot be written: {error.strerror}; permit it or free space"
+        ) from error
+    return sorted(changed)
+
+
+def _put(path: Path, content: bytes) -> bool:
+    if path.is_file() and path.read_bytes() == content:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return True
+
+
+def _take(source: Path, path: Path) -> bool:
+    """Copy a file unless its copy has the same size and time."""
+    here, there = source.stat(), path.stat() if path.is_file() else None
+    if there and (here.st_size, here.st_mtime_ns) == (there.st_size, there.st_mtime_ns):
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, path)
+    return True
+
+
+def _clear(root: Path, kept: Sequence[str] | set[str]) -> list[str]:
+    """Remove the files that are not `kept`, and the directories that are empty then."""
+    removed = []
+    for folder, folders, names in os.walk(root, topdown=False):
+        for name in names:
+            path = Path(folder, name)
+            relative = path.relative_to(root).as_posix()
+            if relative not in kept:
+                path.unlink()
+                removed.append(relative)
+        for name in folders:
+            if not any(Path(folder, name).iterdir()):
+                Path(folder, name).rmdir()
+    return removed

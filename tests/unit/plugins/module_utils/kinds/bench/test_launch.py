@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One launch of llama-bench, with the recorded output of the real one in place of the process.
+
+The process itself is measured for real by the molecule scenarios; here it is a mock, so that it can crash, hang and
+print nonsense on demand.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench.launch import argv_of, launch
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Finished, Usage
+
+FIXTURES = Path(__file__).parents[5] / "fixtures" / "llama-bench"
+LOG = (FIXTURES / "current.log").read_text(encoding="utf-8")
+ROW = json.loads((FIXTURES / "current.jsonl").read_text(encoding="utf-8"))
+USAGE = Usage(2.0, 3.0, 0.1, 100 << 20, 500, 0, 10, 5)
+
+SETTINGS = LaunchSettings(repetitions=2, time_limit=60)
+
+
+def job(test: str = "pp32", **more) -> Job:
+    cell = {"model": "tiny-synthetic", "quantization": "Q4_0", "build": "default", "threads": 2}
+    return Job({**cell, **registry.parse_test(test), **more}, "/b", "/m.gguf", {"id": "b" * 12}, {"id": "f" * 12})
+
+
+def answer(argv: list[str], **changes) -> Finished:
+    """Return what a llama-bench that is asked by `argv` prints, with what a test wants otherwise."""
+    given = dict(itertools.pairwise(argv))
+    row = dict(ROW, n_prompt=int(given["-p"]), n_gen=int(given["-n"]), n_threads=int(given["-t"]))
+    return Finished(argv, json.dumps(row), LOG, 0, None, False, False, USAGE)._replace(**changes)
+
+
+def test_an_outcome_is_whole():
+    outcome = launch(job(), SETTINGS, run=lambda argv, _limit, _started: answer(argv))
+    assert outcome.rows == [ROW]
+    assert outcome.metrics["pp_tps"] == {"value": ROW["avg_ts"], "unit": "token/s", "samples": ROW["samples_ts"]}
+    assert outcome.metrics["rss_peak_bytes"]["value"] == 100 << 20
+    assert outcome.metrics["repack_buffer_bytes"]["value"] > 0
+    assert outcome.kernel["repack"] == {"q4_0_8x8": 28}
+    assert outcome.kernel["types"] == {"Q4_0": {"q4_0_8x8": 28}}
+    assert outcome.argv[0] == "/b/llama-bench"
+    assert outcome.usage == USAGE
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        (dict(exit_code=1, stdout="", stderr="llama_bench: error: failed to load 'x'\nbye"), "failed to load 'x'"),
+        (dict(exit_code=None, signal=signal.SIGSEGV), "signal 11 (SIGSEGV)"),
+        (dict(exit_code=None, signal=signal.SIGILL), "instruction this processor does not have"),
+        (dict(exit_code=None, signal=signal.SIGKILL, out_of_memory=True), "ran out of memory"),
+        (dict(exit_code=None, signal=signal.SIGKILL), "signal 9 (SIGKILL)"),
+        (dict(exit_code=None, signal=signal.SIGKILL, timed_out=True), "longer than the time limit of 60 s"),
+        (dict(stdout=""), "printed nothing"),
+        (dict(stdout="all is well\n"), "not JSON"),
+        (dict(stdout=json.dumps(dict(ROW, n_threads=7))), "n_threads = 7, where 2 was asked for"),
+    ],
+)
+def test_a_launch_without_a_figure_says_why(changes, cause):
+    with pytest.raises(LaunchFailed) as failed:
+        launch(job(), SETTINGS, run=lambda argv, _limit, _started: answer(argv, **changes))
+    payload = failed.value.payload
+    assert cause in payload["cause"]
+    assert payload["advice"]
+    assert payload["cell"]["test"] == "pp32"
+    assert payload["detail"]["argv"][0] == "/b/llama-bench"
+
+
+def test_a_program_that_is_not_there_is_a_failure_and_no_traceback():
+    with pytest.raises(LaunchFailed, match=r"could not be started: .*/nonexistent/llama-bench"):
+        launch(job()._replace(directory="/nonexistent"), SETTINGS)
+
+
+def test_the_command_asks_for_the_cell():
+    assert argv_of(job("tg8@d512"), 3) == [
+        "/b/llama-bench", "-m", "/m.gguf", "-t", "2", "-p", "0", "-n", "8", "-r", "3", "-o", "jsonl", "-v", "-d", "512",
+    ]  # fmt: skip
+    # An older version does not know what it is not asked for.
+    assert not {"-d", "--load-mode", "--repack", "--numa"} & set(argv_of(job(), 2))
+    assert argv_of(job("tg8,load=none,repack=off", numa="isolate"), 1)[-6:] == [
+        "--load-mode", "none", "--repack", "0", "--numa", "isolate",
+    ]  # fmt: skip

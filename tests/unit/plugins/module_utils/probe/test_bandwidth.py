@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The memory bandwidth, with what the program prints in its place; molecule/default runs the program itself."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe import bandwidth
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe.bandwidth import (
+    BandwidthError,
+    array_bytes,
+    measure,
+    of_build,
+)
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Finished, Usage
+
+MACHINE = {"id": "m" * 12, "caches": {"L1d": 49152, "L3": 32 << 20}, "memory_bytes": 16 << 30}
+SIZE = 128 << 20
+PRINTED = {
+    "threads": 2,
+    "bytes": SIZE,
+    "read_gb_s": [9.0, 11.0, 10.0],
+    "triad_gb_s": [8.0, 8.5, 9.5],
+    "fma_gflops": [170.0, 150.0],
+}
+
+
+def run(stdout: str, exit_code: int | None = 0, stderr: str = ""):
+    ended = Finished([], stdout, stderr, exit_code, None, False, False, Usage(1, 1, 0, 1, 0, 0, 0, 0))
+    return lambda _argv: ended
+
+
+def test_best_median_and_all():
+    payload = measure("b/x", 2, MACHINE, run(json.dumps(PRINTED)))
+    assert payload["read_gb_s"] == {"best": 11.0, "median": 10.0, "samples": [9.0, 11.0, 10.0]}
+    assert payload["triad_gb_s"]["best"] == 9.5
+    assert payload["fma_gflops"] == {"best": 170.0, "median": 160.0, "samples": [170.0, 150.0]}
+    assert (payload["threads"], payload["bytes"], payload["machine"]) == (2, SIZE, "m" * 12)
+    assert payload["argv"] == ["b/x", "--threads", "2", "--bytes", str(SIZE), "--repetitions", "10"]
+
+
+@pytest.mark.parametrize(
+    ("machine", "size"),
+    [
+        (MACHINE, 4 * 32 << 20),
+        # A cache that many guests share is not to cost minutes.
+        (dict(MACHINE, caches={"L3": 1 << 30}, memory_bytes=256 << 30), 512 << 20),
+        (dict(MACHINE, caches={"L3": 1 << 30}, memory_bytes=4 << 30), 256 << 20),
+        (dict(MACHINE, caches={}), 512 << 20),
+        (dict(MACHINE, caches=None, memory_bytes=None), 512 << 20),
+        (dict(MACHINE, caches={"L2": 1 << 20}), 64 << 20),
+        (dict(MACHINE, emulated=True), 64 << 20),
+    ],
+)
+def test_arrays_are_beyond_the_caches_and_within_the_memory(machine, size):
+    assert array_bytes(machine) == size
+
+
+@pytest.mark.parametrize(
+    ("stdout", "exit_code", "words"),
+    [
+        ("", 0, "no JSON"),
+        ("[]", 0, "another question"),
+        (json.dumps(dict(PRINTED, threads=1)), 0, "another question than 2 threads"),
+        (json.dumps({key: value for key, value in PRINTED.items() if key != "triad_gb_s"}), 0, "no triad_gb_s"),
+        (json.dumps(dict(PRINTED, read_gb_s=[0.0])), 0, "its read_gb_s holds 0.0"),
+        (json.dumps(dict(PRINTED, read_gb_s=["9"])), 0, "its read_gb_s holds '9'"),
+        ("", 1, "ended with 1: error: no memory"),
+    ],
+)
+def test_what_is_no_figure_is_refused(stdout, exit_code, words):
+    with pytest.raises(BandwidthError, match=words):
+        measure("b/x", 2, MACHINE, run(stdout, exit_code, "error: no memory"))
+
+
+def test_a_build_without_the_program_has_no_bandwidth(tmp_path):
+    assert of_build(str(tmp_path), 1, MACHINE) is None
+    broken = tmp_path / bandwidth.PROGRAM
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    assert of_build(str(tmp_path), 1, MACHINE) is None

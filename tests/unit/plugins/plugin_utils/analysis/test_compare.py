@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two selections of the records: what they select, what may not be compared, and what is said of the rest."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from support.records import side_by_side
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.compare import CompareError, parse_selection
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
+
+Record = dict[str, Any]
+
+
+@pytest.fixture
+def one_run() -> list[Record]:
+    return [records.upgrade(copy.deepcopy(record)) for record in side_by_side.records()]
+
+
+def again(one_run: list[Record], run: str = "20261125T150000Z-0002", factor: float = 1.0) -> list[Record]:
+    """Return the records of a later run on the same machine, so many times as fast."""
+    later = copy.deepcopy(one_run)
+    for record in later:
+        record.update(run=run, time=record["time"].replace("2026-11-24", "2026-11-25"))
+        for name in ("pp_tps", "tg_tps"):
+            if record["kind"] == "launch" and name in record["payload"]["metrics"]:
+                record["payload"]["metrics"][name]["value"] *= factor
+    return later
+
+
+def compared(every: list[Record], a: str, b: str, *allow: str) -> list[compare.Compared]:
+    return compare.compare(summary.runs(every), a, b, allow)
+
+
+def test_builds_of_one_run_are_compared_block_by_block(one_run):
+    found = compared(one_run, "build=no-repack quantization=Q4_0", "build=default quantization=Q4_0")
+    assert {one.a.cell["build"] for one in found} == {"no-repack"}
+    assert {one.b.cell["build"] for one in found} == {"default"}
+    assert {one.verdict.word for one in found} == {"faster"}
+    assert all(one.interleaved for one in found)
+    for one in found:
+        assert one.a.cell["test"] == one.b.cell["test"]
+    told = compare.lines(found)
+    assert told[-1] == f"B against A: {len(found)} faster"
+    assert told[0].startswith("faster ")
+    turned = compared(one_run, "build=default,quantization=Q4_0", "build=no-repack,quantization=Q4_0")
+    assert {one.verdict.word for one in turned} == {"slower"}
+
+
+def test_a_later_run_is_compared_as_a_whole_and_says_that_it_is_not_interleaved(one_run):
+    found = compared([*one_run, *again(one_run, factor=0.9)], "previous", "latest")
+    assert {one.verdict.word for one in found} == {"slower"}
+    assert not any(one.interleaved for one in found)
+    assert all("not interleaved" in line for line in compare.lines(found)[:-1])
+    same = compared([*one_run, *again(one_run)], side_by_side.RUN, "20261125T150000Z-0002")
+    assert {one.verdict.ratio.mean for one in same} == {1.0}
+
+
+def test_what_differs_in_more_than_was_asked_for_is_refused_by_name(one_run):
+    later = again(one_run)
+    for record in later:
+        if record["kind"] == "machine":
+            record["payload"]["kernel"] = "9.9.9"
+    with pytest.raises(CompareError, match=r"machine\.kernel: .* against '9\.9\.9'"):
+        compared([*one_run, *later], "previous", "latest")
+    assert compared([*one_run, *later], "previous", "latest", "machine.kernel")
+    with pytest.raises(CompareError, match=r"machine\.kernel"):
+        compared([*one_run, *later], "previous", "latest", "machine.kern")
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "pinned"),
+    [("build", "compiler", "c++ 99", "build=default"), ("model", "sha256", "0" * 64, "quantization=Q4_0")],
+)
+def test_what_both_sides_pin_may_not_differ(one_run, kind, key, value, pinned):
+    later = again(one_run)
+    for record in later:
+        if record["kind"] == kind:
+            record["payload"][key] = value
+    with pytest.raises(CompareError, match=rf"{kind}\.{key}: "):
+        compared([*one_run, *later], f"previous {pinned}", f"latest {pinned}")
+
+
+def of_commit(one_run: list[Record], commit: str, compiler: str | None = None) -> list[Record]:
+    later = again(one_run)
+    for record in later:
+        if record["kind"] == "build":
+            build = record["payload"]
+            build["source"] = {**(build.get("source") or {}), "commit": commit}
+            build["cmake_arguments"] = [*build["cmake_arguments"], f"-DLLAMA_BUILD_COMMIT={commit}"]
+            build["compiler"] = compiler or build["compiler"]
+    return later
+
+
+def test_commits_are_found_in_whatever_run_has_them_and_differ_in_nothing_else(one_run):
+    old = "commit=0c1e57098 build=default"
+    found = compared([*one_run, *of_commit(one_run, "feed")], old, "commit=feed build=default")
+    assert [one.a.cell["build"] for one in found] == ["default"] * len(found)
+    assert len(found) == 4
+    with pytest.raises(CompareError, match=r"build\.compiler: "):
+        compared([*one_run, *of_commit(one_run, "feed", "c++ 99")], old, "commit=feed build=default")
+    with pytest.raises(CompareError, match="there is commit: 0c1e57098"):
+        compared(one_run, "commit=dead", "latest")
+
+
+def test_a_cell_that_b_has_no_figure_of_is_missing_and_not_passed_over(one_run):
+    later = again(one_run)
+    gone = next(record["payload"]["cell"] for record in later if record["kind"] == "launch")
+    later = [one for one in later if one["kind"] != "launch" or one["payload"]["cell"] != gone]
+    runs = summary.runs([*one_run, *later])
+    lost = compare.lost(runs, "latest")
+    assert lost == [gone]
+    told = compare.lines(compare.compare(runs, "previous", "latest"), lost)
+    assert told[-2].startswith("missing ")
+    assert told[-1].endswith(", 1 missing")
+    assert compare.lost(runs, "previous") == []
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "words"),
+    [
+        ("colour=red", "latest", "'colour=red' selects nothing: write key=value"),
+        ("build=", "latest", "'build=' selects nothing"),
+        ("build=default build=lto", "latest", "build is asked for twice"),
+        ("build=nothing", "latest", "nothing is selected by build=nothing; there is build: default, "),
+        ("20990101T000000Z-dead", "latest", "no run with launches is selected by run=20990101T000000Z-dead; the runs"),
+        ("previous", "latest", "no run with launches"),
+        ("test=pp512 build=lto", "test=tg128 build=lto", "no cell of B"),
+        ("latest", "latest", "no cell of B"),
+    ],
+)  # fmt: skip
+def test_a_selection_that_says_nothing_is_refused(one_run, a, b, words):
+    with pytest.raises(CompareError, match=words):
+        compared(one_run, a, b)
+
+
+def test_selections():
+    assert parse_selection("latest build=a, threads=4") == {"run": "latest", "build": "a", "threads": "4"}
+    assert parse_selection("") == {}
+
+
+def test_two_machines_are_never_ranked_by_one_instance_each(one_run):
+    other = copy.deepcopy(one_run)
+    for record in other:
+        record["machine"] = "gv4-c8g-16xlarge"
+    found = compared([*one_run, *other], f"machine={side_by_side.MACHINE}", "machine=gv4-c8g-16xlarge")
+    assert {one.verdict.word for one in found} == {"informational"}
+
+
+def test_nothing_on_record_is_no_comparison():
+    with pytest.raises(CompareError, match="the runs are none"):
+        compared([], "latest", "latest")

@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import cell_text, describe, duration
+
+PP = {"model": "llama-3.2-1b-synthetic", "quantization": "Q4_0", "test": "pp512", "threads": 2, "build": "default"}
+PP["n_prompt"] = 512
+TG = {**PP, "test": "tg128", "threads": 1, "build": "lto", "n_prompt": 0}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3599.6, "1 h 0 min"),
+        (7530, "2 h 5 min"), (90000, "25 h 0 min"),
+    ],
+)  # fmt: skip
+def test_duration(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_a_cell_is_named_without_what_goes_without_saying():
+    assert cell_text(PP) == "llama-3.2-1b-synthetic Q4_0 pp512, 2 threads"
+    assert cell_text(TG) == "llama-3.2-1b-synthetic Q4_0 tg128, 1 thread, build lto"
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "launch 1 of 12: llama-3.2-1b-synthetic Q4_0 pp512, 2 threads"),
+        (
+            {"done": 7, "now": TG, "left_s": 200.2, "figures": [
+                {"cell": PP, "interval": [61.5, 61.0, 62.0, 4, 0.81]},
+                {"cell": TG, "interval": [38.2149, 37.9, 38.5, 3, 0.76]},
+            ]},
+            f"launch 8 of 12: {cell_text(TG)}; so far 38.21 token/s \u00b10.8 % (n=3); about 3 min 20 s left",
+        ),
+        (
+            {"done": 1, "figures": [{"cell": PP, "interval": [12345.6, None, None, 1, None]}]},
+            "launch 2 of 12: llama-3.2-1b-synthetic Q4_0 pp512, 2 threads; so far 12,346 token/s (n=1)",
+        ),
+        ({"of": 0, "now": None}, "reading the models and measuring the memory"),
+        ({"finished": True, "done": 12, "now": None}, "12 launches done"),
+        ({"finished": True, "done": 1, "now": None, "failed": [PP]}, "1 launch done, 1 cell failed"),
+        ({"finished": True, "done": 0, "now": None, "failed": [PP, TG]}, "0 launches done, 2 cells failed"),
+    ],
+    ids=["begins", "knows the time", "one launch", "prepares", "done", "one failed", "all failed"],
+)  # fmt: skip
+def test_progress_is_one_line(changes, text):
+    state = {"done": 0, "of": 12, "now": PP, "figures": [], "failed": [], "left_s": None, **changes}
+    assert describe(state) == text

@@ -1,0 +1,153 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which hosts of a run can be reached, over HTTP against the API server of the tests."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+from support.aws.server import AwsServer
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import hosts as ec2_hosts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.hosts import (
+    Host,
+    ended,
+    host_keys,
+    known_hosts,
+    wait,
+)
+
+RUN = "20261124T190000Z-1a2b"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6Zlq3Cm2kMZl5mYHnq1mQbq1y1rJ1zq0m8yYw9nCxY"
+
+
+@pytest.fixture
+def client(server: AwsServer) -> Any:
+    return aws.client("ec2", "us-east-1")
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def launch(kind: str = "c7g.16xlarge", count: int = 1, connection: str = "ssh", **more: Any) -> list[str]:
+    ec2 = boto3.client("ec2")
+    images = ec2.describe_images(Filters=[{"Name": "architecture", "Values": ["arm64"]}])["Images"]
+    tags = {"Project": "cloudbench.llama", "RunId": RUN, "Connection": connection}
+    made = ec2.run_instances(
+        ImageId=images[0]["ImageId"],
+        InstanceType=kind,
+        MinCount=count,
+        MaxCount=count,
+        **more,
+        TagSpecifications=[
+            {"ResourceType": "instance", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+        ],
+    )
+    return [one["InstanceId"] for one in made["Instances"]]
+
+
+def test_keys_are_read_from_the_noise_of_a_console() -> None:
+    ends_in_equals = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY="
+    lines = [
+        "[  12.3] cloud-init",
+        f"cloudbench-host-key {KEY}",
+        f"[ 12.4] random: cloudbench-host-key {ends_in_equals}",
+        f"xcloudbench-host-key {KEY}",
+        "cloudbench-host-key bogus AA",
+        f"cloudbench-host-key {KEY}",
+    ]
+    assert host_keys("\r\n".join(lines)) == (KEY, ends_in_equals)
+    assert host_keys("-----BEGIN SSH HOST KEY KEYS-----\n" + KEY) == ()
+
+
+def test_known_hosts_has_those_that_can_be_reached() -> None:
+    hosts = [
+        Host("i-1", "c7g.large", "gv3-c7g-large", "us-east-1a", "203.0.113.7", (KEY, "ssh-rsa AAAA"), None),
+        Host("i-2", "c7g.large", "gv3-c7g-large", "us-east-1a", "203.0.113.8", (), "gone"),
+    ]
+    assert known_hosts(hosts) == f"203.0.113.7 {KEY}\n203.0.113.7 ssh-rsa AAAA\n"
+
+
+def test_a_host_is_known_by_what_its_console_shows(server: AwsServer, client: Any) -> None:
+    server.configure(hosts=[{"address": "198.18.0.2", "console": f"boot\ncloudbench-host-key {KEY}\n"}])
+    (instance,) = launch()
+    clock = Clock()
+    (host,) = wait(client, RUN, 60, sleep=clock.sleep, clock=clock)
+    assert host == Host(instance, "c7g.16xlarge", "gv3-c7g-16xlarge", host.zone, "198.18.0.2", (KEY,), None)
+
+
+def test_a_host_that_never_shows_a_key_is_given_up_when_the_time_is_over(server: AwsServer, client: Any) -> None:
+    server.configure(hosts=[{"address": "198.18.0.2", "console": f"cloudbench-host-key {KEY}\n"}])
+    first, second = launch(count=2)
+    told: list[str] = []
+    clock = Clock()
+    hosts = {host.id: host for host in wait(client, RUN, 60, told.append, clock.sleep, clock)}
+    assert hosts[first].problem is None
+    assert "did not show its host keys on its console within 60 s" in str(hosts[second].problem)
+    assert clock.now >= 60
+    assert told == ["waiting for 1 of 2 instances to boot and show their host keys"]
+    # It had shown them before anybody asked, perhaps for hours.
+    assert hosts[first].boot_s is None
+
+
+def test_how_long_a_host_took_to_boot_is_known_of_one_that_was_waited_for(
+    server: AwsServer, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.configure(hosts=[{"address": "198.18.0.2", "console": f"cloudbench-host-key {KEY}\n"}])
+    (instance,) = launch(InstanceMarketOptions={"MarketType": "spot"})
+    clock = Clock()
+    console = ec2_hosts._console
+    # The server shows all of a console at once.
+    monkeypatch.setattr(ec2_hosts, "_console", lambda client, name: console(client, name) if clock.now > 20 else "")
+    started = client.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["LaunchTime"]
+    (host,) = wait(
+        client, RUN, 60, sleep=clock.sleep, clock=clock, today=lambda: started + timedelta(seconds=clock.now)
+    )
+    assert (host.problem, host.market) == (None, "spot")
+    assert host.boot_s == pytest.approx(clock.now, abs=0.1)
+    assert 20 < clock.now < 40
+
+
+def test_through_the_session_manager_a_host_is_its_id(server: AwsServer, client: Any) -> None:
+    server.configure(hosts=[{"address": "198.18.0.2", "console": f"cloudbench-host-key {KEY}\n"}])
+    (instance,) = launch(connection="ssm")
+    (host,) = wait(client, RUN, 60, sleep=Clock().sleep)
+    assert known_hosts([host]) == f"{instance} {KEY}\n"
+
+
+def test_a_host_that_ended_is_told_with_the_reason_of_ec2(server: AwsServer, client: Any) -> None:
+    (instance,) = launch(InstanceMarketOptions={"MarketType": "spot"})
+    server.terminate(instance)
+    clock = Clock()
+    (host,) = wait(client, RUN, 60, sleep=clock.sleep, clock=clock)
+    assert clock.now == 0
+    assert instance in str(host.problem)
+    assert "on-demand" in str(host.problem)
+    assert ended(client, RUN) == [host]
+
+
+def test_instances_of_another_run_are_not_waited_for(client: Any) -> None:
+    launch()
+    assert wait(client, "another", 60) == []
+
+
+def test_a_refusal_names_the_action_to_allow(server: AwsServer, client: Any) -> None:
+    server.fault(service="ec2", action="GetConsoleOutput", code="UnauthorizedOperation", status=403)
+    launch()
+    with pytest.raises(aws.AwsError, match="allow ec2:GetConsoleOutput"):
+        wait(client, RUN, 60)

@@ -1,0 +1,481 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan without an account, and over HTTP against the API server of the tests."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from typing import Any
+
+import boto3
+import pytest
+from support.aws.server import AwsServer
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import account
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan import Request, learn
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan_text import render
+
+NOW = datetime.datetime(2026, 11, 24, 19, 0, tzinfo=datetime.UTC)
+RUN = "20261124T190000Z-1a2b"
+DEFAULT = [{"type": "c7g.16xlarge"}]
+
+
+def plan(instances: list[Any] | None = None, **more: Any) -> dict[str, Any]:
+    asked: dict[str, Any] = {
+        "run": RUN,
+        "models": ("llama-3.2-1b-synthetic",),
+        "quantizations": ("Q4_0",),
+        "tests": ("pp512", "tg128"),
+        "launches": 6,
+        "repetitions": 2,
+        **more,
+    }
+    return learn(Request(instances=DEFAULT if instances is None else instances, **asked), NOW)
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """A region and nothing else."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+
+
+@pytest.fixture(scope="module")
+def shared() -> Any:
+    """Reading botocore's models for each plan anew takes longer than everything else."""
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    return boto3.session.Session(region_name="us-east-1", **keys)
+
+
+@pytest.fixture
+def server(running: AwsServer, shared: Any, monkeypatch: pytest.MonkeyPatch) -> AwsServer:
+    """An empty account whose credentials the environment has."""
+    running.reset()
+    for name, value in {
+        "AWS_ENDPOINT_URL": running.endpoint,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(aws, "session", lambda _region=None: shared)
+    # A refused request is not sent again: what is tested is the words.
+    monkeypatch.setattr(aws, "ATTEMPTS", 1)
+    return running
+
+
+# ---- without an account ----
+
+
+def test_the_default_run_without_an_account():
+    made = plan()
+    assert made["errors"] == []
+    assert (made["account"], made["owner"], made["partition"]) == (None, None, None)
+    (row,) = made["rows"]
+    assert {name: row[name] for name in ("type", "count", "market", "image", "login_user", "machine", "vcpus")} == {
+        "type": "c7g.16xlarge",
+        "count": 1,
+        "market": "on-demand",
+        "image": "amazon-linux-2023",
+        "login_user": "ec2-user",
+        "machine": "gv3-c7g-16xlarge",
+        "vcpus": 64,
+    }
+    assert (row["zones"], row["image_id"], row["memory_gib"]) == ([], None, None)
+    assert row["usd_h"] == {
+        "on_demand": 2.32,
+        "spot": None,
+        "spot_by_zone": {},
+        "most": 2.32,
+        "source": "Apache Libcloud 3.9.1, pricing.json",
+        "date": "2025-03-02",
+    }
+    assert made["volume_gb"] == 30
+    assert made["expires_at"] == "2026-11-24T23:00:00Z"
+    assert json.loads(json.dumps(made)) == made
+    assert made["unchecked"][0].endswith(": there are no credentials")
+
+
+def test_what_it_costs_is_the_sum_of_its_parts():
+    made = plan([{"type": "c7g.16xlarge", "count": 2}, {"type": "m7g.16xlarge"}], ttl_minutes=120, volume_gb=100)
+    cost = made["cost"]
+    assert cost["instances"] == pytest.approx(2 * 2.32 + 2.6112)
+    assert cost["storage"] == pytest.approx(3 * 100 * 0.08 / 730, abs=5e-5)
+    assert cost["address"] == pytest.approx(0.015)
+    assert cost["per_hour"] == pytest.approx(cost["instances"] + cost["storage"] + cost["address"], abs=2e-4)
+    assert cost["at_ttl"] == pytest.approx(2 * cost["per_hour"], abs=2e-4)
+    low, high = made["expected_range"]
+    assert 0 < low < made["expected_minutes"] < high
+    assert cost["expected_range"][0] < cost["expected"] < cost["expected_range"][1] < cost["at_ttl"]
+
+
+def test_the_most_counts_types_that_may_stand_in():
+    made = plan([{"type": "c7g.large", "or_types": ["m7g.large"]}], ttl_minutes=60, volume_gb=30)
+    assert made["rows"][0]["usd_h"]["most"] == 0.0816
+    assert made["cost"]["instances"] == 0.0725
+    assert made["cost"]["at_ttl"] == pytest.approx(0.0816 + made["cost"]["storage"] + made["cost"]["address"], abs=2e-4)
+    capped = plan([{"type": "c7g.large", "market": "spot", "max_price": 0.03}], ttl_minutes=60)
+    assert capped["rows"][0]["usd_h"]["most"] == 0.03
+    assert any("its spot price is not known" in remark for remark in capped["remarks"])
+
+
+def test_what_has_no_price_makes_the_sums_unknown_until_somebody_gives_one():
+    made = plan([{"type": "m9g.large"}, {"type": "c7g.large"}])
+    assert made["errors"] == []
+    assert [row["usd_h"]["on_demand"] for row in made["rows"]] == [None, 0.0725]
+    assert (made["cost"]["per_hour"], made["cost"]["expected"], made["cost"]["at_ttl"]) == (None, None, None)
+    assert any("what m9g.large costs in us-east-1 is not known" in remark for remark in made["remarks"])
+    assert any("unknown" in line for line in render(made))
+    given = plan([{"type": "m9g.large"}], prices={"m9g.large": 0.1})
+    assert given["rows"][0]["usd_h"]["source"] == "ec2_environment_prices"
+    assert given["cost"]["instances"] == 0.1
+
+
+def test_a_region_whose_storage_has_no_price():
+    made = plan(region="ap-southeast-4")
+    assert made["cost"]["storage"] is None
+    assert "what storage costs in ap-southeast-4 is not known" in made["remarks"]
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (
+            {"instances": [{"type": "c7q.large"}]},
+            "the instance type 'c7q.large' is not in the catalog; the nearest: c7",
+        ),
+        ({"instances": [{"type": "c7g.9xlarge"}]}, "the family c7g has c7g.medium"),
+        ({"instances": [{"type": "c7g.large", "or_types": ["c7i.large"]}]}, "c7i.large cannot stand in, for the image"),
+        ({"instances": []}, "ec2_environment_instances is empty"),
+        ({"instances": [{"type": "c7g.large", "zones": ["eu-west-1a"]}]}, "is no zone of us-east-1"),
+        ({"region": "us-esat-1"}, "'us-esat-1' is no region that this boto3 knows"),
+        ({"run": "a" * 49}, "use up to 48 letters, digits and hyphens"),
+        ({"run": "a_b"}, "the run id 'a_b' becomes part of names and tags"),
+        ({"owner": "a\nb"}, "ec2_environment_owner 'a\\nb' becomes a tag"),
+        ({"ttl_minutes": 4}, "ec2_environment_ttl_minutes is a whole number from 5 to 10080 (a week), not 4"),
+        ({"ttl_minutes": 10081}, "not 10081"),
+        ({"connection": "telnet"}, "ec2_environment_connection is ssh or ssm, not 'telnet'"),
+        ({"ssh_from": "0.0.0.0/0"}, "at most a /24 may be let in"),
+        ({"cidr": "8.8.0.0/16"}, "must be private"),
+        ({"budget_usd": 5}, "needs ec2_environment_budget_email"),
+        ({"volume_gb": 7}, "ec2_environment_volume_gb is 0, for as much as the models need, or 8 to 16384, not 7"),
+        ({"prices": {"c7g.large": -1}}, "ec2_environment_prices: the price of c7g.large is USD an hour"),
+        ({"models": ("no-preset",)}, "'no-preset' is no preset model"),
+        ({"models": ()}, "nothing is asked for to be measured"),
+        ({"tests": ("tg",)}, "'tg' is no test"),
+        ({"threads": (65,)}, "65 threads are more than the 64 processors of c7g.16xlarge"),
+    ],
+)
+def test_what_is_wrong_is_an_error(more, sentence):
+    made = plan(**more)
+    assert any(sentence in error for error in made["errors"]), made["errors"]
+    assert "Wrong:" in render(made)
+
+
+def test_errors_are_told_together():
+    made = plan([{"type": "c7q.large"}, {"type": "c7g.large", "count": 0}, {"type": "c7g.large"}], ttl_minutes=1)
+    assert len(made["errors"]) == 3
+    assert [row["index"] for row in made["rows"]] == [2]
+
+
+def test_what_to_take_note_of():
+    def remarks(*instances, **more):
+        return " | ".join(plan(list(instances) or None, **more)["remarks"])
+
+    assert "row 0 (t4g.large) is burstable" in remarks({"type": "t4g.large"})
+    assert "its memory bandwidth is not published" in remarks({"type": "c7i.large"})
+    assert "the run may take up to" in remarks({"type": "c7g.medium"}, models=("llama-3.1-70b",))
+    assert "and the models need about 60" in remarks(models=("llama-3.1-8b",), quantizations=("F16",), volume_gb=20)
+    unknown = {"name": "mine", "path": "/models/mine.gguf"}
+    assert "the size of the model mine is not known" in remarks(models=(unknown, "llama-3.1-8b"))
+    # One bad value beside a good one is measured without it, as on any other host.
+    assert "'tg' is no test" in remarks(tests=("tg", "tg128"))
+    assert remarks() == ""
+
+
+def test_no_region_is_an_error_and_no_traceback(monkeypatch):
+    monkeypatch.delenv("AWS_REGION")
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    made = plan()
+    assert made["errors"] == ["no region is given: name one, such as us-east-1, or set AWS_REGION"]
+    assert "no region" in render(made)[0]
+    assert len(plan([{"type": "c7g.large", "zones": ["us-east-1a"], "count": 0}])["errors"]) == 2
+
+
+# ---- with an account ----
+
+
+def test_the_default_run_with_an_account(server):
+    server.configure(spot_prices={"c7g.16xlarge": {"us-east-1a": 0.9, "us-east-1b": 0.5}})
+    made = plan()
+    assert made["errors"] == []
+    assert made["unchecked"] == []
+    assert (made["account"], made["partition"]) == ("123456789012", "aws")
+    (row,) = made["rows"]
+    assert row["image_id"].startswith("ami-")
+    assert row["memory_gib"] == 128
+    assert row["zones"][:2] == ["us-east-1a", "us-east-1b"]
+    assert row["usd_h"]["on_demand"] == 1.1111
+    assert (row["usd_h"]["source"], row["usd_h"]["date"]) == ("AWS Pricing API", "2026-11-24")
+    assert row["usd_h"]["spot"] == 0.9
+    assert row["usd_h"]["spot_by_zone"] == {"us-east-1a": 0.9, "us-east-1b": 0.5}
+    assert made["cost"]["storage"] == pytest.approx(30 * 0.0555 / 730, abs=5e-5)
+    assert server.requests(write=True) == []
+
+
+def test_every_image_is_found(server):
+    made = plan([{"type": kind, "image": image} for kind in ("c7g.large", "c7i.large") for image in ec2_images()])
+    assert made["errors"] == []
+    assert len({row["image_id"] for row in made["rows"]}) == 6
+
+
+def ec2_images() -> list[str]:
+    return ["amazon-linux-2023", "ubuntu-24.04", "debian-12"]
+
+
+def test_spot_goes_to_the_cheapest_zone_first(server):
+    server.configure(spot_prices={"c7g.16xlarge": {"us-east-1a": 0.9, "us-east-1c": 0.5}})
+    (row,) = plan([{"type": "c7g.16xlarge", "market": "spot", "max_price": 0.4}])["rows"]
+    assert row["zones"][:2] == ["us-east-1c", "us-east-1a"]
+    assert row["usd_h"]["spot"] == 0.5
+    made = plan([{"type": "c7g.16xlarge", "market": "spot", "max_price": 0.4, "zones": ["us-east-1a"]}])
+    assert made["rows"][0]["zones"] == ["us-east-1a"]
+    assert any("spot costs 0.9000 USD an hour now, more than max_price 0.4" in remark for remark in made["remarks"])
+    assert made["cost"]["instances"] == 0.9
+
+
+def test_every_type_that_may_be_launched_has_its_prices(server):
+    server.configure(spot_prices={"c7g.16xlarge": {"us-east-1a": 0.3}, "c8g.16xlarge": {"us-east-1b": 0.4}})
+    listed = plan([{"type": "c7g.16xlarge", "market": "spot", "or_types": ["c8g.16xlarge"]}])["prices"]
+    assert list(listed) == ["c7g.16xlarge", "c8g.16xlarge"]
+    assert prices.of_instance(listed, "c8g.16xlarge", "us-east-1b", "spot", 31.5) == {
+        "usd_hour": 0.4,
+        "date": "2026-11-24",
+        "source": "EC2 spot price history",
+        "market": "spot",
+        "boot_s": 31.5,
+    }
+    paid = prices.of_instance(listed, "c7g.16xlarge", "us-east-1c", "on-demand", None)
+    assert paid == {"usd_hour": 1.1111, "date": "2026-11-24", "source": "AWS Pricing API", "market": "on-demand"}
+    for kind, zone in (("c7g.16xlarge", "us-east-1b"), ("c7g.large", "us-east-1a")):
+        assert prices.of_instance(listed, kind, zone, "spot", 31.5) == {}
+    # A clock that is days off tells of no boot, and the price is taken all the same.
+    assert prices.of_instance(listed, "c7g.16xlarge", "us-east-1a", "on-demand", 9e9) == paid
+
+
+def test_without_an_account_the_prices_are_those_of_the_table_and_of_the_person():
+    listed = plan([{"type": "c7g.large"}, {"type": "m9g.large"}], prices={"m9g.large": 0.1})["prices"]
+    assert prices.of_instance(listed, "c7g.large", "us-east-1a", "spot", None) == {}
+    assert prices.of_instance(listed, "c7g.large", "us-east-1a", "on-demand", None)["date"] == "2025-03-02"
+    assert prices.paid(prices.of_instance(listed, "m9g.large", "us-east-1a", "on-demand", None)) == {
+        "usd_hour": 0.1,
+        "date": "2026-11-24",
+        "source": "ec2_environment_prices",
+        "market": "on-demand",
+    }
+
+
+def test_a_zone_without_the_type(server):
+    made = plan([{"type": "c7g.16xlarge", "zones": ["us-east-1z"]}])
+    assert "row 0 (c7g.16xlarge): EC2 does not offer it in us-east-1z, but in us-east-1a, " in made["errors"][0]
+
+
+def test_a_type_the_catalog_lacks_and_one_that_nobody_has(server):
+    made = plan([{"type": "a1.4xlarge"}, {"type": "c7q.large"}])
+    assert [(row["type"], row["architecture"], row["vcpus"]) for row in made["rows"]] == [("a1.4xlarge", "aarch64", 16)]
+    assert made["rows"][0]["machine"] == "arm-a1-4xlarge"
+    assert [error for error in made["errors"] if "c7q.large" in error and "us-east-1 does not have it either" in error]
+
+
+def test_a_region_without_the_type(server):
+    made = plan([{"type": "m9g.large"}], region="sa-east-1")
+    sentence = "row 0 (m9g.large): sa-east-1 does not have m9g.large; name another type, or set AWS_REGION to a region"
+    assert made["errors"] == [f"{sentence} that has it"]
+
+
+def launch(kind: str, count: int, run: str, spot: bool = False) -> None:
+    ec2 = boto3.session.Session(region_name="us-east-1").client("ec2")
+    image = plan([{"type": kind}])["rows"][0]["image_id"]
+    market = {"InstanceMarketOptions": {"MarketType": "spot"}} if spot else {}
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "RunId", "Value": run}]}]
+    ec2.run_instances(
+        ImageId=image, InstanceType=kind, MinCount=count, MaxCount=count, TagSpecifications=tags, **market
+    )
+
+
+@pytest.mark.parametrize(("quota", "fits"), [(0, False), (63, False), (64, True)])
+def test_the_quota_of_on_demand(server, quota, fits):
+    server.configure(quotas={"L-1216C47A": quota, "L-34B43A08": 640})
+    made = plan()
+    if fits:
+        assert made["errors"] == []
+        assert "the quotas, against what is running" in made["checked"]
+    else:
+        (error,) = made["errors"]
+        assert (
+            f"the quota L-1216C47A (vCPUs of on-demand instances of the families A, C, D, H, I, M, R, T, Z) is {quota} "
+        )
+        assert f"is {quota} in us-east-1; 0 are running and 64 are asked for" in error
+        assert "--quota-code L-1216C47A --desired-value 64 --region us-east-1" in error
+
+
+def test_what_runs_counts_against_the_quota_of_its_market_but_not_this_run_itself(server):
+    server.configure(quotas={"L-1216C47A": 80, "L-34B43A08": 80})
+    launch("c7g.4xlarge", 1, "another")
+    launch("c7g.16xlarge", 1, RUN)
+    assert plan()["errors"] == []
+    launch("c7g.4xlarge", 1, "another", spot=True)
+    assert plan()["errors"] == []
+    spot = plan([{"type": "c7g.16xlarge", "market": "spot", "count": 2}])
+    assert "the quota L-34B43A08" in spot["errors"][0]
+    assert "16 are running and 128 are asked for" in spot["errors"][0]
+    assert "16 are running" in plan([{"type": "c7g.16xlarge", "count": 2}])["errors"][0]
+
+
+def test_a_quota_of_another_family_is_said_not_to_be_checked(server):
+    server.configure(quotas={"L-1216C47A": 0, "L-34B43A08": 0})
+    made = plan([{"type": "x2gd.large"}])
+    assert made["errors"] == []
+    assert made["unchecked"] == ["the quota of x2gd.large, whose family has one of its own"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("c7g.large", True), ("im4gn.large", True), ("t4g.large", True), ("hpc7g.16xlarge", False), ("g5g.xlarge", False),
+     ("x8g.large", False), ("inf2.xlarge", False), ("p5.48xlarge", False), ("mac2.metal", False)],
+)  # fmt: skip
+def test_which_families_are_standard(name, expected):
+    assert account.standard(name) is expected
+
+
+def test_what_may_not_be_asked_is_said_and_no_error(server):
+    questions = {
+        "GetProducts": "pricing:GetProducts",
+        "GetServiceQuota": "servicequotas:GetServiceQuota",
+        "DescribeInstances": "ec2:DescribeInstances",
+        "DescribeInstanceTypes": "ec2:DescribeInstanceTypes",
+        "DescribeSpotPriceHistory": "ec2:DescribeSpotPriceHistory",
+    }
+    for action, name in questions.items():
+        code = "UnauthorizedOperation" if name.startswith("ec2:") else "AccessDeniedException"
+        server.fault(action=action, code=code, times=None)
+    made = plan()
+    assert made["errors"] == []
+    assert made["checked"] == ["the images"]
+    assert made["rows"][0]["usd_h"]["source"].startswith("Apache Libcloud")
+    for name in questions.values():
+        assert [one for one in made["unchecked"] if f"allow {name} to the caller" in one], made["unchecked"]
+
+
+def test_what_may_not_be_asked_and_is_needed(server):
+    server.fault(service="ssm", action="GetParameter", code="AccessDeniedException", times=None)
+    server.fault(action="DescribeInstanceTypeOfferings", code="UnauthorizedOperation", times=None)
+    made = plan()
+    assert any("its image could not be asked for; allow ssm:GetParameter" in error for error in made["errors"])
+    assert any("name some in zones, or allow ec2:DescribeInstanceTypeOfferings" in error for error in made["errors"])
+    named = plan([{"type": "c7g.16xlarge", "zones": ["us-east-1b"]}])
+    assert named["rows"][0]["zones"] == ["us-east-1b"]
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("ExpiredToken", "sts:GetCallerIdentity: the credentials have expired"),
+        ("InvalidClientTokenId", "sts:GetCallerIdentity: AWS does not accept the credentials"),
+    ],
+)
+def test_credentials_that_are_no_good_are_an_error(server, code, sentence):
+    server.fault(service="sts", action="GetCallerIdentity", code=code, times=None)
+    made = plan()
+    assert [error for error in made["errors"] if error.startswith(sentence)]
+    # The estimate is told nevertheless.
+    assert made["cost"]["instances"] == 2.32
+
+
+def test_a_server_that_is_not_there(server, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    (error,) = plan()["errors"]
+    assert re.match(r"sts:GetCallerIdentity: AWS cannot be reached .*AWS_ENDPOINT_URL \(http://127.0.0.1:9\)", error)
+
+
+def test_throttling_of_a_check_is_no_error(server):
+    server.fault(service="service-quotas", code="ThrottlingException", times=None)
+    made = plan()
+    assert made["errors"] == []
+    assert [one for one in made["unchecked"] if "servicequotas:GetServiceQuota: AWS answered" in one]
+
+
+def test_an_instance_too_small_for_the_model(server):
+    made = plan([{"type": "c7g.large"}], models=("llama-3.1-8b",))
+    assert any("has 4 GiB of memory, and the largest file has about 4" in remark for remark in made["remarks"])
+
+
+def subnets(*zones: str, vpcs: int = 1) -> tuple[str, ...]:
+    ec2 = boto3.session.Session(region_name="us-east-1").client("ec2")
+    made = [ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for _index in range(vpcs)]
+    return tuple(
+        ec2.create_subnet(VpcId=made[index % vpcs], CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=zone)["Subnet"][
+            "SubnetId"
+        ]
+        for index, zone in enumerate(zones)
+    )
+
+
+def test_subnets_that_are_given_choose_the_zones(server):
+    given = subnets("us-east-1c", "us-east-1b")
+    made = plan(subnet_ids=given)
+    assert made["errors"] == []
+    assert made["rows"][0]["zones"] == ["us-east-1b", "us-east-1c"]
+    assert made["creates"][0] == f"no network: {given[0]}, {given[1]} are used"
+    wrong = plan([{"type": "c7g.16xlarge", "zones": ["us-east-1a"]}], subnet_ids=given)
+    assert "none of its zones (us-east-1a) has one of the subnets, which are in us-east-1b" in wrong["errors"][0]
+
+
+def test_subnets_that_cannot_be_used(server):
+    assert "us-east-1 has no subnet subnet-0123" in plan(subnet_ids=("subnet-0123",))["errors"][0]
+    two = plan(subnet_ids=subnets("us-east-1a", "us-east-1b", vpcs=2))
+    assert two["errors"] == ["ec2_environment_subnet_ids: name one subnet a zone, all of one VPC"]
+    twice = plan(subnet_ids=subnets("us-east-1a", "us-east-1a"))
+    assert twice["errors"] == two["errors"]
+
+
+# ---- in words ----
+
+
+def test_the_text():
+    lines = render(
+        plan(
+            [{"type": "c7g.16xlarge"}, {"type": "c8g.4xlarge", "count": 2, "or_types": ["m8g.4xlarge"]}],
+            budget_usd=50,
+            budget_email="alice@example.com",
+            results_bucket="mine",
+            results_prefix="bench",
+        )
+    )
+    text = "\n".join(lines)
+    assert lines[0] == f"Plan of the run {RUN} in us-east-1 (no account, owner unknown)"
+    assert "  3 instances, each with an encrypted volume of 30 GB (gp3) and a public IPv4 address" in lines
+    assert "AmazonSSMManagedInstanceCore, writing to s3://mine/bench/*" in text
+    assert "budget that mails alice@example.com at 50 USD a month; it outlives the run" in text
+    header = next(index for index, line in enumerate(lines) if line.startswith("row "))
+    shown = r"0 +1 x c7g.16xlarge +on-demand +amazon-linux-2023 +any +64 +64 +\? +2.3200 +unknown +[0-9]+ to [0-9]+"
+    assert re.fullmatch(shown, lines[header + 1])
+    assert "row 1 where there is no room: m8g.4xlarge" in lines
+    assert re.search(r"^at most, 240 minutes +[0-9]+\.[0-9]{2}  ", text, re.MULTILINE)
+    assert "\x1b" not in text
+    assert max(map(len, lines)) <= 120
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_the_text_of_a_session_manager_run_says_that_nobody_gets_in():
+    made = plan(connection="ssm", schedule=False)["creates"]
+    assert "security group that lets nobody in: ssh goes through the Session Manager" in made
+    assert not [what for what in made if what.startswith("schedule")]

@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.failures.cause import (
+    ADVICE,
+    advice_of,
+    cause_of,
+    failure_line,
+)
+
+# Results of failed tasks as ansible-core 2.19.14 hands them to a rescue, shortened by times and invocation.
+CMAKE = "CMake Error at CMakeLists.txt:1: no C++ compiler"
+COMMAND = {
+    "changed": True, "stdout": "configuring", "rc": 3, "failed": True, "msg": "non-zero return code",
+    "stderr": f"checking\n{CMAKE}\nsee the log\n\nbye\nend",
+    "cmd": ["cmake", "-S", ".", "-B", "b"], "exception": "(traceback unavailable)",
+}  # fmt: skip
+QUIET = {
+    "changed": True, "stdout": "1\n2\n3\n4\n", "stderr": "", "rc": -4, "cmd": "kill -ILL $$", "failed": True,
+    "msg": "non-zero return code",
+}  # fmt: skip
+LOOP = {
+    "results": [
+        {"failed": False, "item": "a", "msg": "fine"},
+        {"failed": True, "msg": "non-zero return code", "cmd": ["false", "b"], "rc": 1, "stdout": "", "stderr": ""},
+        {"failed": True, "msg": "the second", "item": "c"},
+    ],
+    "skipped": False, "changed": True, "failed": True, "msg": "One or more items failed",
+}  # fmt: skip
+ASSERT = {"failed": True, "evaluated_to": False, "assertion": "1 + 1 == 3", "msg": "Assertion failed", "changed": False}
+MODULE = {"failed": True, "changed": False, "msg": "Request failed: <urlopen error [Errno 111] Connection refused>\n"}
+
+# Messages of modules of amazon.aws 10.1.2, to which the API of the tests refused an action.
+REFUSED = {
+    "Failed to associate route table: An error occurred (UnauthorizedOperation) when calling the AssociateRouteTable "
+    "operation: You are not authorized to perform this operation.": "ec2:AssociateRouteTable",
+    "Failed to describe launch templates: An error occurred (UnauthorizedOperation) when calling the "
+    "DescribeLaunchTemplates operation: You are not authorized to perform this operation.":
+    "ec2:DescribeLaunchTemplates",
+    "The internet gateway of the run fault-15 cannot be created: An error occurred (UnauthorizedOperation) when "
+    "calling the DescribeInternetGateways operation: You are not authorized to perform this operation.":
+    "ec2:DescribeInternetGateways",
+    "Failed to create role: An error occurred (AccessDenied) when calling the CreateRole operation: User: "
+    "arn:aws:iam::123456789012:user/moto is not authorized to perform: iam:CreateRole": "iam:CreateRole",
+    "The schedule cloudbench-fault-45 cannot be created: An error occurred (AccessDeniedException) when calling the "
+    "CreateSchedule operation: User: arn:aws:iam::123456789012:user/moto is not authorized to perform: "
+    "scheduler:CreateSchedule": "scheduler:CreateSchedule",
+    # Here the module keeps to itself what AWS said.
+    "Unable to create security group: Failed to create security group": "ec2:CreateSecurityGroup",
+    "Failed to fetch status of new EC2 instance: Failed to describe instance status": "ec2:DescribeInstanceStatus",
+}  # fmt: skip
+THROTTLED = (
+    "Failed to create vpc: An error occurred (RequestLimitExceeded) when calling the CreateVpc operation (reached max "
+    "retries: 4): RequestLimitExceeded was asked for by the test"
+)
+UNREACHED = 'Failed to create vpc: Could not connect to the endpoint URL: "http://127.0.0.1:1/"'
+
+
+@pytest.mark.parametrize(("message", "action"), REFUSED.items(), ids=REFUSED.values())
+def test_what_a_module_was_refused_names_the_action_to_allow(message, action):
+    cause = cause_of({"failed": True, "msg": message})
+    assert cause.startswith(f"{action}: ")
+    assert f"allow {action} to " in cause
+    # As a task with until and a loop has it.
+    assert cause_of({"msg": "All items", "results": [{"failed": True, "attempts": 12, "msg": message}]}) == cause
+
+
+def test_what_aws_refused_for_another_reason_has_its_own_way_out():
+    assert cause_of({"msg": THROTTLED}).startswith(
+        "ec2:CreateVpc: AWS answered again and again that it is asked too often (RequestLimitExceeded): wait"
+    )
+    assert cause_of({"msg": UNREACHED}) == UNREACHED
+    assert advice_of("provision", UNREACHED).startswith("Check the network, the proxy")
+
+
+def test_what_is_no_refusal_is_left_as_it_is():
+    for message in ("Failed to measure it", "Failed to download the model.", "An error occurred"):
+        assert cause_of({"msg": message}) == message
+
+
+@pytest.mark.parametrize(
+    ("result", "cause"),
+    [
+        (
+            COMMAND,
+            f"non-zero return code | command: cmake -S . -B b | exit code 3 | {CMAKE}",
+        ),
+        (QUIET, "non-zero return code | command: kill -ILL $$ | ended by signal 4 | 2 | 3 | 4"),
+        (LOOP, "non-zero return code | command: false b | exit code 1"),
+        (ASSERT, "Assertion failed | assertion: 1 + 1 == 3"),
+        ({**ASSERT, "msg": ["first", "second"]}, "first second | assertion: 1 + 1 == 3"),
+        (MODULE, "Request failed: <urlopen error [Errno 111] Connection refused>"),
+        ({"failed": True, "msg": "", "changed": False}, "the task failed without a message"),
+        ({}, "the task failed without a message"),
+        ({"failed": True, "msg": "All items completed", "results": []}, "All items completed"),
+    ],
+    ids=["command", "signal", "loop", "assert", "fail_msg", "module", "no message", "empty", "no item"],
+)
+def test_a_cause_is_what_was_said(result, cause):
+    assert cause_of(result) == cause
+
+
+def test_a_cause_is_no_log():
+    long = {"msg": "m" * 900, "cmd": "c" * 900, "rc": 1, "stderr": "\n".join(["error " + "e" * 300] * 9)}
+    assert len(cause_of(long)) == 1500
+    assert cause_of(long).count("error ") == 2
+
+
+def test_a_failure_is_one_line():
+    cell = {"model": "m", "quantization": "Q4_0", "test": "pp512", "threads": 2, "build": "default"}
+    failure = {"phase": "measure", "cause": "It broke.", "advice": "Mend it.", "cell": cell}
+    assert failure_line("local-x", failure) == "local-x: measure, m Q4_0 pp512, 2 threads: It broke. Mend it."
+    whole_host = {**failure, "cell": None, "cause": "exit code 3"}
+    assert failure_line("local-x", whole_host) == "local-x: measure: exit code 3. Mend it."
+
+
+@pytest.mark.parametrize(
+    ("cause", "advice"),
+    [
+        ("The module interpreter '/usr/bin/python3.11' was not found.", "Install Python 3.8 or newer"),
+        ("/bin/sh: 1: /usr/bin/python3: not found", "Install Python 3.8 or newer"),
+        ("No python interpreters found for host gv2", "Install Python 3.8 or newer"),
+        ("'Q4_9' is no quantization", "Correct the variable"),
+    ],
+)
+def test_a_host_without_python_is_told_to_install_it(cause, advice):
+    assert advice_of("plan", cause).startswith(advice)
+
+
+def test_every_phase_has_an_advice():
+    assert set(ADVICE) == {"provision", "connect", "plan", "build", "model", "measure", "report"}

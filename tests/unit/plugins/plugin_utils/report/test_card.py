@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The verdict card chooses what is established, says what may be as good, and never ranks what does not hold."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+from support.records import side_by_side
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
+
+Record = dict[str, Any]
+
+
+def fleet(slower: float, machine: str = "gv4-r8g-16xlarge", kind: str = "r8g.16xlarge") -> list[Record]:
+    """Return records of two machines, the second so many times as fast as the first."""
+    first = side_by_side.records()
+    second = copy.deepcopy(first)
+    for record in second:
+        record["machine"] = machine
+        if record["kind"] == "machine":
+            record["payload"]["instance"]["type"] = kind
+        for name, entry in (record["payload"].get("metrics") or {}).items():
+            if name in ("pp_tps", "tg_tps"):
+                entry["value"] *= slower
+                entry["samples"] = [sample * slower for sample in entry.get("samples") or []]
+    for record in [*first, *second]:
+        if record["kind"] == "machine":
+            record["payload"]["instance"]["zone"] = "us-east-1a"
+    return [*first, *second]
+
+
+def card(records: list[Record]) -> dict[str, list[str]]:
+    """Return the cells of the first card by the purpose of its lines."""
+    lines = report.render(records)["README.md"].split("\n\n| ", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_the_faster_machine_is_chosen_and_the_cheaper_one_for_cost() -> None:
+    found = card(fleet(1.3))
+    assert found["Interactive"][0].startswith("<b>[gv4-r8g-16xlarge Q4")
+    assert "\\~ gv3" not in found["Interactive"][0]
+    assert found["Batch"][0].startswith("<b>[gv4-r8g-16xlarge ")
+    # 1.3 times as fast at 1.63 times the price of an hour.
+    assert found["Lowest cost"][0].startswith("<b>[gv3-c7g-16xlarge ")
+    assert float(re.findall(r"^[0-9.]+", found["Lowest cost"][2])[0]) < float(
+        re.findall(r"^[0-9.]+", found["Interactive"][2])[0]
+    )
+
+
+def test_what_may_be_as_good_is_named() -> None:
+    assert "\\~ " in card(fleet(1.001))["Interactive"][0]
+
+
+def test_what_does_not_hold_is_not_chosen() -> None:
+    some = fleet(1.3)
+    for record in some:
+        if record["machine"].startswith("gv4") and record["kind"] == "launch":
+            record["payload"]["validity"] = {"state": "INVALID", "reasons": ["steal_percent = 9"]}
+    assert card(some)["Interactive"][0].startswith("<b>[gv3-c7g-16xlarge ")
+    for record in some:
+        if record["kind"] == "launch":
+            record["payload"]["validity"] = {"state": "INVALID", "reasons": ["steal_percent = 9"]}
+    assert card(some)["Interactive"][0].startswith("nothing that holds")
+
+
+def test_without_a_price_there_is_no_cost_and_emulated_machines_are_on_no_card() -> None:
+    some = side_by_side.records()
+    for record in some:
+        if record["kind"] == "machine":
+            record["payload"]["instance"] = None
+    assert card(some)["Lowest cost"][0] == "N/A: no machine has a price"
+    for record in some:
+        if record["kind"] == "machine":
+            record["payload"]["emulated"] = True
+    assert "| Interactive |" not in report.render(some)["README.md"]
+
+
+def test_a_model_has_a_page_over_all_machines() -> None:
+    pages = report.render(fleet(1.3))
+    page = pages["models/llama-3.1-8b-synthetic.md"]
+    assert "| [gv3-c7g-16xlarge](../gv3-c7g-16xlarge/README.md) |" in page
+    assert "[Q4_0](../gv4-r8g-16xlarge/llama-3.1-8b-synthetic/q4.md)" in page
+    assert '<img src="figures/llama-3.1-8b-synthetic-machines-light.svg"' in page
+    assert "(models/llama-3.1-8b-synthetic.md)" in pages["README.md"]
+    alone = report.render(side_by_side.records())["models/llama-3.1-8b-synthetic.md"]
+    assert "<picture>" not in alone
+
+
+def test_many_machines_have_a_table_and_no_sentence_each() -> None:
+    few, many = (
+        report.render(
+            {**record, "machine": f"box-{number}"}
+            for number in range(count)
+            for record in side_by_side.records(side_by_side.COMBINATIONS[:1])
+        )["README.md"]
+        for count in (3, 70)
+    )
+    assert "- **box-2**" in few
+    assert "- **box-" not in many
+    assert "There are more than 60 machines and models" in many
+    assert many.count("](box-69/README.md)") == 1

@@ -1,0 +1,200 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.workload import BY_LADDER
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.plan import (
+    PlanError,
+    default_seed,
+    make_plan,
+    model_name,
+    most_launches,
+    parse_test,
+    public_model,
+    unrecorded,
+)
+
+MACHINE = {"name": "local-test", "cpu_count": 8, "physical_cores": 4}
+
+
+def plan(**changes):
+    asked = {
+        "models": ["tiny-synthetic"], "quantizations": ["Q4_0"], "threads": [], "tests": ["pp512", "tg128"],
+        "builds": ["default"], "machine": MACHINE,
+    }  # fmt: skip
+    return make_plan(**{**asked, **changes})
+
+
+def test_without_thread_counts_the_ladder_of_the_run_chooses():
+    cells = plan()["cells"]
+    assert [(cell["test"], cell["threads"], cell["n_prompt"], cell["n_gen"]) for cell in cells] == [
+        ("pp512", BY_LADDER, 512, 0), ("tg128", BY_LADDER, 0, 128),
+    ]  # fmt: skip
+
+
+def test_what_matters_most_comes_first():
+    cells = plan(tests=["tg8", "load"], quantizations=["Q8_0", "Q4_0"])["cells"]
+    assert [(cell["test"], cell["quantization"]) for cell in cells] == [
+        ("tg8", "Q8_0"), ("tg8", "Q4_0"), ("load", "Q8_0"), ("load", "Q4_0"),
+    ]  # fmt: skip
+
+
+def test_the_second_copy_of_a_cell_stands_beside_the_first():
+    cells = plan(tests=["pp8", "tg8", "tg16"], twin=True)["cells"]
+    assert [(cell["test"], cell.get("purpose")) for cell in cells] == [
+        ("pp8", None), ("tg8", None), ("tg8", "twin"), ("tg16", None),
+    ]  # fmt: skip
+    assert len(plan(tests=["pp8", "load"], twin=True)["cells"]) == 2
+
+
+def test_more_users_than_slots_are_refused_by_name():
+    made = plan(tests=["serve8+8@c2", "serve8+8@c3"], slots=2)
+    assert [cell["concurrency"] for cell in made["cells"]] == [2]
+    assert "serve8+8@c3 has 3 users at once, and the server 2 slots" in made["failures"][0]["cause"]
+
+
+def test_a_llama_cpp_of_2024_is_asked_for_what_it_knows():
+    made = plan(
+        quantizations=["Q4_0_8_8"], tests=["pp8", "tg8@d8", "tg8,repack=off", "load", "batch8+8@c2", "serve8+8@c1"]
+    )
+    assert [(cell["build"], cell["test"]) for cell in made["cells"]] == [("legacy", "pp8")]
+    assert made["failures"] == []
+
+
+@pytest.mark.parametrize(("launches", "most", "at_most"), [(6, 30, 30), (2, 30, 2), (40, 30, 40), (6, 6, 6)])
+def test_a_quick_run_launches_what_it_was_asked_to(launches, most, at_most):
+    assert most_launches(launches, most) == at_most
+
+
+def test_every_combination_is_a_cell_of_its_own():
+    cells = plan(quantizations=["Q4_0", "q8_0", "Q4_0"], threads=[1, "2"], builds=["default", "lto"])["cells"]
+    assert len(cells) == 2 * 2 * 2 * 2
+    assert len({str(cell) for cell in cells}) == 16
+    assert {cell["quantization"] for cell in cells} == {"Q4_0", "Q8_0"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "cells"),
+    [
+        (dict(quantizations=["Q4_0", "Q4_9"]), ["'Q4_9'", "Q4_0", "Q8_0"], 2),
+        (dict(models=["tiny-synthetic", "llama-3.2-1"]), ["'llama-3.2-1'", "llama-3.2-1b", "tiny-synthetic"], 2),
+        (dict(models=[{"path": "/x"}]), ["neither the name of a preset nor a mapping with a name"], 0),
+        (dict(models=[{"name": "../../etc", "path": "/x"}]), ["'../../etc'", "becomes a directory"], 0),
+        (dict(threads=[4, 999]), ["999 threads are more than the 8 processors", "choose 1 to 8"], 2),
+        (dict(threads=[0]), ["must be 1 or more, not 0"], 0),
+        (dict(threads=["many"]), ["must be a whole number, not 'many'"], 0),
+        (dict(builds=["default", "fast"]), ["'fast' is no build", "no-repack"], 2),
+        (dict(builds=["default", {"name": "default", "version": "0.3.0"}]), ["two different entries"], 2),
+        (dict(quantizations=["Q4_0", "legacy"]), ["never had a file type of its own", "leave 'legacy' out"], 2),
+        (dict(tests=["tg128", "pp0", "xx9"]), ["'pp0' is no test", "pp512, tg128"], 1),
+    ],
+)
+def test_what_cannot_be_measured_becomes_a_failure_and_the_rest_a_plan(changes, words, cells):
+    made = plan(**changes)
+    assert len(made["cells"]) == cells
+    assert made["failures"]
+    for word in words:
+        assert word in made["failures"][0]["cause"]
+    for failed in made["failures"]:
+        assert failed["phase"] == "plan"
+        assert failed["advice"].startswith("Correct llama_")
+
+
+def test_two_models_of_one_name_are_refused():
+    made = plan(models=[{"name": "mine", "path": "/a"}, {"name": "mine", "path": "/b"}])
+    assert "two different entries are called 'mine'" in made["failures"][0]["cause"]
+    assert made["models"] == [{"name": "mine", "path": "/a"}]
+
+
+GRAVITON3 = dict(MACHINE, processor={"title": "Arm Neoverse V1", "legacy_type": "Q4_0_8_8"})
+
+
+@pytest.mark.parametrize(
+    ("builds", "pairs", "entries"),
+    [
+        # The build that reads a removed type joins by itself, for that type alone.
+        (["default"], {("Q4_0", "default"), ("Q4_0_8_8", "legacy")}, ["default", "legacy"]),
+        # Asked for, it measures everything.
+        (["default", "legacy"], {("Q4_0", "default"), ("Q4_0", "legacy"), ("Q4_0_8_8", "legacy")},
+         ["default", "legacy"]),
+        # One of a person's own takes its place.
+        ([{"name": "b4184", "git_ref": "b4184", "source_type": "git", "legacy": True}],
+         {("Q4_0", "b4184"), ("Q4_0_8_8", "b4184")},
+         [{"name": "b4184", "git_ref": "b4184", "source_type": "git", "legacy": True}]),
+    ],
+)  # fmt: skip
+def test_a_removed_file_type_gets_a_build_that_reads_it(builds, pairs, entries):
+    made = plan(quantizations=["Q4_0", "legacy"], builds=builds, machine=GRAVITON3)
+    assert {(cell["quantization"], cell["build"]) for cell in made["cells"]} == pairs
+    assert made["builds"] == entries
+    assert made["quantizations"] == ["Q4_0", "Q4_0_8_8"]
+    assert made["failures"] == []
+
+
+def test_only_builds_that_are_needed_are_built():
+    made = plan(quantizations=["Q4_0_4_4"], builds=["default"])
+    assert made["builds"] == ["legacy"]
+
+
+def test_what_is_no_name_of_a_test():
+    with pytest.raises(PlanError, match="is no test"):
+        parse_test("PP512", 4)
+
+
+def test_no_secret_of_a_url_is_planned_aloud():
+    secret = {"name": "mine", "url": "https://me:pass@host/m.gguf?token=abc#x", "sha256": "0" * 64}
+    assert public_model(secret)["url"] == "https://host/m.gguf"
+    assert public_model("tiny-synthetic") == "tiny-synthetic"
+    failures = plan(models=[{"url": secret["url"]}, dict(secret, name="No Name")])["failures"]
+    assert len(failures) == 2
+    assert not [word for word in ("pass", "token", "abc") if word in str(failures)]
+    # Where nobody looks for one: in a key that means nothing, or instead of a mapping.
+    failures = plan(models=[{"name": "mine", "path": "/x", "token": "hf_abc"}, secret["url"]])["failures"]
+    assert "'token', which means nothing" in failures[0]["cause"]
+    assert "'https://host/m.gguf' is no preset model" in failures[1]["cause"]
+    assert not [word for word in ("pass", "abc") if word in str(failures)]
+
+
+def test_a_promised_cell_that_nobody_tells_of_is_missing():
+    cells = plan(threads=[4])["cells"]
+    records = [
+        {"kind": "run", "machine": "a", "payload": {"cells": cells}},
+        {"kind": "launch", "machine": "a", "payload": {"cell": cells[0]}},
+    ]
+    assert unrecorded(records, {}) == ["a: nothing is on record of tiny-synthetic Q4_0 tg128, 4 threads"]
+    records.append({"kind": "failure", "machine": "a", "payload": {"cell": cells[1]}})
+    assert unrecorded(records, {"a": cells}) == []
+    # A store that took nothing at all.
+    assert len(unrecorded([], {"a": cells})) == 2
+
+
+def test_a_cell_whose_threads_the_ladder_chose_is_the_one_that_was_promised():
+    promised = plan(tests=["tg8", "serve8+8@c1", "pp8"])["cells"]
+    measured = [{**promised[0], "threads": 4}, {**promised[1], "threads": 4, "threads_batch": 8}]
+    records = [{"kind": "launch", "machine": "a", "payload": {"cell": cell}} for cell in measured]
+    records.append({"kind": "omitted", "machine": "a", "payload": {"cell": {**promised[2], "threads": 8}}})
+    assert unrecorded(records, {"a": promised}) == []
+    assert len(unrecorded(records[1:], {"a": promised})) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("llama-3.3-70b", "llama-3.3-70b"),
+        ({"name": "llama-3.2-1b", "convert": True}, "llama-3.2-1b"),
+        ({"name": "mine", "repository": "org/name", "file": "m-{quantization}.gguf", "revision": "v1"}, "mine"),
+        ({"name": "mine", "s3": "s3://bucket/m.gguf", "sha256": "0" * 64}, "mine"),
+    ],
+)
+def test_models_that_are_published(model, name):
+    assert plan(models=[model])["models"] == [model]
+    assert {cell["model"] for cell in plan(models=[model])["cells"]} == {name}
+    assert public_model(model) == model
+
+
+def test_a_seed_follows_from_the_run():
+    assert default_seed("a") == default_seed("a") != default_seed("b")
+    assert model_name({"name": "mine.v2", "path": "/x"}) == "mine.v2"

@@ -1,0 +1,166 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The model of minutes and bytes against runs that others published, and against files of known size."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request import run_time
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_time import Files, Host, Range
+
+EIGHT = PRESETS["llama-3.1-8b-synthetic"]
+SEVENTY = PRESETS["llama-3.1-70b-synthetic"]
+
+
+def host(name: str) -> Host:
+    found = processors.instance_type(name)
+    return Host(found.architecture, found.core, found.vcpus, found.physical_cores, found.bandwidth_gb_s)
+
+
+# Tokens per second of generation that others measured, a thread on each core.
+@pytest.mark.parametrize(
+    ("instance", "shape", "quantization", "measured"),
+    [
+        ("c7g.16xlarge", EIGHT, "Q4_0", 43.43),  # github.com/hustshawn/llama3-on-graviton
+        ("r8g.16xlarge", EIGHT, "Q4_0", 61.6),  # Arm learning path llama-cpu
+        ("c7g.8xlarge", EIGHT, "Q4_0", 39.7),  # arcee-ai/Benchmarks, Q4_0_8_8
+        ("r8g.4xlarge", EIGHT, "Q4_0", 49.0),  # arcee-ai/Benchmarks, Q4_0_4_8
+        ("c7g.16xlarge", SEVENTY, "Q4_0", 6.5),  # arcee-ai/Benchmarks
+        ("r8g.16xlarge", SEVENTY, "Q4_0", 9.8),  # arcee-ai/Benchmarks
+        ("r8g.12xlarge", SEVENTY, "Q4_0", 4.62),  # llamafile 503
+    ],
+)
+def test_generation_that_was_published_lies_in_the_range(instance, shape, quantization, measured):
+    one = host(instance)
+    moved = run_time.generation_bytes(one, one.physical_cores)
+    size = run_time.file_bytes(shape, quantization)
+    assert moved.low / size <= measured <= moved.high / size
+
+
+@pytest.mark.parametrize(("instance", "measured"), [("c7g.16xlarge", 285.79), ("r8g.16xlarge", 333.5)])
+def test_prompts_that_were_published_lie_in_the_range(instance, measured):
+    one = host(instance)
+    flops = run_time.prompt_flops(one, one.physical_cores)
+    work = 2 * 8.03e9
+    assert flops.low / work <= measured <= flops.high / work
+
+
+def test_files_of_known_size():
+    # Published sizes: BF16 of 3.1 8B, F16 of 3.2 1B; Q4_0 of 3 8B with its larger output tensor.
+    assert run_time.file_bytes(EIGHT, "F16") == pytest.approx(16_068_895_872, rel=0.001)
+    assert run_time.file_bytes(PRESETS["llama-3.2-1b-synthetic"], "F16") == pytest.approx(2_479_595_168, rel=0.01)
+    assert run_time.file_bytes(EIGHT, "Q4_0") == pytest.approx(4.653e9, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("entry", "name"),
+    [
+        ("llama-3.1-8b", "llama-3.1-8b-synthetic"),
+        ("llama-3-8b", "llama-3.1-8b-synthetic"),
+        ("llama-3.3-70b", "llama-3.1-70b-synthetic"),
+        ("llama-3.2-1b-synthetic", "llama-3.2-1b-synthetic"),
+        ("tiny-synthetic", "tiny-synthetic"),
+        ({"name": "mine", "path": "/models/Llama-3.2-3B-Instruct.gguf"}, "llama-3.2-3b-synthetic"),
+        ({"name": "mine", "path": "/models/other-13b.gguf"}, None),
+        ({"name": "mine", "path": "/models/m.gguf"}, None),
+        ("no-preset", None),
+    ],
+)
+def test_what_tells_the_size_of_a_model(entry, name):
+    shape = run_time.shape_of(entry)
+    assert (shape and shape.name) == name
+
+
+def test_files_and_volume():
+    one = run_time.files(["llama-3.1-8b"], ["Q4_0", "Q8_0"])
+    assert one.sources == pytest.approx(16.06e9, rel=0.01)
+    assert one.total == pytest.approx(16.06e9 + 4.66e9 + 8.55e9, rel=0.01)
+    assert one.largest == pytest.approx(8.55e9, rel=0.01)
+    # 14 + 29.27 * 1.2 = 49.1
+    assert run_time.volume_gb(one) == 50
+    # One file for each quantization is published: no source is kept.
+    assert run_time.files(["llama-3.3-70b"], ["Q4_0"]).sources == 0
+    assert run_time.volume_gb(run_time.files(["llama-3.2-1b-synthetic"], ["Q4_0"])) == 30
+    other = run_time.files([{"name": "mine", "path": "/m.gguf"}, "nonsense"], ["nonsense", "legacy"])
+    assert other == Files(0, 0, 0, ["mine"])
+    assert run_time.files(["llama-3.1-8b"], ["legacy"]).largest == run_time.file_bytes(EIGHT, "Q4_0")
+
+
+def cell(threads=64, **more):
+    empty = {"n_prompt": 0, "n_gen": 0, "n_depth": 0}
+    return {"model": "m", "quantization": "Q4_0", "threads": threads, "test": "any", **empty, **more}
+
+
+def test_a_launch_takes_longer_for_more_of_anything():
+    one = host("c7g.16xlarge")
+
+    def seconds(repetitions=2, threads=64, **more):
+        return run_time.launch_seconds(one, EIGHT, cell(threads, **more), repetitions)
+
+    base = seconds(n_prompt=512)
+    assert 0 < base.low < base.high
+    for more in (
+        seconds(n_prompt=1024),
+        seconds(n_prompt=512, n_depth=4096),
+        seconds(n_prompt=512, threads=8),
+        seconds(repetitions=5, n_prompt=512),
+    ):
+        assert more.low > base.low
+        assert more.high > base.high
+    # The ladder of the run finds no more than all cores.
+    assert seconds(n_gen=128, threads=0) == seconds(n_gen=128, threads=64)
+    # More threads than cores make nothing faster.
+    assert seconds(n_gen=128, threads=128) == seconds(n_gen=128, threads=64)
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [("serve128+64@c1", "serve128+64@c4"), ("serve128+64@c1", "serve256+64@c1"), ("batch8+8@c1", "batch8+8@c8")],
+)
+def test_more_users_take_longer(less, more):
+    one = host("c7g.16xlarge")
+    first, second = (
+        run_time.launch_seconds(one, EIGHT, cell(0, **workload.parse_test(test)), 2) for test in (less, more)
+    )
+    assert first.high < second.high
+    assert first.low < second.low
+
+
+def test_loading_from_a_disk_is_slower_than_from_memory():
+    one = host("c7g.16xlarge")
+    load = run_time.launch_seconds(one, EIGHT, cell(0, **workload.parse_test("load")), 2)
+    # 4.7 GB at the 125 MB/s of gp3.
+    assert 30 < load.low < load.high < 120
+
+
+@pytest.mark.parametrize("name", ["c7i.16xlarge", "c5.4xlarge", "t3.nano", "m9g.48xlarge"])
+def test_every_processor_has_a_range(name):
+    one = host(name)
+    for found in (run_time.prompt_flops(one, one.physical_cores), run_time.generation_bytes(one, one.physical_cores)):
+        assert 0 < found.low < found.high
+
+
+def test_minutes_of_a_run():
+    one = host("c7g.16xlarge")
+    wanted = run_time.files(["llama-3.1-8b"], ["Q4_0"])
+    cells = [cell(n_prompt=512), cell(n_gen=128)]
+    models = {"m": "llama-3.1-8b"}
+    prepared = run_time.prepare_minutes(one, 1, wanted)
+    found = run_time.expected_minutes(one, cells, models, 1, wanted, 6, 2)
+    seconds = [run_time.launch_seconds(one, EIGHT, which, 2) for which in cells]
+    assert found.low == pytest.approx(prepared.low + 6 * sum(time.low for time in seconds) / 60 + 1)
+    # Where intervals do not become narrow, cells are launched more often.
+    assert found.high == pytest.approx(prepared.high + 12 * sum(time.high for time in seconds) / 60 + 3)
+    assert run_time.expected_minutes(one, cells, models, 1, wanted, 6, 2, limit=0.01).high == pytest.approx(
+        prepared.high + 0.01 + 3
+    )
+    two = run_time.expected_minutes(one, cells, models, 2, wanted, 6, 2)
+    assert two.low - found.low == pytest.approx(0.5)
+    # A model of unknown size adds nothing.
+    unknown = run_time.expected_minutes(one, cells, {"m": {"name": "m", "path": "/m.gguf"}}, 1, wanted, 6, 2)
+    assert unknown == prepared.plus(Range(1, 3))
