@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.hub import DEFAULT_REVISION, HubError, check_names
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.presets import PLACEHOLDER, PUBLISHED
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS as SYNTHETIC
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.web import public
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -91,7 +91,7 @@ def parse(entry: Any) -> ModelSource:
         if key not in _KEYS:
             raise ModelSourceError(
                 "the model {} has {!r}, which means nothing; the keys are {}{}".format(
-                    name, key, ", ".join(_KEYS), _hint(str(key), _KEYS)
+                    name, key, ", ".join(_KEYS), did_you_mean(str(key), _KEYS)
                 )
             )
     return _mapping(name, {key: value for key, value in entry.items() if value not in (None, "")})
@@ -104,7 +104,7 @@ def _preset(name: str) -> ModelSource:
         return _mapping(name, {"name": name})
     known = [*SYNTHETIC, *PUBLISHED]
     raise ModelSourceError(
-        f"{public_entry(name)!r} is no preset model; the presets are {', '.join(known)}{_hint(name, known)}"
+        f"{public_entry(name)!r} is no preset model; the presets are {', '.join(known)}{did_you_mean(name, known)}"
     )
 
 
@@ -185,11 +185,6 @@ def _digests(name: str, entry: Dict[str, Any]) -> Optional[Dict[str, str]]:
         if not _SHA256.fullmatch(digest):
             raise ModelSourceError(f"the model {name}: its sha256 must be 64 hexadecimal digits, not {digest!r}")
     return digests
-
-
-def _hint(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def quantize_binary(builds: List[Dict[str, Any]], quantization: str) -> str:

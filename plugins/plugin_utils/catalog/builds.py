@@ -8,7 +8,6 @@ The one reader of builds.yml, which holds the builds that have a name of their o
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import digest
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean, without_user
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
 
 # Changed when a build of an earlier version of this collection must not be used any more.
@@ -92,8 +92,7 @@ def build_name(entry: Any) -> str:
     """Return the name of an entry of llama_cpp_builds, a preset's name or a mapping. Raises BuildError."""
     if isinstance(entry, str):
         if entry not in _data()["presets"]:
-            near = difflib.get_close_matches(entry, list(_data()["presets"]), n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = did_you_mean(entry, _data()["presets"])
             raise BuildError(f"{entry!r} is no build: the builds are {', '.join(_data()['presets'])}{hint}")
         return entry
     if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
@@ -118,7 +117,7 @@ def public_build(entry: Any) -> Any:
     """Return an entry as it was asked for, short of user and password in the address of a repository."""
     if not isinstance(entry, Mapping) or not isinstance(entry.get("git_url"), str):
         return entry
-    return dict(entry, git_url=re.sub(r"//[^/]*@", "//", entry["git_url"]))
+    return dict(entry, git_url=without_user(entry["git_url"]))
 
 
 def reads_legacy(entry: Any) -> bool:

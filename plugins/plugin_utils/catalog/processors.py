@@ -8,7 +8,6 @@ The one reader of processors.yml, which says where each row comes from.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe.machine import slug
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import nearest
 
 COMPILERS = ("gcc", "clang")
 
@@ -174,18 +174,11 @@ def instance_types() -> list[str]:
     return [f"{family}.{size}" for family, (_processor, sizes) in _catalog().families.items() for size in sizes]
 
 
-def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3)
-    return f"; the nearest: {', '.join(near)}" if near else ""
-
-
 def core(name: str) -> Core:
     """Return a core by its name. Raises CatalogError."""
     cores = _catalog().cores
     if name not in cores:
-        raise CatalogError(
-            f"the catalog has no core {name!r}{_nearest(str(name), list(cores))}; it has {', '.join(cores)}"
-        )
+        raise CatalogError(f"the catalog has no core {name!r}{nearest(name, cores)}; it has {', '.join(cores)}")
     return cores[name]
 
 
@@ -193,9 +186,7 @@ def processor(name: str) -> Processor:
     """Return a processor of EC2 by its name, such as Graviton3. Raises CatalogError."""
     known = _catalog().processors
     if name not in known:
-        raise CatalogError(
-            f"the catalog has no processor {name!r}{_nearest(str(name), list(known))}; it has {', '.join(known)}"
-        )
+        raise CatalogError(f"the catalog has no processor {name!r}{nearest(name, known)}; it has {', '.join(known)}")
     return known[name]
 
 
@@ -205,7 +196,7 @@ def instance_type(name: str) -> InstanceType:
     family, _dot, size = str(name).partition(".")
     if family not in families:
         raise CatalogError(
-            f"the instance type {name!r} is not in the catalog{_nearest(str(name), instance_types())}; the families it "
+            f"the instance type {name!r} is not in the catalog{nearest(name, instance_types())}; the families it "
             f"covers: {', '.join(sorted(families))}"
         )
     found, sizes = families[family]
