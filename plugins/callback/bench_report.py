@@ -93,7 +93,7 @@ class CallbackModule(CallbackBase):
             # All that could be kept is kept; role bench_report ends the run with a failure for what is missing.
             self._display.error("bench_report: %s" % error)
         self._to_render = self._kept = True
-        if self._asked and any(isinstance(one, dict) and one.get("kind") == "run" for one in new):
+        if self._asked and any(isinstance(record, dict) and record.get("kind") == "run" for record in new):
             run_id.note_unfinished(self._results_dir, self._run, self._asked)
 
     def _collect(self, result):
@@ -106,9 +106,9 @@ class CallbackModule(CallbackBase):
                 return
             given = value.get("records")
             new = given if isinstance(given, list) else [given]
-            for one in new:
-                if isinstance(one, dict):
-                    self._machines[result.host.get_name()] = one.get("machine")
+            for record in new:
+                if isinstance(record, dict):
+                    self._machines[result.host.get_name()] = record.get("machine")
             self._keep(new)
         if result.result.get("rendered") == self._results_dir:
             self._to_render = False
@@ -137,11 +137,15 @@ class CallbackModule(CallbackBase):
     def _forget(self):
         """Take the note away when every host that has begun to measure anything has come to its end."""
         try:
-            own = records.read(self._results_dir, self._run).records
+            of_run = records.read(self._results_dir, self._run).records
         except (records.RecordError, OSError):
             return
-        begun = {one["machine"] for one in own if one["kind"] in ("launch", "bandwidth")}
-        if begun <= {one["machine"] for one in own if one["kind"] == "end" and one["payload"]["state"] == "finished"}:
+        begun = {record["machine"] for record in of_run if record["kind"] in ("launch", "bandwidth")}
+        if begun <= {
+            record["machine"]
+            for record in of_run
+            if record["kind"] == "end" and record["payload"]["state"] == "finished"
+        }:
             run_id.forget_unfinished(self._results_dir, self._run)
 
     def v2_playbook_on_stats(self, stats):
@@ -169,9 +173,9 @@ class CallbackModule(CallbackBase):
     def _tell(self):
         """Say what the run has come to."""
         try:
-            own = records.read(self._results_dir, self._run).records
+            of_run = records.read(self._results_dir, self._run).records
         except (records.RecordError, OSError):
             # Whoever could not read them has said so.
             return
-        for line in terminal.lines(own, self._run, self._results_dir):
+        for line in terminal.lines(of_run, self._run, self._results_dir):
             self._display.display(line)

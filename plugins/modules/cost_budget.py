@@ -101,10 +101,10 @@ def notifications(params):
 def existing(client, params):
     """Return the limit of the budget as a number, None where there is no such budget."""
     try:
-        found = client.describe_budget(AccountId=params["account_id"], BudgetName=params["name"])
+        answer = client.describe_budget(AccountId=params["account_id"], BudgetName=params["name"])
     except is_boto3_error_code("NotFoundException"):
         return None
-    return float(found["Budget"]["BudgetLimit"]["Amount"])
+    return float(answer["Budget"]["BudgetLimit"]["Amount"])
 
 
 def ensure(client, params, check_mode):

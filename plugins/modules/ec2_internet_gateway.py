@@ -66,8 +66,8 @@ _IDENTITY = ("Project", "RunId")
 def existing(client, tags):
     """Return the id of the gateway with these tags, None without one, the first of several."""
     wanted = [{"Name": "tag:" + key, "Values": [tags[key]]} for key in _IDENTITY]
-    found = client.describe_internet_gateways(Filters=wanted, aws_retry=True)["InternetGateways"]
-    return min((gateway["InternetGatewayId"] for gateway in found), default=None)
+    gateways = client.describe_internet_gateways(Filters=wanted, aws_retry=True)["InternetGateways"]
+    return min((gateway["InternetGatewayId"] for gateway in gateways), default=None)
 
 
 def create(client, tags):

@@ -119,10 +119,10 @@ def existing(client, name):
         return None
 
 
-def differs(found, schedule):
-    """Return whether `found` says anything else; what AWS adds of its own does not count."""
-    target = found.get("Target") or {}
-    told = dict(found, Target={key: target.get(key) for key in schedule["Target"]})
+def differs(present, schedule):
+    """Return whether `present` says anything else; what AWS adds of its own does not count."""
+    target = present.get("Target") or {}
+    told = dict(present, Target={key: target.get(key) for key in schedule["Target"]})
     return any(told.get(key) != value for key, value in schedule.items())
 
 
@@ -131,12 +131,12 @@ def ensure(client, params, check_mode):
     if params["state"] == "absent":
         return ensure_absent(client, params["name"], check_mode)
     schedule = wanted(params)
-    found = existing(client, params["name"])
-    if found is not None and not differs(found, schedule):
+    present = existing(client, params["name"])
+    if present is not None and not differs(present, schedule):
         return False
     if not check_mode:
         # An update forgets what it is not told.
-        put = client.create_schedule if found is None else client.update_schedule
+        put = client.create_schedule if present is None else client.update_schedule
         put(aws_retry=True, **schedule)
     return True
 

@@ -114,9 +114,9 @@ def inspect(params: Dict[str, Any], check: bool) -> Dict[str, Any]:
     """The module's result. Raises ValueError and OSError."""
     path = os.path.abspath(params["path"])
     target = os.path.abspath(params["move_to"] or path)
-    found = verify(path, params["architectures"], params["sha256"], params["allow_removed"])
+    model = verify(path, params["architectures"], params["sha256"], params["allow_removed"])
     payload = describe(
-        found._replace(path=target),
+        model._replace(path=target),
         name=params["name"],
         quantization=params["quantization"],
         source=params["source"] or path,
@@ -128,7 +128,7 @@ def inspect(params: Dict[str, Any], check: bool) -> Dict[str, Any]:
         if moved:
             move(path, target)
         remember(target, payload)
-    return {"changed": moved, "model": dict(payload, path=target), "removed_types": removed_types(found)}
+    return {"changed": moved, "model": dict(payload, path=target), "removed_types": removed_types(model)}
 
 
 def main() -> None:

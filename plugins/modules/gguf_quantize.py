@@ -118,9 +118,9 @@ def obtain(params: Dict[str, Any], check: bool) -> Tuple[bool, Optional[Dict[str
         remember(source, payload)
     if payload["quantization"] == target.name:
         return False, dict(payload, path=source)
-    found = existing(payload["sha256"], target, payload["name"], path)
-    if found:
-        return False, dict(found, path=path)
+    made = existing(payload["sha256"], target, payload["name"], path)
+    if made:
+        return False, dict(made, path=path)
     check_source(model, target)
     if os.path.realpath(source) == os.path.realpath(path):
         raise ModelFileError(f"{source} would be overwritten by its own quantization; give src another name")

@@ -124,14 +124,14 @@ def obtain(params: Dict[str, Any], check: bool) -> Tuple[bool, Converted]:
     """Whether the file was, or in check mode would be, made, and what there is. Raises ValueError and OSError."""
     hub = Hub(params["endpoint"], params["token"], params["timeout"], params["retries"])
     repository, revision, directory = params["repository"], params["revision"], os.path.abspath(params["directory"])
-    found = find(hub, repository, revision, directory)
-    if found.path or params["state"] == "found" or check:
-        return not found.path and params["state"] != "found", found
+    converter = find(hub, repository, revision, directory)
+    if converter.path or params["state"] == "found" or check:
+        return not converter.path and params["state"] != "found", converter
     python = environment(params["python"], params["environment"], params["requirements"], params["pip_options"])
     made = convert(
         hub,
         repository,
-        found.commit,
+        converter.commit,
         revision,
         directory,
         python,

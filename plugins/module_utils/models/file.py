@@ -290,9 +290,9 @@ def verify(
     if removed:
         raise ModelFileError(removed)
     if sha256:
-        found = sha256_of(path)
-        if found != sha256.lower():
+        computed = sha256_of(path)
+        if computed != sha256.lower():
             raise ModelFileError(
-                f"{path} has the SHA-256 {found}, not {sha256.lower()}; get the file again or correct the digest"
+                f"{path} has the SHA-256 {computed}, not {sha256.lower()}; get the file again or correct the digest"
             )
     return model

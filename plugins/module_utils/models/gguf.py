@@ -102,11 +102,11 @@ def read_gguf(path: str, architectures: Optional[Collection[str]] = None) -> Ggu
                 model = _Reader(path, data).read()
     except (OSError, OverflowError) as error:
         raise GgufError(f"{path} cannot be read: {error}") from error
-    found = architecture(model)
-    if architectures is not None and found not in architectures:
+    declared = architecture(model)
+    if architectures is not None and declared not in architectures:
         raise GgufError(
             "{} holds a model of the architecture {}; only {} can be used here".format(
-                path, repr(found) if found else "(not named in the file)", ", ".join(sorted(architectures))
+                path, repr(declared) if declared else "(not named in the file)", ", ".join(sorted(architectures))
             )
         )
     return model

@@ -115,8 +115,8 @@ def _mapping(name: str, entry: Dict[str, Any]) -> ModelSource:
     origins = [key for key in _ORIGINS if key in entry]
     if not origins and name in PUBLISHED:
         preset = PUBLISHED[name]
-        own = {"repository": preset.original} if convert else {"repository": preset.repository, "file": preset.file}
-        entry, origins = dict(own, **entry), ["repository"]
+        usual = {"repository": preset.original} if convert else {"repository": preset.repository, "file": preset.file}
+        entry, origins = dict(usual, **entry), ["repository"]
     if len(origins) != 1:
         raise ModelSourceError(
             "the model {} has {}; give one of path, url (with sha256), s3 (with sha256) or repository (with file), or "

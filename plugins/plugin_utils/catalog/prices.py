@@ -148,9 +148,9 @@ def paid(said: Mapping[str, Any]) -> dict[str, Any] | None:
         day = ""
     if len(day) != 10:
         raise PriceError(f"the date of a price is of the form 2026-11-27, not {said['date']!r:.40}")
-    found: dict[str, Any] = {"usd_hour": float(usd), "date": day}
+    price: dict[str, Any] = {"usd_hour": float(usd), "date": day}
     for name, usual in _PAID.items():
-        found[name] = str(said.get(name) or usual)[:200]
+        price[name] = str(said.get(name) or usual)[:200]
     if said.get("boot_s") is not None:
         try:
             seconds = float(said["boot_s"])
@@ -158,8 +158,8 @@ def paid(said: Mapping[str, Any]) -> dict[str, Any] | None:
             seconds = -1.0
         if not 0 <= seconds <= _LONGEST_BOOT_S:
             raise PriceError(f"boot_s is seconds, 0 to {_LONGEST_BOOT_S}, not {said['boot_s']!r:.40}")
-        found["boot_s"] = seconds
-    return found
+        price["boot_s"] = seconds
+    return price
 
 
 def of_instance(
@@ -171,13 +171,13 @@ def of_instance(
     """
     of_type = listed.get(instance_type) or {}
     if market == SPOT:
-        found = of_type.get("spot") or {}
-        usd = (found.get("usd_hour_by_zone") or {}).get(zone)
+        quoted = of_type.get("spot") or {}
+        usd = (quoted.get("usd_hour_by_zone") or {}).get(zone)
     else:
-        found = of_type.get("on_demand") or {}
-        usd = found.get("usd_hour")
+        quoted = of_type.get("on_demand") or {}
+        usd = quoted.get("usd_hour")
     if usd is None:
         return {}
-    price = {"usd_hour": usd, "date": found["date"], "source": found["source"], "market": market}
+    price = {"usd_hour": usd, "date": quoted["date"], "source": quoted["source"], "market": market}
     # A clock that is a day off is no boot that took a day.
     return {**price, "boot_s": boot_s} if boot_s is not None and boot_s <= _LONGEST_BOOT_S else price

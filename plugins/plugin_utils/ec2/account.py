@@ -161,10 +161,10 @@ def _zones(ec2: Any, types: Sequence[str]) -> dict[str, list[str]]:
         LocationType="availability-zone",
         Filters=[aws.filtered("instance-type", *types)],
     )
-    found: dict[str, list[str]] = {}
+    offered: dict[str, list[str]] = {}
     for row in rows:
-        found.setdefault(row["InstanceType"], []).append(row["Location"])
-    return {name: sorted(zones) for name, zones in found.items()}
+        offered.setdefault(row["InstanceType"], []).append(row["Location"])
+    return {name: sorted(zones) for name, zones in offered.items()}
 
 
 def _image(ssm: Any, parameter: str) -> Callable[[], str]:
@@ -181,10 +181,10 @@ def _image(ssm: Any, parameter: str) -> Callable[[], str]:
 
 
 def _answered(answers: dict[str, Any], parameters: Sequence[str]) -> dict[str, str] | None:
-    found = {name: answers[f"image {name}"] for name in parameters}
-    if any(isinstance(answer, aws.AwsError) for answer in found.values()):
+    images = {name: answers[f"image {name}"] for name in parameters}
+    if any(isinstance(answer, aws.AwsError) for answer in images.values()):
         return None
-    return {name: image for name, image in found.items() if image}
+    return {name: image for name, image in images.items() if image}
 
 
 def _subnets(ec2: Any, ids: Sequence[str]) -> dict[str, tuple[str, str]]:

@@ -56,8 +56,8 @@ def _region(bucket: str) -> str | None:
         answer = client.head_bucket(Bucket=bucket)
     except aws.ClientError as error:
         answer = error.response
-    found = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
-    return found or client.meta.region_name
+    region = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
+    return region or client.meta.region_name
 
 
 def _reason(error: Any, bucket: str) -> str:
