@@ -71,9 +71,10 @@ name:
 
 import json
 import re
+from typing import Any, Dict, Optional
 
 try:
-    from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+    from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:
     pass  # AnsibleAWSModule says so
 
@@ -84,7 +85,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 _GROUP = "default"
 
 
-def wanted(params):
+def wanted(params: Dict[str, Any]) -> Dict[str, Any]:
     """Return the schedule in the words of the API. Raises ValueError."""
     match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z$", params["at"] or "")
     if not match:
@@ -111,22 +112,22 @@ def wanted(params):
     }
 
 
-def existing(client, name):
+def existing(client: Any, name: str) -> Optional[Dict[str, Any]]:
     """Return the schedule in the words of the API, None where there is none."""
     try:
-        return client.get_schedule(GroupName=_GROUP, Name=name, aws_retry=True)
+        return dict(client.get_schedule(GroupName=_GROUP, Name=name, aws_retry=True))
     except is_boto3_error_code("ResourceNotFoundException"):
         return None
 
 
-def differs(present, schedule):
+def differs(present: Dict[str, Any], schedule: Dict[str, Any]) -> bool:
     """Return whether `present` says anything else; what AWS adds of its own does not count."""
     target = present.get("Target") or {}
     told = dict(present, Target={key: target.get(key) for key in schedule["Target"]})
     return any(told.get(key) != value for key, value in schedule.items())
 
 
-def ensure(client, params, check_mode):
+def ensure(client: Any, params: Dict[str, Any], check_mode: bool) -> bool:
     """Bring the schedule to what is wanted and return whether that was a change. Raises ValueError."""
     if params["state"] == "absent":
         return ensure_absent(client, params["name"], check_mode)
@@ -141,7 +142,7 @@ def ensure(client, params, check_mode):
     return True
 
 
-def ensure_absent(client, name, check_mode):
+def ensure_absent(client: Any, name: str, check_mode: bool) -> bool:
     """Delete the schedule and return whether there was one."""
     if existing(client, name) is None:
         return False
@@ -153,7 +154,7 @@ def ensure_absent(client, name, check_mode):
     return True
 
 
-def main():
+def main() -> None:
     """Run the module."""
     module = AnsibleAWSModule(
         argument_spec=dict(

@@ -80,7 +80,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import s
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import SpaceError
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             type=dict(type="str", choices=["pypi", "git", "archive", "tree"], required=True),

@@ -108,7 +108,7 @@ def sha256_of(path: str) -> str:
     """SHA-256 of the file at `path`: out of the sidecar while that holds, else read in full. Raises OSError."""
     known = read_sidecar(path)
     if known:
-        return known["sha256"]
+        return str(known["sha256"])
     return sha256_file(path)
 
 

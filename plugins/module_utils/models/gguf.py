@@ -136,11 +136,11 @@ class _Reader:
 
     def u32(self) -> int:
         start = self.need(4)
-        return _U32.unpack_from(self.data, start)[0]
+        return int(_U32.unpack_from(self.data, start)[0])
 
     def u64(self) -> int:
         start = self.need(8)
-        return _U64.unpack_from(self.data, start)[0]
+        return int(_U64.unpack_from(self.data, start)[0])
 
     def text(self) -> str:
         length = self.u64()

@@ -195,7 +195,7 @@ def quantize_binary(builds: List[Dict[str, Any]], quantization: str) -> str:
     able = [build for build in builds if quantization in (build.get("file_types") or ())]
     for build in able + list(builds):
         if build.get("bin"):
-            return build["bin"] + "/llama-quantize"
+            return str(build["bin"]) + "/llama-quantize"
     return ""
 
 

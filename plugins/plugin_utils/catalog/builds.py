@@ -110,7 +110,7 @@ def build_name(entry: Any) -> str:
             f"the build {entry['name']} has {', '.join(map(str, unknown))}, which no build has: use "
             f"{', '.join(sorted((*_SOURCE, *_OWN)))}"
         )
-    return entry["name"]
+    return str(entry["name"])
 
 
 def public_build(entry: Any) -> Any:

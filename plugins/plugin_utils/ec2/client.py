@@ -65,9 +65,14 @@ class AwsError(ValueError):
         return self.code == "NoCredentialsError"
 
 
+def installed() -> bool:
+    """Say whether the controller has boto3."""
+    return boto3 is not None
+
+
 def need() -> None:
     """Raise AwsError when boto3 is not installed on the controller."""
-    if boto3 is None:
+    if not installed():
         raise AwsError(
             "AWS is reached by boto3, which this Python of the controller lacks: install it there (requirements.txt "
             "has it)"

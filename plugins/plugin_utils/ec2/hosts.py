@@ -116,7 +116,7 @@ def _host(instance: dict[str, Any], keys: tuple[str, ...], problem: str | None, 
 
 def _since_launch(instance: dict[str, Any], now: datetime.datetime) -> float:
     """Return the seconds since an instance was launched; the clocks of EC2 and of this machine may differ a little."""
-    return round(max(0.0, (now - instance["LaunchTime"]).total_seconds()), 1)
+    return round(max(0.0, float((now - instance["LaunchTime"]).total_seconds())), 1)
 
 
 def _ended(instance: dict[str, Any]) -> str:
