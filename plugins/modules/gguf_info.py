@@ -30,11 +30,6 @@ options:
   sha256:
     description: The SHA-256 that the file must have.
     type: str
-  architectures:
-    description: The architectures that are accepted.
-    type: list
-    elements: str
-    default: [llama]
   allow_removed:
     description: Whether tensor types are accepted that llama.cpp removed in b4282, such as Q4_0_8_8.
     type: bool
@@ -51,6 +46,8 @@ options:
   source:
     description: Where the file came from. The default is its path.
     type: str
+extends_documentation_fragment:
+  - cloudbench.llama.models
 attributes:
   check_mode:
     description: Verifies, but does not move.

@@ -43,14 +43,9 @@ options:
   source:
     description: Where the model came from. The default is O(src).
     type: str
-  architectures:
-    description: The architectures that are accepted.
-    type: list
-    elements: str
-    default: [llama]
-  threads:
-    description: Threads of C(llama-quantize). The default is the number of processors.
-    type: int
+extends_documentation_fragment:
+  - cloudbench.llama.models
+  - cloudbench.llama.models.threads
 attributes:
   check_mode:
     description: Says whether the file would be written, and writes nothing.

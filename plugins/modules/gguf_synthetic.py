@@ -57,9 +57,8 @@ options:
   quantize_binary:
     description: Path of C(llama-quantize). Needed only for a type that is not written directly.
     type: path
-  threads:
-    description: Threads of C(llama-quantize). The default is the number of processors.
-    type: int
+extends_documentation_fragment:
+  - cloudbench.llama.models.threads
 attributes:
   check_mode:
     description: Says whether the file would be written, and writes nothing.

@@ -31,17 +31,6 @@ options:
     description: A branch, a tag or a commit of the repository.
     type: str
     default: main
-  endpoint:
-    description: The address of the hub.
-    type: str
-    default: https://huggingface.co
-  token:
-    description: A token of the hub. It is sent to O(endpoint) only.
-    type: str
-  directory:
-    description: The directory of all downloads. It is created.
-    type: path
-    required: true
   converter:
     description: The directory with C(convert_hf_to_gguf.py). Needed with O(state=converted).
     type: path
@@ -62,14 +51,8 @@ options:
     type: list
     elements: str
     default: []
-  timeout:
-    description: Seconds without an answer after which a connection is given up.
-    type: int
-    default: 60
-  retries:
-    description: How many times in a row a request may fail for a reason that may pass.
-    type: int
-    default: 5
+extends_documentation_fragment:
+  - cloudbench.llama.models.hub
 attributes:
   check_mode:
     description: Asks the hub, and neither downloads nor converts.
