@@ -65,7 +65,7 @@ class CallbackModule(CallbackBase):
         self._results_dir = ""
         self._to_render = False
         self._kept = False
-        self._machines: dict[str, str] = {}
+        self._machines: dict[str, Any] = {}
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
