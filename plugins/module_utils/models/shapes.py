@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from typing import Dict, List, NamedTuple, Tuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 
 
 class ShapeError(ValueError):
@@ -76,9 +77,7 @@ def preset(name: str) -> Shape:
     """The shape called `name`; ShapeError lists the presets and names the nearest one."""
     if name in PRESETS:
         return PRESETS[name]
-    near = difflib.get_close_matches(name, list(PRESETS), n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise ShapeError(f"{name!r} is no preset model; the presets are {', '.join(PRESETS)}{hint}")
+    raise ShapeError(f"{name!r} is no preset model; the presets are {', '.join(PRESETS)}{did_you_mean(name, PRESETS)}")
 
 
 def rope_factors(shape: Shape) -> List[float]:
