@@ -63,6 +63,7 @@ class CallbackModule(CallbackBase):
         self._run = ""
         self._asked: str | None = None
         self._results_dir = ""
+        self._writer = records.Writer(self._results_dir)
         self._to_render = False
         self._kept = False
         self._machines: dict[str, Any] = {}
@@ -72,6 +73,7 @@ class CallbackModule(CallbackBase):
         self._results_dir = os.path.abspath(os.path.expanduser(self.get_option("results_dir")))
         # Role bench_report reads it there: a callback's options cannot be asked for from a play.
         os.environ[run_id.RESULTS_DIR_VARIABLE] = self._results_dir
+        self._writer = records.Writer(self._results_dir)
         self._begin()
 
     def _begin(self) -> None:
@@ -88,7 +90,7 @@ class CallbackModule(CallbackBase):
 
     def _keep(self, new: list[Any]) -> None:
         try:
-            for problem in records.append(self._results_dir, new).problems:
+            for problem in self._writer.append(new).problems:
                 self._display.warning("bench_report: %s" % problem)
         except (records.RecordError, OSError) as error:
             # All that could be kept is kept; role bench_report ends the run with a failure for what is missing.

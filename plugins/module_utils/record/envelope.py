@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 # History of the schema. Written: the newest only. Read: every one, through the ladder in plugin_utils/store/records.py.
 # 1: first version.
@@ -48,7 +48,7 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode("utf-8")).hexdigest()[:12]
 
 
-def with_id(payload: Dict[str, Any]) -> Dict[str, Any]:
+def with_id(payload: Mapping[str, Any]) -> Dict[str, Any]:
     """Return a copy of `payload` whose `id` is the digest of all the rest of it."""
     body = {key: value for key, value in payload.items() if key != "id"}
     return dict(body, id=digest(body))
@@ -59,7 +59,7 @@ def utc(seconds: Optional[float] = None) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
-def make(kind: str, run: str, machine: str, payload: Dict[str, Any], when: Optional[float] = None) -> Dict[str, Any]:
+def make(kind: str, run: str, machine: str, payload: Mapping[str, Any], when: Optional[float] = None) -> Dict[str, Any]:
     """Return a record of `kind` made at `when` (seconds since the epoch, default now)."""
     return {"schema": SCHEMA, "kind": kind, "run": run, "time": utc(when), "machine": machine, "payload": payload}
 
