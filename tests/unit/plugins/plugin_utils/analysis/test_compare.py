@@ -53,6 +53,14 @@ def test_builds_of_one_run_are_compared_block_by_block(one_run):
     assert {one.verdict.word for one in turned} == {"slower"}
 
 
+def test_word_ratio_and_figures_stand_below_each_other_in_a_narrow_terminal(one_run):
+    told = compare.lines(compared([*one_run, *again(one_run, factor=0.9)], "previous", "latest"))[:-1]
+    assert len({line.index("x (") for line in told}) == 1
+    assert len({line.index(" -> ") for line in told}) <= 2  # by the digits of the first mean
+    starts = {line.index(one_run[-1]["payload"]["cell"]["quantization"][:2]) for line in told}
+    assert max(starts) < 100
+
+
 def test_a_later_run_is_compared_as_a_whole_and_says_that_it_is_not_interleaved(one_run):
     found = compared([*one_run, *again(one_run, factor=0.9)], "previous", "latest")
     assert {one.verdict.word for one in found} == {"slower"}
