@@ -218,8 +218,11 @@ def compare(runs: Sequence[Run], a: str, b: str, allow: Iterable[str] = ()) -> l
             + "\n  ".join(unlike)
             + "\nMeasure both alike, or let it differ by bench_report_allow (ALLOW=machine.kernel,build)."
         )
-    standings = [pair(left, right) for left, right in pairs]
-    judged = verdict.judged([alone for alone, _interleaved in standings])
+    try:
+        standings = [pair(left, right) for left, right in pairs]
+        judged = verdict.judged([alone for alone, _interleaved in standings])
+    except verdict.StatisticsMissing as error:
+        raise CompareError(str(error)) from error
     return [
         Compared(left[1], right[1], among_all, q, interleaved)
         for (left, right), (among_all, q), (_alone, interleaved) in zip(pairs, judged, standings, strict=True)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import side_by_side
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.compare import CompareError, parse_selection
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
 Record = dict[str, Any]
@@ -164,3 +166,13 @@ def test_two_machines_are_never_ranked_by_one_instance_each(one_run):
 def test_nothing_on_record_is_no_comparison():
     with pytest.raises(CompareError, match="the runs are none"):
         compared([], "latest", "latest")
+
+
+def test_only_what_compares_needs_scipy(one_run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    with pytest.raises(CompareError, match="a comparison needs SciPy"):
+        compared([*one_run, *again(one_run)], "previous", "latest")
+    assert "README.md" in pages.render(one_run)
+    with pytest.raises(pages.ReportError, match="what has changed since the run before: a comparison needs SciPy"):
+        pages.render([*one_run, *again(one_run)])
