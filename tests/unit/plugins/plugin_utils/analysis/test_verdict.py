@@ -97,7 +97,7 @@ def test_the_adjustment_is_that_of_benjamini_and_hochberg():
 def test_without_scipy_a_comparison_says_what_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.special", None)
     monkeypatch.setitem(sys.modules, "scipy.stats", None)
-    with pytest.raises(verdict.StatisticsMissing, match="needs SciPy, which cannot be imported: .*; install req"):
+    with pytest.raises(verdict.StatisticsMissing, match=r"needs SciPy, which cannot be imported: .*; install req"):
         paired(A, [a * 1.05 for a in A])
     with pytest.raises(verdict.StatisticsMissing, match="needs SciPy"):
         adjusted([0.1, 0.2])
