@@ -21,9 +21,9 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.plan impo
     run_payload,
 )
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import (
+    OPTION,
     RequestError,
     RunRequest,
-    argument_spec,
 )
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RunError, current_run
 
@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
         _validation, args = self.validate_argument_spec(
             argument_spec=dict(
                 machine=dict(type="dict", required=True),
-                request=argument_spec(),
+                request=dict(OPTION),
                 price_found=dict(type="dict", default={}),
             )
         )

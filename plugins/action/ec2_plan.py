@@ -14,9 +14,9 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan import FleetRequest, learn
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan_text import render
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import (
+    OPTION,
     RequestError,
     RunRequest,
-    argument_spec,
 )
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RunError, current_run
 
@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
                 cidr=dict(type="str", default="10.83.0.0/16"),
                 subnet_ids=dict(type="list", elements="str", default=[]),
                 prices=dict(type="dict", default={}),
-                request=argument_spec(),
+                request=dict(OPTION),
             )
         )
         try:

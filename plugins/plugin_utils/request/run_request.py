@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -48,7 +49,10 @@ class RequestError(ValueError):
 
 
 class Variable(NamedTuple):
-    """A role's variable that is part of a request: its name, its entry in an argument spec, the least of a number."""
+    """A role's variable that is part of a request: its name, its entry in an argument spec, the least of a number.
+
+    The entry is for the roles and the documentation. What a value means is read here, in one place, with one wording.
+    """
 
     name: str
     specification: Mapping[str, Any]
@@ -109,10 +113,8 @@ VARIABLES: Mapping[str, Variable] = {
 }
 
 
-def argument_spec() -> dict[str, Any]:
-    """Return the option `request` of the modules that plan, as an argument spec has it."""
-    options = {field: copy.deepcopy(dict(variable.specification)) for field, variable in VARIABLES.items()}
-    return {"type": "dict", "required": True, "options": options}
+# The option `request` of the modules that plan, in their argument specs.
+OPTION: Mapping[str, Any] = {"type": "dict", "required": True}
 
 
 def defaults() -> dict[str, Any]:
@@ -183,22 +185,21 @@ class RunRequest:
                 near = difflib.get_close_matches(str(field), VARIABLES, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 raise RequestError(f"a run is not asked for by {field!r}, but by {', '.join(VARIABLES)}{hint}")
-        asked = {**defaults(), **values}
-        numbers = {field: _number(field, asked[field]) for field, row in VARIABLES.items() if row.least is not None}
-        slo = asked["slo"]
+        asked = {field: _value(VARIABLES[field], value) for field, value in {**defaults(), **values}.items()}
+        asked["slo"] = {name: _target(asked["slo"].get(name), name) for name in ("ttft_s", "tpot_s")}
         settings = LaunchSettings(
-            repetitions=int(numbers["repetitions"]),
-            slots=int(numbers["slots"]),
-            requests=int(numbers["requests"]),
-            slo_ttft_s=_target(slo, "ttft_s"),
-            slo_tpot_s=_target(slo, "tpot_s"),
+            repetitions=asked["repetitions"],
+            slots=asked["slots"],
+            requests=asked["requests"],
+            slo_ttft_s=asked["slo"]["ttft_s"],
+            slo_tpot_s=asked["slo"]["tpot_s"],
         )
         try:
             price = prices.paid(asked["price"])
         except prices.PriceError as error:
             raise RequestError(str(error)) from error
         refused: list[Payload] = []
-        launches = int(numbers["launches"])
+        launches = asked["launches"]
         return cls(
             models=tuple(_named(asked["models"], _model, _variable("models"), refused)),
             quantizations=tuple(possible(asked["quantizations"], _quantization, _variable("quantizations"), refused)),
@@ -207,14 +208,14 @@ class RunRequest:
             tests=tuple(possible(asked["tests"], lambda text: parse_test(text, settings), _variable("tests"), refused)),
             launches=launches,
             # A quick run launches what it was asked to.
-            launches_most=max(launches, int(numbers["launches_most"])) if launches >= ENOUGH_LAUNCHES else launches,
+            launches_most=max(launches, asked["launches_most"]) if launches >= ENOUGH_LAUNCHES else launches,
             repetitions=settings.repetitions,
-            minutes=numbers["minutes"],
+            minutes=asked["minutes"],
             slots=settings.slots,
             requests=settings.requests,
             slo_ttft_s=settings.slo_ttft_s,
             slo_tpot_s=settings.slo_tpot_s,
-            twin=bool(asked["twin"]),
+            twin=asked["twin"],
             price=price,
             seed=asked["seed"],
             refused=tuple(refused),
@@ -297,23 +298,70 @@ def _variable(field: str) -> str:
     return VARIABLES[field].name
 
 
-def _number(field: str, value: Any) -> float:
-    name, specification, least = VARIABLES[field]
-    whole = specification["type"] == "int"
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+def _value(variable: Variable, value: Any) -> Any:
+    """Return the value of a variable, which may be a text, as on a command line. Raises RequestError."""
+    kind = variable.specification["type"]
+    if value is None and variable.specification["default"] is None:
+        return None
+    if kind == "list":
+        return _list(variable.name, value)
+    if kind == "dict":
+        return _mapping(variable.name, value)
+    if kind == "bool":
+        return _truth(variable.name, value)
+    number = _number(variable.name, value)
+    if kind == "int" and number != int(number):
+        raise RequestError(f"{variable.name} is a whole number, not {value!r:.40}")
+    if variable.least is not None and number < variable.least:
+        raise RequestError(f"{variable.name} must be {variable.least:g} or more, not {number:g}")
+    return int(number) if kind == "int" else number
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float("nan") if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not math.isfinite(number):
         raise RequestError(f"{name} is a number, not {value!r:.40}")
-    if whole and value != int(value):
-        raise RequestError(f"{name} is a whole number, not {value!r:.40}")
-    if least is not None and value < least:
-        raise RequestError(f"{name} must be {least:g} or more, not {value:g}")
-    return value
+    return number
 
 
-def _target(slo: Any, name: str) -> float:
-    value = slo.get(name) if isinstance(slo, Mapping) else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise RequestError(f"{_variable('slo')} needs {name}, a number of seconds above 0, not {value!r:.40}")
-    return value
+def _truth(name: str, value: Any) -> bool:
+    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    truth = words.get(str(value).lower())
+    if truth is None:
+        raise RequestError(f"{name} is true or false, not {value!r:.40}")
+    return truth
+
+
+def _list(name: str, value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")] if value else []
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    raise RequestError(f"{name} is a list, not {public_entry(value)!r:.40}")
+
+
+def _mapping(name: str, value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            pass
+    if not isinstance(value, Mapping):
+        raise RequestError(f"{name} is a mapping, not {value!r:.40}")
+    return dict(value)
+
+
+def _target(value: Any, name: str) -> float:
+    variable = VARIABLES["slo"].name
+    if value is None:
+        raise RequestError(f"{variable} needs {name}, a number of seconds above 0")
+    seconds = _number(f"{name} of {variable}", value)
+    if seconds <= 0:
+        raise RequestError(f"{name} of {variable} must be above 0, not {seconds:g}")
+    return seconds
 
 
 def _model(entry: Any) -> Model:

@@ -15,10 +15,10 @@ import yaml
 from ansible_collections.cloudbench.llama.plugins.doc_fragments.run_request import ModuleDocFragment
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import (
+    OPTION,
     VARIABLES,
     RequestError,
     RunRequest,
-    argument_spec,
     defaults,
 )
 
@@ -43,19 +43,21 @@ def bare(options: dict[str, Any], inner: str) -> dict[str, Any]:
     }
 
 
+OPTIONS = bare({field: dict(variable.specification) for field, variable in VARIABLES.items()}, "options")
+
+
 @pytest.mark.parametrize(("field", "name"), [(field, variable.name) for field, variable in VARIABLES.items()])
 def test_the_roles_have_the_same_types_and_defaults(field: str, name: str) -> None:
-    option = bare(argument_spec()["options"], "options")[field]
+    option = OPTIONS[field]
     default = of_role(name, "defaults/main.yml")[name]
     assert default == option.get("default")
-    assert type(default) is type(defaults()[field]) or (default, defaults()[field]) == (60, 60)
     specified = of_role(name, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
     assert bare({name: specified[name]}, "options") == {name: option}
 
 
 def test_the_documentation_has_the_same_options() -> None:
     documented = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
-    assert bare(documented, "suboptions") == bare({"request": argument_spec()}, "options")
+    assert bare(documented, "suboptions") == {"request": {**OPTION, "options": OPTIONS}}
 
 
 def test_an_empty_request_is_the_default_one() -> None:
@@ -72,7 +74,6 @@ def test_a_request_is_not_changed_once_it_is_made() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         request.launches = 1  # type: ignore[misc]  # what the test is about
     defaults()["tests"].append("pp1")
-    argument_spec()["options"]["tests"]["default"].append("pp1")
     assert RunRequest.of({}) == request
 
 
@@ -85,17 +86,48 @@ def test_a_request_is_not_changed_once_it_is_made() -> None:
         ({"repetitions": -1}, "llama_bench_repetitions must be 1 or more, not -1"),
         ({"minutes": -1}, "llama_bench_minutes must be 0 or more, not -1"),
         ({"minutes": float("nan")}, "llama_bench_minutes is a number, not nan"),
-        ({"minutes": "6"}, "llama_bench_minutes is a number, not '6'"),
+        ({"minutes": "soon"}, "llama_bench_minutes is a number, not 'soon'"),
+        ({"minutes": True}, "llama_bench_minutes is a number, not True"),
+        ({"twin": "perhaps"}, "llama_bench_twin is true or false, not 'perhaps'"),
+        ({"tests": 7}, "llama_bench_tests is a list, not 7"),
+        ({"seed": "x"}, "llama_bench_seed is a number, not 'x'"),
         ({"slots": 0}, "llama_bench_slots must be 1 or more, not 0"),
         ({"requests": 1.5}, "llama_bench_requests is a whole number, not 1.5"),
-        ({"slo": {"ttft_s": 1}}, "llama_bench_slo needs tpot_s, a number of seconds above 0, not None"),
-        ({"slo": {"ttft_s": 0, "tpot_s": 1}}, "llama_bench_slo needs ttft_s, a number of seconds above 0, not 0"),
+        ({"slo": {"ttft_s": 1}}, "llama_bench_slo needs tpot_s, a number of seconds above 0"),
+        ({"slo": {"ttft_s": 0, "tpot_s": 1}}, "ttft_s of llama_bench_slo must be above 0, not 0"),
+        ({"slo": "fast"}, "llama_bench_slo is a mapping, not 'fast'"),
         ({"price": {"usd_hour": 1}}, "the price of a host has no date"),
     ],
 )
 def test_what_stops_a_run_names_the_variable_the_rule_and_the_value(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(RequestError, match=words):
         RunRequest.of(changes)
+
+
+def test_values_may_be_texts_as_on_a_command_line() -> None:
+    texts = {
+        "tests": "pp8, tg8",
+        "threads": "2",
+        "launches": "2",
+        "minutes": "1.5",
+        "slo": '{"ttft_s": 1, "tpot_s": "0.5"}',
+        "twin": "False",
+        "price": "{}",
+        "seed": "7",
+    }
+    values = {
+        "tests": ["pp8", "tg8"],
+        "threads": [2],
+        "launches": 2,
+        "minutes": 1.5,
+        "slo": {"ttft_s": 1.0, "tpot_s": 0.5},
+        "twin": False,
+        "price": {},
+        "seed": 7,
+    }
+    request = RunRequest.of(texts)
+    assert dataclasses.replace(request, asked={}) == dataclasses.replace(RunRequest.of(values), asked={})
+    assert request.threads == (2,)
 
 
 @pytest.mark.parametrize(
