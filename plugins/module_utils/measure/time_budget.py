@@ -58,9 +58,9 @@ def omit(seconds: List[float], launches: int, limit: float) -> Tuple[List[int], 
     out first, but a short cell may still fit where a long one did not.
     """
     left, out = limit, []
-    for index, each in enumerate(seconds):
-        if each * launches <= left:
-            left -= each * launches
+    for index, cost in enumerate(seconds):
+        if cost * launches <= left:
+            left -= cost * launches
         else:
             out.append(index)
     return out, limit - left

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve.launch import tpot
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.requests import tpot
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, roofline, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics, prices, published
