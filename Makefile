@@ -14,7 +14,7 @@ VENV := .venv/stamp-venv-$(call KEY)
 RUN := .venv/stamp-run-$(call KEY,requirements.txt)
 DEV := .venv/stamp-dev-$(call KEY,requirements.txt requirements-dev.txt)
 
-.PHONY: help bench explain plan report compare export import site test lint unit browser sanity molecule clean
+.PHONY: help bench explain plan report compare export import site setup test lint unit browser sanity molecule clean
 
 help:
 	@echo "make bench     measure the hosts of the inventory, by default this machine, and write the pages"
@@ -30,7 +30,8 @@ help:
 	@echo "make unit      the unit tests"
 	@echo "make browser   the HTML site in headless Chromium"
 	@echo "make sanity    ansible-test sanity on a copy of this checkout"
-	@echo "make molecule  every scenario under molecule/"
+	@echo "make molecule  every scenario under molecule/; make molecule-aws one of them"
+	@echo "make setup     .venv with what tests and linters need, and nothing else"
 	@echo "make clean     remove .venv and what the tests left; results/ stays"
 	@echo "Variables: ARGS='-e name=value -v' for bench, plan and report, PYTHON=python3.13 for the interpreter of .venv"
 
@@ -68,10 +69,15 @@ import: $(RUN)
 site: $(RUN)
 	.venv/bin/ansible-playbook playbooks/html.yml $(if $(SITE),-e '{"bench_report_site": "$(SITE)"}') $(ARGS)
 
+setup: $(DEV)
+
 test: $(DEV)
 	@.venv/bin/python tests/run.py
 
 lint unit browser sanity molecule: $(DEV)
+	@.venv/bin/python tests/run.py $@
+
+molecule-%: $(DEV)
 	@.venv/bin/python tests/run.py $@
 
 clean:

@@ -57,7 +57,8 @@ class Outcome(NamedTuple):
 
 
 def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
-    """The stages of these groups, in the order to run them; each writes JUnit files into reports/<its name>."""
+    """The stages of these groups, or of these names, in order; each writes JUnit files into reports/<its name>."""
+    asked = set(groups)
     python = sys.executable
     docs_lint = ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "dependent"]
     scenarios = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
@@ -93,7 +94,7 @@ def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
             for name in scenarios
         ],
     }
-    return [stage for group in GROUPS if group in groups for stage in by_group[group]]
+    return [stage for group in GROUPS for stage in by_group[group] if asked & {group, stage.name}]
 
 
 def count_reports(folder: Path) -> Counts:
@@ -226,6 +227,12 @@ def run(stage: Stage, output: IO[bytes] | None = None) -> int:
         raise
 
 
+def emulates(scenarios: Iterable[Stage]) -> bool:
+    """Whether one of these scenarios creates its hosts."""
+    folders = [ROOT / "molecule" / stage.name.removeprefix("molecule-") for stage in scenarios]
+    return any((folder / "create.yml").exists() for folder in folders)
+
+
 @contextlib.contextmanager
 def emulated_root() -> Iterator[None]:
     """Make the Debian root of the emulated hosts beside the first stages, which leave a core idle.
@@ -264,10 +271,11 @@ def main() -> int:
     """Return 0 if all passed, 1 if any failed, 130 after an interrupt."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     # Not argparse's own choices: up to Python 3.11 it holds an empty list against them as one value.
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; default: all")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"{', '.join(GROUPS)}, or one stage; default: all")
     groups = parser.parse_args().groups or GROUPS
-    if unknown := set(groups) - set(GROUPS):
-        parser.error(f"there is no group {', '.join(sorted(unknown))}: choose from {', '.join(GROUPS)}")
+    known = dict.fromkeys([*GROUPS, *(stage.name for stage in stages(GROUPS, Path()))])
+    if unknown := set(groups) - set(known):
+        parser.error(f"there is no {', '.join(sorted(unknown))}: choose from {', '.join(known)}")
 
     outcomes: list[Outcome] = []
     interrupted = False
@@ -277,7 +285,7 @@ def main() -> int:
         scenarios = [stage for stage in asked if stage.name.startswith("molecule-")]
         beside = Beside([stage for stage in asked if scenarios and stage not in scenarios], reports)
         beside.start()
-        if scenarios:
+        if emulates(scenarios):
             stack.enter_context(emulated_root())
         for stage in scenarios or asked:
             outcome, interrupted = measured(stage, reports)

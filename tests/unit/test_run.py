@@ -100,6 +100,29 @@ def test_what_runs_beside_a_scenario_is_shown_and_counted(
     assert [line.split()[0] for line in shown.splitlines()[-3:-1]] == ["linter", "molecule-one"]
 
 
+def test_a_stage_can_be_asked_for_by_its_name(tmp_path: Path) -> None:
+    assert [stage.name for stage in run.stages(["molecule-default"], tmp_path)] == ["molecule-default"]
+    assert [stage.name for stage in run.stages(["ruff", "molecule-aws"], tmp_path)] == ["ruff", "molecule-aws"]
+    assert run.stages(run.GROUPS, tmp_path) == run.stages(iter(run.GROUPS), tmp_path)
+
+
+def test_an_unknown_stage_is_refused_with_those_there_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["run.py", "molecule-azure"])
+    with pytest.raises(SystemExit) as ended:
+        run.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "there is no molecule-azure: choose from lint, unit, " in said
+    assert "molecule-default" in said
+
+
+@pytest.mark.parametrize(("name", "hosts"), [("molecule-default", False), ("molecule-aws", True)])
+def test_the_root_of_emulated_hosts_is_made_for_scenarios_that_create_hosts(name: str, hosts: bool) -> None:
+    assert run.emulates(run.stages([name], Path())) is hosts
+
+
 def test_sanity_results_are_sorted_by_outcome(tmp_path: Path) -> None:
     for name, inner in {
         "compile": "",
