@@ -8,17 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.workload import TWIN, headline
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import metric, number
-
-
-def duration(seconds: float) -> str:
-    """Return `40 s`, `3 min 20 s` or `2 h 5 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def _count(how_many: int, one: str, many: str) -> str:

@@ -5,22 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import cell_text, describe, duration
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import cell_text, describe
 
 PP = {"model": "llama-3.2-1b-synthetic", "quantization": "Q4_0", "test": "pp512", "threads": 2, "build": "default"}
 PP["n_prompt"] = 512
 TG = {**PP, "test": "tg128", "threads": 1, "build": "lto", "n_prompt": 0}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3599.6, "1 h 0 min"),
-        (7530, "2 h 5 min"), (90000, "25 h 0 min"),
-    ],
-)  # fmt: skip
-def test_duration(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_a_cell_is_named_without_what_goes_without_saying():
