@@ -15,7 +15,8 @@ VENV := .venv/stamp-venv-$(call KEY)
 RUN := .venv/stamp-run-$(call KEY,requirements.txt)
 DEV := .venv/stamp-dev-$(call KEY,requirements.txt requirements-dev.txt)
 
-.PHONY: help bench explain plan report compare export import site setup test lint unit browser sanity molecule clean
+.PHONY: help bench explain plan report compare export import site setup test lint unit integration browser sanity \
+  molecule clean
 
 help:
 	@echo "make bench     measure the hosts of the inventory, by default this machine, and write the pages"
@@ -26,9 +27,10 @@ help:
 	@echo "make export    the figures for other programs: make export FORMAT=csv OUT=figures.csv"
 	@echo "make import    what llama-bench or llama-cli printed: make import FILES='a.jsonl b.log' MACHINE=my-graviton"
 	@echo "make site      the pages as a self-contained HTML site: make site SITE=site"
-	@echo "make test      lint, unit, browser, sanity and molecule; ends with the count of all tests"
+	@echo "make test      lint, unit, integration, browser, sanity and molecule; ends with the count of all tests"
 	@echo "make lint      ruff, mypy, yamllint, ansible-lint, changelog and documentation checks"
 	@echo "make unit      the unit tests"
+	@echo "make integration  playbooks and servers as processes of their own, on this machine"
 	@echo "make browser   the HTML site in headless Chromium"
 	@echo "make sanity    ansible-test sanity on a copy of this checkout"
 	@echo "make molecule  every scenario under molecule/; make molecule-aws one of them"
@@ -75,7 +77,7 @@ setup: $(DEV)
 test: $(DEV)
 	@.venv/bin/python tests/run.py
 
-lint unit browser sanity molecule: $(DEV)
+lint unit integration browser sanity molecule: $(DEV)
 	@.venv/bin/python tests/run.py $@
 
 molecule-%: $(DEV)

@@ -28,7 +28,7 @@ import needs
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from aws_server import AwsServer  # noqa: E402
+from support.aws.server import AwsServer  # noqa: E402
 
 PROVISION_S, TEARDOWN_S, RATIO = 20.0, 15.0, 1.3
 

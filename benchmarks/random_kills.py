@@ -24,7 +24,7 @@ import needs
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from interruptions import drawn, interrupted  # noqa: E402
+from support.hosts.interruptions import drawn, interrupted  # noqa: E402
 
 # Launches of some seconds, more of them than the kills can use up.
 LAUNCHES, TESTS, THREADS = 12, ["pp4096", "tg300"], [1, 2]

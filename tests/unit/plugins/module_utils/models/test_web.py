@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from hub_server import HubServer
+from support.models.hub_server import HubServer
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import web
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.version import VERSION

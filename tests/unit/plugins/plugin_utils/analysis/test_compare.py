@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 import pytest
-import side_by_side
+from support.records import side_by_side
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.compare import CompareError, parse_selection

@@ -13,8 +13,8 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_server import AwsServer
 from botocore import xform_name
+from support.aws.server import AwsServer
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.find import caller, enabled_regions, find, find_in

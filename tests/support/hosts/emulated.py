@@ -6,11 +6,11 @@
 A host is a process tree in namespaces of its own over one common Debian root; QEMU's user mode runs its programs. It
 proves how a host is recognised, built for, shipped to and measured, and nothing about speed.
 
-    python tests/emulated_hosts.py check            why it cannot work here; exit code 3 if so
-    python tests/emulated_hosts.py packages         install the Debian packages that are missing
-    python tests/emulated_hosts.py root             fetch QEMU and build the root; minutes once, then cached
-    python tests/emulated_hosts.py up '{"gv2": {"cpu": "neoverse-n1"}, "bare": {"without": ["/usr/bin/python3*"]}}'
-    python tests/emulated_hosts.py down             leave the machine as it was found
+    python tests/support/hosts/emulated.py check            why it cannot work here; exit code 3 if so
+    python tests/support/hosts/emulated.py packages         install the Debian packages that are missing
+    python tests/support/hosts/emulated.py root             fetch QEMU and build the root; minutes once, then cached
+    python tests/support/hosts/emulated.py up '{"gv2": {"cpu": "neoverse-n1"}, "bare": {"disk": 20}}'
+    python tests/support/hosts/emulated.py down             leave the machine as it was found
 
 `up` prints what is needed to reach the hosts, as JSON. A machine has one set of hosts at a time: `up` first removes
 what is left of an earlier one, whatever became of it. While hosts are up, the kernel hands every arm64 program of the
@@ -239,7 +239,7 @@ def alone(seconds: int = 1800) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    message = f"another emulated_hosts.py has been at work for {seconds} s: it holds {LOCK}"
+                    message = f"another emulation of hosts has been at work for {seconds} s: it holds {LOCK}"
                     raise EmulationError(message) from None
                 time.sleep(0.5)
         yield

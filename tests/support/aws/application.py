@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The application behind the API of the tests: records, rules and what tests ask of it; see aws_server.py."""
+"""The application behind the API of the tests: records, rules and what tests ask of it; see server.py."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aws_account import ACCOUNT, NO_ASSUME, Account, known_settings, no_profile
-from aws_wire import Answer, ApiError, Call, leaves, mistake, parse_answer, read_call, readable, render
 from moto import settings as moto_settings
 from moto.moto_server.werkzeug_app import MotoRequestHandler
+from support.aws.account import ACCOUNT, NO_ASSUME, Account, known_settings, no_profile
+from support.aws.wire import Answer, ApiError, Call, leaves, mistake, parse_answer, read_call, readable, render
 from werkzeug.serving import BaseWSGIServer, make_server
 
 CONTROL = "/_cloudbench/"
@@ -61,7 +61,7 @@ RULE = {
 
 
 class Rule:
-    """See aws_server.py; raises ValueError for one that is none."""
+    """See server.py; raises ValueError for one that is none."""
 
     def __init__(self, given: dict[str, Any]) -> None:
         unknown = sorted(set(given) - RULE)

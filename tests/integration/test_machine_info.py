@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import with_id
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.processors import recognise
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[2]
 METADATA = {"instance-type": "c7g.16xlarge", "instance-id": "i-0123456789abcdef0", "instance-life-cycle": "spot"}
 
 PLAYBOOK = """

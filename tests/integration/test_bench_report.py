@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import SCHEMA
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[2]
 RUN = "20261123T155523Z-1a2b"
 OF_A_MACHINE = ("README.md", f"records/{RUN}.jsonl")
 CALLBACK = "callbacks_enabled = cloudbench.llama.bench_report\n"

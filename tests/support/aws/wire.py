@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Requests, results and errors of AWS in each of its protocols, by botocore's service models; see aws_server.py."""
+"""Requests, results and errors of AWS in each of its protocols, by botocore's service models; see server.py."""
 
 from __future__ import annotations
 

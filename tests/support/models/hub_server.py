@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A small Hugging Face hub for tests: the answers of the real one, its content host, and what goes wrong with both.
 
-    python tests/hub_server.py --directory DIR [--bind ADDRESS] [--port N] [--cdn-port N] [--token TOKEN]
+    python tests/support/models/hub_server.py --directory DIR [--bind ADDRESS] [--port N] [--cdn-port N] [--token TOKEN]
                                [--gated REPOSITORY] [--denied REPOSITORY] [--fault FAULT]...
 
 It serves DIR/<owner>/<name>/<file> as repositories and prints its endpoint, for HF_ENDPOINT or

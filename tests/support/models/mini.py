@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the F16 model that emulated hosts quantize and measure: python tests/emulated_model.py FILE
+"""Write the F16 model that emulated hosts quantize and measure: python tests/support/models/mini.py FILE
 
 The smallest preset is too large for them: nine tenths of it are a vocabulary of 128,256 tokens, and llama-quantize
 takes minutes for those where SVE is emulated. This one has 512 tokens and 8 MB.
@@ -13,11 +13,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-# A checkout's own link to the collection, as ansible.cfg and pytest have it, and what lies beside this file.
-_HERE = Path(__file__).resolve().parent
-sys.path[:0] = [path for path in (str(_HERE.parent / "collections"), str(_HERE)) if path not in sys.path]
+# A checkout's own link to the collection and the support of the tests, as pytest has them.
+_ROOT = Path(__file__).resolve().parents[3]
+sys.path[:0] = [path for path in (str(_ROOT / "collections"), str(_ROOT / "tests")) if path not in sys.path]
 
-from gguf_files import ARRAY, INT32, MINI, STRING, UINT32, gguf, record  # noqa: E402
+from support.models.gguf_files import ARRAY, INT32, MINI, STRING, UINT32, gguf, record  # noqa: E402
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.synthetic import generate, plan  # noqa: E402
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The API of AWS for tests, on loopback: moto's server, made truthful where a run of EC2 instances depends on it.
 
-    python tests/aws_server.py --state DIR [--port N] [--settings JSON]
+    python tests/support/aws/server.py --state DIR [--port N] [--settings JSON]
 
 It prints {"endpoint": "http://127.0.0.1:N"} when it is ready; a client needs that as AWS_ENDPOINT_URL, and any
 credentials. In Python, `with AwsServer() as server:` runs the same in a process of its own. Each request is kept, a
@@ -164,7 +164,9 @@ def main() -> None:
     parser.add_argument("--settings", type=json.loads, default={}, help="settings other than the defaults, as JSON")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input does")
     given = parser.parse_args()
-    from aws_application import serve  # moto takes a second, and changes botocore: not in the process of a client
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    # moto takes a second, and changes botocore: not in the process of a client
+    from support.aws.application import serve
 
     try:
         server = serve(given.state, given.port, given.settings)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An account of AWS: moto, and the answers it lacks or does not give as AWS does; see aws_server.py."""
+"""An account of AWS: moto, and the answers it lacks or does not give as AWS does; see server.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from aws_wire import Answer, ApiError, Call, mistake, parse_answer, render, write_call
 from moto.backends import get_backend
 from moto.core.base_backend import BackendDict
 from moto.core.exceptions import ServiceException
@@ -29,6 +28,7 @@ from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.utilities.utils import load_resource
+from support.aws.wire import Answer, ApiError, Call, mistake, parse_answer, render, write_call
 from werkzeug.test import run_wsgi_app
 
 ACCOUNT = "123456789012"
@@ -212,7 +212,7 @@ class Account:
         except ServiceException as error:
             result = error
         except NotImplementedError as error:
-            result = ApiError("UnknownToTheTestServer", f"{error}; see tests/aws_account.py", 400)
+            result = ApiError("UnknownToTheTestServer", f"{error}; see tests/support/aws/account.py", 400)
         except Exception as error:
             result = mistake(error)
         try:

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The least policy of IAM for whoever runs a run on EC2, made from what runs have asked of AWS.
 
-    python tests/iam_policy.py             writes docs/iam-policy.json from tests/fixtures/aws-actions.json
-    python tests/iam_policy.py --record    first runs RUNS against the API of the tests and writes what they asked for
+    python tools/iam_policy.py             writes docs/iam-policy.json from tests/fixtures/aws-actions.json
+    python tools/iam_policy.py --record    first runs RUNS against the API of the tests and writes what they asked for
 
 Each recorded request becomes the demands that AWS makes of its caller: action, resource and what conditions may look
 at. A rule of RULES says how a demand may be allowed, and the policy has the actions that were demanded, no other. What
@@ -28,9 +28,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aws_server import AwsServer
-
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support.aws.server import AwsServer  # noqa: E402  what the tests have is no package of Python's path
+
 FIXTURE = ROOT / "tests/fixtures/aws-actions.json"
 POLICY = ROOT / "docs/iam-policy.json"
 # Of a managed policy, without white space: docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html

@@ -13,11 +13,11 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import gguf_files as files
 import pytest
-from hub_server import HubServer
+from support.models import gguf_files as files
+from support.models.hub_server import HubServer
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 HELP = ROOT / "tests" / "fixtures" / "llama-quantize"
 TOKEN = "hf_known_to_the_hub"
 MODEL, F16 = files.model(), files.model(file_type=1)

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""tests/aws_server.py through boto3, as what provisions sees it."""
+"""tests/support/aws/server.py through boto3, as what provisions sees it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import aws_server
 import boto3
 import pytest
-from aws_server import AwsServer
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+from support.aws import server as aws_server
+from support.aws.server import AwsServer
 
 TAGS = [{"Key": "RunId", "Value": "r1"}, {"Key": "Name", "Value": "cloudbench-r1"}]
 ARM = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
@@ -815,10 +815,10 @@ def test_two_clients_at_once_do_not_lose_anything(server, aws):
 
 def test_the_server_ends_with_the_process_that_started_it(tmp_path):
     script = (
-        "import sys, time; sys.path.insert(0, sys.argv[1]); from aws_server import AwsServer\n"
+        "import sys, time; sys.path.insert(0, sys.argv[1]); from support.aws.server import AwsServer\n"
         "server = AwsServer(sys.argv[2]); server.__enter__(); print(server.endpoint, flush=True); time.sleep(60)"
     )
-    command = [sys.executable, "-c", script, str(Path(aws_server.__file__).parent), str(tmp_path)]
+    command = [sys.executable, "-c", script, str(Path(aws_server.__file__).parents[2]), str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         endpoint = process.stdout.readline().strip()
         process.kill()

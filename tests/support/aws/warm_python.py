@@ -1,13 +1,17 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Python for Ansible that has boto3 loaded already: what a task of amazon.aws costs is mostly loading it.
+"""A Python that has loaded what its programs load first: most of what a short play or a task costs is loading.
 
     with WarmPython() as interpreter: ansible-playbook -e ansible_python_interpreter=<interpreter>
+    with WarmPython(CONTROLLER) as interpreter: <interpreter> .venv/bin/ansible-playbook
 
 The interpreter is a small program that hands its standard streams, environment, directory and arguments to a server,
-which forks, and runs in the fork what a Python would have run. A fork ends when its interpreter does, in whatever way.
-The modules themselves, and all of Ansible, come from the task as ever. For tests that run hundreds of tasks, on Linux.
+which forks, and runs in the fork what a Python would have run. A fork ends when its interpreter does, in whatever way;
+who is to be interrupted as by Ctrl-C wants a Python of its own. For modules, boto3 is loaded: they themselves, and all
+of Ansible, come from the task as ever, and what has the same source is compiled once. For the controller, Ansible is
+loaded too, with the settings of the server's environment, and a module is packed once for all playbooks. For tests that
+run hundreds of tasks, on Linux.
 """
 
 from __future__ import annotations
@@ -15,7 +19,10 @@ from __future__ import annotations
 import array
 import contextlib
 import gc
+import hashlib
+import importlib
 import json
+import marshal
 import os
 import select
 import signal
@@ -25,11 +32,18 @@ import sys
 import tempfile
 import threading
 import traceback
+import types
+import zipimport
 from pathlib import Path
 from typing import Any
 
+# What a Python may be for.
+MODULES, CONTROLLER = "modules", "controller"
 # The services whose models are kept; any other is loaded when it is asked for.
-SERVICES = ("ec2", "iam", "scheduler", "sts")
+SERVICES = {
+    MODULES: ("ec2", "iam", "scheduler", "sts"),
+    CONTROLLER: ("ec2", "iam", "pricing", "scheduler", "service-quotas", "sts"),
+}
 
 # With neither site-packages nor the environment's settings it starts in a hundredth of a second.
 CLIENT = """#!{python} -SE
@@ -46,13 +60,19 @@ os._exit(code[0] if code else 1)
 
 
 class WarmPython:
-    """The server in a process of its own, as a context manager that gives the path of the interpreter."""
+    """The server in a process of its own, as a context manager that gives the path of the interpreter.
+
+    `purpose` is MODULES or CONTROLLER; `environment` is that of the server, by default this process's.
+    """
+
+    def __init__(self, purpose: str = MODULES, environment: dict[str, str] | None = None) -> None:
+        self._purpose, self._environment = purpose, environment
 
     def __enter__(self) -> str:
         self._directory = tempfile.TemporaryDirectory(prefix="warm-python-")
         path = str(Path(self._directory.name, "socket"))
-        command = [sys.executable, __file__, path]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        command = [sys.executable, __file__, self._purpose, path]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self._environment)
         assert self._process.stdout is not None
         if not self._process.stdout.readline():
             raise RuntimeError("the warm Python did not start; its own message stands above")
@@ -66,15 +86,35 @@ class WarmPython:
         self._directory.cleanup()
 
 
-def load() -> None:
-    """Load what every task of amazon.aws loads, and have it found again by every session of botocore."""
-    import boto3
-    import botocore.loaders
+def load(purpose: str) -> None:
+    """Load what every program of this purpose loads, and have it found again by every session of botocore."""
+    import boto3  # type: ignore[import-untyped]  # ships no type information
+    import botocore.loaders  # type: ignore[import-untyped]
 
     shared = botocore.loaders.create_loader()
     botocore.loaders.create_loader = lambda search_path_string=None: shared
-    for service in SERVICES:
+    for service in SERVICES[purpose]:
         boto3.session.Session("x", "x", region_name="us-east-1").client(service)
+    if purpose == CONTROLLER:
+        importlib.import_module("ansible.cli.playbook")
+        importlib.import_module("ansible.executor.module_common")
+
+
+def keep_compiled(directory: Path) -> None:
+    """Take from `directory` what was compiled from the same source before, by whichever fork."""
+    compiled_by_python = zipimport._compile_source  # type: ignore[attr-defined]
+
+    def compiled(pathname: str, source: bytes) -> types.CodeType:
+        kept = directory / hashlib.sha256(source).hexdigest()
+        with contextlib.suppress(OSError):
+            return marshal.loads(kept.read_bytes())  # written by this program, for this Python
+        code = compiled_by_python(pathname, source)
+        part = kept.with_suffix(f".{os.getpid()}")
+        part.write_bytes(marshal.dumps(code))
+        part.rename(kept)
+        return code
+
+    zipimport._compile_source = compiled  # type: ignore[attr-defined]
 
 
 def receive(connection: socket.socket, length: int) -> bytes:
@@ -89,8 +129,8 @@ def receive(connection: socket.socket, length: int) -> bytes:
 
 def become(told: dict[str, Any], streams: list[int]) -> int:
     """In the fork: run the program, from standard input or of the first argument, as its Python; the exit code."""
-    for target, stream in enumerate(streams):
-        os.dup2(stream, target)
+    for target, descriptor in enumerate(streams):
+        os.dup2(descriptor, target)
     os.chdir(told["cwd"])
     os.environ.clear()
     os.environ.update(told["environment"])
@@ -128,7 +168,7 @@ def serve(connection: socket.socket) -> None:
             os.close(stream)
         handle = os.pidfd_open(pid)
         try:
-            ready, _none, _none = select.select([handle, connection], [], [])
+            ready, _none, _none = select.select([handle, connection.fileno()], [], [])
             if handle not in ready:
                 os.killpg(pid, signal.SIGKILL)
             _pid, status = os.waitpid(pid, 0)
@@ -139,10 +179,17 @@ def serve(connection: socket.socket) -> None:
 
 def main() -> None:
     """Serve until standard input ends."""
-    load()
+    purpose, address = sys.argv[1:]
+    # What lies beside this file is not for the programs.
+    sys.path.pop(0)
+    load(purpose)
+    if purpose == MODULES:
+        compiled = Path(address).with_name("compiled")
+        compiled.mkdir()
+        keep_compiled(compiled)
     gc.freeze()
     server = socket.socket(socket.AF_UNIX)
-    server.bind(sys.argv[1])
+    server.bind(address)
     server.listen(64)
     print("ready", flush=True)
 
