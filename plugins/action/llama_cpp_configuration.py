@@ -27,6 +27,7 @@ class ActionModule(ActionBase):
                 toolchain=dict(type="dict", required=True),
                 cmake_options=dict(type="dict", default={}),
                 targets=dict(type="list", elements="str", required=True),
+                programs=dict(type="path"),
             )
         )
         try:
@@ -37,7 +38,10 @@ class ActionModule(ActionBase):
                 args["toolchain"],
                 args["cmake_options"],
                 args["targets"],
+                args["programs"],
             )
+        except OSError as error:
+            raise AnsibleActionFail("programs %s cannot be read: %s" % (args["programs"], error)) from error
         except (builds.BuildError, processors.CatalogError) as error:
             raise AnsibleActionFail("build %s: %s" % (args["variant"]["name"], error)) from error
         for warning in made.warnings:

@@ -48,6 +48,9 @@ options:
     type: list
     elements: str
     required: true
+  programs:
+    description: The directory of our own programs, which are compiled with llama.cpp and say how; part of the key.
+    type: path
 seealso:
   - module: cloudbench.llama.llama_cpp_variant
   - module: cloudbench.llama.llama_cpp_build
