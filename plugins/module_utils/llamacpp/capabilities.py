@@ -57,7 +57,7 @@ class Version(NamedTuple):
 
 
 def parse_help(text: str) -> List[str]:
-    """Return the options that a program's --help names, sorted: `-m`, `--model`. Values and descriptions are left out."""
+    """Return the options that a program's --help names, sorted, without values and descriptions."""
     options = set()
     for line in text.splitlines():
         if _USAGE.match(line):

@@ -25,8 +25,10 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.compile_
 _LOOK_SECONDS = 0.5
 # How long Ninja may take to remove what it was interrupted in.
 _END_SECONDS = 10.0
-# A dry run only reads build.ninja and the times of the files.
+# A dry run only reads build.ninja and the times of the files; configuring again takes some seconds.
 _PLAN_SECONDS = 120.0
+# The option of roles/llama_cpp/files/programs/quick.cmake.
+_QUICK = "CLOUDBENCH_QUICK_COMMON"
 _LOCK = "cloudbench-compile.lock"
 
 # prctl(2): the signal a process gets when its parent dies.
@@ -102,26 +104,24 @@ class Compiled(NamedTuple):
     cpu_s: float
 
 
-def ninja_of(directory: str) -> str:
-    """Return the Ninja that a build directory was configured for. Raises CompileError.
-
-    It is run without `cmake --build` around it: a compilation that is ended must end as a whole, and CMake does not hand
-    on a signal.
-    """
+def cached(directory: str, variable: str) -> str:
+    """Return a variable of CMakeCache.txt. Raises CompileError where the directory is not configured or lacks it."""
     try:
         with open(os.path.join(directory, "CMakeCache.txt"), encoding="utf-8", errors="replace") as file:
-            match = re.search(r"^CMAKE_MAKE_PROGRAM:\w+=(.+)$", file.read(), re.MULTILINE)
+            match = re.search(r"^%s:\w+=(.+)$" % re.escape(variable), file.read(), re.MULTILINE)
     except OSError as error:
         raise CompileError("%s is not configured (%s); remove it and run again" % (directory, error)) from error
     if not match:
-        raise CompileError("%s names no Ninja in CMakeCache.txt; remove it and run again" % directory)
+        raise CompileError("%s names no %s in CMakeCache.txt; remove it and run again" % (directory, variable))
     return match.group(1)
 
 
 def planned(ninja: str, directory: str, targets: List[str]) -> List[str]:
     """Return the descriptions of the steps that are left to do; empty when Ninja does not say."""
     try:
-        done = process.run([ninja, "-C", directory, "-n"] + targets, _PLAN_SECONDS, environment={"NINJA_STATUS": STATUS})
+        done = process.run(
+            [ninja, "-C", directory, "-n"] + targets, _PLAN_SECONDS, environment={"NINJA_STATUS": STATUS}
+        )
     except OSError:
         return []
     steps = filter(None, map(step, done.stdout.splitlines()))
@@ -132,8 +132,8 @@ def planned(ninja: str, directory: str, targets: List[str]) -> List[str]:
 def build_lock(directory: str, watch: Watch) -> Iterator[None]:
     """Hold the one lock of a build directory; the kernel drops it when the process dies.
 
-    Two of Ninja in one directory write the same files. Whoever comes second waits: the first one ends by itself when its
-    controller is gone, and what it has compiled need not be compiled again. Raises Abandoned.
+    Two of Ninja in one directory write the same files. Whoever comes second waits: the first one ends by itself when
+    its controller is gone, and what it has compiled need not be compiled again. Raises Abandoned.
     """
     with open(os.path.join(directory, _LOCK), "w", encoding="ascii") as file:
         while True:
@@ -151,46 +151,75 @@ def build_lock(directory: str, watch: Watch) -> Iterator[None]:
 def compile_targets(directory: str, targets: List[str], jobs: int, watch: Watch) -> Compiled:
     """Compile `targets` in a configured build directory with `jobs` compilers at once, and return how it ended.
 
+    A llama.cpp whose files cannot be compiled together (quick.cmake) is compiled as it is, file by file.
+
     Raises CompileError where Ninja cannot be started, and Abandoned; then, as on any other exception, Ninja and its
     compilers are ended, and what they were just writing is made again by the next run.
     """
-    ninja = ninja_of(directory)
-    argv = [ninja, "-C", directory, "-j", str(jobs)] + targets
+    # Without `cmake --build` around it: a compilation that is ended must end as a whole, and CMake hands on no signal.
+    ninja = cached(directory, "CMAKE_MAKE_PROGRAM")
     with build_lock(directory, watch):
-        progress = Progress(planned(ninja, directory, targets))
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            started = time.monotonic()
-            try:
-                # AnsibleModule.run_command says nothing before the end.
-                running = subprocess.Popen(  # pylint: disable=ansible-bad-function
-                    argv,
-                    env=dict(os.environ, NINJA_STATUS=STATUS),
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=err,
-                    start_new_session=True,
-                    preexec_fn=_end_with_parent,
-                )
-            except OSError as error:
-                raise CompileError("%s cannot be run: %s" % (ninja, error)) from error
-            try:
-                used = _follow(running, out, progress, started, watch)
-            except BaseException:
-                _end(running)
-                raise
-            return Compiled(
-                argv=argv,
-                code=running.returncode,
-                stdout=_text(out),
-                stderr=_text(err),
-                steps=progress.done,
-                wall_s=used.wall_s,
-                cpu_s=used.cpu_user_s + used.cpu_system_s,
+        done = _ninja(ninja, directory, targets, jobs, watch)
+        if not done.code or not quick_failed(done.stdout) or not _slowly(directory):
+            return done
+        again = _ninja(ninja, directory, targets, jobs, watch)
+        return again._replace(
+            steps=done.steps + again.steps, wall_s=done.wall_s + again.wall_s, cpu_s=done.cpu_s + again.cpu_s
+        )
+
+
+def quick_failed(stdout: str) -> bool:
+    """Say whether Ninja stopped at what quick.cmake has changed: a file of ours that includes others, or the linker."""
+    return bool(re.search(r"^FAILED: .*(?:/cloudbench/|\bbin/)", stdout, re.MULTILINE))
+
+
+def _slowly(directory: str) -> bool:
+    """Configure a build to be compiled as llama.cpp has it; say whether it was not so already."""
+    try:
+        if cached(directory, _QUICK) != "ON":
+            return False
+        argv = [cached(directory, "CMAKE_COMMAND"), "-D%s=OFF" % _QUICK, directory]
+        return process.run(argv, _PLAN_SECONDS).exit_code == 0
+    except (CompileError, OSError):
+        return False
+
+
+def _ninja(ninja: str, directory: str, targets: List[str], jobs: int, watch: Watch) -> Compiled:
+    argv = [ninja, "-C", directory, "-j", str(jobs)] + targets
+    progress = Progress(planned(ninja, directory, targets))
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        started = time.monotonic()
+        try:
+            # AnsibleModule.run_command says nothing before the end.
+            running = subprocess.Popen(  # pylint: disable=ansible-bad-function
+                argv,
+                env=dict(os.environ, NINJA_STATUS=STATUS),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
             )
+        except OSError as error:
+            raise CompileError("%s cannot be run: %s" % (ninja, error)) from error
+        try:
+            used = _follow(running, out, progress, started, watch)
+        except BaseException:
+            _end(running)
+            raise
+        return Compiled(
+            argv=argv,
+            code=running.returncode,
+            stdout=_text(out),
+            stderr=_text(err),
+            steps=progress.done,
+            wall_s=used.wall_s,
+            cpu_s=used.cpu_user_s + used.cpu_system_s,
+        )
 
 
 def _follow(
-    running: "subprocess.Popen[bytes]", out: IO[bytes], progress: Progress, started: float, watch: Watch
+    running: subprocess.Popen[bytes], out: IO[bytes], progress: Progress, started: float, watch: Watch
 ) -> process.Usage:
     """Hand on how far Ninja is until it ends; return what it used."""
     lines = _Lines(out.fileno(), progress.take)
@@ -235,7 +264,7 @@ def _text(stream: IO[bytes]) -> str:
     return stream.read().decode("utf-8", "replace")
 
 
-def _end(running: "subprocess.Popen[bytes]") -> None:
+def _end(running: subprocess.Popen[bytes]) -> None:
     """End Ninja and its compilers: asked first, for then it removes what is half written, and killed if it goes on."""
     for number, patience in ((signal.SIGTERM, _END_SECONDS), (signal.SIGKILL, None)):
         with contextlib.suppress(ProcessLookupError):

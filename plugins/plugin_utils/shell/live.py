@@ -110,7 +110,7 @@ class LiveAction(ActionBase):
         """Return the name under which a person knows the host."""
 
     def _state(self, text: str) -> dict[str, Any] | None:
-        """Return the content of a progress file with `alive`, whether the process that wrote it is there and at work."""
+        """Return the content of a progress file with `alive`: whether who wrote it is there and at work."""
         try:
             state = json.loads(text)
         except ValueError:

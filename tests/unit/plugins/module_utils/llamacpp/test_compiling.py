@@ -86,7 +86,7 @@ def test_a_line_of_the_status_is_a_step(line, seen):
 
 
 def test_a_recorded_compilation_is_followed_to_its_end():
-    """What Ninja 1.11.1 printed of llama.cpp 0c1e57098: 142 steps, warnings of the compiler between them."""
+    """What Ninja 1.11.1 printed of llama.cpp 0c1e57098."""
     lines = (RECORDED / "ninja.txt").read_text("utf-8").splitlines()
     progress = Progress()
     seen = []
@@ -95,7 +95,7 @@ def test_a_recorded_compilation_is_followed_to_its_end():
         seen.append(progress.state(number * 3.0))
     steps = [state["done"] for state in seen]
     assert steps == sorted(steps)
-    assert (seen[-1]["done"], seen[-1]["of"], seen[-1]["left_s"]) == (142, 142, 0.0)
+    assert (seen[-1]["done"], seen[-1]["of"], seen[-1]["left_s"]) == (145, 145, 0.0)
     # Nothing is said of the time while it would be a guess.
     assert [state["left_s"] for state in seen[:3]] == [None] * 3
     assert all(state["left_s"] is not None for state in seen[10:])
@@ -146,7 +146,9 @@ def test_a_compiler_that_fails_is_the_result(tmp_path):
 
 @with_ninja
 def test_how_far_it_is_stands_in_the_file(tmp_path):
-    built = configured(tmp_path / "b", str(REAL_NINJA), f"while ! test -e {tmp_path}/go; do sleep 0.05; done; touch $out")
+    built = configured(
+        tmp_path / "b", str(REAL_NINJA), f"while ! test -e {tmp_path}/go; do sleep 0.05; done; touch $out"
+    )
     watch = compiling.Watch(str(built / "compile-1"), 60)
     thread = threading.Thread(target=compiling.compile_targets, args=(str(built), ["all"], 1, watch))
     thread.start()
@@ -192,7 +194,9 @@ def test_a_module_that_is_killed_takes_its_compiler_along(tmp_path):
 
 @with_ninja
 def test_the_second_in_one_directory_waits_for_the_first(tmp_path):
-    built = configured(tmp_path / "b", str(REAL_NINJA), f"while ! test -e {tmp_path}/go; do sleep 0.05; done; touch $out")
+    built = configured(
+        tmp_path / "b", str(REAL_NINJA), f"while ! test -e {tmp_path}/go; do sleep 0.05; done; touch $out"
+    )
     ended = {}
 
     def run(name):
@@ -226,7 +230,10 @@ def test_who_waits_for_another_and_is_not_waited_for_goes(tmp_path):
     ("cache", "words"),
     [
         (None, r"b is not configured \(.*\); remove it and run again"),
-        ("CMAKE_C_COMPILER:FILEPATH=/usr/bin/cc\n", "names no Ninja in CMakeCache.txt; remove it and run again"),
+        (
+            "CMAKE_C_COMPILER:FILEPATH=/usr/bin/cc\n",
+            "names no CMAKE_MAKE_PROGRAM in CMakeCache.txt; remove it and run again",
+        ),
         ("CMAKE_MAKE_PROGRAM:FILEPATH=/nonexistent/ninja\n", "/nonexistent/ninja cannot be run"),
     ],
     ids=["no cache", "no Ninja", "Ninja is gone"],
@@ -237,6 +244,43 @@ def test_a_directory_that_cannot_be_compiled_in_is_named(tmp_path, cache, words)
         (tmp_path / "b" / "CMakeCache.txt").write_text(cache)
     with pytest.raises(compiling.CompileError, match=words):
         compiling.compile_targets(str(tmp_path / "b"), ["all"], 1, compiling.Watch("", 0))
+
+
+@with_ninja
+@pytest.mark.parametrize(("quick", "steps"), [("ON", 5), ("OFF", 1)])
+def test_what_cannot_be_compiled_together_is_compiled_file_by_file(tmp_path, quick, steps):
+    """A stand-in for CMake writes the build that needs no file of ours."""
+    built = configured(tmp_path / "b", str(REAL_NINJA))
+    whole = (built / "build.ninja").read_text()
+    (tmp_path / "whole.ninja").write_text(whole)
+    (built / "build.ninja").write_text(
+        "rule no\n  command = echo redefinition of x; false\nbuild x/cloudbench/llama-common-1.cpp.o: no\n"
+        "build all: phony x/cloudbench/llama-common-1.cpp.o\n"
+    )
+    cmake = fake_ninja(tmp_path / "cmake", f'echo "$@" > {tmp_path}/asked; cp {tmp_path}/whole.ninja "$2"/build.ninja')
+    with (built / "CMakeCache.txt").open("a") as cache:
+        cache.write(f"CMAKE_COMMAND:INTERNAL={cmake}\nCLOUDBENCH_QUICK_COMMON:BOOL={quick}\n")
+    done = compiling.compile_targets(str(built), ["all"], 1, compiling.Watch("", 0))
+    assert done.steps == steps
+    assert done.code == (0 if quick == "ON" else 1)
+    if quick == "ON":
+        assert (tmp_path / "asked").read_text().split() == ["-DCLOUDBENCH_QUICK_COMMON=OFF", str(built)]
+    else:
+        assert "redefinition of x" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "quick"),
+    [
+        ("FAILED: common/CMakeFiles/llama-common.dir/__/cloudbench/llama-common-1.cpp.o ", True),
+        ("FAILED: [code=1] tools/server/CMakeFiles/x.dir/__/__/cloudbench/server-context-9.cpp.o ", True),
+        ("FAILED: bin/llama-bench ", True),
+        ("FAILED: src/CMakeFiles/llama.dir/llama-model.cpp.o ", False),
+        ("/tmp/cloudbench/x.cpp:1: error: no", False),
+    ],
+)
+def test_a_kernel_that_does_not_compile_is_no_matter_of_files_together(line, quick):
+    assert compiling.quick_failed(f"[3/9] Building\n{line}\n/usr/bin/c++ -O3\n") is quick
 
 
 def test_output_is_taken_whole_however_it_comes(tmp_path):
