@@ -94,7 +94,8 @@ def tree(directory: Path, targets: str) -> Path:
         if name == "main.cpp":
             text += "int main() { return 0; }\n"
         if name == "llama-bench.cpp":
-            text += (
+            # Without a copy of its own, which would come before all others.
+            text = (
                 "#include <cstdio>\nint of_arg(); int of_llama(); int of_ops();\n"
                 'int main() { of_arg(); std::printf("%d %d\\n", of_llama(), of_ops()); return 0; }\n'
             )
