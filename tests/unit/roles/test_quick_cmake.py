@@ -29,8 +29,8 @@ add_library(llama llama.cpp llama-sampler.cpp)
 target_link_libraries(llama PUBLIC ggml)
 add_library(mtmd clip.cpp mtmd.cpp mtmd-helper.cpp models/llava.cpp models/pixtral.cpp)
 target_link_libraries(mtmd PUBLIC llama)
-add_library(llama-common arg.cpp common.cpp sampling.cpp parsers/kimi.cpp parsers/cohere.cpp jinja/lexer.cpp
-  jinja/value.cpp chat.cpp peg-parser.cpp)
+add_library(llama-common arg.cpp common.cpp sampling.cpp ${CMAKE_SOURCE_DIR}/parsers/kimi.cpp parsers/cohere.cpp
+  jinja/lexer.cpp jinja/value.cpp chat.cpp peg-parser.cpp)
 target_link_libraries(llama-common PUBLIC llama)
 add_library(server-context STATIC server-context.cpp server-task.cpp server-schema.cpp)
 target_link_libraries(server-context PUBLIC llama-common mtmd)
@@ -84,7 +84,8 @@ def tree(directory: Path, targets: str) -> Path:
     )
     (directory / "shared.h").write_text(SHARED)
     (directory / "llama.h").write_text(LLAMA_H)
-    for name in {word.rstrip(")") for word in targets.split() if word.rstrip(")").endswith(".cpp")}:
+    words = targets.replace("${CMAKE_SOURCE_DIR}/", "").replace(")", "").split()
+    for name in {word for word in words if word.endswith(".cpp")}:
         path = directory / name
         path.parent.mkdir(exist_ok=True)
         function = "of_" + "".join(letter if letter.isalnum() else "_" for letter in name.removesuffix(".cpp"))

@@ -95,7 +95,7 @@ def test_a_recorded_compilation_is_followed_to_its_end():
         seen.append(progress.state(number * 3.0))
     steps = [state["done"] for state in seen]
     assert steps == sorted(steps)
-    assert (seen[-1]["done"], seen[-1]["of"], seen[-1]["left_s"]) == (145, 145, 0.0)
+    assert (seen[-1]["done"], seen[-1]["of"], seen[-1]["left_s"]) == (130, 130, 0.0)
     # Nothing is said of the time while it would be a guess.
     assert [state["left_s"] for state in seen[:3]] == [None] * 3
     assert all(state["left_s"] is not None for state in seen[10:])
