@@ -44,3 +44,13 @@ def describe(state: dict[str, Any]) -> str:
     if state["left_s"] is not None:
         parts.append(f"about {duration(state['left_s'])} left")
     return "; ".join(parts)
+
+
+def describe_compilation(state: dict[str, Any]) -> str:
+    """Return the progress that module llama_cpp_compile wrote, in words: which step of how many, time left."""
+    if state.get("waiting"):
+        return "another run compiles the same, waiting for it"
+    if not state["of"]:
+        return "looking at what there is to do"
+    words = f"step {min(state['done'] + 1, state['of'])} of {state['of']}"
+    return words + (f"; about {duration(state['left_s'])} left" if state["left_s"] else "")
