@@ -194,7 +194,9 @@ def _openmetrics(runs: Sequence[Run]) -> str:
         for statistic in ("mean", "low", "high"):
             value = getattr(figure.interval, statistic)
             if value is not None:
-                shown = ",".join(f'{name}="{_label(said)}"' for name, said in {**labels, "statistic": statistic}.items())
+                shown = ",".join(
+                    f'{name}="{_label(text)}"' for name, text in {**labels, "statistic": statistic}.items()
+                )
                 families.setdefault(figure.name, []).append(f"cloudbench_llama_{figure.name}{{{shown}}} {value!r}")
     text = ""
     for name, samples in sorted(families.items()):
