@@ -81,7 +81,7 @@ def compiled(side: Side, source: Path, directory: Path, targets: list[str], jobs
     """Configure and compile in an empty directory."""
     options = yaml.safe_load((ROLE / "vars" / "main.yml").read_text("utf-8"))["__llama_cpp_cmake_options"]
     arguments = builds.cmake_arguments({**options, "GGML_CCACHE": False, "LLAMA_BUILD_NUMBER": 0})
-    command = ["cmake", "-S", source, "-B", directory, "-G", "Ninja", *arguments, *side.options]
+    command = ["cmake", "-S", str(source), "-B", str(directory), "-G", "Ninja", *arguments, *side.options]
     command.append(f"-DCMAKE_PROJECT_llama.cpp_INCLUDE={side.programs / 'programs.cmake'}")
     configured = subprocess.run(command, capture_output=True, text=True, check=False)
     if configured.returncode:

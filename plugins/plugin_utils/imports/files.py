@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import buffer_metrics
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
@@ -405,7 +405,7 @@ def _cell(row: Mapping[str, Any], model: str, threads: int, file: str) -> dict[s
     mapped = {name: str(row[name]) for name in ("type_k", "type_v") if row.get(name) not in (None, "f16")}
     build = "-".join([(_commit(row) or UNKNOWN)[:12], *mapped.values()])
     return {
-        **workload.parse_test(test),
+        **registry.parse_test(test),
         "model": model or model_name(row),
         "quantization": quantization(row),
         "build": build,
