@@ -22,16 +22,25 @@ class ActionModule(CoreAction):
         toolchain=dict(type="dict", required=True),
         cmake_options=dict(type="dict", default={}),
         targets=dict(type="list", elements="str", required=True),
+        programs=dict(type="path"),
     )
-    ERRORS = (builds.BuildError, processors.CatalogError)
+    ERRORS = (builds.BuildError, processors.CatalogError, OSError)
 
     def failure(self, error: Exception, args: Mapping[str, Any]) -> str:
+        if isinstance(error, OSError):
+            return f"programs {args['programs']} cannot be read: {error}"
         return f"build {args['variant']['name']}: {error}"
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         variant, machine = args["variant"], args["machine"]
         made = builds.configure(
-            variant, args["source"], machine, args["toolchain"], args["cmake_options"], args["targets"]
+            variant,
+            args["source"],
+            machine,
+            args["toolchain"],
+            args["cmake_options"],
+            args["targets"],
+            args["programs"],
         )
         for warning in made.warnings:
             self._display.warning("%s: build %s: %s" % (machine.get("name"), variant["name"], warning))

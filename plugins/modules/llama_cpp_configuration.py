@@ -36,6 +36,9 @@ options:
     description: The C(toolchain) that P(cloudbench.llama.llama_cpp_toolchain#module) returns, of where it is compiled.
     type: dict
     required: true
+  programs:
+    description: The directory of our own programs, which are compiled with llama.cpp and say how; part of the key.
+    type: path
 seealso:
   - module: cloudbench.llama.llama_cpp_variant
   - module: cloudbench.llama.llama_cpp_build

@@ -10,7 +10,6 @@ import re
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.presets import PUBLISHED
-
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 
 

@@ -28,8 +28,9 @@ RESULT_VERSION = 1
 # What may differ between launches that are compared as one thing.
 NOT_COMPARED = {
     "machine": ("id", "name", "boot_time", "instance", "processor"),
-    # Its programs follow from all the rest, and which of them there are says nothing of the others.
-    "build": ("id", "name", "binaries"),
+    # Its programs follow from all the rest, and so does what they know; which of them there are says nothing of the
+    # others.
+    "build": ("id", "name", "binaries", "options", "version", "build_number"),
     "model": ("id", "file", "source"),
 }
 

@@ -38,7 +38,7 @@ class _Cell(TypedDict):
 
 
 class Cell(_Cell, total=False):
-    """What is measured. In a plan `threads` is workload.BY_LADDER where it is left to the ladder of that run."""
+    """What is measured. In a plan `threads` is kinds.cell.BY_LADDER where it is left to the ladder of that run."""
 
     concurrency: int
     rate: float

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import NOT_COMPARED
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary, verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import cell_text
@@ -167,7 +167,7 @@ def _same(a: tuple[Run, Row], b: tuple[Run, Row]) -> bool:
 
 def pair(a: tuple[Run, Row], b: tuple[Run, Row]) -> tuple[Verdict, bool]:
     """Return how the cell B stands to A, and whether both were launched in the same blocks of one run."""
-    lower = a[1].speed in workload.LOWER_IS_BETTER
+    lower = registry.lower_is_better(a[1].speed)
     same = (a[0].machine, a[0].run) == (b[0].machine, b[0].run)
     if same:
         left, right = summary.by_block(a[1]), summary.by_block(b[1])

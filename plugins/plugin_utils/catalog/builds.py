@@ -8,6 +8,7 @@ The one reader of builds.yml, which holds the builds that have a name of their o
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -213,11 +214,13 @@ def configure(
     toolchain: Mapping[str, Any],
     base: Mapping[str, Any],
     targets: Sequence[str],
+    programs: str | None = None,
 ) -> Configuration:
     """Return how `build`, as resolve() gives it, is made for `machine` with `toolchain`.
 
     `source` is the payload of the verified source, `toolchain` what module llama_cpp_toolchain found where it is
-    compiled, `base` the CMake options of every build. Raises BuildError and processors.CatalogError.
+    compiled, `base` the CMake options of every build, `programs` the directory of our own programs, which are compiled
+    with it and say how. Raises BuildError, processors.CatalogError and OSError.
     """
     processors.check_architecture(machine)
     architecture = str(machine.get("architecture"))
@@ -244,6 +247,7 @@ def configure(
             "source": source.get("sha256") or source.get("commit"),
             "cmake_arguments": arguments,
             "targets": sorted(targets),
+            "programs": _content(programs) if programs else None,
             "compiler": toolchain.get("compiler"),
             "triple": toolchain.get("triple"),
             # A compiler that looks at the processor itself gives other programs on another processor.
@@ -251,6 +255,12 @@ def configure(
         }
     )
     return Configuration(arguments, key, chosen.core, chosen.march, chosen.why, chosen.warnings)
+
+
+def _content(directory: str) -> dict[str, str]:
+    """Return the SHA-256 of each file of a directory."""
+    files = sorted(path for path in Path(directory).iterdir() if path.is_file())
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def cmake_arguments(options: Mapping[str, Any]) -> list[str]:

@@ -15,13 +15,13 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple, NoReturn
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import SCHEMA, canonical
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import schema
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.journal import Journals
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.schema import KINDS
 
 # History of the schema, and the steps of the ladder: UPGRADES[n - 1] turns a record of schema n into one of n + 1.
 # A step is never changed once it is released; tests/fixtures/records keeps a file of every schema that ever was.
@@ -41,8 +41,8 @@ UPGRADES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_to_2,)
 _COMPONENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 __all__ = [
-    "KINDS", "SCHEMA", "UPGRADES", "Appended", "Contents", "NewerSchemaError", "Problem", "RecordError", "Writer",
-    "append", "component", "decode", "machines", "read", "upgrade",
+    "SCHEMA", "UPGRADES", "Appended", "Contents", "NewerSchemaError", "Problem", "RecordError", "Writer",
+    "append", "checker", "component", "decode", "machines", "read", "upgrade",
 ]  # fmt: skip
 
 
@@ -79,6 +79,16 @@ class Appended(NamedTuple):
     files: list[str]
     written: int
     problems: list[Problem]
+
+
+@cache
+def checker() -> ModuleType:
+    """Return schema.py, by which records are checked. Raises RecordError where it lacks a package, and says which."""
+    try:
+        from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import schema
+    except ImportError as error:
+        raise RecordError(str(error)) from None
+    return schema
 
 
 def component(value: Any, what: str) -> str:
@@ -125,10 +135,12 @@ def _line(record: Any) -> tuple[str, str, str]:
 class Writer:
     """Appends to the records under one directory, many times: what is there already is read once, not each time.
 
-    Of every line a digest is kept. Other processes may append to the same files meanwhile.
+    Of every line a digest is kept. Other processes may append to the same files meanwhile. Raises RecordError where
+    nothing can check what is appended.
     """
 
     def __init__(self, results_dir: str | os.PathLike[str]) -> None:
+        checker()
         self._root = Path(results_dir)
         self._journals = Journals()
 
@@ -205,6 +217,7 @@ def _refuse_infinite(payload: Any) -> None:
 
 def decode(line: bytes) -> dict[str, Any]:
     """Return the record on one line, of the newest schema and checked. Raises RecordError with the reason."""
+    schema = checker()
     quick = True
     try:
         record = schema.parse(line)
@@ -217,7 +230,7 @@ def decode(line: bytes) -> dict[str, Any]:
     try:
         if not quick:
             _refuse_infinite(record.get("payload"))
-        reason = schema.refusal(record)
+        reason: str | None = schema.refusal(record)
     except RecursionError as error:
         raise RecordError("its JSON is nested too deep") from error
     if reason:
@@ -242,8 +255,9 @@ def read(results_dir: str | os.PathLike[str], run: str = "*", machine: str = "*"
     No directory is no record.
 
     Raises NewerSchemaError, naming the file: pages made without the records of a later version would take back
-    what that version has shown.
+    what that version has shown. Raises RecordError where nothing can check them.
     """
+    checker()
     root = Path(results_dir)
     records: list[dict[str, Any]] = []
     problems: list[Problem] = []

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 
 try:
@@ -62,7 +62,7 @@ Time = Annotated[
 Number = int | float
 Count = Annotated[int, Meta(ge=0, le=10**15)]
 ThreadCount = Annotated[int, Meta(ge=1, le=10**5)]
-# In a plan the thread count may be left to the ladder of that very run: workload.BY_LADDER.
+# In a plan the thread count may be left to the ladder of that very run: kinds.cell.BY_LADDER.
 PlannedThreadCount = Annotated[int, Meta(ge=0, le=10**5)]
 Tokens = Annotated[int, Meta(ge=0, le=10**9)]
 # Launches, and whatever is counted by them.
@@ -535,7 +535,7 @@ def _launch_refusal(record: dict[str, Any]) -> str | None:
     """A launch must hold what stands for its cell."""
     launch = record["payload"]
     held, seen = launch["metrics"], launch.get("gates") or {}
-    headline = workload.headline(launch["cell"])
+    headline = registry.headline(launch["cell"])
     if headline not in held:
         return f"launch.metrics has no {headline}"
     if held.keys() | seen.keys() <= metrics.REGISTRY.keys():

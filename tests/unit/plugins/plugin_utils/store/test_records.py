@@ -20,7 +20,7 @@ import pytest
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records, schema
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.records import (
     NewerSchemaError,
     Problem,
@@ -54,7 +54,7 @@ def test_frozen_files_are_frozen_and_one_exists_for_every_schema() -> None:
 
 def test_every_kind_of_schema_2_is_read() -> None:
     lines = (FROZEN / "schema-2.jsonl").read_bytes().splitlines()
-    assert {records.decode(line)["kind"] for line in lines} == set(records.KINDS) - {"failure"}
+    assert {records.decode(line)["kind"] for line in lines} == set(schema.KINDS) - {"failure"}
 
 
 def test_what_is_appended_is_read_again(tmp_path: Path, frozen: list[Record]) -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import types
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records, schema
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records, run_id, schema
 
 FIXTURE = Path(__file__).resolve().parents[4] / "fixtures" / "records" / "mutations.json"
 MUTATIONS: dict[str, Any] = json.loads(FIXTURE.read_text("utf-8"))
@@ -198,14 +198,29 @@ def test_producers_and_reader_know_the_same_envelope() -> None:
     assert list(get_type_hints(types.Record)) == ["schema", "kind", "run", "time", "machine", "payload"]
 
 
-def test_without_msgspec_it_says_what_to_install() -> None:
-    script = "import sys; sys.modules['msgspec'] = None; import " + schema.__name__
+WITHOUT = """
+import sys
+sys.modules["msgspec"] = None
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records, run_id
+try:
+    run_id.current_run()
+except run_id.RunError as error:
+    print(error)
+for call in (records.read, records.Writer, lambda root: records.append(root, []), lambda root: records.decode(b"{}")):
+    try:
+        call(sys.argv[1])
+    except records.RecordError as error:
+        print(error)
+"""
+
+
+def test_without_msgspec_it_says_what_to_install(store: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", script],
-        env={"PYTHONPATH": ":".join(filter(None, sys.path))},
+        [sys.executable, "-c", WITHOUT, str(store)],
+        env={"PYTHONPATH": ":".join(filter(None, sys.path)), run_id.VARIABLE: "kept"},
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
     )
-    assert ended.returncode
-    assert f"which {sys.executable} does not have: {sys.executable} -m pip install msgspec" in ended.stderr
+    remedy = f"which {sys.executable} does not have: {sys.executable} -m pip install msgspec"
+    assert ended.stdout == 5 * f"records are checked by msgspec, {remedy}\n"
