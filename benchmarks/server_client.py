@@ -30,7 +30,7 @@ import needs
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.requests import tpot  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve import launch as serving  # noqa: E402
@@ -144,7 +144,7 @@ def main() -> int:
 
     cell = {
         "model": "m", "quantization": "?", "build": "b", "threads": asked.threads,
-        **workload.parse_test(f"serve{PROMPT}+{GENERATE}@c{max(asked.users)}"),
+        **registry.parse_test(f"serve{PROMPT}+{GENERATE}@c{max(asked.users)}"),
     }  # fmt: skip
     job = Job(cell, str(asked.bin.resolve()), str(asked.model.resolve()), {"id": "b", "name": "b"}, {"id": "m"})
     settings = LaunchSettings(time_limit=3600.0, slots=max(asked.users), requests=asked.each, seed=1)

@@ -532,7 +532,7 @@ class _Recorder:
         self.server, self.directory = server, directory
 
     def _client(self, service: str) -> Any:
-        import boto3  # type: ignore[import-untyped]
+        import boto3
 
         return boto3.session.Session("testing", "testing", region_name="us-east-1").client(
             service, endpoint_url=self.server.endpoint

@@ -6,59 +6,49 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
+from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan import Request, learn
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan import FleetRequest, learn
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan_text import render
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import (
+    OPTION,
+    RequestError,
+    RunRequest,
+)
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RunError, current_run
 
 
-class ActionModule(ActionBase):
+class ActionModule(CoreAction):
     """Runs on the controller alone and touches no host."""
 
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = spec(
+        run=dict(type="str", default=""),
+        region=dict(type="str", default=""),
+        owner=dict(type="str", default=""),
+        instances=dict(type="list", elements="raw", required=True),
+        market=dict(type="str", default="on-demand"),
+        image=dict(type="str", default="amazon-linux-2023"),
+        connection=dict(type="str", default="ssh"),
+        ttl_minutes=dict(type="int", default=240),
+        schedule=dict(type="bool", default=True),
+        budget_usd=dict(type="float", default=0),
+        budget_email=dict(type="str", default=""),
+        volume_gb=dict(type="int", default=0),
+        results_bucket=dict(type="str", default=""),
+        results_prefix=dict(type="str", default=""),
+        ssh_from=dict(type="str", default=""),
+        cidr=dict(type="str", default="10.83.0.0/16"),
+        subnet_ids=dict(type="list", elements="str", default=[]),
+        prices=dict(type="dict", default={}),
+        request=OPTION,
+    )
+    ERRORS = (RunError, RequestError)
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
-        _validation, args = self.validate_argument_spec(
-            argument_spec=dict(
-                run=dict(type="str", default=""),
-                region=dict(type="str", default=""),
-                owner=dict(type="str", default=""),
-                instances=dict(type="list", elements="raw", required=True),
-                market=dict(type="str", default="on-demand"),
-                image=dict(type="str", default="amazon-linux-2023"),
-                connection=dict(type="str", default="ssh"),
-                ttl_minutes=dict(type="int", default=240),
-                schedule=dict(type="bool", default=True),
-                budget_usd=dict(type="float", default=0),
-                budget_email=dict(type="str", default=""),
-                volume_gb=dict(type="int", default=0),
-                results_bucket=dict(type="str", default=""),
-                results_prefix=dict(type="str", default=""),
-                ssh_from=dict(type="str", default=""),
-                cidr=dict(type="str", default="10.83.0.0/16"),
-                subnet_ids=dict(type="list", elements="str", default=[]),
-                prices=dict(type="dict", default={}),
-                models=dict(type="list", elements="raw", required=True),
-                quantizations=dict(type="list", elements="str", required=True),
-                builds=dict(type="list", elements="raw", default=["default"]),
-                threads=dict(type="list", elements="raw", default=[]),
-                tests=dict(type="list", elements="str", required=True),
-                launches=dict(type="int", required=True),
-                repetitions=dict(type="int", required=True),
-                minutes=dict(type="float", default=0),
-            )
-        )
-        try:
-            args["run"] = args["run"] or current_run()
-        except RunError as error:
-            raise AnsibleActionFail(str(error)) from error
-        plan = learn(Request(**args), datetime.datetime.now(datetime.UTC))
-        # Not by a task of its own: the callbacks that show results break long lines and tables.
-        for line in render(plan):
-            self._display.display(line)
-        return dict(result, changed=False, plan=plan)
+    def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        args["run"] = args["run"] or current_run()
+        args["request"] = RunRequest.of(args["request"])
+        plan = learn(FleetRequest(**args), datetime.datetime.now(datetime.UTC))
+        self.show(render(plan))
+        return {"plan": plan}

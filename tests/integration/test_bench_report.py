@@ -52,12 +52,13 @@ PLAYBOOK = """
       register: host
     - cloudbench.llama.bench_plan:
         machine: "{{ host.machine }}"
-        models: [llama-3.2-1b-synthetic]
-        quantizations: [Q4_0, Q9_9]
-        threads: [1]
-        tests: [pp512]
-        launches: 6
-        repetitions: 2
+        request:
+          models: [llama-3.2-1b-synthetic]
+          quantizations: [Q4_0, Q9_9]
+          threads: [1]
+          tests: [pp512]
+          launches: 6
+          repetitions: 2
       register: promised
     - block:
         - ansible.builtin.command:
@@ -113,11 +114,12 @@ WITHOUT = """
         that: pages.written == [] and pages.run is none and pages is not changed
     - cloudbench.llama.bench_plan:
         machine: {name: local-test, cpu_count: 1, physical_cores: 1, emulated: false}
-        models: [llama-3.2-1b-synthetic]
-        quantizations: [Q4_0]
-        tests: [pp512]
-        launches: 1
-        repetitions: 1
+        request:
+          models: [llama-3.2-1b-synthetic]
+          quantizations: [Q4_0]
+          tests: [pp512]
+          launches: 1
+          repetitions: 1
 """
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
@@ -84,7 +84,8 @@ def _of(row: Row, kind: str, usd_hour: Decimal) -> Cost | None:
 def of_row(row: Row, usd_hour: Decimal) -> Cost | None:
     """Return what a million tokens of `row` cost; of a server they are those of all its users."""
     kind = KINDS[0] if row.speed == "pp_tps" else KINDS[1]
-    rate = summary.mean_of(row, "output_tps") if workload.kind(row.cell) == workload.SERVE else row.interval
+    name = kinds.kind_of(row.cell).throughput
+    rate = row.interval if name in (None, row.speed) else summary.mean_of(row, name)
     return _of(row._replace(interval=rate), kind, usd_hour)
 
 
@@ -92,8 +93,6 @@ def _goodput(rows: Sequence[Row], usd_hour: Decimal) -> Cost | None:
     """Return what a token within the latency target costs at the load that gives most of them."""
     best: Cost | None = None
     for row in rows:
-        if workload.kind(row.cell) != workload.SERVE:
-            continue
         rate = summary.mean_of(row, "goodput_rate")
         usd = per_million(usd_hour, rate.mean * row.cell["n_gen"]) if rate else None
         if usd is not None and (best is None or usd < best.usd):
@@ -107,16 +106,16 @@ def start(run: Run, rows: Sequence[Row]) -> dict[str, float]:
     `boot`: until the host answers, as given for the run. `cold load`: until a server with a cold model file is ready.
     """
     boot = ((run.plan or {}).get("price") or {}).get("boot_s")
-    found = {} if boot is None else {"boot": float(boot)}
-    loads = (summary.mean_of(row, "load_cold_s") for row in rows if workload.kind(row.cell) == workload.LOAD)
-    seconds = next((one.mean for one in loads if one), None)
-    return found if seconds is None else {**found, "cold load": seconds}
+    seconds = {} if boot is None else {"boot": float(boot)}
+    loads = (summary.centre(row, "load_cold_s") for row in rows)
+    cold = next((load for load in loads if load is not None), None)
+    return seconds if cold is None else {**seconds, "cold load": cold}
 
 
 def of_rows(rows: Sequence[Row], usd_hour: Decimal) -> list[Cost]:
     """Return what tokens cost: of the usual prompt, of generation for one user, and at the best goodput."""
-    found = []
+    costs = []
     for speed, kind in zip(("pp_tps", "tg_tps"), KINDS, strict=False):
         row = summary.headline(rows, speed)
-        found.append(_of(row, kind, usd_hour) if row else None)
-    return [one for one in (*found, _goodput(rows, usd_hour)) if one]
+        costs.append(_of(row, kind, usd_hour) if row else None)
+    return [cost for cost in (*costs, _goodput(rows, usd_hour)) if cost]

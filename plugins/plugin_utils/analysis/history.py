@@ -11,8 +11,6 @@ from typing import NamedTuple
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary, verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.verdict import Verdict
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts
 
 
 class Change(NamedTuple):
@@ -34,34 +32,19 @@ def changes(path: str, runs: Sequence[Run]) -> list[Change]:
     latest = runs[-1]
     if summary.emulated(latest) or summary.imported(latest):
         return []
-    found = []
+    changed = []
     for row in summary.rows(latest, summary.pages(latest)[path]):
         for before in reversed(runs[:-1]):
             cells = [
                 cell for cell in summary.pages(before)[path] if summary.cell_key(cell) == summary.cell_key(row.cell)
             ]
-            then = next((one for one in summary.rows(before, cells) if one.interval), None)
+            then = next((earlier for earlier in summary.rows(before, cells) if earlier.interval), None)
             if row.interval is None or then is None or summary.imported(before) or summary.emulated(before):
                 continue
             if compare.differing((before, then), (latest, row), ["build"]):
                 continue
             same = not compare.differing((before, then), (latest, row), [])
-            found.append(Change(row, before, compare.pair((before, then), (latest, row))[0], not same))
+            changed.append(Change(row, before, compare.pair((before, then), (latest, row))[0], not same))
             break
-    judged = verdict.judged([one.verdict for one in found])
-    return [one._replace(verdict=said) for one, (said, _q) in zip(found, judged, strict=True)]
-
-
-def slower(path: str, runs: Sequence[Run]) -> list[str]:
-    """Return a sentence for each cell of a page that has become slower since the run before."""
-    said = []
-    for one in changes(path, runs):
-        if one.verdict.word == verdict.SLOWER and one.verdict.ratio:
-            ratio = one.verdict.ratio
-            bounds = metrics.span(ratio.low, ratio.high, 3)
-            build = ", another build" if one.build else ""
-            said.append(
-                f"{parts.cell_words(one.row.cell)}: {metrics.number(ratio.mean, 3)} times as fast ({bounds}) as in the "
-                f"run of {parts.date(one.before.time)}{build}"
-            )
-    return said
+    judged = verdict.judged([change.verdict for change in changed])
+    return [change._replace(verdict=said) for change, (said, _q) in zip(changed, judged, strict=True)]

@@ -7,30 +7,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.workload import TWIN, headline
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import metric, number
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import TWIN
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import headline
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import metric, number, plural
 
 
-def duration(seconds: float) -> str:
-    """Return `40 s`, `3 min 20 s` or `2 h 5 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def _count(how_many: int, one: str, many: str) -> str:
-    return f"{how_many} {one if how_many == 1 else many}"
+def thread_count(cell: dict[str, Any]) -> str:
+    """Return the threads of a cell in words: 2 threads."""
+    return plural(cell["threads"], "thread") if cell["threads"] else "threads by the ladder"
 
 
 def cell_text(cell: dict[str, Any]) -> str:
     """Return a cell in one line: `llama-3.2-1b-synthetic Q4_0 pp512, 2 threads`."""
     twin = ", the second copy" if cell.get("purpose") == TWIN else ""
-    threads = _count(cell["threads"], "thread", "threads") if cell["threads"] else "threads by the ladder"
     build = "" if cell["build"] == "default" else f", build {cell['build']}"
-    return f"{cell['model']} {cell['quantization']} {cell['test']}, {threads}{build}{twin}"
+    return f"{cell['model']} {cell['quantization']} {cell['test']}, {thread_count(cell)}{build}{twin}"
 
 
 def _figure(entry: dict[str, Any]) -> str:
@@ -43,8 +35,8 @@ def _figure(entry: dict[str, Any]) -> str:
 def describe(state: dict[str, Any]) -> str:
     """Return the progress that module llama_bench wrote, in one line: what, n of N, figure so far, time left."""
     if state.get("finished"):
-        done = f"{_count(state['done'], 'launch', 'launches')} done"
-        return done + (f", {_count(len(state['failed']), 'cell', 'cells')} failed" if state["failed"] else "")
+        done = f"{plural(state['done'], 'launch')} done"
+        return done + (f", {plural(len(state['failed']), 'cell')} failed" if state["failed"] else "")
     if state["now"] is None:
         return "reading the models and measuring the memory"
     stage = f"{state['stage']}: " if state.get("stage") == "choosing threads" else ""
@@ -53,3 +45,13 @@ def describe(state: dict[str, Any]) -> str:
     if state["left_s"] is not None:
         parts.append(f"about {duration(state['left_s'])} left")
     return "; ".join(parts)
+
+
+def describe_compilation(state: dict[str, Any]) -> str:
+    """Return the progress that module llama_cpp_compile wrote, in words: which step of how many, time left."""
+    if state.get("waiting"):
+        return "another run compiles the same, waiting for it"
+    if not state["of"]:
+        return "looking at what there is to do"
+    words = f"step {min(state['done'] + 1, state['of'])} of {state['of']}"
+    return words + (f"; about {duration(state['left_s'])} left" if state["left_s"] else "")

@@ -13,12 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.models import shapes
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import Shape, parameters
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.request import run_time
 
 Payload = dict[str, Any]
 
 KV_VALUE_BYTES = 2  # f16, llama.cpp's default for both
+# Tokens of a prompt that are computed at once: llama.cpp's own default of --ubatch-size.
+UBATCH = 512
 
 
 class Ceiling(NamedTuple):
@@ -49,7 +51,7 @@ def weight_bytes(model: Payload) -> float | None:
 
 def shape_of(model: Payload) -> Shape | None:
     """Return the shape of a model by its name, None where that names none."""
-    return run_time.shape_of(model.get("name"))
+    return shapes.shape_of(str(model.get("name")))
 
 
 def kv_bytes(model: Payload, depth: float) -> float | None:
@@ -71,9 +73,15 @@ def ceiling(bandwidths: Iterable[Payload], threads: int) -> Ceiling | None:
 
     `bandwidths`: payloads of bandwidth records of one machine and run.
     """
-    known = [Ceiling(one["read_gb_s"]["best"], one["threads"]) for one in bandwidths]
-    alike = [one for one in known if one.threads == threads]
+    known = [Ceiling(measured["read_gb_s"]["best"], measured["threads"]) for measured in bandwidths]
+    alike = [ceiling for ceiling in known if ceiling.threads == threads]
     return max(alike or known, default=None)
+
+
+def allowed_tps(model: Payload, cell: Payload, top: Ceiling | None) -> float | None:
+    """Return the tokens per second of generation that a read bandwidth allows; None where something is not known."""
+    each = token_bytes(model, cell)
+    return top.read_gb_s * 1e9 / each if each and top else None
 
 
 def bandwidth_share(model: Payload, cell: Payload, tg_tps: float | None, top: Ceiling | None) -> float | None:
@@ -86,14 +94,48 @@ def bandwidth_share(model: Payload, cell: Payload, tg_tps: float | None, top: Ce
 
 def arithmetic(bandwidths: Iterable[Payload], threads: int) -> float | None:
     """Return the best GFLOP/s of 32 bits with so many threads, None where that was not measured."""
-    known = [one["fma_gflops"]["best"] for one in bandwidths if one.get("fma_gflops") and one["threads"] == threads]
+    known = [
+        measured["fma_gflops"]["best"]
+        for measured in bandwidths
+        if measured.get("fma_gflops") and measured["threads"] == threads
+    ]
     return max(known, default=None)
 
 
-def prompt_gflops(model: Payload, cell: Payload, pp_tps: float | None) -> float | None:
-    """Return the GFLOP/s of a prompt: 2 operations for each weight and token, those of the attention left out."""
+def token_operations(model: Payload) -> float | None:
+    """Return the operations for each token, 2 for each weight that it uses; None where the shape is not known.
+
+    Those of the attention are left out.
+    """
     shape = shape_of(model)
-    if shape is None or pp_tps is None or not cell["n_prompt"]:
+    return None if shape is None else 2 * (parameters(shape) * (1 - embedding_share(shape)))
+
+
+def gflops(model: Payload, tps: float | None) -> float | None:
+    """Return the GFLOP/s of so many tokens a second, None where something is not known."""
+    operations = token_operations(model)
+    return None if operations is None or tps is None else operations * tps / 1e9
+
+
+def prompt_gflops(model: Payload, cell: Payload, pp_tps: float | None) -> float | None:
+    """Return the GFLOP/s of a prompt, None of a cell without one and where something is not known."""
+    return gflops(model, pp_tps) if cell["n_prompt"] else None
+
+
+def arithmetic_share(rate: float | None, top: float | None) -> float | None:
+    """Return which share (percent) of the arithmetic a prompt takes, both in GFLOP/s; None where one is not known."""
+    return 100 * rate / top if rate is not None and top else None
+
+
+def intensity(model: Payload, cell: Payload) -> float | None:
+    """Return the operations for each byte read, None where something is not known.
+
+    The tokens of a prompt that are computed at once share one reading of the weights.
+    """
+    operations, weights = token_operations(model), weight_bytes(model)
+    if operations is None or not weights:
         return None
-    used = parameters(shape) * (1 - embedding_share(shape))
-    return 2 * used * pp_tps / 1e9
+    if cell["n_prompt"]:
+        together: int = min(cell["n_prompt"], UBATCH)
+        return operations * together / weights
+    return operations / (token_bytes(model, cell) or weights)

@@ -13,9 +13,11 @@ import operator
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
+from statistics import fmean
 from typing import Any, NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import cell as cell_fields
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import (
     AS_EXPECTED,
     FALLBACK,
@@ -25,13 +27,13 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_p
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import QuantizationError, slug
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import NO_BREAK, one_place
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import NO_BREAK, one_place, plural
 
 INDEX = "README.md"
 
 # A figure of fewer launches, or with a wider interval, is UNSTABLE: launches of one build differ by about 1 %.
 ENOUGH_LAUNCHES = 6
-ENOUGH_PERCENT = workload.KINDS[workload.BENCH].precision
+ENOUGH_PERCENT = kinds.KINDS["bench"].precision
 # A memory bandwidth that moves further during a run is that of another machine, or of a machine with company.
 DRIFT_PERCENT = 2.0
 
@@ -154,15 +156,15 @@ def combination(cell: Payload) -> tuple[str, str]:
     return cell["quantization"], cell["build"]
 
 
-def comparisons(machine: str, found: Iterable[Payload]) -> dict[str, list[Payload]]:
+def comparisons(machine: str, cells: Iterable[Payload]) -> dict[str, list[Payload]]:
     """Return the cells of one run by the page that sets them side by side.
 
     A model has such a page when its cells are of more than one combination of quantization and build.
     """
     models: dict[str, list[Payload]] = {}
-    for cell in found:
+    for cell in cells:
         models.setdefault(comparison_path(page_path(machine, cell)), []).append(cell)
-    return {path: own for path, own in models.items() if len({combination(cell) for cell in own}) > 1}
+    return {path: alike for path, alike in models.items() if len({combination(cell) for cell in alike}) > 1}
 
 
 def cell_key(cell: Payload) -> tuple[Any, ...]:
@@ -172,17 +174,17 @@ def cell_key(cell: Payload) -> tuple[Any, ...]:
 
 def speed_of(cell: Payload) -> str:
     """Return the name of the metric that stands for a cell: pp_tps or tg_tps for llama-bench."""
-    return workload.headline(cell)
+    return kinds.headline(cell)
 
 
 def benched(cell: Payload) -> bool:
     """Say whether a cell is one of llama-bench: a speed, and not a latency or a load time."""
-    return workload.kind(cell) == workload.BENCH
+    return kinds.kind_of(cell).name == "bench"
 
 
 def by_ladder(cell: Payload) -> Payload:
     """Return a cell as a plan has it that leaves the thread counts to the ladder of its run."""
-    return {**{key: value for key, value in cell.items() if key != "threads_batch"}, "threads": workload.BY_LADDER}
+    return {**{key: value for key, value in cell.items() if key != "threads_batch"}, "threads": cell_fields.BY_LADDER}
 
 
 def cell_order(cell: Payload) -> tuple[Any, ...]:
@@ -209,8 +211,8 @@ class _Order:
     def __lt__(self, other: _Order) -> bool:
         if self.time != other.time:
             return bool(self.time < other.time)
-        for one in (self, other):
-            one.text = one.text or canonical(one.record)
+        for each in (self, other):
+            each.text = each.text or canonical(each.record)
         return self.text < other.text
 
 
@@ -219,38 +221,38 @@ def runs(records: Iterable[Record]) -> list[Run]:
     groups: dict[tuple[str, str], dict[str, list[Record]]] = {}
     for record in records:
         groups.setdefault((record["machine"], record["run"]), {}).setdefault(record["kind"], []).append(record)
-    for kinds in groups.values():
-        for own in kinds.values():
-            own.sort(key=_Order)
-    found = [_run(machine, run, kinds) for (machine, run), kinds in groups.items()]
-    return sorted(found, key=lambda run: (run.machine, run.time, run.run))
+    for by_kind in groups.values():
+        for alike in by_kind.values():
+            alike.sort(key=_Order)
+    every = [_run(machine, run, by_kind) for (machine, run), by_kind in groups.items()]
+    return sorted(every, key=lambda run: (run.machine, run.time, run.run))
 
 
 _OTHERS = ("bandwidth", "threads", "samples", "omitted", "end")
 
 
-def _run(machine: str, run: str, kinds: dict[str, list[Record]]) -> Run:
+def _run(machine: str, run: str, by_kind: dict[str, list[Record]]) -> Run:
     def by_id(kind: str) -> dict[str, Payload]:
-        payloads = (record["payload"] for record in reversed(kinds.get(kind, [])))
+        payloads = (record["payload"] for record in reversed(by_kind.get(kind, [])))
         return {payload["id"]: payload for payload in payloads}
 
-    plans = kinds.get("run", [])
+    plans = by_kind.get("run", [])
     # They come in the order of time, which a number that is there twice keeps.
-    launches = sorted(kinds.get("launch", []), key=lambda record: record["payload"]["number"])
+    launches = sorted(by_kind.get("launch", []), key=lambda record: record["payload"]["number"])
     by_cell: dict[tuple[Any, ...], list[Record]] = {}
     for record in launches:
         by_cell.setdefault(cell_key(record["payload"]["cell"]), []).append(record)
     return Run(
         machine=machine,
         run=run,
-        time=plans[0]["time"] if plans else min(record["time"] for group in kinds.values() for record in group),
+        time=plans[0]["time"] if plans else min(record["time"] for group in by_kind.values() for record in group),
         plan=plans[0]["payload"] if plans else None,
         machines=by_id("machine"),
         builds=by_id("build"),
         models=by_id("model"),
         launches=launches,
-        failures=_distinct(standing_failures([one for own in kinds.values() for one in own])),
-        others={kind: kinds[kind] for kind in _OTHERS if kind in kinds},
+        failures=_distinct(standing_failures([record for alike in by_kind.values() for record in alike])),
+        others={kind: by_kind[kind] for kind in _OTHERS if kind in by_kind},
         by_cell=by_cell,
     )
 
@@ -273,9 +275,9 @@ def standing_failures(records: Sequence[Record]) -> list[Record]:
     def stands(record: Record) -> bool:
         cell, machine = record["payload"].get("cell"), record["machine"]
         if cell:
-            return record["time"] >= launched.get((machine, *cell_key(cell)), "")
+            return bool(record["time"] >= launched.get((machine, *cell_key(cell)), ""))
         # What was refused in the plan stays refused.
-        return record["payload"]["phase"] == "plan" or record["time"] >= ended.get(machine, "")
+        return bool(record["payload"]["phase"] == "plan" or record["time"] >= ended.get(machine, ""))
 
     return [record for record in records if record["kind"] == "failure" and stands(record)]
 
@@ -323,16 +325,16 @@ def cells(run: Run) -> list[Payload]:
         for cell in (run.plan["cells"] if run.plan else [])
         if cell_key(by_ladder(cell)) not in (omitted if cell["threads"] else known)
     ]
-    found = [cell for cell in [*promised, *told] if not cell.get("purpose")]
-    return sorted({cell_key(cell): cell for cell in found}.values(), key=cell_order)
+    every = [cell for cell in [*promised, *told] if not cell.get("purpose")]
+    return sorted({cell_key(cell): cell for cell in every}.values(), key=cell_order)
 
 
 def pages(run: Run) -> dict[str, list[Payload]]:
     """Return the cells of `run` by the page that shows them."""
-    found: dict[str, list[Payload]] = {}
+    by_page: dict[str, list[Payload]] = {}
     for cell in cells(run):
-        found.setdefault(page_path(run.machine, cell), []).append(cell)
-    return found
+        by_page.setdefault(page_path(run.machine, cell), []).append(cell)
+    return by_page
 
 
 def failures_of(run: Run, page: str) -> list[Record]:
@@ -386,7 +388,7 @@ def _row(
         bad = []
     values = [float(value(record, speed) or 0) for record in figures]
     interval = mean_interval(values)
-    weak = _weak_import(used, speed) if others else _weak(interval, planned, workload.precision(cell))
+    weak = _weak_import(used, speed) if others else _weak(interval, planned, kinds.kind_of(cell).precision)
     # The page says it once, in full.
     session = ["the session is INVALID"] if drifted else []
     state = INVALID if bad or session else UNSTABLE if weak else VALID
@@ -396,7 +398,7 @@ def _row(
 
 def _weak(interval: Interval, planned: int | None, precision: float) -> list[str]:
     reasons = []
-    launches = "1 launch" if interval.n == 1 else f"{interval.n} launches"
+    launches = plural(interval.n, "launch")
     if interval.n < ENOUGH_LAUNCHES:
         cut_short = planned is not None and planned >= ENOUGH_LAUNCHES
         reasons.append(f"only {launches} of {planned}" if cut_short else f"quick run: {launches}")
@@ -420,12 +422,12 @@ def bandwidths(run: Run) -> list[Payload]:
 
 def canary(run: Run) -> list[Payload]:
     """Return the measurements of bandwidth at the start, in the middle and at the end, of one thread count."""
-    return [one for one in bandwidths(run) if one["stage"] in ("start", "middle", "end")]
+    return [measured for measured in bandwidths(run) if measured["stage"] in ("start", "middle", "end")]
 
 
 def drift_percent(run: Run) -> float | None:
     """Return how far the best read bandwidths of a session lie apart, in percent of the highest; None below two."""
-    rates = [one["read_gb_s"]["best"] for one in canary(run)]
+    rates = [measured["read_gb_s"]["best"] for measured in canary(run)]
     return 100 * (1 - min(rates) / max(rates)) if len(rates) > 1 else None
 
 
@@ -449,7 +451,7 @@ def twin(run: Run) -> tuple[Row, Row] | None:
 
 def is_twin(record: Record) -> bool:
     """Say whether a launch is one of the second copy of a cell."""
-    return bool(record["payload"]["cell"].get("purpose") == workload.TWIN)
+    return bool(record["payload"]["cell"].get("purpose") == cell_fields.TWIN)
 
 
 def value(record: Record, name: str) -> float | int | None:
@@ -465,7 +467,7 @@ def value(record: Record, name: str) -> float | int | None:
 
 def values(row: Row, name: str) -> list[float]:
     """Return the metric `name` of the launches of `row` that have it."""
-    return [found for record in row.launches if (found := value(record, name)) is not None]
+    return [number for record in row.launches if (number := value(record, name)) is not None]
 
 
 def mean_of(row: Row, name: str) -> Interval | None:
@@ -473,17 +475,34 @@ def mean_of(row: Row, name: str) -> Interval | None:
 
     A metric that is 0 somewhere has no geometric mean: its arithmetic mean stands without bounds.
     """
-    found = [float(one) for one in (value(record, name) for record in row.figures) if one is not None]
-    if not found:
+    known = [float(number) for number in (value(record, name) for record in row.figures) if number is not None]
+    if not known:
         return None
-    if min(found) > 0:
-        return mean_interval(found)
-    return Interval(sum(found) / len(found), None, None, len(found), None)
+    if min(known) > 0:
+        return mean_interval(known)
+    return Interval(sum(known) / len(known), None, None, len(known), None)
+
+
+def centre(row: Row, name: str) -> float | None:
+    """Return the mean of mean_of(), None without any."""
+    interval = mean_of(row, name)
+    return interval.mean if interval else None
+
+
+def largest(row: Row, name: str) -> float | None:
+    """Return the largest of values(), None without any."""
+    return max(values(row, name), default=None)
+
+
+def average(row: Row, name: str) -> float | None:
+    """Return the arithmetic mean of values(), disturbed launches included, None without any."""
+    known = values(row, name)
+    return fmean(known) if known else None
 
 
 def fewest_users(rows: Iterable[Row]) -> Row | None:
     """Return the row of a server with as few users at once as were measured, None without one."""
-    served = [row for row in rows if "concurrency" in row.cell and workload.kind(row.cell) == workload.SERVE]
+    served = [row for row in rows if "concurrency" in row.cell and kinds.kind_of(row.cell).name == "serve"]
     known = [row for row in served if row.interval is not None]
     return min(known, key=lambda row: (row.cell["concurrency"], cell_order(row.cell)), default=None)
 
@@ -497,12 +516,12 @@ def same_test(rows: Sequence[Row], test: Row) -> list[Row]:
     return [row for row in rows if key(row) == key(test)]
 
 
-def above(one: Row, other: Row) -> bool:
-    """Say whether `one` is established to be faster than `other`: both intervals exist and do not overlap."""
-    first, second = one.interval, other.interval
+def above(row: Row, other: Row) -> bool:
+    """Say whether `row` is established to be faster than `other`: both intervals exist and do not overlap."""
+    first, second = row.interval, other.interval
     if first is None or second is None or None in (first.low, first.high, second.low, second.high):
         return False
-    if one.speed in workload.LOWER_IS_BETTER:
+    if kinds.lower_is_better(row.speed):
         first, second = second, first
     return bool((first.low or 0) > (second.high or 0))
 
@@ -513,7 +532,7 @@ def contenders(rows: Sequence[Row]) -> list[Row]:
 
     def order(row: Row) -> tuple[float, str]:
         mean = row.interval.mean if row.interval else 0
-        return (mean if row.speed in workload.LOWER_IS_BETTER else -mean, canonical(row.cell))
+        return (mean if kinds.lower_is_better(row.speed) else -mean, canonical(row.cell))
 
     return sorted(ranked, key=order)
 
@@ -560,10 +579,6 @@ class Layout(NamedTuple):
 NOT_REPACKED = "not repacked"
 
 
-def _counted(count: int) -> str:
-    return f"{count} tensor{'' if count == 1 else 's'}"
-
-
 def _layouts(kernel: Payload) -> list[Layout]:
     """Return the layouts in which the weights of a launch were used; empty when its log does not say."""
     tensors, types = kernel.get("tensors"), kernel.get("types")
@@ -571,34 +586,35 @@ def _layouts(kernel: Payload) -> list[Layout]:
         repack = kernel.get("repack")
         if repack is None:
             return []
-        words = ", ".join(f"{name} ({_counted(count)})" for name, count in sorted(repack.items()))
+        words = ", ".join(f"{name} ({plural(count, 'tensor')})" for name, count in sorted(repack.items()))
         return [Layout(words or "no repacking", None)]
-    found, left = [], []
+    layouts: list[Layout] = []
+    left = []
     for kind in sorted({*tensors, *types}):
         there = tensors.get(kind)
-        own = types.get(kind) or {}
+        repacked = types.get(kind) or {}
         of = f" of {there}" if there else ""
-        found += [Layout(layout, f"{count}{of} {kind}") for layout, count in sorted(own.items())]
+        layouts += [Layout(layout, f"{count}{of} {kind}") for layout, count in sorted(repacked.items())]
         # Norms and the like are F32 in every file: nobody repacks them.
-        if there and not own and kind != "F32":
+        if there and not repacked and kind != "F32":
             if _LAYOUT_TYPE.fullmatch(kind):
-                found.append(Layout(f"{kind.lower()} in the file", _counted(there)))
+                layouts.append(Layout(f"{kind.lower()} in the file", plural(there, "tensor")))
             else:
                 left.append(f"{there}{NO_BREAK}{kind}")
-    return [*found, *([Layout(NOT_REPACKED, ", ".join(left))] if left else [])]
+    return [*layouts, *([Layout(NOT_REPACKED, ", ".join(left))] if left else [])]
 
 
 def layouts(row: Row) -> list[Layout]:
     """Return the layouts in which the weights of `row` were used, as the log of the launches says; empty without it."""
-    found: set[Layout] = set()
+    every: set[Layout] = set()
     before: Payload = {}
     for record in row.launches:
         kernel = record["payload"].get("kernel") or {}
         # Nearly always that of the launch before.
         if kernel != before:
-            found.update(_layouts(kernel))
+            every.update(_layouts(kernel))
             before = kernel
-    return sorted(found, key=lambda layout: (layout.name == NOT_REPACKED, layout.name, layout.detail or ""))
+    return sorted(every, key=lambda layout: (layout.name == NOT_REPACKED, layout.name, layout.detail or ""))
 
 
 def kernel_paths(row: Row) -> list[str]:
@@ -625,13 +641,13 @@ def kernel_state(row: Row) -> str | None:
 
 
 def _findings(rows: Iterable[Row], states: Sequence[str]) -> list[Finding]:
-    found: dict[tuple[str | None, str | None], dict[int, Row]] = {}
+    by_words: dict[tuple[str | None, str | None], dict[int, Row]] = {}
     for row in rows:
         for path in _verdicts(row):
             why, remedy = path.get("why"), path.get("remedy")
             if path["state"] in states and (why or path["state"] == FALLBACK):
-                found.setdefault((why, remedy), {})[id(row)] = row
-    return [Finding(why, remedy, list(own.values())) for (why, remedy), own in found.items()]
+                by_words.setdefault((why, remedy), {})[id(row)] = row
+    return [Finding(why, remedy, list(alike.values())) for (why, remedy), alike in by_words.items()]
 
 
 def fallbacks(rows: Iterable[Row]) -> list[Finding]:
@@ -646,12 +662,12 @@ def remarks(rows: Iterable[Row]) -> list[Finding]:
 
 def by_block(row: Row) -> dict[int, float]:
     """Return the speed of each block of `row`, of the first launch should a block have two."""
-    found: dict[int, float] = {}
+    speeds: dict[int, float] = {}
     for record in row.figures:
         block, speed = record["payload"].get("block"), value(record, row.speed)
         if block is not None and speed is not None:
-            found.setdefault(block, speed)
-    return found
+            speeds.setdefault(block, speed)
+    return speeds
 
 
 def ratio(row: Row, reference: Row) -> Ratio:
@@ -659,8 +675,8 @@ def ratio(row: Row, reference: Row) -> Ratio:
 
     The interval is the 95 % t interval of the mean log ratio over the blocks.
     """
-    own, other = by_block(row), by_block(reference)
-    pairs = [own[block] / other[block] for block in sorted(set(own) & set(other))]
+    mine, theirs = by_block(row), by_block(reference)
+    pairs = [mine[block] / theirs[block] for block in sorted(set(mine) & set(theirs))]
     invalid = INVALID in (row.state, reference.state)
     if not pairs:
         return Ratio(None, "", invalid)
@@ -679,12 +695,12 @@ def reference(rows: Sequence[Row]) -> Row | None:
 
 def load_modes(row: Row) -> list[str]:
     """Return how llama-bench loaded the weights, as its rows say: load_mode, or use_mmap before that existed."""
-    found = set()
+    modes = set()
     for record in row.launches:
         for tool_row in record["payload"].get("rows") or []:
             mode = tool_row.get("load_mode")
             if isinstance(mode, str):
-                found.add(mode)
+                modes.add(mode)
             elif isinstance(tool_row.get("use_mmap"), (bool, int)):
-                found.add("mmap" if tool_row["use_mmap"] else "no mmap")
-    return sorted(found)
+                modes.add("mmap" if tool_row["use_mmap"] else "no mmap")
+    return sorted(modes)

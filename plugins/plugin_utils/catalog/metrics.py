@@ -69,8 +69,18 @@ def span(low: Number | None, high: Number | None, places: int) -> str:
     """Return `38.10 to 38.32`, both to `places` decimals, or to their own when far apart; N/A unless there are both."""
     if low is None or high is None:
         return NOT_AVAILABLE
-    own = None if high > 2 * low else places
-    return f"{number(low, own)}{NO_BREAK}to{NO_BREAK}{number(high, own)}"
+    shown = None if high > 2 * low else places
+    return f"{number(low, shown)}{NO_BREAK}to{NO_BREAK}{number(high, shown)}"
+
+
+def noun(count: int, word: str) -> str:
+    """Return `launches`, or `launch` where the count is 1."""
+    return word if count == 1 else f"{word}es" if word.endswith("ch") else f"{word}s"
+
+
+def plural(count: int, word: str) -> str:
+    """Return `2 launches`, `1 launch`."""
+    return f"{number(count)} {noun(count, word)}"
 
 
 def whole(value: Number | None) -> str:

@@ -107,7 +107,7 @@ def _rows(runs: Sequence[Run]) -> str:
     or none. What an older llama-bench does not print is null, where a newer one has printed it: the script that reads
     them refuses a file of which one line lacks a field.
     """
-    rows = [
+    tool_rows = [
         dict(tool_row, build_commit=(summary.commits(run, [record]) or [tool_row.get("build_commit")])[0])
         for run in runs
         for row in summary.rows(run, summary.cells(run))
@@ -115,8 +115,8 @@ def _rows(runs: Sequence[Run]) -> str:
         for record in row.launches
         for tool_row in record["payload"].get("rows") or []
     ]
-    names = {name: None for tool_row in rows for name in tool_row}
-    return "".join(f"{canonical({**names, **tool_row})}\n" for tool_row in rows)
+    names = {name: None for tool_row in tool_rows for name in tool_row}
+    return "".join(f"{canonical({**names, **tool_row})}\n" for tool_row in tool_rows)
 
 
 def _lines(runs: Iterable[Run]) -> Iterator[dict[str, Any]]:
@@ -195,7 +195,7 @@ def _openmetrics(runs: Sequence[Run]) -> str:
             value = getattr(figure.interval, statistic)
             if value is not None:
                 shown = ",".join(
-                    f'{name}="{_label(label)}"' for name, label in {**labels, "statistic": statistic}.items()
+                    f'{name}="{_label(text)}"' for name, text in {**labels, "statistic": statistic}.items()
                 )
                 families.setdefault(figure.name, []).append(f"cloudbench_llama_{figure.name}{{{shown}}} {value!r}")
     text = ""
@@ -216,12 +216,12 @@ def _holding(runs: Sequence[Run]) -> Iterator[Figure]:
 
 def _bencher(runs: Sequence[Run]) -> str:
     """Bencher Metric Format (bencher.dev/docs/reference/bencher-metric-format)."""
-    benchmarks: dict[str, dict[str, dict[str, float]]] = {}
+    measures: dict[str, dict[str, dict[str, float]]] = {}
     for figure in _holding(runs):
         bounds = {"lower_value": figure.interval.low, "upper_value": figure.interval.high}
         measure = {"value": figure.interval.mean, **{key: value for key, value in bounds.items() if value is not None}}
-        benchmarks.setdefault(_benchmark(figure), {})[figure.name] = measure
-    return json.dumps(benchmarks, indent=2, sort_keys=True) + "\n"
+        measures.setdefault(_benchmark(figure), {})[figure.name] = measure
+    return json.dumps(measures, indent=2, sort_keys=True) + "\n"
 
 
 def _github_action(runs: Sequence[Run], better: str) -> str:

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import buffer_metrics
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
@@ -62,8 +62,8 @@ def _json(text: str) -> list[Any] | None:
     """Return the rows of a JSON array or of JSON lines; None where the text is neither."""
     stripped = text.strip()
     if stripped.startswith("["):
-        value = json.loads(stripped)
-        return value if isinstance(value, list) else None
+        rows = json.loads(stripped)
+        return rows if isinstance(rows, list) else None
     if stripped.startswith("{"):
         return [json.loads(line) for line in stripped.splitlines() if line.strip()]
     return None
@@ -96,9 +96,9 @@ def _sql(text: str) -> list[Any] | None:
         if not re.search(r"CREATE TABLE", text, re.IGNORECASE):
             database.execute(f"CREATE TABLE {table} ({columns.group(2)})")
         database.executescript(text)
-        cursor = database.execute(f"SELECT * FROM {table}")
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+        answer = database.execute(f"SELECT * FROM {table}")
+        names = [column[0] for column in answer.description]
+        return [dict(zip(names, row, strict=True)) for row in answer]
     finally:
         database.close()
 
@@ -176,10 +176,10 @@ def _log(text: str) -> list[Any] | None:
     rows = []
     for kind, _ms, count, speed in timed:
         prompt = kind == "prompt eval"
-        counted = threads.group(2) if threads and prompt and threads.group(2) else threads.group(1) if threads else None
+        used = threads.group(2) if threads and prompt and threads.group(2) else threads.group(1) if threads else None
         row = {**common, "n_prompt": int(count) if prompt else 0, "n_gen": 0 if prompt else int(count), "avg_ts": speed}
-        if counted:
-            row["n_threads"] = int(counted)
+        if used:
+            row["n_threads"] = int(used)
         if load:
             row["load_s"] = float(load.group(1)) / 1000
         # A prompt of one token, or no token at all, is no measurement.
@@ -204,14 +204,14 @@ def parse(text: str, name: str) -> Tool:
     """
     for form, reader in FORMS.items():
         try:
-            parsed = reader(text)
+            every = reader(text)
         except (ValueError, csv.Error, sqlite3.Error, RecursionError) as error:
             raise ImportFailed(
                 f"{name} looks like {form} and cannot be read as that: {error}; import it whole"
             ) from error
-        if parsed is not None:
+        if every is not None:
             rows, problems = [], []
-            for at, row in enumerate(parsed, 1):
+            for at, row in enumerate(every, 1):
                 reason = _wrong(row)
                 if reason:
                     problems.append(f"{name}, result {at}: {reason}")
@@ -229,15 +229,15 @@ def parse(text: str, name: str) -> Tool:
 
 def _number(value: Any) -> float | None:
     try:
-        number = float(value)
+        figure = float(value)
     except (TypeError, ValueError):
         return None
-    return number if math.isfinite(number) else None
+    return figure if math.isfinite(figure) else None
 
 
 def _count(row: Mapping[str, Any], name: str) -> int:
-    number = _number(row.get(name))
-    return int(number) if number is not None else 0
+    figure = _number(row.get(name))
+    return int(figure) if figure is not None else 0
 
 
 def _wrong(row: Any) -> str | None:
@@ -405,7 +405,7 @@ def _cell(row: Mapping[str, Any], model: str, threads: int, file: str) -> dict[s
     mapped = {name: str(row[name]) for name in ("type_k", "type_v") if row.get(name) not in (None, "f16")}
     build = "-".join([(_commit(row) or UNKNOWN)[:12], *mapped.values()])
     return {
-        **workload.parse_test(test),
+        **registry.parse_test(test),
         "model": model or model_name(row),
         "quantization": quantization(row),
         "build": build,
@@ -444,10 +444,10 @@ def _model(row: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:
 
 def _metrics(row: Mapping[str, Any], kernel: dict[str, Any]) -> dict[str, Any]:
     speed = "pp_tps" if _count(row, "n_prompt") else "tg_tps"
-    metrics_of_row: dict[str, Any] = {speed: {"value": _number(row["avg_ts"]), "unit": "token/s"}}
+    measured: dict[str, Any] = {speed: {"value": _number(row["avg_ts"]), "unit": "token/s"}}
     samples = row.get("samples_ts")
     if isinstance(samples, list) and samples and all(_number(sample) is not None for sample in samples):
-        metrics_of_row[speed]["samples"] = [_number(sample) for sample in samples]
+        measured[speed]["samples"] = [_number(sample) for sample in samples]
     if row.get("load_s"):
-        metrics_of_row["log_load_s"] = {"value": round(float(row["load_s"]), 4), "unit": "s"}
-    return {**metrics_of_row, **buffer_metrics(kernel)}
+        measured["log_load_s"] = {"value": round(float(row["load_s"]), 4), "unit": "s"}
+    return {**measured, **buffer_metrics(kernel)}

@@ -47,10 +47,10 @@ def directory(results_dir: str | os.PathLike[str]) -> Path | None:
     path = Path(home, "cloudbench", "pages", name)
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return path if found.st_uid == os.geteuid() and not found.st_mode & 0o022 else None
+    return path if status.st_uid == os.geteuid() and not status.st_mode & 0o022 else None
 
 
 @cache

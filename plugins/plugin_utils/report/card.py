@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.cost import Cost
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
@@ -47,24 +47,24 @@ class Source(NamedTuple):
 
 
 def _candidates(sources: Iterable[Source], pick: Callable[[Sequence[Row]], list[Row]]) -> list[Candidate]:
-    found = []
+    candidates = []
     for source in sources:
         price = cost.hourly(source.run)
         for row in pick(source.rows):
             if row.interval is None:
                 continue
             usd = cost.of_row(row, price.usd) if price and price.usd else None
-            found.append(Candidate(source.run, source.path, row, usd))
-    return found
+            candidates.append(Candidate(source.run, source.path, row, usd))
+    return candidates
 
 
-def _alike(found: Sequence[Candidate]) -> list[Candidate]:
+def _alike(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Return those of the test that most of them are of: others cannot be compared."""
     tests: dict[tuple[Any, ...], list[Candidate]] = {}
-    for one in found:
-        cell = one.row.cell
-        key = (one.row.speed, cell["test"], cell["n_prompt"], cell["n_gen"], cell["n_depth"])
-        tests.setdefault(key, []).append(one)
+    for candidate in candidates:
+        cell = candidate.row.cell
+        key = (candidate.row.speed, cell["test"], cell["n_prompt"], cell["n_gen"], cell["n_depth"])
+        tests.setdefault(key, []).append(candidate)
     usual = max(tests.items(), key=lambda item: (len(item[1]), str(item[0])), default=None)
     return usual[1] if usual else []
 
@@ -86,26 +86,28 @@ def _prompt(rows: Sequence[Row]) -> list[Row]:
 
 def _batch(rows: Sequence[Row]) -> list[Row]:
     """Return the row of llama-batched-bench with most sequences at once."""
-    found = [row for row in rows if workload.kind(row.cell) == workload.BATCH and row.interval]
-    return sorted(found, key=lambda row: (row.cell.get("concurrency", 1), summary.cell_order(row.cell)))[-1:]
+    batched = [row for row in rows if kinds.kind_of(row.cell).name == "batch" and row.interval]
+    return sorted(batched, key=lambda row: (row.cell.get("concurrency", 1), summary.cell_order(row.cell)))[-1:]
 
 
-def _order(one: Candidate) -> tuple[float, str, str]:
-    centre = one.row.interval.mean if one.row.interval else 0.0
-    return (centre if one.row.speed in workload.LOWER_IS_BETTER else -centre, one.run.machine, one.path)
+def _order(candidate: Candidate) -> tuple[float, str, str]:
+    centre = candidate.row.interval.mean if candidate.row.interval else 0.0
+    return (centre if kinds.lower_is_better(candidate.row.speed) else -centre, candidate.run.machine, candidate.path)
 
 
-def _by_cost(one: Candidate) -> tuple[float, str, str]:
-    return (one.usd.usd if one.usd else float("inf"), one.run.machine, one.path)
+def _by_cost(candidate: Candidate) -> tuple[float, str, str]:
+    return (candidate.usd.usd if candidate.usd else float("inf"), candidate.run.machine, candidate.path)
 
 
-def _dearer(one: Candidate, other: Candidate) -> bool:
-    """Say whether `other` is established to cost more than `one`."""
-    return bool(one.usd and other.usd and one.usd.high and other.usd.low and one.usd.high < other.usd.low)
+def _dearer(candidate: Candidate, other: Candidate) -> bool:
+    """Say whether `other` is established to cost more than `candidate`."""
+    return bool(
+        candidate.usd and other.usd and candidate.usd.high and other.usd.low and candidate.usd.high < other.usd.low
+    )
 
 
-def _figure(one: Candidate) -> Markdown:
-    row = one.row
+def _figure(candidate: Candidate) -> Markdown:
+    row = candidate.row
     if row.interval is None:
         return markdown.text(None)
     spread = parts.interval(row)
@@ -114,25 +116,26 @@ def _figure(one: Candidate) -> Markdown:
     return markdown.lines(shown, bounds, markdown.small(metrics.metric(row.speed).label.lower()))
 
 
-def _name(one: Candidate) -> str:
-    return f"{one.run.machine} {one.row.cell['quantization']}"
+def _name(candidate: Candidate) -> str:
+    return f"{candidate.run.machine} {candidate.row.cell['quantization']}"
 
 
-def _line(purpose: str, found: Sequence[Candidate], by_cost: bool = False) -> list[Any]:
+def _line(purpose: str, candidates: Sequence[Candidate], by_cost: bool = False) -> list[Any]:
     """Return the line of one purpose: the best, who may be as good, its figure, cost and state."""
-    found = _alike([one for one in found if one.usd] if by_cost else found)
-    if not found:
+    alike = _alike([candidate for candidate in candidates if candidate.usd] if by_cost else candidates)
+    if not alike:
         why = "no machine has a price" if by_cost else "not measured"
         return [purpose, markdown.text(f"N/A: {why}"), None, None, None]
     key = _by_cost if by_cost else _order
-    sound = sorted((one for one in found if one.row.state != summary.INVALID), key=key)
-    best, *others = sound or sorted(found, key=key)
+    sound = sorted((candidate for candidate in alike if candidate.row.state != summary.INVALID), key=key)
+    best, *others = sound or sorted(alike, key=key)
     of = parts.cell_words(best.row.cell)
     usd = None
     if best.usd:
-        spread = metrics.span(best.usd.low, best.usd.high, 3)
+        spread = metrics.span(best.usd.low, best.usd.high, parts.USD_PLACES)
         usd = markdown.lines(
-            metrics.number(best.usd.usd, 3), markdown.small(spread) if spread != metrics.NOT_AVAILABLE else None
+            metrics.number(best.usd.usd, parts.USD_PLACES),
+            markdown.small(spread) if spread != metrics.NOT_AVAILABLE else None,
         )
     if not sound:
         chosen = markdown.lines(
@@ -140,11 +143,17 @@ def _line(purpose: str, found: Sequence[Candidate], by_cost: bool = False) -> li
             markdown.small(Markdown(f"best of those: {markdown.link(_name(best), best.path)}, {markdown.text(of)}")),
         )
         return [purpose, chosen, _figure(best), usd, parts.brief(best.row)]
-    ties = [one for one in others if not (_dearer(best, one) if by_cost else summary.above(best.row, one.row))]
-    tied = [_name(one) for one in ties[:NAMED]] + ([f"{len(ties) - NAMED} more"] if len(ties) > NAMED else [])
+    ties = [
+        candidate
+        for candidate in others
+        if not (_dearer(best, candidate) if by_cost else summary.above(best.row, candidate.row))
+    ]
+    tied = [_name(candidate) for candidate in ties[:NAMED]] + (
+        [f"{len(ties) - NAMED} more"] if len(ties) > NAMED else []
+    )
     chosen = markdown.lines(
         markdown.bold(markdown.link(_name(best), best.path)),
-        markdown.small(f"{of}, of {parts.plural(len(sound), 'candidate')}"),
+        markdown.small(f"{of}, of {metrics.plural(len(sound), 'candidate')}"),
         markdown.small(f"~ {', '.join(tied)}") if tied else None,
     )
     return [purpose, chosen, _figure(best), usd, parts.brief(best.row)]

@@ -79,7 +79,7 @@ def bundle() -> str:
 
     Raises DrawingError when vl-convert is missing.
     """
-    return _in_process(None)
+    return str(_in_process(None))
 
 
 def draw(specs: Sequence[dict[str, Any]]) -> list[str]:

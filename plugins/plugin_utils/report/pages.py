@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary, verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import cache as report_cache
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import (
     comparison,
@@ -30,6 +30,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import (
     markdown,
 )
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import page as report_page
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Entry
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import files, records
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.records import Problem
 
@@ -90,9 +91,9 @@ def _comparisons(runs: Sequence[summary.Run]) -> dict[str, list[summary.Run]]:
     """Return by path of each page of a comparison the runs of its model: the last that compares, then later ones."""
     pages: dict[str, list[summary.Run]] = {}
     for run in runs:
-        own = summary.comparisons(run.machine, summary.cells(run))
+        compared = summary.comparisons(run.machine, summary.cells(run))
         for path in dict.fromkeys(summary.comparison_path(page) for page in summary.pages(run)):
-            if path in own:
+            if path in compared:
                 pages[path] = [run]
             elif path in pages:
                 pages[path].append(run)
@@ -103,7 +104,7 @@ class _Part(NamedTuple):
     """What one machine comes to: its pages, what the index says of them, and its latest run, short of its launches."""
 
     pages: Pages
-    entries: list[index.Entry]
+    entries: list[Entry]
     latest: list[summary.Run]
     problems: list[Problem]
 
@@ -114,10 +115,13 @@ def _part(records: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) -
     by_page = _runs_by_page(runs)
     compared = _comparisons(runs)
     pages = Pages()
-    entries = [index.entry(path, found, set(compared)) for path, found in by_page.items()]
+    try:
+        entries = [index.entry(path, of_page, set(compared)) for path, of_page in by_page.items()]
+    except verdict.StatisticsMissing as error:
+        raise ReportError(f"the pages cannot say what has changed since the run before: {error}") from error
     slower = {entry.path: entry.slower for entry in entries}
-    for path, found in sorted(by_page.items()):
-        variables, shown = report_page.context(path, found, summary.comparison_path(path) in compared, slower[path])
+    for path, of_page in sorted(by_page.items()):
+        variables, shown = report_page.context(path, of_page, summary.comparison_path(path) in compared, slower[path])
         pages.add(path, "page.md.j2", variables, shown)
     for path, (run, *later) in sorted(compared.items()):
         variables, shown = comparison.context(path, run, later)
@@ -132,7 +136,7 @@ def _part(records: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) -
 def _whole(parts: Iterable[_Part], problems: Sequence[Problem] = ()) -> tuple[Pages, list[Problem]]:
     """Return the pages of all machines with those that set machines side by side, and every problem."""
     pages = Pages()
-    entries: list[index.Entry] = []
+    entries: list[Entry] = []
     latest: list[summary.Run] = []
     every = list(problems)
     for part in parts:
@@ -149,15 +153,15 @@ def _whole(parts: Iterable[_Part], problems: Sequence[Problem] = ()) -> tuple[Pa
     return pages, every
 
 
-def render(found: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) -> Pages:
-    """Return every page that the records `found` support, and their figures.
+def render(every: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) -> Pages:
+    """Return every page that the records `every` support, and their figures.
 
     Records and `problems` are those of records.read(). The index, README.md, is always among them.
     """
     by_machine: dict[str, list[dict[str, Any]]] = {}
-    for record in found:
+    for record in every:
         by_machine.setdefault(record["machine"], []).append(record)
-    return _whole((_part(own) for _machine, own in sorted(by_machine.items())), problems)[0]
+    return _whole((_part(alike) for _machine, alike in sorted(by_machine.items())), problems)[0]
 
 
 def _part_of_store(results_dir: str, machine: str) -> _Part:
@@ -186,7 +190,7 @@ def render_store(results_dir: str | os.PathLike[str]) -> tuple[Pages, list[Probl
 
     Machine by machine, so that a hundred thousand records are never held at once; many of them in several processes,
     and of these only those whose records changed.
-    Raises what records.read() raises.
+    Raises what records.read() raises, and ReportError without SciPy where a machine has runs to compare.
     """
     root = os.fspath(results_dir)
     machines = records.machines(root)
@@ -198,10 +202,10 @@ def render_store(results_dir: str | os.PathLike[str]) -> tuple[Pages, list[Probl
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(processes(), mp_context=context, initializer=gc.disable) as pool:
         packed = pool.map(partial(_packed_part, root, entries), machines, chunksize=8)
-        found = _whole(map(report_cache.unpack, packed))
+        pages = _whole(map(report_cache.unpack, packed))
     if entries:
         report_cache.forget(entries, set(machines))
-    return found
+    return pages
 
 
 def promised_pages(record: dict[str, Any]) -> list[str]:
@@ -267,13 +271,13 @@ def _write_all(root: Path, texts: Mapping[str, str], refused: list[str]) -> list
 
 def drawings(shown: Iterable[figures.Figure]) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return by path the first line of each drawing, by which it is known again, and what it is drawn from."""
-    found = {}
+    drawn = {}
     for figure in shown:
         for theme in drawing.THEMES:
             spec = drawing.themed(figure.spec, theme)
             first = f"{MARKER}<!-- Figure {drawing.digest(spec)} -->"
-            found[figures.file_name(figure.path, theme)] = (first, spec)
-    return found
+            drawn[figures.file_name(figure.path, theme)] = (first, spec)
+    return drawn
 
 
 def _safe(path: str) -> str:
@@ -305,10 +309,10 @@ def _write_page(path: Path, text: str) -> bool:
 def _remove_stale(root: Path, kept: set[str]) -> list[str]:
     """Remove the files of ours that are not `kept`, and the directories that are empty then."""
     removed: list[str] = []
-    found: list[Path] = []
+    paths: list[Path] = []
     for pattern in ("*.md", "*/*.md", "*/*/*.md", "figures/*.svg", "models/figures/*.svg", "*/*/figures/*.svg"):
-        found += root.glob(pattern)
-    for path in found:
+        paths += root.glob(pattern)
+    for path in paths:
         name = path.relative_to(root).as_posix()
         if name in kept or path.is_symlink() or not path.is_file():
             continue

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import FALLBACK
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import progress, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import (
     Finding,
     Payload,
@@ -37,13 +37,18 @@ RECORDS_RULE = (
 )
 STATES_RULE = (
     f"VALID: {summary.ENOUGH_LAUNCHES} undisturbed launches or more, and an interval within "
-    f"±{summary.ENOUGH_PERCENT:g} % (server, batch and load times: ±{workload.KINDS[workload.SERVE].precision:g} %). "
+    f"±{summary.ENOUGH_PERCENT:g} % (server, batch and load times: ±{kinds.KINDS['serve'].precision:g} %). "
     "UNSTABLE: fewer launches or a wider interval. INVALID: too many launches were disturbed, or the whole session; "
     "the figure is shown and never ranked. MISSING: planned and not measured."
 )
+# The metrics of llama-bench in words, in the order in which they are told.
+SPEEDS = {"tg_tps": "Generation", "pp_tps": "Prompt processing"}
+# Decimals of an amount of USD.
+USD_PLACES = 3
 TIE_RULE = Markdown("`~`: the intervals overlap, so no difference from the fastest is established.")
 
 
+NO_PLAN = "The plan of this run is not on record."
 PAIRED_RULE = (
     "A ratio compares two rows of this run block by block: a block launches every cell once, in random order, so what "
     "slows the machine down for a while slows both. It is the geometric mean over the blocks, with the 95 % t interval "
@@ -87,12 +92,6 @@ def date(time: str) -> str:
     return f"{time[:10]} {time[11:16]} UTC"
 
 
-def plural(count: int, noun: str) -> str:
-    """Return `2 launches`, `1 launch`."""
-    ending = "" if count == 1 else "es" if noun.endswith("ch") else "s"
-    return f"{metrics.number(count)} {noun}{ending}"
-
-
 def interval(row: Row | None) -> str:
     """Return the bounds of the interval of `row`, to the decimals of its mean; N/A when there are none."""
     if row is None or row.interval is None:
@@ -107,8 +106,7 @@ def mean(row: Row | None) -> str:
 
 def mean_with_unit(row: Row, name: str) -> str:
     """Return a metric of `row` with its unit, formed as the row's own figure is; N/A when its launches lack it."""
-    found = summary.mean_of(row, name)
-    return metrics.with_unit(name, found.mean if found else None)
+    return metrics.with_unit(name, summary.centre(row, name))
 
 
 def brief(row: Row) -> Markdown:
@@ -128,7 +126,7 @@ def _disturbed(row: Row) -> list[str]:
 
 def _disturbed_words(row: Row) -> str:
     disturbed = len(row.launches) - len(summary.undisturbed(row.launches))
-    return f"{disturbed} of {plural(len(row.launches), 'launch')} disturbed"
+    return f"{disturbed} of {metrics.plural(len(row.launches), 'launch')} disturbed"
 
 
 def badge(row: Row) -> Markdown:
@@ -138,7 +136,7 @@ def badge(row: Row) -> Markdown:
     reasons = inline_reasons(row)
     shown: list[object] = [markdown.text(reason, INLINE_CHARACTERS) for reason in reasons[:INLINE_REASONS]]
     if len(reasons) > INLINE_REASONS:
-        shown.append(f"and {plural(len(reasons) - INLINE_REASONS, 'more reason')}")
+        shown.append(f"and {metrics.plural(len(reasons) - INLINE_REASONS, 'more reason')}")
     return markdown.lines(
         markdown.bold(row.state), markdown.small(Markdown("<br>".join(markdown.text(s) for s in shown)))
     )
@@ -163,8 +161,44 @@ def test_words(cell: Payload) -> str:
 def cell_words(cell: Payload, several_builds: bool = True) -> str:
     """Return a cell in words: tg128, depth 4,096, 2 threads, build default."""
     build = f", build {cell['build']}" if several_builds else ""
-    threads = plural(cell["threads"], "thread") if cell["threads"] else "threads by the ladder"
-    return f"{test_words(cell)}, {threads}{build}"
+    return f"{test_words(cell)}, {progress.thread_count(cell)}{build}"
+
+
+def thread_words(cell: Payload) -> str:
+    """Return the threads of a cell for a column or after a colon, those for prompts too where they are others."""
+    more = f", prompts {cell['threads_batch']}" if cell.get("threads_batch") else ""
+    return f"{cell['threads'] or 'by the ladder'}{more}"
+
+
+def key_line(
+    label: str, name: str, rows: Sequence[Row], of: Callable[[Row, str], float | None]
+) -> list[list[markdown.Cell]]:
+    """Return the line of a metric for the head of a page, with what `of` makes of it for each row; none without any."""
+    values = [(row, of(row, name)) for row in rows]
+    shown = [f"{metrics.with_unit(name, value)} ({row.cell['test']})" for row, value in values if value is not None]
+    return [[label, markdown.lines(*shown), "", ""]] if shown else []
+
+
+def hardware(run: Run) -> str:
+    """Return what the machine is, in a few words."""
+    machine = summary.machine(run)
+    instance = (machine.get("instance") or {}).get("type")
+    cpus = metrics.plural(machine["cpu_count"], "CPU") if machine.get("cpu_count") else None
+    words = [word for word in (instance, machine.get("cpu_model"), cpus) if word]
+    return f" ({', '.join(map(str, words))})" if words else ""
+
+
+def terminal_line(name: str, row: Row | None, figure: str | None = None) -> str:
+    """Return a line of the terminal: a figure, where it was measured and how far it holds."""
+    if row is None:
+        return f"  {name:<11} not measured"
+    if figure is None:
+        spread = interval(row)
+        bounds = "" if spread == metrics.NOT_AVAILABLE else f" ({spread})"
+        figure = f"{metrics.with_unit(row.speed, row.interval.mean if row.interval else None)}{bounds}"
+    reasons = short_reasons(row)
+    state = f"{row.state}: {'; '.join(reasons)}" if row.state != summary.VALID and reasons else row.state
+    return f"  {name:<11} {figure} at {row.cell['quantization']} {cell_words(row.cell)}; {state}"
 
 
 def synthetic_words(model: str) -> str:
@@ -205,6 +239,11 @@ def models(run: Run, cells: Sequence[Payload], launches: Sequence[Record]) -> li
     return [model for _key, model in sorted(run.models.items()) if (model["name"], model["quantization"]) in names]
 
 
+def model_of(run: Run, row: Row) -> Payload | None:
+    """Return the model payload that the launches of a row used, None where it is not on record."""
+    return next(iter(models(run, [row.cell], row.launches)), None)
+
+
 def builds(run: Run, cells: Sequence[Payload], launches: Sequence[Record]) -> list[Payload]:
     """Return the builds of `run` that `launches` used; without any, those that `cells` name."""
     used = {record["payload"]["build"] for record in launches}
@@ -243,9 +282,9 @@ def kernel_state(row: Row) -> Markdown | None:
 def kernel_cell(row: Row) -> Markdown | None:
     """Return the layouts of `row` for a narrow table cell, and how they compare with those expected."""
     shown: list[Markdown] = []
-    found = summary.layouts(row)
-    for layout in found:
-        if layout.name == summary.NOT_REPACKED and len(found) > 1:
+    layouts = summary.layouts(row)
+    for layout in layouts:
+        if layout.name == summary.NOT_REPACKED and len(layouts) > 1:
             shown.append(markdown.small(f"{layout.name}: {layout.detail}"))
         else:
             detail = [markdown.small(layout.detail)] if layout.detail else []
@@ -256,9 +295,9 @@ def kernel_cell(row: Row) -> Markdown | None:
 def _named(rows: Sequence[Row], measured: Sequence[Row]) -> str:
     """Return which cells `rows` are among those `measured` of the same combination, without naming that again."""
     if len(rows) > NAMED_CELLS and len(rows) == len(measured):
-        return f"all {plural(len(rows), 'cell')}"
-    shown = [f"{test_words(row.cell)} at {plural(row.cell['threads'], 'thread')}" for row in rows]
-    more = [f"{plural(len(shown) - 2 * NAMED_CELLS, 'more cell')}"] if len(shown) > 2 * NAMED_CELLS + 1 else []
+        return f"all {metrics.plural(len(rows), 'cell')}"
+    shown = [f"{test_words(row.cell)} at {metrics.plural(row.cell['threads'], 'thread')}" for row in rows]
+    more = [f"{metrics.plural(len(shown) - 2 * NAMED_CELLS, 'more cell')}"] if len(shown) > 2 * NAMED_CELLS + 1 else []
     return ", ".join([*shown[: 2 * NAMED_CELLS], *more] if more else shown)
 
 
@@ -271,55 +310,17 @@ def cells_of(finding: Finding, rows: Sequence[Row], name: Callable[[Payload], st
     for row in finding.rows:
         groups.setdefault(summary.combination(row.cell), []).append(row)
     said = []
-    for key, own in groups.items():
-        called = name(own[0].cell)
-        cells = _named(own, [row for row in rows if row.launches and summary.combination(row.cell) == key])
+    for key, group in groups.items():
+        called = name(group[0].cell)
+        cells = _named(group, [row for row in rows if row.launches and summary.combination(row.cell) == key])
         said.append(f"{called} ({cells})" if called else cells)
     return "; ".join(said)
-
-
-def fallback_words(finding: Finding) -> Markdown:
-    """Return why a fallback happened, and on a line of its own what to do."""
-    remedy = f"<br>**To do:** {sentence(finding.remedy)}" if finding.remedy else ""
-    return Markdown(f"{sentence(finding.why or 'the reason is not on record')}{remedy}")
 
 
 def session_alert(run: Run) -> Markdown | None:
     """Return a loud line where a whole run is INVALID, because the machine was not the same one throughout."""
     why = summary.drift(run)
     return markdown.alert("CAUTION", markdown.text(f"INVALID session: {why}.", None)) if why else None
-
-
-def slower_alert(sentences: Sequence[str]) -> Markdown | None:
-    """Return a loud line where cells have become slower since the run before."""
-    if not sentences:
-        return None
-    lines = Markdown("<br>".join(markdown.text(one, None) for one in sentences))
-    words = "**Slower than before.** Two sessions lie apart, so what the machine did differently is in this:"
-    return markdown.alert("WARNING", Markdown(f"{words}<br>{lines}"))
-
-
-def fallback_alerts(rows: Sequence[Row], name: Callable[[Payload], str]) -> list[Markdown]:
-    """Return a loud line for each distinct fallback of `rows`: which cells, why, and what to do."""
-    return [
-        markdown.alert(
-            "CAUTION",
-            Markdown(
-                f"**FALLBACK**, not the kernels expected of this processor: "
-                f"{markdown.text(cells_of(finding, rows, name), None)}.<br>{fallback_words(finding)}"
-            ),
-        )
-        for finding in summary.fallbacks(rows)
-    ]
-
-
-def kernel_remarks(rows: Sequence[Row], name: Callable[[Payload], str]) -> Markdown | None:
-    """Return a quiet note for each thing that is not known, or that an expectation rests on."""
-    notes = [
-        Markdown(f"Kernel path, {markdown.text(cells_of(finding, rows, name), None)}: {sentence(finding.why)}")
-        for finding in summary.remarks(rows)
-    ]
-    return markdown.bullets(notes) if notes else None
 
 
 def failure_item(where: Sequence[object], record: Record) -> Markdown:

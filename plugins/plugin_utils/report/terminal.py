@@ -12,6 +12,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import s
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Record, Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import registry
 
 # More machines than anybody reads at the end of a terminal.
 MOST = 20
@@ -21,33 +22,6 @@ def _plain(text: str) -> str:
     """Return text without what would steer a terminal: names and causes come from other machines."""
     spaced = text.replace(metrics.NO_BREAK, " ")
     return "".join(character if character.isprintable() else "?" for character in spaced)
-
-
-def _figure(row: Row) -> str:
-    spread = parts.interval(row)
-    bounds = "" if spread == metrics.NOT_AVAILABLE else f" ({spread})"
-    return f"{metrics.with_unit(row.speed, row.interval.mean if row.interval else None)}{bounds}"
-
-
-def _state(row: Row) -> str:
-    reasons = parts.short_reasons(row)
-    return f"{row.state}: {'; '.join(reasons)}" if row.state != summary.VALID and reasons else row.state
-
-
-def _line(name: str, row: Row | None, figure: str | None = None) -> str:
-    if row is None:
-        return f"  {name:<11} not measured"
-    where = f"{row.cell['quantization']} {parts.cell_words(row.cell)}"
-    return f"  {name:<11} {figure or _figure(row)} at {where}; {_state(row)}"
-
-
-def _latency(rows: Sequence[Row]) -> str:
-    """Return the line of the first token and those after it, for as few users as were measured."""
-    row = summary.fewest_users(rows)
-    if row is None:
-        return _line("latency", None)
-    ttft, each = parts.mean_with_unit(row, "ttft_s"), parts.mean_with_unit(row, "tpot_s")
-    return _line("latency", row, f"first token {ttft}, then {each} a token")
 
 
 def _rest(run: Run, rows: Sequence[Row]) -> str:
@@ -60,9 +34,9 @@ def _rest(run: Run, rows: Sequence[Row]) -> str:
     tally = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     told = [
         f"INVALID session: {drifted}" if drifted else "",
-        f"{parts.plural(failed, 'failure')}" if failed else "",
+        metrics.plural(failed, "failure") if failed else "",
         f"{omitted} not measured for want of time" if omitted else "",
-        f"{parts.plural(len(rows), 'cell')}: {tally}",
+        f"{metrics.plural(len(rows), 'cell')}: {tally}",
     ]
     return f"  {'note':<11} {'; '.join(filter(None, told))}"
 
@@ -76,7 +50,7 @@ def _path(results_dir: str, page: str) -> str:
 
 def lines(records: Sequence[Record], run_id: str, results_dir: str) -> list[str]:
     """Return the lines for the run `run_id`, none when it measured nothing."""
-    found: list[str] = []
+    told: list[str] = []
     runs = [run for run in summary.runs(records) if run.run == run_id and run.launches]
     for run in runs[:MOST]:
         by_model: dict[str, list[Payload]] = {}
@@ -92,14 +66,12 @@ def lines(records: Sequence[Record], run_id: str, results_dir: str) -> list[str]
                 "emulated host: no speed" if summary.emulated(run) else "",
             ]
             mark = ", ".join(filter(None, marks))
-            found += [
+            told += [
                 f"{run.machine}, {model}{f' ({mark})' if mark else ''}",
-                _line("prompt", summary.headline(rows, "pp_tps")),
-                _line("generation", summary.headline(rows, "tg_tps")),
-                _latency(rows),
+                *(line for subject in registry.SUBJECTS if subject.terminal for line in subject.terminal(rows)),
                 _rest(run, rows),
                 f"  {_path(results_dir, page)}",
             ]
     if len(runs) > MOST:
-        found.append(f"... and {len(runs) - MOST} machines more: {_path(results_dir, summary.INDEX)}")
-    return [_plain(line) for line in found]
+        told.append(f"... and {len(runs) - MOST} machines more: {_path(results_dir, summary.INDEX)}")
+    return [_plain(line) for line in told]

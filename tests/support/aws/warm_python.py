@@ -88,8 +88,8 @@ class WarmPython:
 
 def load(purpose: str) -> None:
     """Load what every program of this purpose loads, and have it found again by every session of botocore."""
-    import boto3  # type: ignore[import-untyped]  # ships no type information
-    import botocore.loaders  # type: ignore[import-untyped]
+    import boto3
+    import botocore.loaders
 
     shared = botocore.loaders.create_loader()
     botocore.loaders.create_loader = lambda search_path_string=None: shared

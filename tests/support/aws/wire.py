@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-import botocore.parsers  # type: ignore[import-untyped]
-import botocore.serialize  # type: ignore[import-untyped]
-from botocore.exceptions import BotoCoreError  # type: ignore[import-untyped]
+import botocore.parsers
+import botocore.serialize
+from botocore.exceptions import BotoCoreError
 from moto.core.exceptions import ServiceException
 from moto.core.model import OperationModel
 from moto.core.parse import PROTOCOL_PARSERS

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import parse_test
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import roofline
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.roofline import Ceiling
 
@@ -24,7 +24,7 @@ def test_the_table_of_embeddings_is_only_looked_up():
 
 def test_the_context_is_read_as_well():
     assert roofline.kv_bytes(EIGHT, 1) == 131072
-    cell = workload.parse_test("tg128@d4096")
+    cell = parse_test("tg128@d4096")
     assert roofline.token_bytes(EIGHT, cell) == pytest.approx(roofline.weight_bytes(EIGHT) + 131072 * (4096 + 64))
 
 
@@ -41,7 +41,7 @@ def test_the_ceiling_is_that_of_the_same_threads():
 
 
 def test_a_share_of_the_ceiling():
-    cell = workload.parse_test("tg128")
+    cell = parse_test("tg128")
     share = roofline.bandwidth_share(ONE, cell, 10.0, Ceiling(14.06, 2))
     assert share == pytest.approx(50.0, rel=0.01)
     unknown = {"name": "mine", "bytes": 1}
@@ -56,5 +56,27 @@ def test_the_arithmetic_is_that_of_the_same_threads():
 
 
 def test_a_prompt_is_two_operations_for_each_weight_and_token():
-    assert roofline.prompt_gflops(EIGHT, workload.parse_test("pp512"), 1.0) == pytest.approx(2 * 7.505, rel=0.01)
-    assert roofline.prompt_gflops(EIGHT, workload.parse_test("tg128"), 1.0) is None
+    assert roofline.prompt_gflops(EIGHT, parse_test("pp512"), 1.0) == pytest.approx(2 * 7.505, rel=0.01)
+    assert roofline.prompt_gflops(EIGHT, parse_test("tg128"), 1.0) is None
+
+
+def test_what_the_bandwidth_allows_is_the_whole_of_it():
+    cell = parse_test("tg128")
+    allowed = roofline.allowed_tps(ONE, cell, Ceiling(14.06, 2))
+    assert roofline.bandwidth_share(ONE, cell, allowed, Ceiling(14.06, 2)) == pytest.approx(100)
+    assert roofline.allowed_tps(ONE, cell, None) is None
+    assert roofline.allowed_tps({"name": "mine", "bytes": 1}, cell, Ceiling(1.0, 1)) is None
+
+
+def test_the_intensity_of_a_prompt_is_that_of_the_tokens_computed_at_once():
+    short, usual, long = (roofline.intensity(ONE, parse_test(test)) for test in ("pp128", "pp512", "pp2048"))
+    assert usual == pytest.approx(4 * short) == long
+    generated = roofline.intensity(ONE, parse_test("tg128"))
+    assert generated == pytest.approx(usual / 512, rel=0.01)
+    assert roofline.intensity({"name": "mine", "bytes": 1}, parse_test("pp512")) is None
+
+
+def test_a_share_of_the_arithmetic():
+    assert roofline.arithmetic_share(150.0, 300.0) == 50.0
+    assert roofline.arithmetic_share(None, 300.0) is None
+    assert roofline.arithmetic_share(1.0, None) is None

@@ -96,6 +96,14 @@ def test_span(low: float | None, high: float | None, shown: str) -> None:
     assert metrics.span(low, high, 2).replace(metrics.NO_BREAK, " ") == shown
 
 
+@pytest.mark.parametrize(
+    ("count", "word", "shown"),
+    [(0, "cell", "0 cells"), (1, "launch", "1 launch"), (2, "launch", "2 launches"), (1234, "CPU", "1,234 CPUs")],
+)
+def test_plural(count: int, word: str, shown: str) -> None:
+    assert metrics.plural(count, word) == shown
+
+
 def test_an_undefined_time_is_not_available() -> None:
     assert metrics.token_time_ms(None) is None
     assert metrics.token_time_ms(0) is None

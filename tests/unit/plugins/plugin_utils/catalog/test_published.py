@@ -10,7 +10,7 @@ import re
 import pytest
 from support.records.side_by_side import PAGE, records
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors, published
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages
@@ -22,7 +22,7 @@ TITLE = "## Published figures"
 def test_a_row_names_what_there_is(row):
     assert processors.instance_type(row.instance).name == row.instance
     assert lookup(row.quantization)
-    assert row.test == "tg" or workload.parse_test(row.test)
+    assert row.test == "tg" or registry.parse_test(row.test)
     assert 0 < row.tps < 1000
     assert row.source.title
     assert row.source.date is None or re.fullmatch(r"20\d\d-\d\d", row.source.date)

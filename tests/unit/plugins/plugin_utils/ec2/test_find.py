@@ -1,11 +1,10 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What there is of a run, over HTTP against the API server of the tests, and what is made of it."""
+"""What there is of a run, over HTTP against the API server of the tests, until it is gone."""
 
 from __future__ import annotations
 
-import datetime
 import json
 import re
 import shlex
@@ -18,8 +17,10 @@ from botocore import xform_name
 from support.aws.server import AwsServer
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import resources as ec2_resources
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resources import Found, Resource
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.find import caller, enabled_regions, find, find_in
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.judge import left_over
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource import KINDS, Listing, Resource
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.wait import wait_until_gone
 
 RUN = "20261124T190000Z-1a2b"
 OTHER = "20261124T190000Z-1a2b-expiry"  # what a name of RUN could be taken for
@@ -130,13 +131,13 @@ class Maker:
         self.launch("instance", "volume", "spot-instances-request", spot=True)
 
 
-def kinds(found: Found) -> dict[str, int]:
+def kinds(found: Listing) -> dict[str, int]:
     assert found.unasked == []
     return Counter(one.kind for one in found.resources)
 
 
 ALL = {
-    **dict.fromkeys(ec2_resources.KINDS, 1),
+    **dict.fromkeys(KINDS, 1),
     "volume": 2,  # one of the instance, and one that lies about
     "role": 2,
 }
@@ -170,16 +171,16 @@ def run_command(command: str) -> None:
 
 class TestFind:
     def test_nothing(self, server: AwsServer) -> None:
-        assert ec2_resources.find(REGION, RUN) == Found([], [])
-        assert ec2_resources.find(REGION) == Found([], [])
+        assert find(REGION, RUN) == Listing([], [])
+        assert find(REGION) == Listing([], [])
         assert server.requests(write=True) == []
 
     def test_everything_is_found_and_removed_by_its_commands(self, server: AwsServer) -> None:
         maker = Maker()
         maker.everything()
-        found = ec2_resources.find(REGION, RUN)
+        found = find(REGION, RUN)
         assert kinds(found) == ALL
-        assert kinds(ec2_resources.find(REGION)) == ALL
+        assert kinds(find(REGION)) == ALL
         assert [one for one in found.resources if one.run != RUN] == []
         assert [one.kind for one in found.resources if one.foreign] == []
         assert [one.cidr for one in found.resources if one.kind == "subnet"] == ["10.83.0.0/24"]
@@ -191,15 +192,15 @@ class TestFind:
             for command in one.removal.split(" && ") if one.kind != "role" else role_commands(one):
                 run_command(command)
         assert server.leftovers() == []
-        assert ec2_resources.find(REGION, RUN) == Found([], [])
+        assert find(REGION, RUN) == Listing([], [])
 
     def test_what_is_not_of_the_run(self, server: AwsServer) -> None:
         Maker(OTHER, owner="bob").everything()
         boto3.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")
         stranger = {"ResourceType": "volume", "Tags": [{"Key": "RunId", "Value": RUN}]}
         boto3.client("ec2").create_volume(AvailabilityZone="us-east-1a", Size=1, TagSpecifications=[stranger])
-        assert ec2_resources.find(REGION, RUN) == Found([], [])
-        assert kinds(ec2_resources.find(REGION, OTHER)) == ALL
+        assert find(REGION, RUN) == Listing([], [])
+        assert kinds(find(REGION, OTHER)) == ALL
 
     def test_of_one_owner(self, server: AwsServer) -> None:
         """Two may have given their runs one name."""
@@ -207,23 +208,23 @@ class TestFind:
         mine = Maker(owner="alice")
         volume = mine.volume()
         mine.identity()
-        assert kinds(ec2_resources.find(REGION, RUN)) == {"volume": 2, "role": 2, "instance profile": 1}
-        found = ec2_resources.find(REGION, RUN, owner="alice")
+        assert kinds(find(REGION, RUN)) == {"volume": 2, "role": 2, "instance profile": 1}
+        found = find(REGION, RUN, owner="alice")
         assert [one.id for one in found.resources if one.kind == "volume"] == [volume]
         assert kinds(found)["role"] == 2
-        assert kinds(ec2_resources.find(REGION, RUN, owner="bob")) == {"volume": 1}
+        assert kinds(find(REGION, RUN, owner="bob")) == {"volume": 1}
 
     def test_another_ones_instance_in_the_vpc_is_foreign(self, server: AwsServer) -> None:
         maker = Maker()
         maker.network()
         foreign = maker.launch()
-        found = ec2_resources.find(REGION, RUN)
+        found = find(REGION, RUN)
         assert [(one.kind, one.id) for one in found.resources if one.foreign] == [("instance", foreign)]
-        assert "the run did not make it" in ec2_resources.left_over(found, RUN, REGION)
+        assert "the run did not make it" in left_over(found, RUN, REGION)
         # That of another run is that run's, and its interface is in the way all the same.
         maker.ec2.terminate_instances(InstanceIds=[foreign])
         Maker(OTHER).launch("instance", subnet=maker.subnet)
-        found = ec2_resources.find(REGION, RUN)
+        found = find(REGION, RUN)
         assert [one.kind for one in found.resources if one.foreign] == ["network interface"]
 
     @pytest.mark.parametrize("kinds_tagged", [("spot-instances-request",), ("instance",)])
@@ -233,13 +234,13 @@ class TestFind:
         maker = Maker()
         given = maker.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
         instance = maker.launch(*kinds_tagged, spot=True, subnet=given)
-        found = ec2_resources.find(REGION, RUN)
+        found = find(REGION, RUN)
         assert kinds(found) == {"spot request": 1, "instance": 1}
         assert {one.expires_at for one in found.resources} == {END}
         # A request that was cancelled leaves its instance running.
         (request,) = [one.id for one in found.resources if one.kind == "spot request"]
         maker.ec2.cancel_spot_instance_requests(SpotInstanceRequestIds=[request])
-        assert [one.id for one in ec2_resources.find(REGION, RUN).resources] == [instance]
+        assert [one.id for one in find(REGION, RUN).resources] == [instance]
 
     def test_a_terminated_instance_is_gone_and_one_that_ends_is_not(self, server: AwsServer) -> None:
         maker = Maker()
@@ -247,32 +248,32 @@ class TestFind:
         instance = maker.launch("instance", subnet=given)
         server.configure(shutting_down=1)
         maker.ec2.terminate_instances(InstanceIds=[instance])
-        assert [one.state for one in ec2_resources.find(REGION, RUN).resources] == ["shutting-down"]
-        assert ec2_resources.find(REGION, RUN) == Found([], [])
+        assert [one.state for one in find(REGION, RUN).resources] == ["shutting-down"]
+        assert find(REGION, RUN) == Listing([], [])
 
     def test_every_page_is_read(self, server: AwsServer) -> None:
         maker = Maker()
         maker.identity()
         for number in range(55):
             maker.schedule(f"cloudbench-r{number}")
-        found = ec2_resources.find(REGION)
+        found = find(REGION)
         assert kinds(found)["schedule"] == 55
         assert {one.expires_at for one in found.resources if one.kind == "schedule"} == {END}
         assert len(server.requests("ListSchedules")) == 2
 
     def test_a_region_that_does_not_answer_hides_no_other(self, server: AwsServer) -> None:
-        found = ec2_resources.find_in([REGION, "xx-nowhere-1"], RUN)
+        found = find_in([REGION, "xx-nowhere-1"], RUN)
         assert [one for one in found.unasked if one.startswith("xx-nowhere-1: ")]
         assert {one.region for one in found.resources} <= {REGION}
 
     def test_iam_is_listed_once_for_all_regions(self, server: AwsServer) -> None:
         Maker().identity()
         Maker(region="eu-west-1").volume()
-        found = ec2_resources.find_in([REGION, "eu-west-1"], RUN)
+        found = find_in([REGION, "eu-west-1"], RUN)
         assert kinds(found) == {"volume": 1, "role": 2, "instance profile": 1}
         assert {one.region for one in found.resources if one.kind == "volume"} == {"eu-west-1"}
         assert "--region eu-west-1" in found.resources[0].removal
-        assert "eu-west-1" in ec2_resources.enabled_regions(REGION)
+        assert "eu-west-1" in enabled_regions(REGION)
 
     @pytest.mark.parametrize(
         ("action", "said"),
@@ -290,29 +291,29 @@ class TestFind:
         maker = Maker()
         maker.volume()
         server.fault(action=action, code="UnauthorizedOperation", message="not you", status=403, times=None)
-        found = ec2_resources.find(REGION, RUN)
+        found = find(REGION, RUN)
         (sentence,) = found.unasked
         assert sentence.startswith(said)
         assert "allow " in sentence
         assert len(found.resources) == (action != "DescribeVolumes")
-        assert "It is not proven" in ec2_resources.left_over(Found([], found.unasked), RUN, REGION)
+        assert "It is not proven" in left_over(Listing([], found.unasked), RUN, REGION)
         # Without this kind nothing is amiss.
         kind = said.partition("s in ")[0]
-        rest = [one for one in ec2_resources.KINDS if one != kind]
-        assert ec2_resources.find(REGION, RUN, kinds=rest).unasked == []
+        rest = [one for one in KINDS if one != kind]
+        assert find(REGION, RUN, kinds=rest).unasked == []
 
     def test_when_nothing_may_be_asked_for(self, server: AwsServer) -> None:
         server.fault(code="ExpiredToken", message="expired", status=403, times=None)
         with pytest.raises(aws.AwsError, match="have expired"):
-            ec2_resources.find(REGION, RUN)
+            find(REGION, RUN)
 
     def test_a_run_that_is_none(self) -> None:
         with pytest.raises(aws.AwsError, match="'a b' is no id of a run"):
-            ec2_resources.find(REGION, "a b")
+            find(REGION, "a b")
 
     def test_the_caller_is_the_owner(self, server: AwsServer) -> None:
         arn = boto3.client("sts").get_caller_identity()["Arn"]
-        assert arn.endswith("/" + ec2_resources.caller(REGION))
+        assert arn.endswith("/" + caller(REGION))
 
 
 def role_commands(role: Resource) -> list[str]:
@@ -347,167 +348,12 @@ class TestWait:
         maker, clock = Maker(), Clock()
         given = maker.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
         instances = [maker.launch("instance", subnet=given) for _one in range(2)]
-        assert not ec2_resources.wait_until_gone(REGION, instances, 60, clock.sleep, clock)
+        assert not wait_until_gone(REGION, instances, 60, clock.sleep, clock)
         assert clock.now >= 60
         server.configure(shutting_down=3)
         maker.ec2.terminate_instances(InstanceIds=instances)
         clock = Clock()
-        assert ec2_resources.wait_until_gone(REGION, instances, 60, clock.sleep, clock)
+        assert wait_until_gone(REGION, instances, 60, clock.sleep, clock)
         assert 0 < clock.now < 60
-        assert ec2_resources.wait_until_gone(REGION, ["i-0123456789abcdef0"], 60, clock.sleep, clock)
-        assert ec2_resources.wait_until_gone(REGION, [], 60, clock.sleep, clock)
-
-
-def resource(kind: str = "volume", **more: Any) -> Resource:
-    given = {
-        "kind": kind, "id": f"{kind[:3]}-1", "name": "", "region": REGION, "run": RUN, "owner": "alice",
-        "expires_at": END, "state": "", "why": "tag", "removal": f"aws remove {kind}",
-    }  # fmt: skip
-    return Resource(**{**given, **more})
-
-
-class TestText:
-    def test_nothing_is_left(self) -> None:
-        assert ec2_resources.left_over(Found([], []), RUN, REGION) == ""
-
-    def test_what_is_left(self) -> None:
-        found = Found(
-            [
-                resource("instance", state="running", name="cloudbench-x"),
-                resource("volume", id="vol-1"),
-                resource("volume", id="vol-2"),
-            ],
-            ["roles in IAM: no"],
-        )
-        assert ec2_resources.left_over(found, RUN, REGION, {"vol-2": "it is in use"}).splitlines() == [
-            f"Of the run {RUN} in us-east-1 is left, and may go on costing: 1 instance, 2 volumes.",
-            "- instance ins-1 cloudbench-x (running)",
-            "  aws remove instance",
-            "- volume vol-1",
-            "  aws remove volume",
-            "- volume vol-2",
-            "  it could not be removed: it is in use",
-            "  aws remove volume",
-            f"Once the cause is gone, the teardown can be repeated: {ec2_resources.teardown_command(RUN, REGION)}",
-            f"It is not proven that nothing is left of the run {RUN}, since this could not be asked for:",
-            "- roles in IAM: no",
-        ]
-
-    def test_a_name_cannot_act_on_the_terminal(self) -> None:
-        assert "\x1b" not in ec2_resources.line(resource(name="\x1b[2J", state="\x1b", why="\x1b"))
-
-    def test_attempts(self) -> None:
-        one, two, three = ({"id": name, "kind": "volume"} for name in ("vol-1", "vol-2", "vol-3"))
-        error = {"code": "DependencyViolation", "message": "in use"}
-        results: list[dict[str, Any]] = [
-            {"skipped": True, "results": []},
-            {"skipped": True},
-            {"results": [{"item": one, "msg": "key deleted", "failed": False}]},
-            {
-                "results": [
-                    {"item": [two, three], "msg": "in\nuse", "error": error, "failed_when_suppressed_exception": "x"}
-                ]
-            },
-        ]
-        assert ec2_resources.attempts_of(results) == {"vol-2": "in use", "vol-3": "in use"}
-
-        left = Found([resource()], [])
-        assert ec2_resources.may_go(left, results)
-        assert not ec2_resources.may_go(Found([], []), results)
-        assert not ec2_resources.may_go(Found([resource(foreign=True), resource()], []), results)
-        error["code"] = "InternalError"
-        assert not ec2_resources.may_go(left, results)
-
-
-NOW = datetime.datetime(2026, 11, 24, 22, 0, tzinfo=datetime.UTC)
-LATER = "2026-11-25T21:00:00Z"
-
-
-class TestOver:
-    def over(self, *resources: Resource, owner: str = "alice", **more: Any) -> list[tuple[str, str, str]]:
-        runs = ec2_resources.over(resources, owner, now=NOW, **more)
-        return [(one.run, one.owner, one.over) for one in runs]
-
-    def test_only_what_is_past_its_end(self) -> None:
-        parts = [resource(), resource(run="r2", expires_at=LATER)]
-        assert self.over(*parts) == [(RUN, "alice", "expired 2026-11-24T21:00:00Z")]
-        assert self.over(*parts, everything=True) == [
-            (RUN, "alice", "expired 2026-11-24T21:00:00Z"),
-            ("r2", "alice", "runs until 2026-11-25T21:00:00Z"),
-        ]
-        assert self.over(*parts, everything=True, but=["r2"]) == self.over(*parts)
-        assert self.over(*parts, but=[RUN]) == []
-
-    def test_the_last_end_counts(self) -> None:
-        assert self.over(resource(), resource("VPC", expires_at=LATER)) == []
-
-    @pytest.mark.parametrize("end", ["", "tomorrow"])
-    def test_without_an_end(self, end: str) -> None:
-        assert self.over(resource(expires_at=end)) == [(RUN, "alice", "has no end")]
-
-    def test_each_owner_has_his_own(self) -> None:
-        parts = [resource(), resource(owner="bob", run="r2"), resource(owner="bob"), resource(owner="", run="r3")]
-        assert [run for run, *_one in self.over(*parts)] == [RUN]
-        assert self.over(*parts, owner="bob") == [
-            (RUN, "bob", "expired 2026-11-24T21:00:00Z"),
-            ("r2", "bob", "expired 2026-11-24T21:00:00Z"),
-        ]
-        assert len(self.over(*parts, owner="*")) == 4
-        assert self.over(*parts, owner="") == [("r3", "", "expired 2026-11-24T21:00:00Z")]
-
-    def test_what_has_no_owner_is_the_runs(self) -> None:
-        parts = [resource(), resource("schedule", owner="", expires_at="")]
-        (run,) = ec2_resources.over(parts, "alice", now=NOW)
-        assert len(run.resources) == 2
-        two = [*parts, resource(owner="bob")]
-        assert [len(one.resources) for one in ec2_resources.over(two, "*", now=NOW)] == [1, 1, 1]
-
-    def test_a_run_that_lives_in_another_region(self) -> None:
-        """Its role is seen from here as well, and its instances end by it."""
-        part = resource("role", expires_at=LATER)
-        assert self.over(part, everything=True) == []
-        assert len(self.over(part, everything=True, everywhere=True)) == 1
-        assert len(self.over(part._replace(expires_at=END))) == 1
-
-    def test_regions(self) -> None:
-        parts = [resource("role"), resource(region="eu-west-1"), resource("VPC", region="eu-west-1")]
-        (run,) = ec2_resources.over(parts, "alice", now=NOW)
-        assert run.regions == ["eu-west-1"]
-        assert [one.kind for one in run.resources] == ["volume", "role", "VPC"]
-        (run,) = ec2_resources.over(parts[:1], "alice", now=NOW)
-        assert run.regions == [REGION]
-
-    def test_of_no_run(self) -> None:
-        stray, evil = resource(run=""), resource(run="x; rm -r /")
-        assert self.over(stray, evil) == []
-        assert ec2_resources.of_no_run([stray, evil, resource(), resource(run="", owner="bob")], "alice") == [
-            stray,
-            evil,
-        ]
-
-
-class TestTable:
-    def test_nothing(self) -> None:
-        lines = ec2_resources.sweep_table([], [], "alice", [REGION], [])
-        assert lines == ["No run of alice in us-east-1 is over."]
-
-    def test_runs(self) -> None:
-        parts = [resource(), resource("instance"), resource(run="r2", region="eu-west-1")]
-        runs = ec2_resources.over(parts, "*", now=NOW)
-        stray = resource(run="")
-        sweep = "ansible-playbook cloudbench.llama.sweep -e ec2_environment_sweep_remove=true"
-        lines = ec2_resources.sweep_table(runs, [stray], "*", [REGION, "eu-west-1"], ["VPCs in us-east-1: no"])
-        assert lines == [
-            "Left of the runs of anybody in us-east-1, eu-west-1:",
-            "run                    owner                                what there is",
-            f"{RUN}  alice  expired 2026-11-24T21:00:00Z  1 instance, 1 volume (us-east-1)",
-            "r2                     alice  expired 2026-11-24T21:00:00Z  1 volume (eu-west-1)",
-            f"Each is removed by its command; {sweep} removes all that are over:",
-            f"AWS_REGION=us-east-1 ansible-playbook cloudbench.llama.teardown -e ec2_environment_run={RUN}",
-            "AWS_REGION=eu-west-1 ansible-playbook cloudbench.llama.teardown -e ec2_environment_run=r2",
-            "Of no run, to be removed by hand:",
-            "- volume vol-1",
-            "  aws remove volume",
-            "There may be more, since this could not be asked for:",
-            "- VPCs in us-east-1: no",
-        ]
+        assert wait_until_gone(REGION, ["i-0123456789abcdef0"], 60, clock.sleep, clock)
+        assert wait_until_gone(REGION, [], 60, clock.sleep, clock)

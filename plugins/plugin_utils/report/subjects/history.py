@@ -1,0 +1,165 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""History: the runs of a page before the latest, and what has become slower since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import history, summary, verdict
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import specification as spec
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.figures import Drawing
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Markdown
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.specification import Values
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.subject import Subject
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Entry, Section, View
+
+# ---- What has become slower ----
+
+
+def slower(path: str, runs: Sequence[Run]) -> list[str]:
+    """Return a sentence for each cell of a page that has become slower since the run before."""
+    said = []
+    for change in history.changes(path, runs) if len(runs) > 1 else []:
+        ratio = change.verdict.ratio
+        if change.verdict.word != verdict.SLOWER or not ratio:
+            continue
+        bounds = metrics.span(ratio.low, ratio.high, 3)
+        build = ", another build" if change.build else ""
+        said.append(
+            f"{parts.cell_words(change.row.cell)}: {metrics.number(ratio.mean, 3)} times as fast ({bounds}) as in the "
+            f"run of {parts.date(change.before.time)}{build}"
+        )
+    return said
+
+
+def alert(view: View) -> Markdown | None:
+    """Return a loud line where cells have become slower since the run before."""
+    if not view.slower:
+        return None
+    lines = Markdown("<br>".join(markdown.text(sentence, None) for sentence in view.slower))
+    words = "**Slower than before.** Two sessions lie apart, so what the machine did differently is in this:"
+    return markdown.alert("WARNING", Markdown(f"{words}<br>{lines}"))
+
+
+def _index_section(entries: Sequence[Entry]) -> Section | None:
+    items = []
+    for item in entries:
+        page = markdown.link(f"{item.model} {item.quantization}", item.path)
+        where = markdown.join([markdown.bold(item.run.machine), page])
+        items += [Markdown(f"{where}: {markdown.text(sentence, None)}") for sentence in item.slower]
+    if not items:
+        return None
+    words = (
+        "Cells of the latest runs that are slower than in the run before them. Two sessions lie apart, so what the "
+        "machine did differently is in this."
+    )
+    return Section("Slower than before", [markdown.text(words, None), markdown.bullets(items)])
+
+
+# ---- Earlier runs ----
+
+
+def _section(view: View) -> Section | None:
+    earlier = view.runs[:-1]
+    if not earlier:
+        return None
+    lines = []
+    for run in reversed(earlier):
+        rows = summary.rows(run, summary.pages(run)[view.path])
+        prompt, generation = summary.headline(rows, "pp_tps"), summary.headline(rows, "tg_tps")
+        note = "emulated" if summary.emulated(run) else None
+        lines.append(
+            [
+                parts.date(run.time),
+                _figure(generation, note),
+                _figure(prompt, note),
+                _setup(view, prompt, generation),
+                markdown.link(run.run, view.relative(parts.records_file(run))),
+            ]
+        )
+    columns = [
+        ("Date", LEFT), ("Generation, token/s", RIGHT), ("Prompt, token/s", RIGHT), ("Setup", LEFT), ("Records", LEFT),
+    ]  # fmt: skip
+    words = (
+        'Runs are never pooled. Setup "the same": the latest run has cells of the same machine, build, model and '
+        "settings."
+    )
+    return Section("Earlier runs", [markdown.text(words, None), markdown.table(columns, lines)], "history")
+
+
+def _figure(row: Row | None, note: str | None) -> Markdown | None:
+    if row is None:
+        return None
+    words = f"{row.cell['test']}, {parts.interval(row)}, {row.state}" + (f", {note}" if note else "")
+    return markdown.lines(parts.mean(row), markdown.small(words))
+
+
+def _keys(rows: Iterable[Row]) -> set[Any]:
+    return {record["payload"].get("key") for row in rows for record in row.launches} - {None}
+
+
+def _setup(view: View, prompt: Row | None, generation: Row | None) -> str | None:
+    """Say whether an earlier run's figures may be compared: whether the latest run has cells with the same keys."""
+    then = _keys([row for row in (prompt, generation) if row])
+    now = _keys(view.rows)
+    if not then or not now:
+        return None
+    return "the same" if then <= now else "differs"
+
+
+def _drawing(view: View) -> Drawing | None:
+    """Draw the two key figures of a page over all its runs; a line joins those of one setup only."""
+    panels: list[spec.Spec] = []
+    words: list[str] = []
+    counts: list[int] = []
+    for speed, word in (("tg_tps", "Generation"), ("pp_tps", "Prompt")):
+        rows = _alike(view, speed)
+        values: Values = []
+        for run, row in rows:
+            if row.interval:
+                counts.append(len(row.figures))
+                keys = sorted({str(record["payload"].get("key")) for record in row.launches})
+                values.append({"t": run.time[:19] + "Z", "setup": " ".join(keys), **spec.bounds(row.interval)})
+        if len(values) < 2:
+            continue
+        setups = list(dict.fromkeys(value["setup"] for value in values))
+        for value in values:
+            value["setup"] = f"setup {len(setups) - setups.index(value['setup'])}"
+        shown = [f"setup {at + 1}" for at in range(len(setups))]
+        x = {"field": "t", "type": "temporal", "timeUnit": "utcyearmonthdatehoursminutes", "title": "Run (UTC)"}
+        axis = f"{parts.test_words(rows[0][1].cell)}, token/s"
+        panels.append(spec.panel(values, spec.line(x, axis, spec.colour("setup", "Comparable", shown)), word))
+        words.append(f"{word.lower()} {', '.join(metrics.number(value['mean']) for value in reversed(values))} token/s")
+    if not panels:
+        return None
+    notes = [spec.counted(counts), "one setup: same machine, build, model and settings"]
+    title = spec.title(f"History on {spec.plain(view.run.machine, 40)}", notes)
+    return Drawing(spec.said("History, oldest first", words), spec.whole(title, *panels))
+
+
+def _alike(view: View, speed: str) -> list[tuple[Run, Row]]:
+    """Return the row that stands for a speed in each run that measured the test of the latest, the latest first."""
+    alike: list[tuple[Run, Row]] = []
+    for run in reversed(view.runs):
+        if summary.emulated(run):
+            continue
+        rows = summary.rows(run, summary.pages(run)[view.path])
+        row = summary.headline(summary.same_test(rows, alike[0][1]) if alike else rows, speed)
+        if row and row.interval:
+            alike.append((run, row))
+    return alike
+
+
+SUBJECT = Subject(
+    name="history",
+    metrics=("pp_tps", "tg_tps"),
+    section=_section,
+    figures=(("history", _drawing),),
+    index_section=_index_section,
+)

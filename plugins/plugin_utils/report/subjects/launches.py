@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every launch of llama-bench: what it gave, and what the gates have seen of the machine meanwhile."""
+
+from __future__ import annotations
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe.gates import LIMITS
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Record
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell, Markdown
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.subject import Subject
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Column, Section, View
+
+# Samples of one launch that a table cell shows.
+SAMPLES = 10
+
+_ALWAYS = (
+    ("wall_s", "Wall s"),
+    ("rss_peak_bytes", "Peak RSS"),
+    ("steal_percent", "Steal %"),
+    ("other_cpu_percent", "Other CPU %"),
+)
+# Where memory did not suffice, threads wait for what was swapped out.
+_WHERE_SWAPPED = (("swap_in_pages", "Swapped in"), ("pressure_some_percent", "Pressure %"))
+
+
+def _section(view: View) -> Section | None:
+    if not view.launches:
+        return None
+    swapped = any(
+        (summary.value(record, "swap_in_pages") or 0) > LIMITS["swap_in_pages"][0] for record in view.launches
+    )
+    shown = (*_ALWAYS, *(_WHERE_SWAPPED if swapped else ()))
+    names = [name for name, _title in shown]
+    columns: list[Column] = [
+        ("Launch", RIGHT),
+        ("Block", RIGHT),
+        ("Started, UTC", LEFT),
+        (view.unit("token/s"), RIGHT),
+        ("Samples", LEFT),
+        *((title, RIGHT) for _name, title in shown),
+        ("Validity", LEFT),
+    ]
+    blocks = []
+    for row in view.measured:
+        blocks.append(markdown.heading(4, view.words(row)))
+        blocks.append(markdown.table(columns, [_launch(record, row.speed, names) for record in row.launches]))
+    return Section("", [markdown.details(f"Every launch ({len(view.launches)})", Markdown("\n\n".join(blocks)))])
+
+
+def _launch(record: Record, speed: str, names: list[str]) -> list[Cell]:
+    launch = record["payload"]
+    samples = launch["metrics"][speed].get("samples") or []
+    shown = ", ".join(map(metrics.metric(speed).formatter, samples[:SAMPLES]))
+    if len(samples) > SAMPLES:
+        shown += f", and {len(samples) - SAMPLES} more"
+    figures = (
+        metrics.number(launch["number"]),
+        metrics.number(launch.get("block")),
+        # Checked to be a time.
+        record["time"][11:19],
+        metrics.show(speed, summary.value(record, speed)),
+        shown or metrics.NOT_AVAILABLE,
+        *(metrics.show(name, summary.value(record, name)) for name in names),
+    )
+    # Numbers of ours act as nothing; that each of them is looked at for it was a fifth of the time that a page takes.
+    return [*map(Markdown, figures), launch["validity"]["state"]]
+
+
+SUBJECT = Subject(
+    name="launches",
+    metrics=(
+        "pp_tps",
+        "tg_tps",
+        "wall_s",
+        "rss_peak_bytes",
+        "steal_percent",
+        "other_cpu_percent",
+        "swap_in_pages",
+        "pressure_some_percent",
+    ),
+    section=_section,
+)

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What others have published of the same instance type, model and quantization, beside what was measured here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import FALLBACK
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics, published
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.published import Published
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.subject import Subject
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Section, View
+
+
+def _section(view: View) -> Section | None:
+    instance = (summary.machine(view.run).get("instance") or {}).get("type")
+    if not instance or not view.rows or view.emulated:
+        return None
+    cell = view.rows[0].cell
+    figures = published.of(instance, cell["model"], cell["quantization"])
+    if not figures:
+        return None
+    words = (
+        "Measured by others, with their builds and methods; no result of this project and in no ranking. Which of the "
+        "differences makes up how much of a ratio cannot be told."
+    )
+    titles = (
+        ("Published by", LEFT), ("When, with", LEFT), ("Test", LEFT), ("Threads", RIGHT), ("token/s", RIGHT),
+        ("Here", LEFT), ("Here / published", RIGHT), ("What differs", LEFT),
+    )  # fmt: skip
+    lines = [_line(view, figure) for figure in figures]
+    return Section("Published figures", [markdown.text(words, None), markdown.table(titles, lines)])
+
+
+def _line(view: View, theirs: Published) -> list[Cell]:
+    here = _alike(view.rows, theirs)
+    ratio = here.interval.mean / theirs.tps if here and here.interval else None
+    return [
+        theirs.source.title,
+        ", ".join(filter(None, (theirs.source.date, theirs.source.version))) or metrics.NOT_AVAILABLE,
+        theirs.test,
+        metrics.number(theirs.threads),
+        metrics.number(theirs.tps),
+        f"{parts.mean(here)} ({parts.cell_words(here.cell)})" if here else metrics.NOT_AVAILABLE,
+        f"{metrics.number(ratio, 2)}x" if ratio else metrics.NOT_AVAILABLE,
+        "; ".join(_differences(view.run, here, theirs)) if here else "no such test was measured here",
+    ]
+
+
+def _alike(rows: Sequence[Row], theirs: Published) -> Row | None:
+    """Return the row of this run that measured most nearly what was published."""
+    known = [row for row in rows if row.speed == theirs.speed and row.interval is not None and not row.cell["n_depth"]]
+    if theirs.test != "tg":
+        known = [row for row in known if row.cell["test"] == theirs.test]
+    return summary.headline(known, theirs.speed)
+
+
+def _differences(run: Run, row: Row, theirs: Published) -> list[str]:
+    """Return what is on record that sets a run apart from what was published of the same machine."""
+    words = []
+    if theirs.threads and theirs.threads != row.cell["threads"]:
+        words.append(f"{metrics.plural(row.cell['threads'], 'thread')} here, {theirs.threads} there")
+    if row.cell["build"] != summary.REFERENCE_BUILD:
+        words.append(f"build {row.cell['build']}")
+    commits = summary.commits(run, row.launches)
+    if commits:
+        words.append(f"llama.cpp {', '.join(commits)} here")
+    if summary.kernel_state(row) == FALLBACK:
+        words.append("the kernels fell back here")
+    if row.state != summary.VALID:
+        words.append(f"{row.state} here")
+    catalog = (summary.machine(run).get("processor") or {}).get("bandwidth_gb_s")
+    reached = max((measured["read_gb_s"]["best"] for measured in summary.bandwidths(run)), default=None)
+    if catalog and reached and row.speed == "tg_tps":
+        words.append(f"the memory gave {metrics.number(reached)} of {metrics.number(catalog)} GB/s in theory here")
+    return words
+
+
+SUBJECT = Subject(name="published", section=_section)

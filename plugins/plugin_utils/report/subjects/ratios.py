@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Speed side by side: the columns of one run's quantizations and builds, each against the one they refer to."""
+
+from __future__ import annotations
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Ratio, Row
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Markdown
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import References, RowColumn, SideBySide
+
+_PLACES = 3
+# Two launches that differ give bounds such as 0.001 to 7,514: that says as much as this word.
+_WIDE = 100
+
+
+def columns(view: SideBySide, references: References) -> list[RowColumn]:
+    """Return the figure of a row, its ratio to the row it refers to, and how far it holds."""
+    return [
+        RowColumn(view.unit("token/s"), RIGHT, _figure),
+        RowColumn(view.unit("Ratio"), RIGHT, lambda row: _ratio(row, references.get(row.cell["threads"]))),
+        RowColumn("Validity", LEFT, parts.small_state),
+    ]
+
+
+def _figure(row: Row) -> Markdown | None:
+    if row.interval is None:
+        return None
+    return markdown.lines(parts.mean(row), markdown.small(parts.interval(row)))
+
+
+def _ratio(row: Row, reference: Row | None) -> Markdown | None:
+    """Return a ratio with its interval, and everything that limits what it says."""
+    if reference is None or row.interval is None:
+        return None
+    if row is reference:
+        return markdown.text("reference")
+    ratio = summary.ratio(row, reference)
+    if ratio.interval is None:
+        return None
+    if ratio.interval.low is None:
+        return markdown.lines(markdown.text(None), markdown.small("1 block"))
+    mark = f"{metrics.NO_BREAK}~" if ratio.word == "~" else ""
+    fewer = ratio.interval.n < max(len(row.launches), len(reference.launches))
+    return markdown.lines(
+        f"{metrics.number(ratio.interval.mean, _PLACES)}{mark}",
+        markdown.small(_bounds(ratio.interval)),
+        markdown.small("of INVALID figures") if ratio.invalid else None,
+        markdown.small(metrics.plural(ratio.interval.n, "block")) if fewer else None,
+    )
+
+
+def _bounds(interval: Interval) -> str:
+    """Return the bounds of a ratio, in words when they are too far apart to be read."""
+    if interval.low is not None and interval.high is not None and interval.high > _WIDE * interval.low:
+        return f"over a factor of {_WIDE} wide"
+    return metrics.span(interval.low, interval.high, _PLACES)
+
+
+def times(ratio: Ratio) -> Markdown:
+    """Return a ratio in a sentence: slower, 0.621 times (0.602 to 0.640)."""
+    if ratio.interval is None:
+        return Markdown("ratio N/A, because no block has both")
+    if ratio.interval.low is None:
+        return Markdown("ratio N/A, because a single block has both")
+    figure = f"{metrics.number(ratio.interval.mean, _PLACES)} times as fast"
+    bounds = _bounds(ratio.interval)
+    if ratio.invalid:
+        return Markdown(f"**{summary.INVALID}**, {figure} ({bounds})")
+    words = "**no difference established** (\\~)" if ratio.word == "~" else markdown.bold(ratio.word)
+    return Markdown(f"{words}, {figure} ({bounds})")

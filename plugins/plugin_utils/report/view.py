@@ -1,0 +1,227 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What subjects are asked about, a page, a line of the index or a run side by side, and what they answer with."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import BY_NAME
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Record, Row, Run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell, Markdown
+
+# The title of a column and the side that its cells stand on.
+Column = tuple[str, str]
+
+
+class Section(NamedTuple):
+    """A heading, what stands below it, and the name of the figure between them if there is one.
+
+    Without a title it continues the section before.
+    """
+
+    title: str
+    blocks: Sequence[Markdown]
+    figure: str = ""
+
+
+class RowColumn(NamedTuple):
+    """A column of a table that has a line for each row."""
+
+    title: str
+    side: str
+    cell: Callable[[Row], Cell]
+
+
+class Columns(NamedTuple):
+    """What a subject puts into a table of which each line is a page.
+
+    `cells` are those of each entry in turn, None for an entry of which the subject has nothing to say; `note` stands
+    below the table.
+    """
+
+    columns: Sequence[Column]
+    cells: Sequence[Sequence[Cell] | None]
+    note: str = ""
+
+
+class _Rows:
+    """Rows of one run that stand on a page, and the words for them."""
+
+    path: str
+    run: Run
+    rows: list[Row]
+    emulated: bool
+
+    def relative(self, target: str) -> str:
+        """Return the way from this page to `target`, both relative to the results directory."""
+        return posixpath.relpath(target, posixpath.dirname(self.path))
+
+    def unit(self, words: str) -> str:
+        """Return a column's title; on a page of emulated figures every table says so."""
+        return f"{words}, emulated" if self.emulated else words
+
+    def name_among(self, cell: Payload) -> str:
+        """Return what tells a cell of this page from one of another combination, nothing where there is but one."""
+        raise NotImplementedError
+
+
+class View(_Rows):
+    """One page of the latest of its runs.
+
+    `rows` are its cells of llama-bench, `others` those of other kinds; `slower`: sentences on cells that have become
+    slower since the run before.
+    """
+
+    def __init__(self, path: str, runs: Sequence[Run], slower: Sequence[str] = ()) -> None:
+        self.path = path
+        self.runs = runs
+        self.run = runs[-1]
+        self.slower = slower
+        self.cells = summary.pages(self.run)[path]
+        every = summary.rows(self.run, self.cells)
+        self.others = [row for row in every if not summary.benched(row.cell)]
+        rows = self.rows = [row for row in every if summary.benched(row.cell)]
+        self.measured = [row for row in rows if row.launches]
+        self.launches: list[Record] = [record for row in rows for record in row.launches]
+        self.emulated = summary.emulated(self.run)
+        self.prompt = summary.headline(rows, "pp_tps")
+        self.generation = summary.headline(rows, "tg_tps")
+        self.standings = [summary.standing(rows, row) for row in rows]
+        self.several_builds = len({row.cell["build"] for row in rows}) > 1
+
+    @property
+    def every(self) -> list[Row]:
+        """The rows of all kinds."""
+        return [*self.rows, *self.others]
+
+    @property
+    def chosen(self) -> list[Row]:
+        """The rows that stand for the page: of generation and of prompts."""
+        return [row for row in (self.generation, self.prompt) if row is not None]
+
+    def of_kind(self, name: str) -> list[Row]:
+        """Return the rows of a kind of measurement, other than llama-bench's, by its name."""
+        return [row for row in self.others if kinds.kind_of(row.cell).name == name]
+
+    def head(self) -> list[Column]:
+        """Return the columns that name a cell."""
+        build = [("Build", LEFT)] if self.several_builds else []
+        return [("Test", LEFT), ("Threads", RIGHT), *build]
+
+    def name(self, row: Row) -> list[Cell]:
+        """Return the cells for head()."""
+        build = [row.cell["build"]] if self.several_builds else []
+        return [parts.test_words(row.cell), metrics.number(row.cell["threads"]), *build]
+
+    def table(self, columns: Iterable[Column], cells: Callable[[Row], list[Cell]]) -> Markdown | None:
+        """Return a table with a line for each row that was measured, None when none was."""
+        if not self.measured:
+            return None
+        lines = [[*self.name(row), *cells(row)] for row in self.measured]
+        return markdown.table([*self.head(), *columns], lines)
+
+    def words(self, row: Row) -> str:
+        """Return a row in words."""
+        return parts.cell_words(row.cell, self.several_builds)
+
+    def name_among(self, cell: Payload) -> str:
+        return f"build {cell['build']}" if self.several_builds else ""
+
+    def machines(self) -> list[Payload]:
+        """Return the fingerprints that the launches refer to (two, when the machine changed during the run)."""
+        used = {record["payload"]["machine"] for record in self.launches}
+        return [machine for key, machine in sorted(self.run.machines.items()) if not used or key in used]
+
+
+class SideBySide(_Rows):
+    """One run of several quantizations or builds of a model: its rows of llama-bench, in the order of the tables."""
+
+    def __init__(self, path: str, run: Run, rows: Sequence[Row]) -> None:
+        self.path = path
+        self.run = run
+        self.emulated = summary.emulated(run)
+        # Latencies and load times are compared on no page yet: a ratio of theirs has another direction.
+        rows = [row for row in rows if summary.benched(row.cell)]
+        self.rows = sorted(rows, key=_order)
+        self.launches: list[Record] = [record for row in rows for record in row.launches]
+
+    def name_among(self, cell: Payload) -> str:
+        return f"{cell['quantization']} in build {cell['build']}"
+
+    def tests(self) -> list[list[Row]]:
+        """Return the rows of each test: generation first, the usual tests first."""
+        groups: dict[tuple[Any, ...], list[Row]] = {}
+        for row in self.rows:
+            cell = row.cell
+            key = (
+                row.speed != "tg_tps",
+                cell["n_depth"],
+                cell["test"] not in summary.USUAL_TESTS,
+                *(cell[name] for name in ("n_prompt", "n_gen", "test")),
+            )
+            groups.setdefault(key, []).append(row)
+        return [rows for _key, rows in sorted(groups.items())]
+
+    def of(self, quantization: str, build: str) -> list[Row]:
+        """Return the measured rows of one combination."""
+        return [row for row in self.rows if row.launches and summary.combination(row.cell) == (quantization, build)]
+
+
+def _order(row: Row) -> tuple[Any, ...]:
+    """Order a table's rows: by threads, then Q4_0, what it replaced and the others, `default` before other builds."""
+    quantization, build = summary.combination(row.cell)
+    rank = 0 if quantization == summary.REFERENCE_QUANTIZATION else 1 if is_legacy(quantization) else 2
+    return row.cell["threads"], rank, quantization, build != summary.REFERENCE_BUILD, build, summary.cell_key(row.cell)
+
+
+def is_legacy(quantization: str) -> bool:
+    """Say whether llama.cpp has removed the file type of a quantization since."""
+    return quantization in BY_NAME and BY_NAME[quantization].legacy
+
+
+# The rows of one test that ratios refer to, by their thread count.
+References = dict[int, Row]
+
+
+class Entry(NamedTuple):
+    """What the index shows of one page: its latest run and the rows that stand for it.
+
+    `largest` are the largest values of metrics among the launches of those two rows, `slower` sentences on cells that
+    have become slower since the run before.
+    """
+
+    path: str
+    run: Run
+    model: str
+    quantization: str
+    prompt: Row | None
+    generation: Row | None
+    largest: dict[str, float | None]
+    synthetic: bool | None
+    emulated: bool
+    planned: set[str]
+    rows: list[Row]
+    comparison: str | None
+    slower: list[str]
+
+    @property
+    def ranked(self) -> bool:
+        """Whether it may be ranked: it is of a real machine, and this collection measured it."""
+        return not self.emulated and not summary.imported(self.run)
+
+    def of(self, speed: str) -> Row | None:
+        """Return the row that stands for a speed."""
+        return self.generation if speed == "tg_tps" else self.prompt
+
+    def name_among(self, cell: Payload) -> str:
+        """Return what tells a cell of the page from one of another build."""
+        several = len({row.cell["build"] for row in self.rows}) > 1
+        return f"build {cell['build']}" if several else ""

@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parts of the records of a real run, others made of them, and the text of the page that they give."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages
+
+Record = dict[str, Any]
+
+
+def of(real: list[Record], kind: str, test: str = "", purpose: str | None = None) -> Record:
+    return next(
+        one
+        for one in real
+        if one["kind"] == kind
+        and (not test or (one["payload"]["cell"]["test"], one["payload"]["cell"].get("purpose")) == (test, purpose))
+    )
+
+
+def page(every: list[Record]) -> str:
+    return next(text for path, text in pages.render(every).items() if path.endswith("/q4.md"))
+
+
+def section(text: str, title: str) -> str:
+    return text.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+def launches(real: list[Record], test: str, speeds: list[float], purpose: str | None = None) -> list[Record]:
+    """Return undisturbed launches of a test with these figures, one in each block."""
+    made = []
+    for number, speed in enumerate(speeds, start=1):
+        one = copy.deepcopy(of(real, "launch", test))
+        payload = one["payload"]
+        if purpose:
+            payload["cell"]["purpose"] = purpose
+        payload.update(number=number, block=number, validity={"state": "VALID", "reasons": []})
+        payload["metrics"][summary.speed_of(payload["cell"])]["value"] = speed
+        made.append(one)
+    return made
+
+
+def without(real: list[Record], *kinds: str) -> list[Record]:
+    return [one for one in real if one["kind"] not in kinds]
+
+
+def steady(real: list[Record]) -> list[Record]:
+    return without(real, "launch", "bandwidth", "samples")

@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far a figure holds: drift, disturbed launches, what was planned and what failed."""
+
+from __future__ import annotations
+
+import pytest
+from real_run import Record, launches, of, page, section, steady, without
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+
+
+def test_a_drift_of_the_memory_makes_the_whole_session_invalid(real):
+    assert summary.drift_percent(summary.runs(real)[0]) > 2
+    text = page(real)
+    assert "INVALID session: the memory bandwidth drifted by" in text
+    for one in real:
+        if one["kind"] == "bandwidth":
+            one["payload"]["read_gb_s"]["best"] = 10.0
+    calm = page([*without(real, "launch"), *launches(real, "pp512", [100.0, 100.1, 99.9, 100.0, 100.1, 99.9])])
+    assert "INVALID session" not in calm
+    assert "| pp512 | 1 | 6 | 100.0 |" in calm
+    assert "VALID |" in section(calm, "Throughput")
+
+
+def row_of(every: list[Record], test: str = "pp512") -> summary.Row:
+    run = summary.runs(every)[0]
+    return next(row for row in summary.rows(run, summary.cells(run)) if row.cell["test"] == test)
+
+
+def test_disturbed_launches_are_left_out_where_there_are_enough_others(real):
+    every = launches(real, "pp512", [100.0, 100.1, 99.9, 100.0, 100.1, 99.9, 50.0])
+    next(one for one in real if one["kind"] == "run")["payload"]["launches"] = 6
+    every[-1]["payload"]["validity"] = {"state": "INVALID", "reasons": ["steal"]}
+    row = row_of([*steady(real), *every])
+    assert row.state == "VALID"
+    assert row.interval.mean == pytest.approx(100.0)
+    assert row.reasons == ["1 of 7 launches disturbed and left out"]
+    assert len(row.launches) == 7
+    # Too few are left: all of them are shown, and the row is not ranked.
+    row = row_of([*steady(real), *every[1:]])
+    assert row.state == "INVALID"
+    assert row.lowest == 50.0
+
+
+def test_a_planned_cell_is_the_one_that_was_measured_with_the_threads_of_the_ladder(real):
+    run = summary.runs(real)[0]
+    tests = [cell["test"] for cell in summary.cells(run)]
+    assert len(tests) == len(set(tests))
+    assert not [cell for cell in summary.cells(run) if not cell["threads"]]
+    assert "MISSING" not in page(real).partition("STATES")[0].partition("MISSING: planned")[0]
+
+
+def test_a_failure_that_was_made_up_for_is_none_any_more(real):
+    cell = of(real, "launch", "pp512")["payload"]["cell"]
+    lost = {"phase": "connect", "cause": "The host was lost.", "advice": "Look.", "cell": None, "detail": {}}
+    broken = {**lost, "phase": "measure", "cell": cell}
+    refused = {**lost, "phase": "plan"}
+    early = [dict(real[0], kind="failure", time="2026-11-26T00:00:00Z", payload=one) for one in (lost, broken, refused)]
+    late = [dict(one, time="2026-11-27T00:00:00Z") for one in early]
+    assert [one["payload"]["phase"] for one in summary.standing_failures([*real, *early])] == ["plan"]
+    assert len(summary.standing_failures([*real, *late])) == 3
+    assert len(summary.standing_failures([*without(real, "end", "launch"), *early])) == 3

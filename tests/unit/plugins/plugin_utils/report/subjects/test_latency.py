@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Percentiles are of enough requests, and what one user feels stands on the index."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+from real_run import of, page, section
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.latency import percentile
+
+FELT = "Latency, load time and cost"
+
+
+@pytest.mark.parametrize(
+    ("percent", "least"), [(50, 1), (90, 10), (95, 200), (99, 1000)]
+)  # fmt: skip
+def test_a_percentile_needs_its_number_of_values(percent, least):
+    assert percentile([1.0] * (least - 1), percent) is None
+    assert percentile([1.0] * least, percent) == 1.0
+
+
+def test_percentiles_are_of_the_nearest_rank():
+    values = [float(value) for value in range(1, 11)]
+    assert percentile(values, 50) == 5.0
+    assert percentile(values, 90) == 9.0
+
+
+def test_a_server_without_a_good_request_breaks_no_page(real):
+    for one in real:
+        if one["kind"] == "launch":
+            one["payload"].pop("requests", None)
+            one["payload"].pop("slo", None)
+    text = section(page(real), "Latency")
+    assert "N/A" in text
+    assert "the latency targets" in text
+
+
+def test_the_index_says_what_one_user_feels(real):
+    index = pages.render(real)["README.md"]
+    (line,) = [line for line in section(index, FELT).splitlines() if "tiny-synthetic" in line or "llama-3" in line]
+    assert "1 user, 128 tokens in, 64 out" in line
+    assert line.count("\u00a0s |") == 4
+    assert "USD" not in section(index, FELT)
+    for one in real:
+        if one["kind"] == "machine":
+            one["payload"]["instance"] = {"type": "c7i.16xlarge", "zone": "us-east-1a"}
+    assert "USD per million, prompt" in section(pages.render(real)["README.md"], FELT)
+
+
+def test_what_comes_at_a_rate_says_at_which_rate_it_was_answered(real):
+    assert "answered" not in section(page(real), "Latency")
+    served = copy.deepcopy(of(real, "launch", "serve128+64@c1"))
+    cell = served["payload"]["cell"]
+    cell.update(test="serve128+64@r0.5", rate=0.5)
+    del cell["concurrency"]
+    served["payload"]["metrics"]["request_rate"]["value"] = 0.4321
+    served["payload"]["metrics"]["duration_s"]["value"] = 98.76
+    latency = section(page([*real, served]), "Latency")
+    assert "0.5000 requests/s, Poisson" in latency
+    assert "answered: 0.4321/s over 98.76\u00a0s" in latency

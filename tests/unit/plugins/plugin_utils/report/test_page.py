@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What else a page shows beside speeds, as far as a run has it; and foreign words on it stay text."""
+
+from __future__ import annotations
+
+import json
+
+from real_run import page, section, without
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages
+
+CEILINGS = "Memory bandwidth and arithmetic"
+FELT = "Latency, load time and cost"
+
+
+def test_every_section_of_a_real_run_is_there(real):
+    text = page(real)
+    for title in ("Throughput", "Latency", "Load time", "Threads", CEILINGS, "Not measured", "CPU use"):
+        assert section(text, title), title
+    assert "4 users" in section(text, "Latency")
+    assert "llama-batched-bench" in section(text, "Latency")
+    assert "Processors and memory over the time of a launch" in section(text, "CPU use")
+    # What ran for the ladder is no figure of its own.
+    assert "tg32 |" not in section(text, "Throughput")
+    assert "| serve" not in section(text, "Throughput")
+    assert "llama_bench_minutes" in section(text, "Not measured")
+
+
+def test_a_run_without_any_of_it_has_none_of_it(real):
+    plain = [
+        one
+        for one in without(real, "samples", "bandwidth", "threads", "omitted", "end")
+        if one["kind"] != "launch" or one["payload"]["cell"]["test"] == "pp512"
+    ]
+    for one in plain:
+        if one["kind"] == "run":
+            one["payload"]["cells"] = [cell for cell in one["payload"]["cells"] if cell["test"] == "pp512"]
+    assert FELT not in pages.render(plain)["README.md"]
+    text = page(plain)
+    for title in ("Latency", "Load time", "Threads", CEILINGS, "Noise floor", "Not measured"):
+        assert f"## {title}" not in text
+
+
+def test_names_of_a_record_stay_text(real):
+    evil = "x | <b>y</b>\n# z"
+    for one in real:
+        payload = one["payload"]
+        if one["kind"] == "omitted":
+            payload.update(cause=evil, advice=evil)
+        if one["kind"] == "threads":
+            payload["prompt"].update(reason=evil, collapse=evil)
+        if one["kind"] == "bandwidth":
+            payload["stage"] = evil
+    text = page(real)
+    assert "<b>" not in text
+    assert "\n# z" not in text
+    assert json.dumps(evil)[1:-1] not in text
