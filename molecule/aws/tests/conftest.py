@@ -246,9 +246,12 @@ def account(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[None]]]
     # Those that wait longest begin.
     chosen.sort(key=lambda item: item.get_closest_marker("slow") is None)
     with contextlib.ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(SIDE_BY_SIDE))
         free: queue.Queue[AwsServer] = queue.Queue()
-        for _one in range(min(SIDE_BY_SIDE, len(chosen))):
-            free.put(stack.enter_context(AwsServer(hosts=[HOST])))
+        # A server loads for seconds: all at once.
+        for server in pool.map(AwsServer.__enter__, [AwsServer(hosts=[HOST]) for _test in chosen[:SIDE_BY_SIDE]]):
+            stack.push(server)
+            free.put(server)
 
         warm = pythons()
 
@@ -261,7 +264,6 @@ def account(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[None]]]
             finally:
                 free.put(server)
 
-        pool = stack.enter_context(ThreadPoolExecutor(SIDE_BY_SIDE))
         yield {item.nodeid: pool.submit(run, number, item) for number, item in enumerate(chosen)}
         pool.shutdown(cancel_futures=True)
 
