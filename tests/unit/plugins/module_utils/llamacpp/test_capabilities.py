@@ -103,4 +103,6 @@ def test_what_a_build_lacks_is_named_with_what_it_came_with():
 def test_a_younger_build_that_lost_an_option_is_not_called_older():
     younger = {"name": "new", "options": {"llama-server": ["--load-mode", "-m"]}}
     said = capabilities.refusal(younger, "llama-server", ["llama-server", "--no-webui"], "the test load")
-    assert said.endswith("has no --no-webui, which the test load needs of llama-server: its llama-server --help does not name it")
+    assert said.endswith(
+        "has no --no-webui, which the test load needs of llama-server: its llama-server --help does not name it"
+    )
