@@ -5,7 +5,8 @@ export LC_ALL := C.UTF-8
 
 PYTHON ?= python3
 ARGS ?=
-PIP_INSTALL := .venv/bin/python -m pip --disable-pip-version-check --no-input install --quiet
+# Of the ansible bundle a run imports a hundredth: Python compiles that when it is imported, and pip need not compile all.
+PIP_INSTALL := .venv/bin/python -m pip --disable-pip-version-check --no-input install --quiet --no-compile
 
 # A stamp's name holds a checksum of what it stands for: unchanged input costs nothing and changed input is installed
 # again, whatever the files' times say. It is written last, so an interrupted installation leaves none.
@@ -14,7 +15,8 @@ VENV := .venv/stamp-venv-$(call KEY)
 RUN := .venv/stamp-run-$(call KEY,requirements.txt)
 DEV := .venv/stamp-dev-$(call KEY,requirements.txt requirements-dev.txt)
 
-.PHONY: help bench explain plan report compare export import site test lint unit browser sanity molecule clean
+.PHONY: help bench explain plan report compare export import site setup test lint unit integration browser sanity \
+  molecule clean
 
 help:
 	@echo "make bench     measure the hosts of the inventory, by default this machine, and write the pages"
@@ -25,12 +27,14 @@ help:
 	@echo "make export    the figures for other programs: make export FORMAT=csv OUT=figures.csv"
 	@echo "make import    what llama-bench or llama-cli printed: make import FILES='a.jsonl b.log' MACHINE=my-graviton"
 	@echo "make site      the pages as a self-contained HTML site: make site SITE=site"
-	@echo "make test      lint, unit, browser, sanity and molecule; ends with the count of all tests"
+	@echo "make test      lint, unit, integration, browser, sanity and molecule; ends with the count of all tests"
 	@echo "make lint      ruff, mypy, yamllint, ansible-lint, changelog and documentation checks"
 	@echo "make unit      the unit tests"
+	@echo "make integration  playbooks and servers as processes of their own, on this machine"
 	@echo "make browser   the HTML site in headless Chromium"
 	@echo "make sanity    ansible-test sanity on a copy of this checkout"
-	@echo "make molecule  every scenario under molecule/"
+	@echo "make molecule  every scenario under molecule/; make molecule-aws one of them"
+	@echo "make setup     .venv with what tests and linters need, and nothing else"
 	@echo "make clean     remove .venv and what the tests left; results/ stays"
 	@echo "Variables: ARGS='-e name=value -v' for bench, plan and report, PYTHON=python3.13 for the interpreter of .venv"
 
@@ -68,10 +72,15 @@ import: $(RUN)
 site: $(RUN)
 	.venv/bin/ansible-playbook playbooks/html.yml $(if $(SITE),-e '{"bench_report_site": "$(SITE)"}') $(ARGS)
 
+setup: $(DEV)
+
 test: $(DEV)
 	@.venv/bin/python tests/run.py
 
-lint unit browser sanity molecule: $(DEV)
+lint unit integration browser sanity molecule: $(DEV)
+	@.venv/bin/python tests/run.py $@
+
+molecule-%: $(DEV)
 	@.venv/bin/python tests/run.py $@
 
 clean:

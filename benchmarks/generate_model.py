@@ -18,6 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import needs
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "collections"))
 
@@ -27,6 +29,8 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.system.process im
 
 MEMORY_LIMIT = 100e6  # bytes
 TIME_LIMIT = 600  # seconds
+DISK_GB = 5
+VOCABULARY = "`make bench` leaves it in ~/.cache/cloudbench/llama.cpp/build-*/ggml-vocab-llama-bpe.gguf"
 
 
 class Target(NamedTuple):
@@ -74,6 +78,10 @@ def main() -> None:
         model, quantization, path = arguments.child
         generate(plan(preset(model), quantization, 1, arguments.vocabulary), path)
         return
+    needs.meet(
+        needs.file(Path(arguments.vocabulary), VOCABULARY),
+        needs.disk(Path(arguments.directory or tempfile.gettempdir()), DISK_GB),
+    )
     print("| model | type | GB | CPU s | target | wall s | peak MB | target | met |")
     print("|---|---|---|---|---|---|---|---|---|")
     every = True

@@ -23,10 +23,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import needs
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.probe import machine
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe import machine  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe.bandwidth import (  # noqa: E402
     REPETITIONS,
     array_bytes,
@@ -36,6 +38,7 @@ AT_LEAST = 0.95
 
 
 def output(argv: list[str]) -> str:
+    """Return what a command prints."""
     return subprocess.run(
         argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=300
     ).stdout
@@ -62,26 +65,31 @@ def likwid(kernel: str, threads: int, size: int) -> float:
 
 
 def main() -> int:
+    """Return 0 if the target is met, 1 if it is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--program", type=Path, required=True, help="llama-roofline")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    needs.meet(
+        needs.program("likwid-bench", remedy="sudo apt-get install likwid"),
+        needs.executable(asked.program),
+    )
     size = array_bytes(machine.fingerprint())
-    found: dict[str, list[float]] = {name: [] for name in ("ours", *kernels())}
+    rates_of: dict[str, list[float]] = {name: [] for name in ("ours", *kernels())}
     source = random.Random(asked.seed)
     for _round in range(asked.rounds):
-        for name in source.sample(sorted(found), len(found)):
-            found[name].append(
+        for name in source.sample(sorted(rates_of), len(rates_of)):
+            rates_of[name].append(
                 ours(asked.program, asked.threads, size) if name == "ours" else likwid(name, asked.threads, size)
             )
     print(f"{size / 1e6:.0f} MB, {asked.threads} threads, {asked.rounds} rounds\n")
     print("| program | best GB/s | median of rounds | lowest |\n|:--|--:|--:|--:|")
-    for name, rates in found.items():
+    for name, rates in rates_of.items():
         print(f"| {name} | {max(rates):.2f} | {statistics.median(rates):.2f} | {min(rates):.2f} |")
-    best = max(max(rates) for name, rates in found.items() if name != "ours")
-    ratio = max(found["ours"]) / best
+    best = max(max(rates) for name, rates in rates_of.items() if name != "ours")
+    ratio = max(rates_of["ours"]) / best
     print(f"\nours / best of likwid-bench: {ratio:.3f}: {'met' if ratio >= AT_LEAST else 'MISSED'}")
     return 0 if ratio >= AT_LEAST else 1
 

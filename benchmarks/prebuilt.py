@@ -49,15 +49,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import needs
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.measure import run as measure
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.order import block_order  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.probe import gates, machine
-from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Finished, run  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe import gates, machine  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.system import page_cache  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Finished, last_words, run  # noqa: E402
 
 PLAYBOOK = ROOT / ".venv/bin/ansible-playbook"
 XLLAMACPP = "2026.10.11549"
@@ -71,6 +73,8 @@ ORDINARY = 128000
 PROMPT_TARGET = 1.3
 # As everywhere in this collection, slower means by more than 2 %.
 GENERATION_TARGET = 0.98
+# Two builds, the model and the packages.
+DISK_GB = 6
 
 LAUNCH_S, START_S, STOP_S, PREPARE_S = 300, 120, 15, 3600
 
@@ -91,8 +95,10 @@ PLAY = """\
 
 
 class Contestant(NamedTuple):
-    """One way to come by llama.cpp: what the tables call it, what of which version it is, whether it comes ready made,
-    the command of a launch short of the job, and what its job says beside that of the others.
+    """One way to come by llama.cpp.
+
+    What the tables call it, what of which version it is, whether it comes ready made, the command of a launch short of
+    the job, and what its job says beside that of the others.
     """
 
     name: str
@@ -289,34 +295,35 @@ def tokens(seed: int, count: int) -> list[int]:
     return random.Random(seed).sample(range(ORDINARY), count)
 
 
-def start(one: Contestant, job: dict[str, Any]) -> tuple[Finished, dict[str, Any]]:
+def start(contestant: Contestant, job: dict[str, Any]) -> tuple[Finished, dict[str, Any]]:
     """Run one launch to its end; return what became of the process and the outcome it printed."""
-    finished = run([*one.command, json.dumps({**job, **one.own})], LAUNCH_S)
+    finished = run([*contestant.command, json.dumps({**job, **contestant.own})], LAUNCH_S)
     if finished.exit_code != 0:
-        why = f"no end within {LAUNCH_S} s" if finished.timed_out else measure.last_words(finished.stderr)
+        why = f"no end within {LAUNCH_S} s" if finished.timed_out else last_words(finished.stderr)
         print(*finished.stderr.splitlines()[-20:], sep="\n", file=sys.stderr)
-        raise SystemExit(f"{one.name} failed: {why}")
+        raise SystemExit(f"{contestant.name} failed: {why}")
     outcome: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
     return finished, outcome
 
 
-def look(one: Contestant, job: dict[str, Any]) -> str:
+def look(contestant: Contestant, job: dict[str, Any]) -> str:
     """Return the row of the contestant in the table of what it is, from an unmeasured launch that logs all."""
     short = {"prompt": tokens(2, 8), "predict": 2}
-    finished, outcome = start(one, {**job, "measured": short, "verbose": True})
+    finished, outcome = start(contestant, {**job, "measured": short, "verbose": True})
     repacked = [f"{count} to {layout}" for layout, count in parse_log(finished.stderr)["repack"].items()]
     features = " ".join(machine.used_features(outcome["system_info"]))
-    return f"| {one.name} | {one.version} | {outcome['version']} | {features} | {', '.join(repacked) or 'none'} |"
+    cells = [contestant.name, contestant.version, outcome["version"], features, ", ".join(repacked) or "none"]
+    return f"| {' | '.join(cells)} |"
 
 
-def launch(one: Contestant, job: dict[str, Any]) -> Launch:
+def launch(contestant: Contestant, job: dict[str, Any]) -> Launch:
     """Measure one launch."""
     before = gates.snapshot()
-    finished, outcome = start(one, job)
+    finished, outcome = start(contestant, job)
     values = gates.gates(before, gates.snapshot(), finished.usage)
     told = outcome["timings"]
     if (told["prompt_n"], told["predicted_n"]) != (PROMPT, GENERATED + 1):
-        raise SystemExit(f"{one.name} processed other numbers of tokens than it was asked for: {told}")
+        raise SystemExit(f"{contestant.name} processed other numbers of tokens than it was asked for: {told}")
     # The first token comes of the prompt, so its time is the prompt's.
     return Launch(1e3 * PROMPT / told["prompt_ms"], 1e3 * GENERATED / told["predicted_ms"], values)
 
@@ -340,9 +347,9 @@ def ratio(ours: Sequence[Launch], its: Sequence[Launch], figure: str) -> Interva
     return mean_interval([getattr(we, figure) / getattr(it, figure) for we, it in zip(ours, its, strict=True)])
 
 
-def row(one: Contestant, its: Sequence[Launch], ours: Sequence[Launch]) -> str:
+def row(contestant: Contestant, its: Sequence[Launch], ours: Sequence[Launch]) -> str:
     """Return the row of a contestant in the table of figures."""
-    cells = [one.name]
+    cells = [contestant.name]
     for figure in ("prompt", "generation"):
         cells.append(f"{statistics.median(getattr(it, figure) for it in its):.1f}")
         cells.append("" if its is ours else shown(ratio(ours, its, figure)))
@@ -356,20 +363,21 @@ def report(contestants: Sequence[Contestant], measured: Sequence[Sequence[Launch
     ours, *others = measured
     print("\n| build | prompt token/s | ours / this | generation token/s | ours / this | steal %, by launch | valid |")
     print("|:--|--:|--:|--:|--:|:--|--:|")
-    for one, its in zip(contestants, measured, strict=True):
-        print(row(one, its, ours))
-    ready = [its for one, its in zip(contestants, measured, strict=True) if one.ready_made]
+    for contestant, its in zip(contestants, measured, strict=True):
+        print(row(contestant, its, ours))
+    ready = [its for contestant, its in zip(contestants, measured, strict=True) if contestant.ready_made]
     prompt = min((ratio(ours, its, "prompt") for its in ready), key=lambda interval: interval.mean)
     said = [judge(prompt, PROMPT_TARGET)]
     print(f"\nPrompt, times the best that comes ready made: {shown(prompt)}; target {PROMPT_TARGET:g}: {said[0]}")
-    for one, its in zip(contestants[1:], others, strict=True):
+    for contestant, its in zip(contestants[1:], others, strict=True):
         generation = ratio(ours, its, "generation")
         said.append(judge(generation, GENERATION_TARGET))
-        print(f"Generation, times {one.name}: {shown(generation)}; target {GENERATION_TARGET:g}: {said[-1]}")
+        print(f"Generation, times {contestant.name}: {shown(generation)}; target {GENERATION_TARGET:g}: {said[-1]}")
     return all(word == "met" for word in said)
 
 
 def main() -> int:
+    """Return 0 if both targets are met, else 1."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--launches", type=int, default=6, help="of each contestant; from 2 on there is an interval")
     parser.add_argument("--threads", type=int, default=machine.fingerprint()["physical_cores"] or os.cpu_count())
@@ -383,6 +391,12 @@ def main() -> int:
         parser.error("--launches and --threads are 1 or more")
     if platform.machine() not in NODE_PLATFORMS:
         raise SystemExit(f"the ready made builds are for {' and '.join(NODE_PLATFORMS)}, not {platform.machine()}")
+    needs.meet(
+        needs.executable(PLAYBOOK, "`make setup` installs it"),
+        needs.version("node", (20,), "install Node.js 20 or newer"),
+        needs.program("npm", remedy="it comes with Node.js: sudo apt-get install npm"),
+        needs.disk(Path(tempfile.gettempdir()), DISK_GB),
+    )
 
     # Ends what runs, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
@@ -399,10 +413,10 @@ def main() -> int:
             "warm_up": {"prompt": tokens(1, 32), "predict": 4},
             "measured": {"prompt": tokens(0, PROMPT), "predict": GENERATED + 1},
         }
-        measure.warm(model)
+        page_cache.read_through(model)
         print("| build | version | llama.cpp says it is | features in use | tensors repacked |\n|:--|:--|:--|:--|:--|")
-        for one in contestants:
-            print(look(one, job), flush=True)
+        for contestant in contestants:
+            print(look(contestant, job), flush=True)
         print(f"\n{PROMPT} tokens of prompt, {GENERATED} generated, {asked.threads} threads, seed {asked.seed}")
         measured: list[list[Launch]] = [[] for _contestant in contestants]
         for block in range(1, asked.launches + 1):

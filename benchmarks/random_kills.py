@@ -19,20 +19,24 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import needs
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from interruptions import drawn, interrupted  # noqa: E402
+from support.hosts.interruptions import drawn, interrupted  # noqa: E402
 
 # Launches of some seconds, more of them than the kills can use up.
 LAUNCHES, TESTS, THREADS = 12, ["pp4096", "tg300"], [1, 2]
 
 
 def main() -> int:
+    """Return 0 if the targets are met, 1 if one is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
+    needs.meet(needs.playbooks())
     kills = drawn(args.kills, args.seed)
     variables = {
         "llama_model_models": ["tiny-synthetic"],
@@ -49,20 +53,22 @@ def main() -> int:
         spool.mkdir()
         environment = {**os.environ, "CLOUDBENCH_RESULTS_DIR": str(results), "LC_ALL": "C.UTF-8"}
         environment.pop("CLOUDBENCH_RUN", None)
-        found = interrupted(
+        outcome = interrupted(
             [str(Path(sys.executable).with_name("ansible-playbook")), "site.yml", "-e",
              json.dumps({**variables, "llama_bench_spool": str(spool)})],
             ROOT, environment, spool, results, kills,
         )  # fmt: skip
-    victims = ", ".join(f"{count} {name}" for name, count in sorted(Counter(one.victim for one in kills).items()))
+    victims = ", ".join(f"{count} {name}" for name, count in sorted(Counter(kill.victim for kill in kills).items()))
     print(
-        f"kills: {found.kills} ({victims}), seed {args.seed}; tries: {found.tries}; {time.monotonic() - started:.0f} s"
+        f"kills: {outcome.kills} ({victims}), seed {args.seed}; tries: {outcome.tries}; "
+        f"{time.monotonic() - started:.0f} s"
     )
     planned = LAUNCHES * len(TESTS) * len(THREADS)
-    print(f"runs: {found.runs}; launches: {found.launches} of {planned}; at once: {found.at_once}")
-    print(f"records lost: {len(found.lost)}; launches doubled: {len(found.doubled)}; cells short: {len(found.short)}")
-    good = (found.runs, found.launches, found.at_once) == (1, planned, 1)
-    good = good and not (found.lost or found.doubled or found.short)
+    print(f"runs: {outcome.runs}; launches: {outcome.launches} of {planned}; at once: {outcome.at_once}")
+    lost, doubled, short = (len(wrong) for wrong in (outcome.lost, outcome.doubled, outcome.short))
+    print(f"records lost: {lost}; launches doubled: {doubled}; cells short: {short}")
+    good = (outcome.runs, outcome.launches, outcome.at_once) == (1, planned, 1)
+    good = good and not (lost or doubled or short)
     print("met" if good else "MISSED")
     return 0 if good else 1
 

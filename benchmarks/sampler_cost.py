@@ -20,6 +20,8 @@ import sys
 import time
 from pathlib import Path
 
+import needs
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
@@ -56,6 +58,7 @@ def own_share(seconds: float) -> float:
 
 
 def main() -> int:
+    """Return 0 if the targets are met, 1 if one is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--bench", type=Path, required=True, help="llama-bench")
     parser.add_argument("--model", type=Path, required=True)
@@ -65,15 +68,16 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60, help="how long to watch the sampler alone")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    needs.meet(needs.executable(asked.bench), needs.file(asked.model))
 
     share = own_share(asked.seconds)
     source = random.Random(asked.seed)
     ratios = []
     for _pair in range(asked.pairs):
-        found = {}
+        speeds = {}
         for sampled in source.sample([True, False], 2):
-            found[sampled] = launch(asked, sampled)
-        ratios.append(found[True] / found[False])
+            speeds[sampled] = launch(asked, sampled)
+        ratios.append(speeds[True] / speeds[False])
     ratio = mean_interval(ratios)
     low, high = ratio.low or 0.0, ratio.high or float("inf")
     inside = abs(low - 1) <= WITHIN and abs(high - 1) <= WITHIN

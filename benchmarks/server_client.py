@@ -7,8 +7,8 @@ Both send unique prompts of so many tokens, take outputs of a fixed length, and 
 client that runs `serve` tests; its first request of each user only warms up, so as many of guidellm's are left out.
 Target: the medians of TTFT and TPOT within 5 %.
 
-    python3 -m venv /tmp/guidellm && /tmp/guidellm/bin/pip install guidellm==0.8.1
-    .venv/bin/python benchmarks/server_client.py --guidellm /tmp/guidellm/bin/guidellm --bin BUILD/bin --model 1b.gguf
+    python3 -m venv ~/guidellm && ~/guidellm/bin/pip install guidellm==0.8.1
+    .venv/bin/python benchmarks/server_client.py --guidellm ~/guidellm/bin/guidellm --bin BUILD/bin --model 1b.gguf
 """
 
 from __future__ import annotations
@@ -25,17 +25,22 @@ import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import needs
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve import launch as serving
-from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server import ADDRESS, Options, Server  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.requests import tpot  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve import launch as serving  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server import ADDRESS, Server  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.streaming import complete  # noqa: E402
 
 PROMPT, GENERATE = 128, 64
 WITHIN = 0.05
+GUIDELLM = "python3 -m venv ~/guidellm && ~/guidellm/bin/pip install guidellm==0.8.1"
 NAMES = ("ttft_s", "tpot_s")
 
 
@@ -47,6 +52,7 @@ class Figures(NamedTuple):
 
 
 def post(port: int, path: str, body: dict[str, Any]) -> Any:
+    """Return the JSON that the server answers."""
     request = urllib.request.Request(
         f"http://{ADDRESS}:{port}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
@@ -60,22 +66,25 @@ def texts(port: int, count: int, seed: int) -> list[str]:
     # Words that are one token each stay so beside each other: the tokenizer splits at spaces first.
     pieces = [post(port, "/detokenize", {"tokens": [token]})["content"] for token in range(1000, 2200)]
     words = [piece for piece in pieces if piece.startswith(" ") and piece[1:].isascii() and piece[1:].isalpha()]
-    found = []
-    while len(found) < count:
+    prompts: list[str] = []
+    while len(prompts) < count:
         text = "".join(source.choice(words) for _word in range(PROMPT - 1))
         if len(post(port, "/tokenize", {"content": text, "add_special": True})["tokens"]) == PROMPT:
-            found.append(text)
-    return found
+            prompts.append(text)
+    return prompts
 
 
 def ours(port: int, users: int, each: int, seed: int) -> Figures:
+    """Measure with our client."""
     done = serving.closed_loop(users, each, PROMPT, seed, lambda p: complete(ADDRESS, port, p, GENERATE, 300.0))
-    requests = [one for one in serving.described(done) if not one.get("warmup")]
-    assert all(one["ok"] for one in requests), requests
-    return Figures([one["ttft_s"] for one in requests], [serving.tpot(one) or 0.0 for one in requests])
+    requests = [request for request in serving.described(done) if not request.get("warmup")]
+    if failed := [request for request in requests if not request["ok"]]:
+        raise SystemExit(f"{len(failed)} of {len(requests)} requests of ours failed, the first: {failed[0]}")
+    return Figures([request["ttft_s"] for request in requests], [tpot(request) or 0.0 for request in requests])
 
 
 def theirs(guidellm: Path, port: int, users: int, each: int, seed: int) -> Figures:
+    """Measure with guidellm; exits where it asked for something else than we do."""
     count = users * (each + 1)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
@@ -103,17 +112,21 @@ def theirs(guidellm: Path, port: int, users: int, each: int, seed: int) -> Figur
         if done.returncode or not (directory / "out.json").exists():
             raise SystemExit(f"guidellm ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
         (benchmark,) = json.loads((directory / "out.json").read_text())["benchmarks"]
-    good = sorted(benchmark["requests"]["successful"], key=lambda one: one["request_start_time"])
-    assert len(good) == count, benchmark["requests"]
-    assert {(one["prompt_tokens"], one["output_tokens"]) for one in good} == {(PROMPT, GENERATE)}, good[0]
+    good = sorted(benchmark["requests"]["successful"], key=lambda request: request["request_start_time"])
+    if len(good) != count:
+        raise SystemExit(f"{len(good)} of {count} requests of guidellm succeeded: {benchmark['requests']}")
+    sizes = {(request["prompt_tokens"], request["output_tokens"]) for request in good}
+    if sizes != {(PROMPT, GENERATE)}:
+        raise SystemExit(f"guidellm sent and got {sorted(sizes)} tokens and not {PROMPT} and {GENERATE}")
     measured = good[users:]
     return Figures(
-        [one["time_to_first_token_ms"] / 1000 for one in measured],
-        [one["inter_token_latency_ms"] / 1000 for one in measured],
+        [request["time_to_first_token_ms"] / 1000 for request in measured],
+        [request["inter_token_latency_ms"] / 1000 for request in measured],
     )
 
 
 def main() -> int:
+    """Return 0 if the targets are met, 1 if one is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--guidellm", type=Path, required=True)
     parser.add_argument("--bin", type=Path, required=True, help="the directory bin/ of a build")
@@ -123,38 +136,43 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     asked = parser.parse_args()
+    needs.meet(
+        needs.executable(asked.guidellm, GUIDELLM),
+        needs.executable(asked.bin / "llama-server"),
+        needs.file(asked.model),
+    )
 
     cell = {
         "model": "m", "quantization": "?", "build": "b", "threads": asked.threads,
         **workload.parse_test(f"serve{PROMPT}+{GENERATE}@c{max(asked.users)}"),
     }  # fmt: skip
     job = Job(cell, str(asked.bin.resolve()), str(asked.model.resolve()), {"id": "b", "name": "b"}, {"id": "m"})
-    options = Options(3600.0, max(asked.users), asked.each, 2.0, 0.1, 1)
+    settings = LaunchSettings(time_limit=3600.0, slots=max(asked.users), requests=asked.each, seed=1)
     met = True
     print("| users | figure | ours, median s | guidellm, median s | ratio by round | ratio of medians | met |")
     print("|--:|:--|--:|--:|:--|--:|:--|")
-    with Server(serving.argv_of(job, options), 3600.0) as server:
+    with Server(serving.argv_of(job, settings), 3600.0) as server:
         for users in asked.users:
             both: dict[str, list[Figures]] = {"ours": [], "theirs": []}
             for number in range(asked.rounds):
                 seed = 100 * users + number
                 order = ["ours", "theirs"]
                 random.Random(seed).shuffle(order)
-                for one in order:
-                    if one == "ours":
-                        both[one].append(ours(server.port, users, asked.each, seed))
+                for side in order:
+                    if side == "ours":
+                        both[side].append(ours(server.port, users, asked.each, seed))
                     else:
-                        both[one].append(theirs(asked.guidellm, server.port, users, asked.each, seed))
+                        both[side].append(theirs(asked.guidellm, server.port, users, asked.each, seed))
             for name in NAMES:
-                own = [statistics.median(getattr(one, name)) for one in both["ours"]]
-                other = [statistics.median(getattr(one, name)) for one in both["theirs"]]
+                mine = [statistics.median(getattr(figures, name)) for figures in both["ours"]]
+                other = [statistics.median(getattr(figures, name)) for figures in both["theirs"]]
                 every = [
-                    statistics.median(value for one in both[side] for value in getattr(one, name))
+                    statistics.median(value for figures in both[side] for value in getattr(figures, name))
                     for side in ("ours", "theirs")
                 ]
                 ratio = every[0] / every[1]
                 met = met and abs(ratio - 1) <= WITHIN
-                rounds = ", ".join(f"{a / b:.3f}" for a, b in zip(own, other, strict=True))
+                rounds = ", ".join(f"{a / b:.3f}" for a, b in zip(mine, other, strict=True))
                 print(
                     f"| {users} | {name} | {every[0]:.4f} | {every[1]:.4f} | {rounds} | {ratio:.3f} | "
                     f"{'yes' if abs(ratio - 1) <= WITHIN else 'NO'} |",

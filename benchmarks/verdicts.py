@@ -32,12 +32,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import needs
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
+# The imports below want them.
+needs.meet(needs.requirements())
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench.output import parse_row  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import mean_interval  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import verdict
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import verdict  # noqa: E402
 
 FEWEST, ENOUGH_PERCENT = 6, 1.0
 PERIOD_S, HELD_SHARE = 0.02, 0.05
@@ -54,7 +58,7 @@ def _signals(process: subprocess.Popen[bytes], holds: bool) -> float:
     while process.poll() is None:
         now = time.monotonic()
         if now - started > TIME_LIMIT_S:
-            raise SystemExit(f"{process.args} did not end within {TIME_LIMIT_S:g} s")
+            raise SystemExit(f"{process.args!r} did not end within {TIME_LIMIT_S:g} s")
         # A sleep takes longer than was asked for: what is owed by now is counted, not the number of stops.
         owed = HELD_SHARE * (now - started) - stopped
         if owed > HELD_SHARE * PERIOD_S / 2:
@@ -111,11 +115,11 @@ def read(path: Path, head: dict[str, Any]) -> list[Pair]:
 
 def comparisons(pairs: Iterable[Pair], part: str) -> list[list[Pair]]:
     """Return the comparisons of a part that have all their pairs, and those that have not."""
-    found: dict[int, list[Pair]] = {}
+    by_number: dict[int, list[Pair]] = {}
     for pair in pairs:
         if pair["part"] == part:
-            found.setdefault(pair["comparison"], []).append(pair)
-    return list(found.values())
+            by_number.setdefault(pair["comparison"], []).append(pair)
+    return list(by_number.values())
 
 
 def measure(asked: argparse.Namespace, head: dict[str, Any], pairs: list[Pair]) -> None:
@@ -126,20 +130,20 @@ def measure(asked: argparse.Namespace, head: dict[str, Any], pairs: list[Pair]) 
     with asked.raw.open("a", encoding="utf-8") as raw:
         for part, wanted in ((SAME, asked.same), (HELD, asked.held)):
             for number in range(wanted):
-                own = [pair for pair in pairs if (pair["part"], pair["comparison"]) == (part, number)]
-                while not decided(own, asked.most):
+                mine = [pair for pair in pairs if (pair["part"], pair["comparison"]) == (part, number)]
+                while not decided(mine, asked.most):
                     if time.monotonic() > until:
                         return
-                    b_first = random.Random(f"{head['seed']} {part} {number} {len(own)}").random() < 0.5
-                    found: Pair = {"part": part, "comparison": number, "time": round(time.time(), 3)}
+                    b_first = random.Random(f"{head['seed']} {part} {number} {len(mine)}").random() < 0.5
+                    pair: Pair = {"part": part, "comparison": number, "time": round(time.time(), 3)}
                     for side in "ba" if b_first else "ab":
                         held = None if part == SAME else side == "b"
-                        found[side], found[f"{side}_stopped"] = launch(argv, asked, held)
-                    found["b_first"] = b_first
-                    raw.write(json.dumps(found) + "\n")
+                        pair[side], pair[f"{side}_stopped"] = launch(argv, asked, held)
+                    pair["b_first"] = b_first
+                    raw.write(json.dumps(pair) + "\n")
                     raw.flush()
-                    own.append(found)
-                    pairs.append(found)
+                    mine.append(pair)
+                    pairs.append(pair)
 
 
 def wilson(hits: int, of: int) -> tuple[float, float]:
@@ -158,17 +162,20 @@ def report(pairs: list[Pair], asked: argparse.Namespace) -> bool:
     good = True
     notes = []
     for part, wanted in ((SAME, asked.same), (HELD, asked.held)):
-        whole = [own for own in comparisons(pairs, part) if decided(own, asked.most)]
+        whole = [comparison for comparison in comparisons(pairs, part) if decided(comparison, asked.most)]
         if not whole:
             good = good and not wanted
             continue
-        told = [verdict.paired([one["a"] for one in own], [one["b"] for one in own]).word for own in whole]
+        told = [
+            verdict.paired([pair["a"] for pair in comparison], [pair["b"] for pair in comparison]).word
+            for comparison in whole
+        ]
         counts = {word: told.count(word) for word in words}
         hits = counts[verdict.SLOWER] + (counts[verdict.FASTER] if part == SAME else 0)
         share = hits / len(whole)
         met = len(whole) >= wanted and (share <= FALSE_MOST if part == SAME else share >= FOUND_LEAST)
         good = good and met
-        sizes = [len(own) for own in whole]
+        sizes = [len(comparison) for comparison in whole]
         low, high = wilson(hits, len(whole))
         target = f"<= {FALSE_MOST:.0%} wrong" if part == SAME else f">= {FOUND_LEAST:.0%} found"
         outcome = "yes" if met else "NO" if len(whole) >= wanted else f"not yet, {len(whole)} of {wanted}"
@@ -177,11 +184,11 @@ def report(pairs: list[Pair], asked: argparse.Namespace) -> bool:
             + " | ".join(str(counts[word]) for word in words)
             + f" | {share:.1%} ({low:.1%} to {high:.1%}) | {target} | {outcome} |"
         )
-        every = [one for own in whole for one in own]
-        ratio = mean_interval([one["b"] / one["a"] for one in every])
-        spread = statistics.stdev(math.log(one["b"] / one["a"]) for one in every)
-        below = sum(1 for own in whole if (mean_interval([x["b"] / x["a"] for x in own]).high or 1) < 1)
-        capped = sum(1 for own, size in zip(whole, sizes, strict=True) if size >= asked.most)
+        every = [pair for comparison in whole for pair in comparison]
+        ratio = mean_interval([pair["b"] / pair["a"] for pair in every])
+        spread = statistics.stdev(math.log(pair["b"] / pair["a"]) for pair in every)
+        below = sum(1 for comparison in whole if (mean_interval([x["b"] / x["a"] for x in comparison]).high or 1) < 1)
+        capped = sum(1 for comparison, size in zip(whole, sizes, strict=True) if size >= asked.most)
         stopped = "" if part == SAME else f"; B stood still for {statistics.mean(x['b_stopped'] for x in every):.2%}"
         notes.append(
             f"{part}: over {len(every)} pairs B/A is {ratio.mean:.4f} ({ratio.low or 0:.4f} to {ratio.high or 0:.4f})"
@@ -193,6 +200,7 @@ def report(pairs: list[Pair], asked: argparse.Namespace) -> bool:
 
 
 def main() -> int:
+    """Return 0 if all is measured and both targets are met, else 1."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--bench", type=Path, required=True, help="llama-bench")
     parser.add_argument("--model", type=Path, required=True, help="a GGUF file, so small that a launch takes a second")
@@ -207,6 +215,11 @@ def main() -> int:
     parser.add_argument("--repetitions", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    needs.meet(
+        needs.executable(asked.bench),
+        needs.file(asked.model),
+        None if asked.raw.parent.is_dir() else f"there is no directory {asked.raw.parent}: mkdir -p {asked.raw.parent}",
+    )
 
     head = {"bench": hashlib.sha256(asked.bench.read_bytes()).hexdigest(), "model": asked.model.name}
     head |= {"bytes": asked.model.stat().st_size, "period_s": PERIOD_S, "held_share": HELD_SHARE}

@@ -3,15 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the project's checks and end with one truthful count: N passed, N failed.
 
-What needs nothing of this machine but a core runs beside the scenarios, which leave one idle most of the time; it is
-shown when it has ended. A failing stage does not hide the next one. A linter and a molecule scenario count as one test
-by their exit status; pytest, ansible-test and testinfra count by the JUnit files they write.
+Two stages run at a time, for each leaves cores idle; one is shown as it goes, the other when it has ended. A failing
+stage does not hide the next one. A linter and a molecule scenario count as one test by their exit status; pytest,
+ansible-test and testinfra count by the JUnit files they write. CLOUDBENCH_TIMES=FILE keeps the table as JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import queue
 import shlex
@@ -27,7 +28,11 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-GROUPS = ("lint", "unit", "browser", "sanity", "molecule")
+GROUPS = ("lint", "unit", "integration", "browser", "sanity", "molecule")
+LANES = 2
+# Those that take longest begin, so that none of them is the only one at work in the end; the others follow in their
+# order. Source: the table that a run ends with.
+BEGIN = ("molecule-aws", "molecule-default", "molecule-graviton", "sanity", "unit", "ansible-lint", "integration")
 
 
 class Stage(NamedTuple):
@@ -57,7 +62,8 @@ class Outcome(NamedTuple):
 
 
 def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
-    """The stages of these groups, in the order to run them; each writes JUnit files into reports/<its name>."""
+    """The stages of these groups, or of these names, in order; each writes JUnit files into reports/<its name>."""
+    asked = set(groups)
     python = sys.executable
     docs_lint = ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "dependent"]
     scenarios = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
@@ -75,14 +81,16 @@ def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
                 environment={"GIT_CEILING_DIRECTORIES": str(ROOT)},
             ),
         ],
-        "unit": [Stage("unit", [python, "-m", "pytest", f"--junit-xml={reports}/unit/unit.xml"], counts_itself=False)],
-        "browser": [
-            Stage(
-                "browser",
-                [python, "-m", "pytest", "tests/browser", f"--junit-xml={reports}/browser/browser.xml"],
-                counts_itself=False,
-            )
-        ],
+        **{
+            name: [
+                Stage(
+                    name,
+                    [python, "-m", "pytest", f"tests/{name}", f"--junit-xml={reports}/{name}/{name}.xml"],
+                    counts_itself=False,
+                )
+            ]
+            for name in ("unit", "integration", "browser")
+        },
         "sanity": [Stage("sanity", [python, "tests/sanity.py", "--junit", f"{reports}/sanity"], counts_itself=False)],
         "molecule": [
             Stage(
@@ -93,7 +101,7 @@ def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
             for name in scenarios
         ],
     }
-    return [stage for group in GROUPS if group in groups for stage in by_group[group]]
+    return [stage for group in GROUPS for stage in by_group[group] if asked & {group, stage.name}]
 
 
 def count_reports(folder: Path) -> Counts:
@@ -145,62 +153,91 @@ def say(line: str, output: IO[bytes] | None = None) -> None:
         print(line, flush=True)
 
 
-def measured(stage: Stage, reports: Path, output: IO[bytes] | None = None) -> tuple[Outcome, bool]:
-    """Run a stage; return what it came to, and whether it was interrupted."""
-    start, interrupted = time.monotonic(), False
-    try:
-        status = run(stage, output)
-    except KeyboardInterrupt:
-        interrupted, status = True, 130
+def measured(stage: Stage, reports: Path, output: IO[bytes] | None = None) -> Outcome:
+    """Run a stage; return what it came to."""
+    start = time.monotonic()
+    status = run(stage, output)
     counts = judge(status, count_reports(reports / stage.name), stage.counts_itself)
     failed = failures(reports / stage.name)
     if counts.failed > len(failed):
         failed.append(f"ended with status {status}: {shlex.join(stage.command)}")
-    return Outcome(stage.name, time.monotonic() - start, counts, failed), interrupted
+    return Outcome(stage.name, time.monotonic() - start, counts, failed)
 
 
-class Beside(threading.Thread):
-    """Stages that run one after the other beside others; what they print is kept until it is asked for."""
+class Lanes:
+    """Stages side by side, `count` at a time. Of those at work the one that began when none was shown is shown as it
+    goes; what another prints is kept until it has ended and nobody is shown."""
 
-    def __init__(self, stages: list[Stage], reports: Path) -> None:
-        super().__init__(daemon=True)
-        self.stages, self.reports = stages, reports
-        self.outcomes: list[Outcome] = []
-        self.stop = False
+    def __init__(self, stages: list[Stage], reports: Path, count: int = LANES) -> None:
+        self.outcomes: dict[str, Outcome] = {}
+        self.interrupted = False
+        self._reports = reports
+        self._waiting = sorted(stages, key=lambda stage: BEGIN.index(stage.name) if stage.name in BEGIN else len(BEGIN))
+        self._at_work: list[Stage] = []
+        self._shown: str | None = None
         self._printed: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._threads = [threading.Thread(target=self._lane, daemon=True) for _lane in range(min(count, len(stages)))]
 
     def run(self) -> None:
-        """In the thread."""
-        for stage in self.stages:
-            if self.stop:
-                return
-            with tempfile.TemporaryFile() as output:
-                self.outcomes.append(measured(stage, self.reports, output)[0])
-                output.seek(0)
-                self._printed.put(output.read())
+        """Run all of them; after an interrupt, wait for those at work and begin no other."""
+        for thread in self._threads:
+            thread.start()
+        for thread in self._threads:
+            while thread.is_alive():
+                try:
+                    thread.join()
+                except KeyboardInterrupt:
+                    with self._changed:
+                        self.interrupted = True
+                        self._waiting.clear()
+                        self._changed.notify_all()
 
-    def show(self) -> None:
-        """Print what the stages that have ended since the last time have printed."""
-        while not self._printed.empty():
-            print(self._printed.get().decode(errors="replace"), flush=True)
+    def _next(self) -> Stage | None:
+        """Take the next stage, one with emulated hosts when nobody else has such; None when there is none.
 
-    def end(self) -> bool:
-        """Wait for the stages, or for the one at work where they are to stop; return whether that was interrupted."""
-        try:
-            self.join()
-            return False
-        except KeyboardInterrupt:
-            self.stop = True
-            self.join()
-            return True
-        finally:
-            self.show()
+        A machine has one set of emulated hosts at a time.
+        """
+        with self._changed:
+            while self._waiting:
+                taken = emulates(self._at_work)
+                for stage in self._waiting:
+                    if not (taken and emulates([stage])):
+                        self._waiting.remove(stage)
+                        self._at_work.append(stage)
+                        self._shown = self._shown or stage.name
+                        return stage
+                self._changed.wait()
+        return None
+
+    def _lane(self) -> None:
+        """In a thread."""
+        while stage := self._next():
+            try:
+                if self._shown == stage.name:
+                    outcome = measured(stage, self._reports)
+                else:
+                    with tempfile.TemporaryFile() as output:
+                        outcome = measured(stage, self._reports, output)
+                        output.seek(0)
+                        self._printed.put(output.read())
+            except Exception as error:  # a lane that ends without a word would lose its stages from the count
+                outcome = Outcome(stage.name, 0.0, Counts(failed=1), [f"{type(error).__name__}: {error}"])
+            with self._changed:
+                self.outcomes[stage.name] = outcome
+                self._at_work.remove(stage)
+                if self._shown in (stage.name, None):
+                    while not self._printed.empty():
+                        print(self._printed.get().decode(errors="replace"), flush=True)
+                    self._shown = None
+                self._changed.notify_all()
 
 
 def run(stage: Stage, output: IO[bytes] | None = None) -> int:
     """Run a stage with its output shown as it comes, or written to `output`; return its exit status.
 
-    That is 127 if the command does not exist.
+    That is 127 if the command does not exist. Ctrl-C interrupts the command too, which may have hosts and processes to
+    remove: it is waited for.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     environment = {
@@ -219,11 +256,13 @@ def run(stage: Stage, output: IO[bytes] | None = None) -> int:
     except OSError as error:
         say(f"{stage.command[0]}: {error}", output)
         return 127
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        process.wait()  # the terminal has interrupted it too; it may have hosts and processes to remove
-        raise
+    return process.wait()
+
+
+def emulates(scenarios: Iterable[Stage]) -> bool:
+    """Whether one of these scenarios creates its hosts."""
+    folders = [ROOT / "molecule" / stage.name.removeprefix("molecule-") for stage in scenarios]
+    return any((folder / "create.yml").exists() for folder in folders)
 
 
 @contextlib.contextmanager
@@ -232,7 +271,7 @@ def emulated_root() -> Iterator[None]:
 
     It takes minutes where it is in no cache. Whatever becomes of it here, the scenario asks for it again and tells.
     """
-    command = shlex.join([sys.executable, "tests/emulated_hosts.py"])
+    command = shlex.join([sys.executable, "tests/support/hosts/emulated.py"])
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     shell = ["sh", "-c", f"{command} packages && exec {command} root"]
     process = subprocess.Popen(["nice", *shell], cwd=ROOT, start_new_session=True, **quiet)  # type: ignore[call-overload]
@@ -260,40 +299,38 @@ def summary(outcomes: list[Outcome]) -> str:
     return "\n".join([*lines, f"{passed} passed, {failed} failed"])
 
 
+def table(outcomes: list[Outcome]) -> str:
+    """The stages as JSON: a list of objects with stage, seconds, passed, failed and skipped."""
+    rows = [{"stage": one.name, "seconds": round(one.seconds, 1), **one.counts._asdict()} for one in outcomes]
+    return json.dumps(rows, indent=1) + "\n"
+
+
 def main() -> int:
     """Return 0 if all passed, 1 if any failed, 130 after an interrupt."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     # Not argparse's own choices: up to Python 3.11 it holds an empty list against them as one value.
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; default: all")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"{', '.join(GROUPS)}, or one stage; default: all")
     groups = parser.parse_args().groups or GROUPS
-    if unknown := set(groups) - set(GROUPS):
-        parser.error(f"there is no group {', '.join(sorted(unknown))}: choose from {', '.join(GROUPS)}")
+    known = dict.fromkeys([*GROUPS, *(stage.name for stage in stages(GROUPS, Path()))])
+    if unknown := set(groups) - set(known):
+        parser.error(f"there is no {', '.join(sorted(unknown))}: choose from {', '.join(known)}")
 
-    outcomes: list[Outcome] = []
-    interrupted = False
     with contextlib.ExitStack() as stack:
         reports = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reports-")))
         asked = stages(groups, reports)
-        scenarios = [stage for stage in asked if stage.name.startswith("molecule-")]
-        beside = Beside([stage for stage in asked if scenarios and stage not in scenarios], reports)
-        beside.start()
-        if scenarios:
+        if emulates(asked):
             stack.enter_context(emulated_root())
-        for stage in scenarios or asked:
-            outcome, interrupted = measured(stage, reports)
-            outcomes.append(outcome)
-            beside.show()
-            if interrupted:
-                beside.stop = True
-                break
-        interrupted = beside.end() or interrupted
-        outcomes = beside.outcomes + outcomes
+        lanes = Lanes(asked, reports)
+        lanes.run()
+    outcomes = [lanes.outcomes[stage.name] for stage in asked if stage.name in lanes.outcomes]
     if "molecule" in groups and not any(ROOT.glob("molecule/*/molecule.yml")):
         print("\nmolecule/ holds no scenario")
         outcomes.append(Outcome("molecule", 0.0, Counts(failed=1), ["there is no scenario"]))
 
+    if kept := os.environ.get("CLOUDBENCH_TIMES"):
+        Path(kept).write_text(table(outcomes), "utf-8")
     print("\n" + summary(outcomes), flush=True)
-    if interrupted:
+    if lanes.interrupted:
         return 130
     return 1 if any(outcome.counts.failed for outcome in outcomes) else 0
 

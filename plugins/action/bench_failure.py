@@ -5,44 +5,38 @@
 
 from __future__ import annotations
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.failures.cause import advice_of, cause_of
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RunError, current_run
 
 
-class ActionModule(ActionBase):
-    """Runs on the controller alone and touches no host, which may be out of reach."""
+class ActionModule(CoreAction):
+    """Needs nothing of the host."""
 
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = spec(
+        phase=dict(
+            type="str",
+            choices=["provision", "connect", "plan", "build", "model", "measure", "report"],
+            required=True,
+        ),
+        cause=dict(type="str"),
+        result=dict(type="dict"),
+        advice=dict(type="str"),
+        machine=dict(type="str"),
+        cells=dict(type="list", elements="dict", default=[]),
+        model=dict(type="str"),
+        quantization=dict(type="str"),
+        build=dict(type="str"),
+    )
+    RULES = spec(required_one_of=[["cause", "result"]])
+    ERRORS = (RunError,)
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
-        _validation, args = self.validate_argument_spec(
-            argument_spec=dict(
-                phase=dict(
-                    type="str",
-                    choices=["provision", "connect", "plan", "build", "model", "measure", "report"],
-                    required=True,
-                ),
-                cause=dict(type="str"),
-                result=dict(type="dict"),
-                advice=dict(type="str"),
-                machine=dict(type="str"),
-                cells=dict(type="list", elements="dict", default=[]),
-                model=dict(type="str"),
-                quantization=dict(type="str"),
-                build=dict(type="str"),
-            ),
-            required_one_of=[["cause", "result"]],
-        )
-        try:
-            run = current_run()
-        except RunError as error:
-            raise AnsibleActionFail(str(error)) from error
+    def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        run = current_run()
         cells = [
             cell
             for cell in args["cells"]
@@ -53,8 +47,7 @@ class ActionModule(ActionBase):
         advice = args["advice"] or advice_of(args["phase"], cause)
         payloads = [envelope.failure(args["phase"], cause, advice, cell) for cell in cells or [None]]
         self._display.warning("%s: %s" % (machine, cause))
-        if not self._task.check_mode:
-            result[envelope.RESULT_KEY] = envelope.as_result(
-                [envelope.make("failure", run, machine, payload) for payload in payloads]
-            )
-        return result
+        if self.check_mode:
+            return {}
+        made = [envelope.make("failure", run, machine, payload) for payload in payloads]
+        return {envelope.RESULT_KEY: envelope.as_result(made)}

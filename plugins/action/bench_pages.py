@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import os
-
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.failures.cause import failure_line
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.plan import unrecorded
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import ActionFailed, CoreAction, spec
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import (
     RESULTS_DIR_VARIABLE,
@@ -22,7 +22,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id impo
 )
 
 
-def _promised(task_vars, run):
+def _promised(task_vars: Mapping[str, Any], run: str | None) -> dict[str, list[dict[str, Any]]]:
     """Return the cells that the hosts of this run were promised, by machine name; none when nothing was planned."""
     hosts = [host_vars for host_vars in (task_vars.get("hostvars") or {}).values() if "llama_bench_plan" in host_vars]
     return {
@@ -32,17 +32,14 @@ def _promised(task_vars, run):
     }
 
 
-class ActionModule(ActionBase):
-    """Runs on the controller alone, from the store alone."""
+class ActionModule(CoreAction):
+    """Works from the store alone."""
 
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = spec(results_dir=dict(type="path", required=True))
+    ERRORS = (records.RecordError, report.ReportError, OSError)
+    FAILURE = "the pages could not be written: %s"
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
-        _validation, args = self.validate_argument_spec(
-            argument_spec=dict(results_dir=dict(type="path", required=True))
-        )
+    def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         try:
             run = current_run()
         except RunError:
@@ -52,27 +49,26 @@ class ActionModule(ActionBase):
         kept = os.environ.get(RESULTS_DIR_VARIABLE)
         if run and kept and os.path.abspath(kept) != results_dir:
             # Judged by an empty store, everything would seem well.
-            raise AnsibleActionFail(
+            raise ActionFailed(
                 "the records of this run are kept in %s, not in %s: set %s for both"
                 % (kept, results_dir, RESULTS_DIR_VARIABLE)
             )
-        try:
-            pages, problems = report.render_store(results_dir)
-            own = records.read(results_dir, run).records if run else []
-            changed = [] if self._task.check_mode else report.write(results_dir, pages, pages.figures)
-        except (records.RecordError, report.ReportError, OSError) as error:
-            raise AnsibleActionFail("the pages could not be written: %s" % error) from error
-        promised = sorted({path for one in own if one["kind"] == "run" for path in report.promised_pages(one)})
-        missing = ["page " + path for path in promised if not os.path.exists(os.path.join(results_dir, path))]
-        missing += unrecorded(own, _promised(task_vars, run))
-        return dict(
-            result,
-            changed=bool(changed),
-            written=changed,
-            run=run,
-            pages=promised,
-            missing=missing,
-            failures=[failure_line(one["machine"], one["payload"]) for one in summary.standing_failures(own)],
-            problems=[str(problem) for problem in problems],
-            rendered=results_dir,
+        pages, problems = report.render_store(results_dir)
+        of_run = records.read(results_dir, run).records if run else []
+        changed = [] if self.check_mode else report.write(results_dir, pages, pages.figures)
+        promised = sorted(
+            {path for record in of_run if record["kind"] == "run" for path in report.promised_pages(record)}
         )
+        missing = ["page " + path for path in promised if not os.path.exists(os.path.join(results_dir, path))]
+        missing += unrecorded(of_run, _promised(task_vars, run))
+        failures = summary.standing_failures(of_run)
+        return {
+            "changed": bool(changed),
+            "written": changed,
+            "run": run,
+            "pages": promised,
+            "missing": missing,
+            "failures": [failure_line(record["machine"], record["payload"]) for record in failures],
+            "problems": [str(problem) for problem in problems],
+            "rendered": results_dir,
+        }

@@ -5,44 +5,40 @@
 
 from __future__ import annotations
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import hosts as ec2_hosts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 
 
-class ActionModule(ActionBase):
-    """Asks EC2 from the controller and touches no host."""
+class ActionModule(CoreAction):
+    """Asks EC2 from the controller."""
 
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = spec(
+        region=dict(type="str", default=""),
+        run=dict(type="str", required=True),
+        timeout=dict(type="float", default=600),
+        known_hosts=dict(type="path"),
+        ended=dict(type="bool", default=False),
+        prices=dict(type="dict", default={}),
+    )
+    ERRORS = (aws.AwsError, OSError)
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
-        _validation, args = self.validate_argument_spec(
-            argument_spec=dict(
-                region=dict(type="str", default=""),
-                run=dict(type="str", required=True),
-                timeout=dict(type="float", default=600),
-                known_hosts=dict(type="path"),
-                ended=dict(type="bool", default=False),
-                prices=dict(type="dict", default={}),
-            )
-        )
-        try:
-            client = aws.client("ec2", aws.region(args["region"]))
-            if args["ended"]:
-                hosts = ec2_hosts.ended(client, args["run"])
-            else:
-                hosts = ec2_hosts.wait(client, args["run"], args["timeout"], self._display.display)
-            if args["known_hosts"] and not self._task.check_mode:
-                result["changed"] = ec2_hosts.write_known_hosts(args["known_hosts"], hosts)
-        except aws.AwsError as error:
-            raise AnsibleActionFail(str(error)) from error
-        except OSError as error:
-            raise AnsibleActionFail("the known hosts of the run cannot be kept: %s" % error) from error
+    def failure(self, error: Exception, args: Mapping[str, Any]) -> str:
+        return f"the known hosts of the run cannot be kept: {error}" if isinstance(error, OSError) else str(error)
+
+    def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        client = aws.client("ec2", aws.region(args["region"]))
+        if args["ended"]:
+            hosts = ec2_hosts.ended(client, args["run"])
+        else:
+            hosts = ec2_hosts.wait(client, args["run"], args["timeout"], self._display.display)
+        changed = False
+        if args["known_hosts"] and not self.check_mode:
+            changed = ec2_hosts.write_known_hosts(args["known_hosts"], hosts)
         instances = [
             dict(
                 host._asdict(),
@@ -51,4 +47,4 @@ class ActionModule(ActionBase):
             )
             for host in hosts
         ]
-        return dict(result, instances=instances)
+        return {"changed": changed, "instances": instances}

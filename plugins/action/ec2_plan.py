@@ -6,12 +6,18 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan import Request, learn
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan import FleetRequest, learn
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan_text import render
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import (
+    OPTION,
+    RequestError,
+    RunRequest,
+)
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RunError, current_run
 
 
@@ -21,8 +27,8 @@ class ActionModule(ActionBase):
     _requires_connection = False
     _supports_check_mode = True
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, args = self.validate_argument_spec(
             argument_spec=dict(
                 run=dict(type="str", default=""),
@@ -43,21 +49,15 @@ class ActionModule(ActionBase):
                 cidr=dict(type="str", default="10.83.0.0/16"),
                 subnet_ids=dict(type="list", elements="str", default=[]),
                 prices=dict(type="dict", default={}),
-                models=dict(type="list", elements="raw", required=True),
-                quantizations=dict(type="list", elements="str", required=True),
-                builds=dict(type="list", elements="raw", default=["default"]),
-                threads=dict(type="list", elements="raw", default=[]),
-                tests=dict(type="list", elements="str", required=True),
-                launches=dict(type="int", required=True),
-                repetitions=dict(type="int", required=True),
-                minutes=dict(type="float", default=0),
+                request=dict(OPTION),
             )
         )
         try:
             args["run"] = args["run"] or current_run()
-        except RunError as error:
+            args["request"] = RunRequest.of(args["request"])
+        except (RunError, RequestError) as error:
             raise AnsibleActionFail(str(error)) from error
-        plan = learn(Request(**args), datetime.datetime.now(datetime.UTC))
+        plan = learn(FleetRequest(**args), datetime.datetime.now(datetime.UTC))
         # Not by a task of its own: the callbacks that show results break long lines and tables.
         for line in render(plan):
             self._display.display(line)

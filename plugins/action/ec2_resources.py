@@ -1,59 +1,55 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/ec2/resources.py: what there is of a run, asked of each service."""
+"""Shell of plugin_utils/ec2/{find,wait,judge}.py: what there is of a run, asked of each service."""
 
 from __future__ import annotations
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import resources
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import judge
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.find import find
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource import KINDS, line
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.wait import wait_until_gone
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 
 
-class ActionModule(ActionBase):
-    """Runs on the controller alone and touches no host."""
+class ActionModule(CoreAction):
+    """Asks AWS from the controller."""
 
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = spec(
+        region=dict(type="str", default=""),
+        run=dict(type="str", required=True),
+        owner=dict(type="str", default=""),
+        without=dict(type="list", elements="str", default=[], choices=list(KINDS)),
+        gone=dict(type="list", elements="str", default=[]),
+        timeout=dict(type="float", default=900),
+        attempts=dict(type="list", elements="dict", default=[]),
+    )
+    ERRORS = (aws.AwsError,)
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
-        _validation, args = self.validate_argument_spec(
-            argument_spec=dict(
-                region=dict(type="str", default=""),
-                run=dict(type="str", required=True),
-                owner=dict(type="str", default=""),
-                without=dict(type="list", elements="str", default=[], choices=list(resources.KINDS)),
-                gone=dict(type="list", elements="str", default=[]),
-                timeout=dict(type="float", default=900),
-                attempts=dict(type="list", elements="dict", default=[]),
-            )
-        )
-        run = args["run"]
+    def failure(self, error: Exception, args: Mapping[str, Any]) -> str:
+        return f"What there is of the run {args['run']} is not known. {error}."
+
+    def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        run, region = args["run"], aws.region(args["region"])
+        if args["gone"] and not self.check_mode:
+            self._wait(region, args["gone"], args["timeout"])
+        listing = find(region, run, args["owner"], [kind for kind in KINDS if kind not in args["without"]])
+        return {
+            "region": region,
+            "resources": [resource._asdict() for resource in listing.resources],
+            "unasked": listing.unasked,
+            "lines": [line(resource) for resource in listing.resources],
+            "may_go": judge.may_go(listing, args["attempts"]),
+            "report": judge.left_over(listing, run, region, judge.attempts_of(args["attempts"])),
+        }
+
+    def _wait(self, region: str, instance_ids: list[str], timeout: float) -> None:
         try:
-            region = aws.region(args["region"])
-            if args["gone"] and not self._task.check_mode:
-                self._wait(region, args["gone"], args["timeout"])
-            kinds = [kind for kind in resources.KINDS if kind not in args["without"]]
-            found = resources.find(region, run, args["owner"], kinds)
-        except aws.AwsError as error:
-            raise AnsibleActionFail(f"What there is of the run {run} is not known. {error}.") from None
-        return dict(
-            result,
-            changed=False,
-            region=region,
-            resources=[one._asdict() for one in found.resources],
-            unasked=found.unasked,
-            lines=[resources.line(one) for one in found.resources],
-            may_go=resources.may_go(found, args["attempts"]),
-            report=resources.left_over(found, run, region, resources.attempts_of(args["attempts"])),
-        )
-
-    def _wait(self, region, instance_ids, timeout):
-        try:
-            if not resources.wait_until_gone(region, instance_ids, timeout):
+            if not wait_until_gone(region, instance_ids, timeout):
                 self._display.warning(f"After {timeout:.0f} seconds not all is ended of {', '.join(instance_ids)}")
         except aws.AwsError as error:
             # What cannot be asked for is said by the search that comes now.

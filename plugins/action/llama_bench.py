@@ -7,36 +7,19 @@ from __future__ import annotations
 
 import json
 import os
-import posixpath
 import shlex
-import time
-
-from ansible.errors import AnsibleConnectionFailure
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import describe
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.live import PATIENCE_SECONDS, LiveAction
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RESULTS_DIR_VARIABLE
-
-# Looking costs the host a shell and a read. Every 15 s is too rare to be measured; sooner only when the end is near.
-POLL_SECONDS = 15.0
-# Without the controller for this long, the host begins no further launch.
-PATIENCE_SECONDS = 120.0
-# A runner that is gone and left no result for this long was killed together with its wrapper.
-GONE_SECONDS = 60.0
-# Before it has written anything it may just be starting, on a machine that is slow.
-START_SECONDS = 300.0
-# The background job may live as long as its launches may take; this only bounds a job that never ends.
-LIFE_SECONDS = 30 * 24 * 3600
 
 _MODULE = "cloudbench.llama.llama_bench"
 
 
-class ActionModule(ActionBase):
+class ActionModule(LiveAction):
     """Adds nothing to the module's options: what it does is to start it, to look and to fetch the result."""
-
-    _supports_check_mode = True
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
@@ -44,24 +27,13 @@ class ActionModule(ActionBase):
         self._silence = float(args.get("silence", 600))
         # What was seen of the spool: its records, and how many lines they were read from.
         self._kept, self._lines = [], 0
-        self._controller = os.getppid()
+        self._machine = (args.get("machine") or {}).get("name", "host")
         if self._task.check_mode:
             return dict(result, **self._execute_module(_MODULE, args, task_vars=task_vars))
         spool = self._expand(args.get("spool") or "~/.cache/cloudbench/spool")
         args.update(spool=spool, patience=PATIENCE_SECONDS)
-        job = self._start(args, task_vars)
-        if job.get("failed"):
-            return dict(result, **job)
-        ended = self._follow(job, "%s/%s" % (spool, args["run"]), args, task_vars)
+        ended = self._run_live(_MODULE, args, "%s/%s" % (spool, args["run"]), task_vars)
         return dict(result, **ended)
-
-    def _start(self, args, task_vars):
-        # The executor polls by itself a task that is still async when its action returns.
-        self._task.async_val = LIFE_SECONDS
-        try:
-            return self._execute_module(_MODULE, args, task_vars=task_vars, wrap_async=True)
-        finally:
-            self._task.async_val = 0
 
     def _expand(self, path):
         """Return a path as the module on the host will: by HOME there, which _remote_expand_user does not ask."""
@@ -69,48 +41,11 @@ class ActionModule(ActionBase):
             return self._remote_expand_user(path)
         return self._low_level_execute_command('printf %s "$HOME"')["stdout"].strip() + path[1:]
 
-    def _job(self, started, task_vars, mode="status"):
-        # Where the wrapper says it writes: async_status would look for it below another home.
-        args = dict(jid=started["ansible_job_id"], mode=mode, _async_dir=posixpath.dirname(started["results_file"]))
-        return self._execute_module("ansible.legacy.async_status", args, task_vars=task_vars)
+    def _whose(self):
+        return self._machine
 
-    def _follow(self, started, prefix, args, task_vars):
-        """Show the progress until the job has ended and return its result, or what the host kept of a job that died."""
-        wait, shown = 1.0, None
-        heard = lived = time.monotonic()
-        while True:
-            time.sleep(wait)
-            if os.getppid() != self._controller:
-                # The controller was killed, and this worker would hang for ever: it holds both ends of the pipe through
-                # which results go. What the host measured is in the store and in its spool, for the run that goes on.
-                os._exit(1)
-            try:
-                state = self._look(prefix)
-                job = {} if state and state["alive"] else self._job(started, task_vars)
-            except AnsibleConnectionFailure as error:
-                if time.monotonic() - heard > self._silence:
-                    return self._lost(error)
-                self._display.display("%s: lost, trying again: %s" % (self._name(args), error))
-                self._connection.reset()
-                continue
-            heard = time.monotonic()
-            if state and state["alive"]:
-                lived = heard
-            line = describe(state) if state else None
-            if line and line != shown:
-                self._display.display("%s: %s" % (self._name(args), line))
-                shown = line
-            if job.get("finished"):
-                self._job(started, task_vars, mode="cleanup")
-                return self._complete(job, prefix)
-            if heard - lived > (GONE_SECONDS if state else START_SECONDS):
-                return self._complete({}, prefix)
-            left = state.get("left_s") if state else None
-            wait = min(POLL_SECONDS, wait * 2 if left is None else max(1.0, left + 0.5))
-
-    @staticmethod
-    def _name(args):
-        return args["machine"].get("name", "host")
+    def _line(self, state):
+        return "%s: %s" % (self._machine, describe(state))
 
     def _look(self, prefix):
         """Return the progress and whether the runner lives, None before it wrote any; leave a sign of having looked.
@@ -124,12 +59,7 @@ class ActionModule(ActionBase):
         whole = new[: new.rfind("\n") + 1]
         self._keep(_records(whole))
         self._lines += whole.count("\n")
-        try:
-            state = json.loads(shown)
-        except ValueError:
-            return None
-        alive = self._low_level_execute_command("kill -0 %d 2>/dev/null" % int(state["pid"]))["rc"] == 0
-        return dict(state, alive=alive and not state.get("finished"))
+        return self._state(shown)
 
     def _keep(self, new):
         """Put records into the store at once: neither this controller nor the host may live until the end."""
@@ -145,7 +75,7 @@ class ActionModule(ActionBase):
 
     def _complete(self, job, prefix):
         """Return the module's result; when it died without one, failed but with all it had written to the spool."""
-        ended = {key: value for key, value in job.items() if key not in ("started", "finished", "ansible_job_id")}
+        ended = self._result(job)
         if envelope.RESULT_KEY in ended:
             return ended
         found = _records(self._low_level_execute_command("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix))["stdout"])

@@ -5,41 +5,43 @@
 
 from __future__ import annotations
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds, processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 
 
-class ActionModule(ActionBase):
-    """Runs on the controller alone and touches no host."""
+class ActionModule(CoreAction):
+    """Works from what the host has said before."""
 
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = spec(
+        variant=dict(type="dict", required=True),
+        source=dict(type="dict", required=True),
+        machine=dict(type="dict", required=True),
+        toolchain=dict(type="dict", required=True),
+        cmake_options=dict(type="dict", default={}),
+        targets=dict(type="list", elements="str", required=True),
+        programs=dict(type="path"),
+    )
+    ERRORS = (builds.BuildError, processors.CatalogError, OSError)
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
-        _validation, args = self.validate_argument_spec(
-            argument_spec=dict(
-                variant=dict(type="dict", required=True),
-                source=dict(type="dict", required=True),
-                machine=dict(type="dict", required=True),
-                toolchain=dict(type="dict", required=True),
-                cmake_options=dict(type="dict", default={}),
-                targets=dict(type="list", elements="str", required=True),
-            )
+    def failure(self, error: Exception, args: Mapping[str, Any]) -> str:
+        if isinstance(error, OSError):
+            return f"programs {args['programs']} cannot be read: {error}"
+        return f"build {args['variant']['name']}: {error}"
+
+    def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        variant, machine = args["variant"], args["machine"]
+        made = builds.configure(
+            variant,
+            args["source"],
+            machine,
+            args["toolchain"],
+            args["cmake_options"],
+            args["targets"],
+            args["programs"],
         )
-        try:
-            made = builds.configure(
-                args["variant"],
-                args["source"],
-                args["machine"],
-                args["toolchain"],
-                args["cmake_options"],
-                args["targets"],
-            )
-        except (builds.BuildError, processors.CatalogError) as error:
-            raise AnsibleActionFail("build %s: %s" % (args["variant"]["name"], error)) from error
         for warning in made.warnings:
-            self._display.warning("%s: build %s: %s" % (args["machine"].get("name"), args["variant"]["name"], warning))
-        return dict(result, changed=False, configuration=dict(made._asdict(), way=args["variant"]["way"]))
+            self._display.warning("%s: build %s: %s" % (machine.get("name"), variant["name"], warning))
+        return {"configuration": dict(made._asdict(), way=variant["way"])}

@@ -6,33 +6,26 @@
 from __future__ import annotations
 
 import platform
-
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 
 
-class ActionModule(ActionBase):
-    """Runs on the controller alone and touches no host."""
+class ActionModule(CoreAction):
+    """Works from the catalog and what the host has said before."""
 
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = spec(
+        build=dict(type="raw", required=True),
+        defaults=dict(type="dict", required=True),
+        machine=dict(type="dict", required=True),
+        prefix=dict(type="str", default=""),
+    )
+    ERRORS = (builds.BuildError,)
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
-        _validation, args = self.validate_argument_spec(
-            argument_spec=dict(
-                build=dict(type="raw", required=True),
-                defaults=dict(type="dict", required=True),
-                machine=dict(type="dict", required=True),
-                prefix=dict(type="str", default=""),
-            )
-        )
+    def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         target = args["machine"].get("architecture")
-        try:
-            variant = builds.resolve(args["build"], args["defaults"], target)
-        except builds.BuildError as error:
-            raise AnsibleActionFail(str(error)) from error
+        variant = builds.resolve(args["build"], args["defaults"], target)
         prefix = args["prefix"] or builds.compiler_prefix(variant, platform.machine(), target)
-        return dict(result, changed=False, variant=dict(variant, prefix=prefix))
+        return {"variant": dict(variant, prefix=prefix)}

@@ -5,24 +5,25 @@
 
 from __future__ import annotations
 
-from ansible.plugins.action import ActionBase
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import with_id
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import HostAction
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostAction):
     """Adds nothing to the module's options: the host reads, the controller recognises."""
 
-    _supports_check_mode = True
+    MODULE = "cloudbench.llama.machine_info"
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
-        ended = self._execute_module("cloudbench.llama.machine_info", self._task.args, task_vars=task_vars)
+    def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        ended = self.module(args, task_vars)
         machine = ended.get("machine")
         if machine and not ended.get("failed"):
             machine = dict(machine, processor=processors.recognise(machine))
-            if not self._task.args.get("name"):
+            if not args.get("name"):
                 machine["name"] = processors.machine_name(machine) or machine["name"]
             ended["machine"] = with_id(machine)
-        return dict(result, **ended)
+        return ended

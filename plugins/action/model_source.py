@@ -5,43 +5,37 @@
 
 from __future__ import annotations
 
-from ansible.plugins.action import ActionBase
+from collections.abc import Mapping
+from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import source as model_source
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 
 
-class ActionModule(ActionBase):
-    """Runs on the controller alone and touches no host."""
+class ActionModule(CoreAction):
+    """Works from what is asked for and the builds that were made."""
 
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = spec(
+        entry=dict(type="raw", required=True),
+        quantization=dict(type="str", required=True),
+        builds=dict(type="list", elements="dict", default=[]),
+    )
+    # What is asked for is read by several parts of module_utils/models/, each with an error of its own.
+    ERRORS = (ValueError,)
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
-        _validation, args = self.validate_argument_spec(
-            argument_spec=dict(
-                entry=dict(type="raw", required=True),
-                quantization=dict(type="str", required=True),
-                builds=dict(type="list", elements="dict", default=[]),
-            )
-        )
-        try:
-            quantization = lookup(args["quantization"]).name
-            source = model_source.parse(args["entry"])
-            digest = source.digest(quantization)
-        except ValueError as error:
-            return dict(result, failed=True, msg=str(error))
+    def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        quantization = lookup(args["quantization"]).name
+        source = model_source.parse(args["entry"])
         # Neither url nor s3: what is shown of a result must hold no secret.
-        result.update(
-            name=source.name,
-            way=source.way,
-            path=source.path,
-            repository=source.repository,
-            file=source.file,
-            revision=source.revision,
-            sha256=digest,
-            quantize_binary=model_source.quantize_binary(args["builds"], quantization),
-            vocabulary=model_source.vocabulary(args["builds"]),
-        )
-        return result
+        return {
+            "name": source.name,
+            "way": source.way,
+            "path": source.path,
+            "repository": source.repository,
+            "file": source.file,
+            "revision": source.revision,
+            "sha256": source.digest(quantization),
+            "quantize_binary": model_source.quantize_binary(args["builds"], quantization),
+            "vocabulary": model_source.vocabulary(args["builds"]),
+        }

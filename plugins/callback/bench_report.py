@@ -34,6 +34,7 @@ options:
 
 import json
 import os
+from typing import Any
 
 from ansible import context
 from ansible.plugins.callback import CallbackBase
@@ -57,23 +58,25 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "cloudbench.llama.bench_report"
     CALLBACK_NEEDS_ENABLED = True
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self._run = ""
-        self._asked = None
+        self._asked: str | None = None
         self._results_dir = ""
+        self._writer = records.Writer(self._results_dir)
         self._to_render = False
         self._kept = False
-        self._machines = {}
+        self._machines: dict[str, Any] = {}
 
-    def set_options(self, task_keys=None, var_options=None, direct=None):
+    def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
         self._results_dir = os.path.abspath(os.path.expanduser(self.get_option("results_dir")))
         # Role bench_report reads it there: a callback's options cannot be asked for from a play.
         os.environ[run_id.RESULTS_DIR_VARIABLE] = self._results_dir
+        self._writer = records.Writer(self._results_dir)
         self._begin()
 
-    def _begin(self):
+    def _begin(self) -> None:
         """Know the id of this run: before the first task, so that every action finds it in the environment."""
         asked = {name: value for name, value in context.CLIARGS.items() if name in _ASKED}
         playbooks = {os.path.basename(path) for path in asked.get("args") or ()}
@@ -85,18 +88,18 @@ class CallbackModule(CallbackBase):
         if said:
             self._display.display("bench_report: %s" % said)
 
-    def _keep(self, new):
+    def _keep(self, new: list[Any]) -> None:
         try:
-            for problem in records.append(self._results_dir, new).problems:
+            for problem in self._writer.append(new).problems:
                 self._display.warning("bench_report: %s" % problem)
         except (records.RecordError, OSError) as error:
             # All that could be kept is kept; role bench_report ends the run with a failure for what is missing.
             self._display.error("bench_report: %s" % error)
         self._to_render = self._kept = True
-        if self._asked and any(isinstance(one, dict) and one.get("kind") == "run" for one in new):
+        if self._asked and any(isinstance(record, dict) and record.get("kind") == "run" for record in new):
             run_id.note_unfinished(self._results_dir, self._run, self._asked)
 
-    def _collect(self, result):
+    def _collect(self, result: Any) -> None:
         value = result.result.get(envelope.RESULT_KEY)
         if isinstance(value, dict):
             if value.get("version") != envelope.RESULT_VERSION:
@@ -106,26 +109,26 @@ class CallbackModule(CallbackBase):
                 return
             given = value.get("records")
             new = given if isinstance(given, list) else [given]
-            for one in new:
-                if isinstance(one, dict):
-                    self._machines[result.host.get_name()] = one.get("machine")
+            for record in new:
+                if isinstance(record, dict):
+                    self._machines[result.host.get_name()] = record.get("machine")
             self._keep(new)
         if result.result.get("rendered") == self._results_dir:
             self._to_render = False
 
-    def v2_runner_on_ok(self, result):
+    def v2_runner_on_ok(self, result: Any) -> None:
         self._collect(result)
 
-    def v2_runner_on_failed(self, result, ignore_errors=False):
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self._collect(result)
 
-    def v2_runner_item_on_ok(self, result):
+    def v2_runner_item_on_ok(self, result: Any) -> None:
         self._collect(result)
 
-    def v2_runner_item_on_failed(self, result):
+    def v2_runner_item_on_failed(self, result: Any) -> None:
         self._collect(result)
 
-    def v2_runner_on_unreachable(self, result):
+    def v2_runner_on_unreachable(self, result: Any) -> None:
         if result.task.check_mode:
             return
         host = result.host.get_name()
@@ -134,17 +137,21 @@ class CallbackModule(CallbackBase):
         advice = "Check address, key and network; what it had measured is kept in its spool."
         self._keep([envelope.make("failure", self._run, machine, envelope.failure("connect", cause, advice))])
 
-    def _forget(self):
+    def _forget(self) -> None:
         """Take the note away when every host that has begun to measure anything has come to its end."""
         try:
-            own = records.read(self._results_dir, self._run).records
+            of_run = records.read(self._results_dir, self._run).records
         except (records.RecordError, OSError):
             return
-        begun = {one["machine"] for one in own if one["kind"] in ("launch", "bandwidth")}
-        if begun <= {one["machine"] for one in own if one["kind"] == "end" and one["payload"]["state"] == "finished"}:
+        begun = {record["machine"] for record in of_run if record["kind"] in ("launch", "bandwidth")}
+        if begun <= {
+            record["machine"]
+            for record in of_run
+            if record["kind"] == "end" and record["payload"]["state"] == "finished"
+        }:
             run_id.forget_unfinished(self._results_dir, self._run)
 
-    def v2_playbook_on_stats(self, stats):
+    def v2_playbook_on_stats(self, stats: Any) -> None:
         if self._asked:
             self._forget()
         if self._to_render:
@@ -152,7 +159,7 @@ class CallbackModule(CallbackBase):
         if self._kept:
             self._tell()
 
-    def _render(self):
+    def _render(self) -> None:
         try:
             pages, _problems = report.render_store(self._results_dir)
             written = report.write(self._results_dir, pages, pages.figures)
@@ -166,12 +173,12 @@ class CallbackModule(CallbackBase):
         if drawn:
             self._display.display("bench_report: wrote %d drawings of the figures on them" % len(drawn))
 
-    def _tell(self):
+    def _tell(self) -> None:
         """Say what the run has come to."""
         try:
-            own = records.read(self._results_dir, self._run).records
+            of_run = records.read(self._results_dir, self._run).records
         except (records.RecordError, OSError):
             # Whoever could not read them has said so.
             return
-        for line in terminal.lines(own, self._run, self._results_dir):
+        for line in terminal.lines(of_run, self._run, self._results_dir):
             self._display.display(line)

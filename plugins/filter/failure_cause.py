@@ -33,11 +33,14 @@ _value:
   sample: "iam:CreateRole: the credentials are good, but not for this: allow iam:CreateRole to the caller"
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.failures.cause import cause_of
 
 
 class FilterModule:
     """The filter of this file."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         return {"failure_cause": cause_of}

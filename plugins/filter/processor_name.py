@@ -33,10 +33,13 @@ _value:
   sample: Graviton3
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
 
 
-def processor_name(instance_type):
+def processor_name(instance_type: object) -> str:
     """Never fail: an inventory lists instances that nobody has catalogued yet."""
     try:
         return processors.instance_type(str(instance_type)).processor
@@ -47,5 +50,5 @@ def processor_name(instance_type):
 class FilterModule:
     """The filter of this file."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         return {"processor_name": processor_name}

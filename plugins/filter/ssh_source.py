@@ -33,12 +33,15 @@ _value:
   sample: 203.0.113.7/32
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import network
 
 
-def ssh_source(text):
+def ssh_source(text: object) -> str:
     """Translate the core's error."""
     try:
         return network.ssh_source(str(text))
@@ -49,5 +52,5 @@ def ssh_source(text):
 class FilterModule:
     """The filter of this file."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         return {"ssh_source": ssh_source}

@@ -38,12 +38,15 @@ _value:
   sample: 10.83.16.0/20
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import network
 
 
-def subnet(cidr, index):
+def subnet(cidr: str, index: int) -> str:
     """Translate the core's error."""
     try:
         return network.subnet(cidr, int(index))
@@ -54,5 +57,5 @@ def subnet(cidr, index):
 class FilterModule:
     """The filter of this file."""
 
-    def filters(self):
+    def filters(self) -> dict[str, Callable[..., Any]]:
         return {"subnet": subnet}

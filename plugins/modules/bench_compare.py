@@ -16,18 +16,14 @@ description:
 version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)
+extends_documentation_fragment:
+  - cloudbench.llama.controller
+  - cloudbench.llama.results
 attributes:
   check_mode:
     description: Reads the records, as it does without check mode.
     support: full
-  action:
-    description: Runs on the controller alone and does not connect to the host.
-    support: full
 options:
-  results_dir:
-    description: The directory of the records on the controller.
-    type: path
-    required: true
   a:
     description: What to compare with, as C(key=value) of C(run), C(machine), C(model), C(quantization), C(build),
       C(commit), C(threads) and C(test), separated by spaces or commas; or the id of a run, V(latest) or V(previous).

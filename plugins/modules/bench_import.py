@@ -16,18 +16,14 @@ description:
 version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)
+extends_documentation_fragment:
+  - cloudbench.llama.controller
+  - cloudbench.llama.results
 attributes:
   check_mode:
     description: Says whether anything is new and writes nothing.
     support: full
-  action:
-    description: Runs on the controller alone and does not connect to the host.
-    support: full
 options:
-  results_dir:
-    description: The directory of the records on the controller.
-    type: path
-    required: true
   files:
     description: The files on the controller, of one machine. Each is one process.
     type: list

@@ -16,12 +16,11 @@ description:
 version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)
+extends_documentation_fragment:
+  - cloudbench.llama.controller
 attributes:
   check_mode:
     description: Reads the records and writes no page.
-    support: full
-  action:
-    description: Runs on the controller alone and does not connect to the host.
     support: full
 options:
   results_dir:

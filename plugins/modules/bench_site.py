@@ -15,18 +15,14 @@ description:
 version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)
+extends_documentation_fragment:
+  - cloudbench.llama.controller
+  - cloudbench.llama.results
 attributes:
   check_mode:
     description: Cannot say what would change without writing it.
     support: none
-  action:
-    description: Runs on the controller alone and does not connect to the host.
-    support: full
 options:
-  results_dir:
-    description: The directory of the records on the controller.
-    type: path
-    required: true
   path:
     description: The directory of the site on the controller, a new or an empty one, or one that this module wrote.
     type: path

@@ -62,9 +62,11 @@ name:
 """
 
 try:
-    import botocore.exceptions  # type: ignore[import-untyped]
+    import botocore.exceptions
 except ImportError:
     pass  # AnsibleAWSModule says so
+
+from typing import Any, Dict, List, Optional
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -72,7 +74,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 _PERCENT = (80, 100)
 
 
-def wanted(params):
+def wanted(params: Dict[str, Any]) -> Dict[str, Any]:
     """Return the budget in the words of the API."""
     return {
         "BudgetName": params["name"],
@@ -82,7 +84,7 @@ def wanted(params):
     }
 
 
-def notifications(params):
+def notifications(params: Dict[str, Any]) -> List[Dict[str, Any]]:
     """Return whom to tell when, in the words of the API."""
     return [
         {
@@ -98,16 +100,16 @@ def notifications(params):
     ]
 
 
-def existing(client, params):
+def existing(client: Any, params: Dict[str, Any]) -> Optional[float]:
     """Return the limit of the budget as a number, None where there is no such budget."""
     try:
-        found = client.describe_budget(AccountId=params["account_id"], BudgetName=params["name"])
+        answer = client.describe_budget(AccountId=params["account_id"], BudgetName=params["name"])
     except is_boto3_error_code("NotFoundException"):
         return None
-    return float(found["Budget"]["BudgetLimit"]["Amount"])
+    return float(answer["Budget"]["BudgetLimit"]["Amount"])
 
 
-def ensure(client, params, check_mode):
+def ensure(client: Any, params: Dict[str, Any], check_mode: bool) -> bool:
     """Bring the budget to what is wanted and return whether that was a change."""
     limit = existing(client, params)
     where = {"AccountId": params["account_id"]}
@@ -125,7 +127,7 @@ def ensure(client, params, check_mode):
     return True
 
 
-def main():
+def main() -> None:
     """Run the module."""
     module = AnsibleAWSModule(
         argument_spec=dict(

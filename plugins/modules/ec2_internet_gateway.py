@@ -52,9 +52,11 @@ internet_gateway_id:
 """
 
 try:
-    from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+    from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:
     pass  # AnsibleAWSModule says so
+
+from typing import Any, Dict, Optional
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
@@ -63,25 +65,25 @@ from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 _IDENTITY = ("Project", "RunId")
 
 
-def existing(client, tags):
+def existing(client: Any, tags: Dict[str, str]) -> Optional[str]:
     """Return the id of the gateway with these tags, None without one, the first of several."""
     wanted = [{"Name": "tag:" + key, "Values": [tags[key]]} for key in _IDENTITY]
-    found = client.describe_internet_gateways(Filters=wanted, aws_retry=True)["InternetGateways"]
-    return min((gateway["InternetGatewayId"] for gateway in found), default=None)
+    gateways = client.describe_internet_gateways(Filters=wanted, aws_retry=True)["InternetGateways"]
+    return min((gateway["InternetGatewayId"] for gateway in gateways), default=None)
 
 
-def create(client, tags):
+def create(client: Any, tags: Dict[str, str]) -> str:
     """Create a gateway and return its id, once EC2 finds it: amazon.aws.ec2_vpc_igw makes another one of an unknown."""
     listed = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
     specification = [{"ResourceType": "internet-gateway", "Tags": listed}]
     made = client.create_internet_gateway(TagSpecifications=specification, aws_retry=True)
-    name = made["InternetGateway"]["InternetGatewayId"]
+    name = str(made["InternetGateway"]["InternetGatewayId"])
     # Repeated by the client until it is found.
     client.describe_internet_gateways(InternetGatewayIds=[name], aws_retry=True)
     return name
 
 
-def main():
+def main() -> None:
     """Run the module."""
     module = AnsibleAWSModule(argument_spec=dict(tags=dict(type="dict", required=True)), supports_check_mode=True)
     tags = {key: str(value) for key, value in module.params["tags"].items()}

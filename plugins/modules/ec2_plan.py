@@ -13,7 +13,7 @@ description:
     P(cloudbench.llama.ec2_environment#role) provisions.
   - With credentials the account is asked which types it is offered, where, for how much, and whether its quotas allow
     them. Without any the plan is made from the tables of this collection, and says what it could not check.
-  - Does not fail for what is wrong with the request, but returns every such thing in RV(plan.errors).
+  - Does not fail for what cannot be rented or measured, but returns every such thing in RV(plan.errors).
   - Credentials, profile and endpoint are those of the environment, as for boto3.
 version_added: 0.1.0
 author:
@@ -25,6 +25,8 @@ attributes:
   action:
     description: Runs on the controller alone and does not connect to the host.
     support: full
+extends_documentation_fragment:
+  - cloudbench.llama.run_request
 options:
   run:
     description: The id of the run, at most 48 letters, digits and hyphens; by default that of this run.
@@ -101,44 +103,9 @@ options:
     description: On-demand prices that go before all others, instance type to US dollars an hour.
     type: dict
     default: {}
-  models:
-    description: As C(llama_model_models) of role P(cloudbench.llama.llama_model#role).
-    type: list
-    elements: raw
-    required: true
-  quantizations:
-    description: As C(llama_model_quantizations) of the same role.
-    type: list
-    elements: str
-    required: true
-  builds:
-    description: As C(llama_cpp_builds) of role P(cloudbench.llama.llama_cpp#role).
-    type: list
-    elements: raw
-    default: [default]
-  threads:
-    description: As of P(cloudbench.llama.bench_plan#module).
-    type: list
-    elements: raw
-    default: []
-  tests:
-    description: As of P(cloudbench.llama.bench_plan#module).
-    type: list
-    elements: str
-    required: true
-  launches:
-    description: Fresh processes per cell.
-    type: int
-    required: true
-  repetitions:
-    description: Measurements inside one process.
-    type: int
-    required: true
-  minutes:
-    description: How long the measurements of an instance may take; V(0) is no limit.
-    type: float
-    default: 0
 seealso:
+  - plugin: cloudbench.llama.run_request
+    plugin_type: lookup
   - module: cloudbench.llama.bench_plan
 """
 
@@ -148,11 +115,9 @@ EXAMPLES = r"""
     instances:
       - type: c7g.16xlarge
       - {type: c8g.4xlarge, market: spot, or_types: [m8g.4xlarge]}
-    models: [llama-3.1-8b]
-    quantizations: [Q4_0]
-    tests: [pp512, tg128]
-    launches: 6
-    repetitions: 2
+    request:
+      models: [llama-3.1-8b]
+      tests: [pp512, tg128]
   register: planned
 """
 

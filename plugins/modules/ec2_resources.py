@@ -14,22 +14,14 @@ description:
 version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)
+extends_documentation_fragment:
+  - cloudbench.llama.controller.aws
+  - cloudbench.llama.controller.run
 attributes:
   check_mode:
     description: Changes nothing in any case.
     support: full
-  action:
-    description: Runs on the controller alone, with boto3.
-    support: full
 options:
-  region:
-    description: The region; empty means that of the environment or of the profile.
-    type: str
-    default: ""
-  run:
-    description: The run, as in the tag RunId.
-    type: str
-    required: true
   owner:
     description: Leave out what is tagged as somebody else's.
     type: str

@@ -14,18 +14,13 @@ description:
 version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)
+extends_documentation_fragment:
+  - cloudbench.llama.controller.aws
 attributes:
   check_mode:
     description: Changes nothing in any case.
     support: full
-  action:
-    description: Runs on the controller alone, with boto3.
-    support: full
 options:
-  region:
-    description: The region; empty means that of the environment or of the profile.
-    type: str
-    default: ""
   regions:
     description: Look in these regions instead; V([all]) means all that are switched on for the account.
     type: list

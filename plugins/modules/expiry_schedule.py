@@ -71,9 +71,10 @@ name:
 
 import json
 import re
+from typing import Any, Dict, Optional
 
 try:
-    from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+    from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:
     pass  # AnsibleAWSModule says so
 
@@ -84,7 +85,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 _GROUP = "default"
 
 
-def wanted(params):
+def wanted(params: Dict[str, Any]) -> Dict[str, Any]:
     """Return the schedule in the words of the API. Raises ValueError."""
     match = re.match(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z$", params["at"] or "")
     if not match:
@@ -111,37 +112,37 @@ def wanted(params):
     }
 
 
-def existing(client, name):
+def existing(client: Any, name: str) -> Optional[Dict[str, Any]]:
     """Return the schedule in the words of the API, None where there is none."""
     try:
-        return client.get_schedule(GroupName=_GROUP, Name=name, aws_retry=True)
+        return dict(client.get_schedule(GroupName=_GROUP, Name=name, aws_retry=True))
     except is_boto3_error_code("ResourceNotFoundException"):
         return None
 
 
-def differs(found, schedule):
-    """Return whether `found` says anything else; what AWS adds of its own does not count."""
-    target = found.get("Target") or {}
-    told = dict(found, Target={key: target.get(key) for key in schedule["Target"]})
+def differs(present: Dict[str, Any], schedule: Dict[str, Any]) -> bool:
+    """Return whether `present` says anything else; what AWS adds of its own does not count."""
+    target = present.get("Target") or {}
+    told = dict(present, Target={key: target.get(key) for key in schedule["Target"]})
     return any(told.get(key) != value for key, value in schedule.items())
 
 
-def ensure(client, params, check_mode):
+def ensure(client: Any, params: Dict[str, Any], check_mode: bool) -> bool:
     """Bring the schedule to what is wanted and return whether that was a change. Raises ValueError."""
     if params["state"] == "absent":
         return ensure_absent(client, params["name"], check_mode)
     schedule = wanted(params)
-    found = existing(client, params["name"])
-    if found is not None and not differs(found, schedule):
+    present = existing(client, params["name"])
+    if present is not None and not differs(present, schedule):
         return False
     if not check_mode:
         # An update forgets what it is not told.
-        put = client.create_schedule if found is None else client.update_schedule
+        put = client.create_schedule if present is None else client.update_schedule
         put(aws_retry=True, **schedule)
     return True
 
 
-def ensure_absent(client, name, check_mode):
+def ensure_absent(client: Any, name: str, check_mode: bool) -> bool:
     """Delete the schedule and return whether there was one."""
     if existing(client, name) is None:
         return False
@@ -153,7 +154,7 @@ def ensure_absent(client, name, check_mode):
     return True
 
 
-def main():
+def main() -> None:
     """Run the module."""
     module = AnsibleAWSModule(
         argument_spec=dict(

@@ -30,11 +30,6 @@ options:
   sha256:
     description: The SHA-256 that the file must have.
     type: str
-  architectures:
-    description: The architectures that are accepted.
-    type: list
-    elements: str
-    default: [llama]
   allow_removed:
     description: Whether tensor types are accepted that llama.cpp removed in b4282, such as Q4_0_8_8.
     type: bool
@@ -51,6 +46,8 @@ options:
   source:
     description: Where the file came from. The default is its path.
     type: str
+extends_documentation_fragment:
+  - cloudbench.llama.models
 attributes:
   check_mode:
     description: Verifies, but does not move.
@@ -114,9 +111,9 @@ def inspect(params: Dict[str, Any], check: bool) -> Dict[str, Any]:
     """The module's result. Raises ValueError and OSError."""
     path = os.path.abspath(params["path"])
     target = os.path.abspath(params["move_to"] or path)
-    found = verify(path, params["architectures"], params["sha256"], params["allow_removed"])
+    model = verify(path, params["architectures"], params["sha256"], params["allow_removed"])
     payload = describe(
-        found._replace(path=target),
+        model._replace(path=target),
         name=params["name"],
         quantization=params["quantization"],
         source=params["source"] or path,
@@ -128,7 +125,7 @@ def inspect(params: Dict[str, Any], check: bool) -> Dict[str, Any]:
         if moved:
             move(path, target)
         remember(target, payload)
-    return {"changed": moved, "model": dict(payload, path=target), "removed_types": removed_types(found)}
+    return {"changed": moved, "model": dict(payload, path=target), "removed_types": removed_types(model)}
 
 
 def main() -> None:

@@ -43,14 +43,9 @@ options:
   source:
     description: Where the model came from. The default is O(src).
     type: str
-  architectures:
-    description: The architectures that are accepted.
-    type: list
-    elements: str
-    default: [llama]
-  threads:
-    description: Threads of C(llama-quantize). The default is the number of processors.
-    type: int
+extends_documentation_fragment:
+  - cloudbench.llama.models
+  - cloudbench.llama.models.threads
 attributes:
   check_mode:
     description: Says whether the file would be written, and writes nothing.
@@ -118,9 +113,9 @@ def obtain(params: Dict[str, Any], check: bool) -> Tuple[bool, Optional[Dict[str
         remember(source, payload)
     if payload["quantization"] == target.name:
         return False, dict(payload, path=source)
-    found = existing(payload["sha256"], target, payload["name"], path)
-    if found:
-        return False, dict(found, path=path)
+    made = existing(payload["sha256"], target, payload["name"], path)
+    if made:
+        return False, dict(made, path=path)
     check_source(model, target)
     if os.path.realpath(source) == os.path.realpath(path):
         raise ModelFileError(f"{source} would be overwritten by its own quantization; give src another name")

@@ -57,9 +57,8 @@ options:
   quantize_binary:
     description: Path of C(llama-quantize). Needed only for a type that is not written directly.
     type: path
-  threads:
-    description: Threads of C(llama-quantize). The default is the number of processors.
-    type: int
+extends_documentation_fragment:
+  - cloudbench.llama.models.threads
 attributes:
   check_mode:
     description: Says whether the file would be written, and writes nothing.
@@ -124,9 +123,9 @@ Outcome = Tuple[bool, Optional[Dict[str, Any]]]
 
 def write_direct(params: Dict[str, Any], shape: Shape, quantization: str, path: str, check: bool) -> Outcome:
     """Whether the file was, or in check mode would be, written, and its payload."""
-    found = existing(shape, quantization, params["seed"], path)
-    if found:
-        return False, found
+    made = existing(shape, quantization, params["seed"], path)
+    if made:
+        return False, made
     if not params["vocabulary"]:
         raise ModelFileError(
             f"{path} has to be written, and the tokenizer is missing; set vocabulary to the path of "
@@ -135,17 +134,17 @@ def write_direct(params: Dict[str, Any], shape: Shape, quantization: str, path: 
     if check and not os.path.exists(path):
         return True, None
     planned = plan(shape, quantization, params["seed"], params["vocabulary"])
-    found = adopt(planned, path, note=not check)
-    if found:
-        return False, found
+    made = adopt(planned, path, note=not check)
+    if made:
+        return False, made
     return True, None if check else generate(planned, path)
 
 
 def write_quantized(params: Dict[str, Any], shape: Shape, target: Quantization, path: str, check: bool) -> Outcome:
     """The same for a type that llama-quantize makes of the F16 file."""
-    found = existing(shape, target.name, params["seed"], path)
-    if found:
-        return False, found
+    made = existing(shape, target.name, params["seed"], path)
+    if made:
+        return False, made
     binary = params["quantize_binary"]
     if not binary:
         raise ModelFileError(

@@ -234,8 +234,8 @@ def main():
 
         with machine_lock(orphan=spool.runner()):
             spool.open()
-            earlier = [found for found in spool.records() if found["machine"] == machine["name"]]
-            known = {(found["kind"], found["payload"].get("id")) for found in earlier}
+            earlier = [record for record in spool.records() if record["machine"] == machine["name"]]
+            known = {(record["kind"], record["payload"].get("id")) for record in earlier}
             for kind in ("build", "model"):
                 for payload in {getattr(job, kind)["id"]: getattr(job, kind) for job in jobs}.values():
                     if (kind, payload["id"]) not in known:

@@ -11,7 +11,8 @@ short_description: Find a build of llama.cpp on a host, or check and record a fr
 description:
   - A build is known by the key that P(cloudbench.llama.llama_cpp_configuration#module) makes of its source, options,
     compiler and processor. With the same key nothing needs to be built again.
-  - With O(state=found) the module looks for a finished build.
+  - With O(state=found) the module looks for a finished build. Where its record lacks the options that its programs
+    know, since an earlier version of this collection has made it, they are added to it.
   - With O(state=shipped) it looks which shared libraries the programs of a fresh build lack on this host.
   - With O(state=recorded) it runs every program of a fresh build, compares the processor features they use with those
     the host has, and writes the record that declares the build finished.
@@ -128,7 +129,13 @@ def main():
     try:
         build = llama_cpp.read_stamp(directory, name, targets)
         if build:
-            llama_cpp.run_programs(directory, targets, llama_cpp.Made(build.get("core"), build.get("march")))
+            printed = llama_cpp.run_programs(directory, targets, llama_cpp.Made(build.get("core"), build.get("march")))
+            known = llama_cpp.with_capabilities(directory, build, printed)
+            if known is not build:
+                build = known
+                if not module.check_mode:
+                    llama_cpp.write_stamp(directory, build)
+                result["changed"] = True
         elif params["state"] == "shipped":
             result["libraries"] = llama_cpp.missing_libraries(directory, targets)
         elif params["state"] == "recorded":

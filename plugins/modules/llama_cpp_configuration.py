@@ -15,12 +15,13 @@ description:
 version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)
+extends_documentation_fragment:
+  - cloudbench.llama.controller
+  - cloudbench.llama.builds
+  - cloudbench.llama.builds.machine
 attributes:
   check_mode:
     description: Changes nothing.
-    support: full
-  action:
-    description: Runs on the controller alone and does not connect to the host.
     support: full
 options:
   variant:
@@ -31,23 +32,13 @@ options:
     description: The payload that P(cloudbench.llama.llama_cpp_source#module) returns.
     type: dict
     required: true
-  machine:
-    description: The payload of the machine record, as P(cloudbench.llama.machine_info#module) returns it.
-    type: dict
-    required: true
   toolchain:
     description: The C(toolchain) that P(cloudbench.llama.llama_cpp_toolchain#module) returns, of where it is compiled.
     type: dict
     required: true
-  cmake_options:
-    description: CMake variables of every build.
-    type: dict
-    default: {}
-  targets:
-    description: The programs to build.
-    type: list
-    elements: str
-    required: true
+  programs:
+    description: The directory of our own programs, which are compiled with llama.cpp and say how; part of the key.
+    type: path
 seealso:
   - module: cloudbench.llama.llama_cpp_variant
   - module: cloudbench.llama.llama_cpp_build

@@ -14,12 +14,12 @@ description:
 version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)
+extends_documentation_fragment:
+  - cloudbench.llama.controller
+  - cloudbench.llama.builds
 attributes:
   check_mode:
     description: Changes nothing.
-    support: full
-  action:
-    description: Runs on the controller alone and does not connect to the host.
     support: full
 options:
   instance_type:
@@ -38,15 +38,6 @@ options:
   defaults:
     description: As of P(cloudbench.llama.llama_cpp_variant#module).
     type: dict
-    required: true
-  cmake_options:
-    description: CMake variables of every build.
-    type: dict
-    default: {}
-  targets:
-    description: The programs to build.
-    type: list
-    elements: str
     required: true
 """
 

@@ -80,7 +80,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import s
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import SpaceError
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             type=dict(type="str", choices=["pypi", "git", "archive", "tree"], required=True),
@@ -104,19 +104,19 @@ def main():
     cache = given["cache"]
     try:
         if given["type"] == "pypi":
-            found = sources.from_pypi(cache, given["version"], given["sha256"] or "", given["commit"])
+            source = sources.from_pypi(cache, given["version"], given["sha256"] or "", given["commit"])
         elif given["type"] == "git":
-            found = sources.from_git(cache, given["url"], given["ref"], given["commit"])
+            source = sources.from_git(cache, given["url"], given["ref"], given["commit"])
         elif given["type"] == "archive":
-            found = sources.from_archive(given["path"], given["sha256"], given["commit"])
+            source = sources.from_archive(given["path"], given["sha256"], given["commit"])
         else:
-            found = sources.from_tree(cache, given["path"])
+            source = sources.from_tree(cache, given["path"])
     except (sources.SourceError, SpaceError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="the source cannot be kept in %s: %s" % (cache, error))
     # A controller's cache is no host's state: filling it is no change.
-    module.exit_json(changed=False, **found)
+    module.exit_json(changed=False, **source)
 
 
 if __name__ == "__main__":

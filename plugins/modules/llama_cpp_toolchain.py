@@ -67,7 +67,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.build import toolchain
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(root=dict(type="path", required=True), prefix=dict(type="str", default="")),
         supports_check_mode=True,

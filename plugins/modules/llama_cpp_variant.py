@@ -13,12 +13,12 @@ description:
 version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)
+extends_documentation_fragment:
+  - cloudbench.llama.controller
+  - cloudbench.llama.builds.machine
 attributes:
   check_mode:
     description: Changes nothing.
-    support: full
-  action:
-    description: Runs on the controller alone and does not connect to the host.
     support: full
 options:
   build:
@@ -28,10 +28,6 @@ options:
   defaults:
     description: What holds where the entry says nothing - C(source_type), C(version), C(sha256), C(commit), C(git_url),
       C(git_ref), C(path), C(cmake_options), C(way) and C(processor).
-    type: dict
-    required: true
-  machine:
-    description: The payload of the machine record, as P(cloudbench.llama.machine_info#module) returns it.
     type: dict
     required: true
   prefix:

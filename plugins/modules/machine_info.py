@@ -83,7 +83,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.probe.machine imp
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import with_id
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(name=dict(type="str"), emulated=dict(type="bool", default=False)),
         supports_check_mode=True,

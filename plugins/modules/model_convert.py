@@ -31,17 +31,6 @@ options:
     description: A branch, a tag or a commit of the repository.
     type: str
     default: main
-  endpoint:
-    description: The address of the hub.
-    type: str
-    default: https://huggingface.co
-  token:
-    description: A token of the hub. It is sent to O(endpoint) only.
-    type: str
-  directory:
-    description: The directory of all downloads. It is created.
-    type: path
-    required: true
   converter:
     description: The directory with C(convert_hf_to_gguf.py). Needed with O(state=converted).
     type: path
@@ -62,14 +51,8 @@ options:
     type: list
     elements: str
     default: []
-  timeout:
-    description: Seconds without an answer after which a connection is given up.
-    type: int
-    default: 60
-  retries:
-    description: How many times in a row a request may fail for a reason that may pass.
-    type: int
-    default: 5
+extends_documentation_fragment:
+  - cloudbench.llama.models.hub
 attributes:
   check_mode:
     description: Asks the hub, and neither downloads nor converts.
@@ -124,14 +107,14 @@ def obtain(params: Dict[str, Any], check: bool) -> Tuple[bool, Converted]:
     """Whether the file was, or in check mode would be, made, and what there is. Raises ValueError and OSError."""
     hub = Hub(params["endpoint"], params["token"], params["timeout"], params["retries"])
     repository, revision, directory = params["repository"], params["revision"], os.path.abspath(params["directory"])
-    found = find(hub, repository, revision, directory)
-    if found.path or params["state"] == "found" or check:
-        return not found.path and params["state"] != "found", found
+    converter = find(hub, repository, revision, directory)
+    if converter.path or params["state"] == "found" or check:
+        return not converter.path and params["state"] != "found", converter
     python = environment(params["python"], params["environment"], params["requirements"], params["pip_options"])
     made = convert(
         hub,
         repository,
-        found.commit,
+        converter.commit,
         revision,
         directory,
         python,

@@ -40,13 +40,6 @@ options:
       - A branch, a tag or a commit of the repository. The commit that it means is what is downloaded and recorded.
     type: str
     default: main
-  endpoint:
-    description: The address of the hub.
-    type: str
-    default: https://huggingface.co
-  token:
-    description: A token of the hub. It is sent to O(endpoint) only.
-    type: str
   quantization:
     description: Takes the place of C({quantization}) in O(url), O(s3) and O(file).
     type: str
@@ -59,29 +52,15 @@ options:
   headers:
     description: HTTP headers for O(url), which are not sent to another server that it redirects to.
     type: dict
-  directory:
-    description: The directory of all downloads. It is created.
-    type: path
-    required: true
-  architectures:
-    description: The architectures that are accepted.
-    type: list
-    elements: str
-    default: [llama]
-  timeout:
-    description: Seconds without an answer after which a connection is given up.
-    type: int
-    default: 60
-  retries:
-    description: How many times in a row a request may fail for a reason that may pass.
-    type: int
-    default: 5
   secret_url:
     description: Like O(url), and hidden in all output. For the action's own use.
     type: str
   source:
     description: What messages and records call O(secret_url). For the action's own use.
     type: str
+extends_documentation_fragment:
+  - cloudbench.llama.models
+  - cloudbench.llama.models.hub
 attributes:
   check_mode:
     description: Asks the hub, and downloads nothing.

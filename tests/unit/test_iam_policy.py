@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""docs/iam-policy.json against what the runs of tests/iam_policy.py were recorded to ask for."""
+"""docs/iam-policy.json against what the runs of tools/iam_policy.py were recorded to ask for."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from pathlib import Path
 
@@ -98,6 +99,69 @@ def test_what_runs_beside_a_scenario_is_shown_and_counted(
     assert "the output of molecule-one" in shown
     assert shown.endswith("\n1 passed, 1 failed\n")
     assert [line.split()[0] for line in shown.splitlines()[-3:-1]] == ["linter", "molecule-one"]
+
+
+def test_two_stages_never_have_the_emulated_hosts_at_once(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    hosts = ("molecule-aws", "molecule-graviton")
+    held = tmp_path / "held"
+    hold = f"import pathlib, time; p = pathlib.Path({str(held)!r}); p.mkdir(); time.sleep(0.05); p.rmdir()"
+    stages = [run.Stage(name, [sys.executable, "-c", hold]) for name in hosts]
+    lanes = run.Lanes([*stages, run.Stage("between", [sys.executable, "-c", ""])], tmp_path)
+    lanes.run()
+    capfd.readouterr()
+    assert {name: outcome.counts for name, outcome in lanes.outcomes.items()} == {
+        **{name: Counts(1) for name in hosts},
+        "between": Counts(1),
+    }
+
+
+def test_a_stage_whose_report_is_broken_is_a_failure_and_the_others_go_on(tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "report.xml").write_text("<testsuites>")
+    stages = [run.Stage(name, [sys.executable, "-c", ""]) for name in ("broken", "good", "last")]
+    lanes = run.Lanes(stages, tmp_path, count=1)
+    lanes.run()
+    assert [lanes.outcomes[stage.name].counts for stage in stages] == [Counts(failed=1), Counts(1), Counts(1)]
+    assert lanes.outcomes["broken"].failures[0].startswith("ParseError: ")
+
+
+def test_the_table_is_kept_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    kept = tmp_path / "times.json"
+    monkeypatch.setenv("CLOUDBENCH_TIMES", str(kept))
+    monkeypatch.setattr(run, "stages", lambda groups, reports: [run.Stage("one", [sys.executable, "-c", ""])])
+    monkeypatch.setattr(sys, "argv", ["run.py", "lint"])
+    assert run.main() == 0
+    assert capfd.readouterr().out.endswith("\n1 passed, 0 failed\n")
+    (row,) = json.loads(kept.read_text())
+    assert row.pop("seconds") >= 0
+    assert row == {"stage": "one", "passed": 1, "failed": 0, "skipped": 0}
+
+
+def test_a_stage_can_be_asked_for_by_its_name(tmp_path: Path) -> None:
+    assert [stage.name for stage in run.stages(["molecule-default"], tmp_path)] == ["molecule-default"]
+    assert [stage.name for stage in run.stages(["ruff", "molecule-aws"], tmp_path)] == ["ruff", "molecule-aws"]
+    assert run.stages(run.GROUPS, tmp_path) == run.stages(iter(run.GROUPS), tmp_path)
+
+
+def test_an_unknown_stage_is_refused_with_those_there_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["run.py", "molecule-azure"])
+    with pytest.raises(SystemExit) as ended:
+        run.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "there is no molecule-azure: choose from lint, unit, integration, " in said
+    assert "molecule-default" in said
+
+
+@pytest.mark.parametrize(("name", "hosts"), [("molecule-default", False), ("molecule-aws", True)])
+def test_the_root_of_emulated_hosts_is_made_for_scenarios_that_create_hosts(name: str, hosts: bool) -> None:
+    assert run.emulates(run.stages([name], Path())) is hosts
 
 
 def test_sanity_results_are_sorted_by_outcome(tmp_path: Path) -> None:

@@ -26,9 +26,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from aws_server import AwsServer
-from emulated_hosts import absent
-from warm_python import WarmPython
+from support import rotation
+from support.aws.server import AwsServer
+from support.aws.warm_python import CONTROLLER, WarmPython
+from support.hosts.emulated import absent
 
 PROJECT = Path(__file__).resolve().parents[3]
 # Most of a run is Python that starts, and some is waiting.
@@ -42,7 +43,16 @@ HOST = {
     "console": "cloudbench-host-key ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDduK+2i6ufIPu4rXlnobuXzQdlEYZgnMQ+tPmJo/SWX",
 }
 
+# What all playbooks of these tests have, and nothing of AWS or Ansible that this process was told.
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANSIBLE_"))},
+    "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+    "LC_ALL": "C.UTF-8",
+}
+
 _counted = {"faults": 0, "left": 0}
+_refused: list[int] = []
+_ending = contextlib.ExitStack()
 
 
 class Done(NamedTuple):
@@ -53,22 +63,24 @@ class Done(NamedTuple):
 
 
 class Account:
-    """An empty account of AWS and the results of one run in it. `faults`: how many were injected by other means."""
+    """An empty account of AWS and the results of one run in it. `faults`: how many were injected by other means.
+
+    `interpreter` is the Python of its modules, `controller` that of the playbooks which are not to be interrupted.
+    """
 
     host = HOST
 
-    def __init__(self, server: AwsServer, directory: Path, run: str, interpreter: str) -> None:
+    def __init__(self, server: AwsServer, directory: Path, run: str, interpreter: str, controller: str) -> None:
         self.server, self.directory, self.run = server, directory, run
+        self.controller = controller
         self.faults = 0
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANSIBLE_"))},
+            **ENVIRONMENT,
             **server.environment,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-            "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
             "CLOUDBENCH_RUN": run,
             "CLOUDBENCH_RESULTS_DIR": str(directory / "results"),
-            "LC_ALL": "C.UTF-8",
         }
         # The instances of these tests are this machine.
         self.variables: dict[str, Any] = {
@@ -79,10 +91,12 @@ class Account:
             "ec2_environment_timeout": 1,
         }
 
-    def start(self, playbook: str, *options: str, **variables: Any) -> subprocess.Popen[str]:
+    def start(
+        self, playbook: str, *options: str, python: str = sys.executable, **variables: Any
+    ) -> subprocess.Popen[str]:
         """Start a playbook in a process group of its own; its output goes to a file."""
         told = {name: value for name, value in {**self.variables, **variables}.items() if value is not None}
-        command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory/aws"]
+        command = [python, str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory/aws"]
         with (self.directory / "output.log").open("a", encoding="utf-8") as log:
             return subprocess.Popen(
                 [*command, f"playbooks/{playbook}.yml", "-e", json.dumps(told), *options],
@@ -94,7 +108,7 @@ class Account:
         """Run a playbook to its end."""
         log = self.directory / "output.log"
         before = log.stat().st_size if log.exists() else 0
-        process = self.start(playbook, *options, **variables)
+        process = self.start(playbook, *options, python=self.controller, **variables)
         try:
             # EC2 without room is asked for two minutes by the module itself, beside three other playbooks.
             process.wait(timeout=500)
@@ -185,11 +199,11 @@ def descendants(pid: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def emptied(server: AwsServer, run: str, interpreter: str = sys.executable) -> Iterator[Account]:
-    """An empty account, whose faults and leavings are counted in the end; the Python of its modules."""
+def emptied(server: AwsServer, run: str, interpreter: str, controller: str) -> Iterator[Account]:
+    """An empty account, whose faults and leavings are counted in the end."""
     server.reset()
     directory = Path(tempfile.mkdtemp(prefix="aws-faults-"))
-    used = Account(server, directory, run, interpreter)
+    used = Account(server, directory, run, interpreter, controller)
     try:
         yield used
     finally:
@@ -199,9 +213,15 @@ def emptied(server: AwsServer, run: str, interpreter: str = sys.executable) -> I
 
 
 @functools.cache
+def pythons() -> tuple[str, str]:
+    """The Python of modules and that of playbooks, until the tests end."""
+    return _ending.enter_context(WarmPython()), _ending.enter_context(WarmPython(CONTROLLER, ENVIRONMENT))
+
+
+@functools.cache
 def asked_for() -> dict[tuple[str, str], bool]:
     """Service and action of all that provisioning asks for when nothing is wrong; whether only for the schedule."""
-    with AwsServer(hosts=[HOST]) as server, emptied(server, "clean") as used:
+    with AwsServer(hosts=[HOST]) as server, emptied(server, "clean", *pythons()) as used:
         done = used.provision()
         assert done.code == 0, done.output
         asked = [(one["service"], one["action"]) for one in server.requests()]
@@ -211,10 +231,12 @@ def asked_for() -> dict[tuple[str, str], bool]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `asked` is one of every action that provisioning asks for."""
+    """A test that takes `asked` is one of every action that provisioning asks for, or of a third of them."""
     if "asked" in metafunc.fixturenames:
         actions = asked_for()
-        metafunc.parametrize(("asked", "late"), actions.items(), ids=[":".join(action) for action in actions])
+        cases = rotation.chosen(list(actions.items()))
+        _refused[:] = [len(cases), len(actions)]
+        metafunc.parametrize(("asked", "late"), cases, ids=[":".join(action) for action, _late in cases])
 
 
 @pytest.fixture(scope="session")
@@ -227,13 +249,14 @@ def account(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[None]]]
         free: queue.Queue[AwsServer] = queue.Queue()
         for _one in range(min(SIDE_BY_SIDE, len(chosen))):
             free.put(stack.enter_context(AwsServer(hosts=[HOST])))
-        interpreter = stack.enter_context(WarmPython())
+
+        warm = pythons()
 
         def run(number: int, item: pytest.Function) -> None:
             parameters = item.callspec.params if hasattr(item, "callspec") else {}
             server = free.get()
             try:
-                with emptied(server, f"fault-{number}", interpreter) as used:
+                with emptied(server, f"fault-{number}", *warm) as used:
                     item.function(account=used, **parameters)
             finally:
                 free.put(server)
@@ -256,8 +279,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: it waits for long, and begins before the others")
 
 
+def pytest_unconfigure() -> None:
+    """End what served all tests."""
+    _ending.close()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what came of all faults together."""
+    if _refused:
+        terminalreporter.write_line(
+            "refused: {} of {} actions; CLOUDBENCH_ALL_REFUSALS=1 refuses each".format(*_refused)
+        )
     if _counted["faults"]:
         terminalreporter.write_line(f"faults: {_counted['faults']}, resources left: {_counted['left']}")
 
@@ -273,7 +305,7 @@ def base() -> Path:
 
 @pytest.fixture(scope="session")
 def started(base: Path) -> dict[str, Any]:
-    """What emulated_hosts.py said of the hosts; skips where there can be none."""
+    """What hosts/emulated.py said of the hosts; skips where there can be none."""
     if problem := absent(base / "hosts.json"):
         pytest.skip(problem)
     return json.loads((base / "hosts.json").read_text())

@@ -318,7 +318,7 @@ def test_an_instance_that_does_not_answer_is_told(account):
 
 def test_two_runs_at_once_do_not_touch_each_other(account):
     interpreter = account.variables["ansible_python_interpreter"]
-    other = type(account)(account.server, account.directory / "other", "other", interpreter)
+    other = type(account)(account.server, account.directory / "other", "other", interpreter, account.controller)
     other.directory.mkdir()
     account.server.configure(hosts=[account.host, account.host])
     both = [one.start("provision") for one in (account, other)]

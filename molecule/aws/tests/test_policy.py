@@ -31,4 +31,4 @@ def test_all_that_a_run_asks_for_is_allowed(account):
     assert {"ec2:RunInstances", "ec2:DeleteVpc", "iam:PassRole"} <= {one.action for one in needed}
     policy = json.loads(POLICY.read_text(encoding="utf-8"))
     refused = [one for one in needed if not allowed(policy, one)]
-    assert refused == [], "make the policy anew: python tests/iam_policy.py --record"
+    assert refused == [], "make the policy anew: python tools/iam_policy.py --record"

@@ -9,8 +9,8 @@ import os
 import platform
 import subprocess
 
-import compiler_macros
 import pytest
+from support.hosts import compiler_macros
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import build
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors

@@ -9,17 +9,15 @@ import contextlib
 import json
 import os
 import re
-import sys
 import time
 from pathlib import Path
+
+from support.hosts.interruptions import CONTROLLER, RUNNER, Kill, interrupted
 
 testinfra_hosts = ["ansible://localhost"]
 
 BASE = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
-sys.path.insert(0, str(PROJECT / "tests"))
-
-from interruptions import CONTROLLER, RUNNER, Kill, interrupted  # noqa: E402
 
 
 def left_behind(word: str) -> list[str]:

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
-from emulated_hosts import absent
+from support.hosts.emulated import absent
 
 BASE = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
@@ -37,5 +37,5 @@ def project() -> Path:
 
 @pytest.fixture(scope="session")
 def started() -> dict:
-    """What emulated_hosts.py said of the hosts."""
+    """What hosts/emulated.py said of the hosts."""
     return json.loads((BASE / "hosts.json").read_text())

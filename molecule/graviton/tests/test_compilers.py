@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import compiler_macros
 import pytest
+from support.hosts import compiler_macros
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
 

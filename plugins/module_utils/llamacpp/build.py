@@ -16,6 +16,7 @@ import shutil
 import signal
 from typing import Any, Dict, List, NamedTuple, Optional
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import capabilities
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import listed
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import machine
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.digests import sha256_file
@@ -195,10 +196,10 @@ def run_programs(directory: str, targets: List[str], made: Made = NOBODY) -> Dic
     return printed
 
 
-def _run(directory: str, target: str) -> process.Finished:
+def _run(directory: str, target: str, option: str = "--help") -> process.Finished:
     path = os.path.join(directory, "bin", target)
     try:
-        return process.run([path] if target == "llama-system-info" else [path, "--help"], _SECONDS)
+        return process.run([path] if target in capabilities.WITHOUT_HELP else [path, option], _SECONDS)
     except OSError as error:
         raise BuildError("%s cannot be run: %s; remove %s and build again" % (target, error, directory)) from error
 
@@ -253,8 +254,32 @@ def describe(
             "cpu_features_unused": compared["unused"],
             "file_types": sorted(listed(printed.get("llama-quantize", ""))),
             "binaries": {target: sha256_file(os.path.join(directory, "bin", target)) for target in sorted(targets)},
+            **_known(directory, printed),
         }
     )
+
+
+def _known(directory: str, printed: Dict[str, str]) -> Dict[str, Any]:
+    """Return what of a build record its programs say of themselves: {"options", "version", "build_number"}."""
+    options = capabilities.options_of(printed)
+    said = capabilities.Version(None, None)
+    for target in (target for target, names in options.items() if "--version" in names):
+        done = _run(directory, target, "--version")
+        said = capabilities.parse_version(done.stdout + done.stderr)
+        if said != capabilities.Version(None, None):
+            break
+    return {"options": options, "version": said.version, "build_number": said.number}
+
+
+def with_capabilities(directory: str, build: Dict[str, Any], printed: Dict[str, str]) -> Dict[str, Any]:
+    """Return the payload of a finished build with what its programs know; itself where it holds that already.
+
+    `printed` is what run_programs returned. A build that an earlier version of this collection recorded has none of it,
+    and need not be compiled again for that.
+    """
+    if all(capabilities.recorded(build, name) is not None for name in capabilities.options_of(printed)):
+        return build
+    return with_id(dict(build, **_known(directory, printed)))
 
 
 def write_stamp(directory: str, build: Dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ import tempfile
 from typing import Any, Dict, Iterator, List, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.digests import sha256_file
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import without_users
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import require_space
 
@@ -31,11 +32,6 @@ _PREFIX = "llama.cpp"
 
 class SourceError(ValueError):
     """The source cannot be had or is not what was asked for; the message says why and what to do."""
-
-
-def _public(text: str) -> str:
-    """Return `text` with the user name and password left out of every url in it."""
-    return re.sub(r"//[^/\s]*@", "//", text)
 
 
 def _run(argv: List[str], what: str) -> str:
@@ -146,7 +142,7 @@ def from_git(cache: str, url: str, ref: str, commit: Optional[str]) -> Dict[str,
     for name, value in (("url", url), ("ref", ref)):
         if not value or value.startswith("-"):
             raise SourceError("the git %s %r cannot be used: it is empty or looks like an option" % (name, value))
-    public = _public(url)
+    public = without_users(url)
     with _cache(cache) as scratch:
         what = "fetching %s of %s failed" % (ref, public)
         require_space(cache, _SPACE, "fetching %s of %s" % (ref, public))

@@ -42,11 +42,11 @@ def rungs(machine: Dict[str, Any]) -> List[Rung]:
         count *= 2
     if most >= 16:
         counts.add(most * 3 // 4)
-    found = [Rung(count) for count in sorted(counts)]
+    tried = [Rung(count) for count in sorted(counts)]
     nodes = machine.get("numa_nodes") or 1
     if nodes > 1 and most >= 2 * nodes:
-        found.append(Rung(most // nodes, "isolate"))
-    return found
+        tried.append(Rung(most // nodes, "isolate"))
+    return tried
 
 
 def advise(ladder: Dict[Rung, List[float]], unit: str = "token/s") -> Optional[Dict[str, Any]]:

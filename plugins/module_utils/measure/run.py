@@ -81,7 +81,7 @@ class _Run:
         self.advice: Dict[str, Optional[Dict[str, Any]]] = {}
 
     def _payloads(self, kind: str) -> List[Dict[str, Any]]:
-        return [found["payload"] for found in self.earlier if found["kind"] == kind]
+        return [record["payload"] for record in self.earlier if record["kind"] == kind]
 
     def left(self) -> float:
         """Return the seconds that the time limit leaves, endless without one.
@@ -106,9 +106,9 @@ class _Run:
             if (payload["stage"], payload["threads"]) == (stage, threads) and stage in ("ladder", "start"):
                 return
         started = time.time()
-        found = self.host.bandwidth(job, threads, self.machine)
-        if found is not None:
-            self.emit("bandwidth", dict(found, stage=stage), started)
+        rates = self.host.bandwidth(job, threads, self.machine)
+        if rates is not None:
+            self.emit("bandwidth", dict(rates, stage=stage), started)
 
     # How many threads.
 
@@ -125,7 +125,7 @@ class _Run:
                 cell = dict(base, threads=rung.threads, purpose=LADDER, **registry.parse_test(test))
                 jobs.append(job._replace(cell=dict(cell, numa=rung.numa) if rung.numa else cell))
         stage = Stage(jobs, self.settings, self.earlier)
-        known = [one for one in self._payloads("threads") if (one["build"], one["model"]) == _ids(job)]
+        known = [payload for payload in self._payloads("threads") if (payload["build"], payload["model"]) == _ids(job)]
         if known:
             self.advice = {name: known[-1].get(name) for name in ("prompt", "generation")}
             return stage
@@ -176,12 +176,12 @@ class _Run:
         """Say of which cells the time limit has no room for, before the first of them is launched."""
         if not self.settings.budget:
             return
-        told = {envelope.canonical(one["cell"]) for one in self._payloads("omitted")}
+        told = {envelope.canonical(payload["cell"]) for payload in self._payloads("omitted")}
         known = _reference(ladder, self.advice) if ladder else None
         if known is None:
             return
         seconds = [time_budget.launch_seconds(job, known, self.settings.of_launch(job)) for job in stage.jobs]
-        wanted = [0.0 if stage.failed[i] or stage.launches[i] else one for i, one in enumerate(seconds)]
+        wanted = [0.0 if stage.failed[i] or stage.launches[i] else cost for i, cost in enumerate(seconds)]
         out, _total = time_budget.omit(wanted, self.settings.launches, self.left())
         for index in out:
             stage.out_of_time[index] = True
@@ -217,7 +217,7 @@ class _Run:
 
     def too_late(self, stage: Stage, index: int) -> bool:
         """Say whether the next launch of a cell would end after the time limit."""
-        walls = [one["metrics"]["wall_s"]["value"] for one in stage.launches[index]]
+        walls = [launch["metrics"]["wall_s"]["value"] for launch in stage.launches[index]]
         return self.left() <= (sum(walls) / len(walls) if walls else 0.0)
 
     def launch(self, stage: Stage, index: int, position: int) -> None:
@@ -226,7 +226,7 @@ class _Run:
         number = len(stage.launches[index]) + 1
         kind = registry.kind_of(job.cell)
         started = time.time()
-        before, own = self.host.snapshot(), time.process_time()
+        before, own_cpu = self.host.snapshot(), time.process_time()
         try:
             with Sampler() as sampler:
                 outcome = self.host.launch(job, settings.of_launch(job, number), sampler.watch)
@@ -235,7 +235,7 @@ class _Run:
             stage.failed[index] = True
             self.emit("failure", failure.payload, started)
             return
-        values = gates.gates(before, self.host.snapshot(), outcome.usage, time.process_time() - own)
+        values = gates.gates(before, self.host.snapshot(), outcome.usage, time.process_time() - own_cpu)
         if kind.reads_disk:
             values["major_faults"] = None
         place = {"number": number, "block": stage.block}
@@ -284,8 +284,8 @@ def _by_rung(stage: Stage, headline: str) -> Dict[Rung, List[float]]:
     speeds: Dict[Rung, List[float]] = {}
     for index, job in enumerate(stage.jobs):
         if registry.headline(job.cell) == headline:
-            found = stage.values(index) or stage.values(index, undisturbed=False)
-            speeds[Rung(job.cell["threads"], job.cell.get("numa"))] = found
+            figures = stage.values(index) or stage.values(index, undisturbed=False)
+            speeds[Rung(job.cell["threads"], job.cell.get("numa"))] = figures
     return speeds
 
 
@@ -300,7 +300,7 @@ def _reference(ladder: Stage, advice: Dict[str, Optional[Dict[str, Any]]]) -> Op
         name = registry.headline(job.cell)
         chosen = best.get(name)
         if chosen and job.cell["threads"] == chosen["best"] and "numa" not in job.cell:
-            figures[name] += [one["metrics"] for one in ladder.launches[index]]
+            figures[name] += [launch["metrics"] for launch in ladder.launches[index]]
     return time_budget.reference(figures, float(ladder.jobs[0].model.get("bytes") or 1))
 
 

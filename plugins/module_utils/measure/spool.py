@@ -77,16 +77,16 @@ class Spool:
 
         That is what a run that is taken up goes on from.
         """
-        found: List[Dict[str, Any]] = []
+        records: List[Dict[str, Any]] = []
         if not os.path.exists(self.records_path):
-            return found
+            return records
         with open(self.records_path, encoding="utf-8", errors="replace") as file:
             for line in file:
                 try:
-                    found.append(json.loads(line))
+                    records.append(json.loads(line))
                 except ValueError:
                     continue
-        return found
+        return records
 
 
 # How long a runner that was asked to end may take: it kills the launch in flight and writes nothing more.

@@ -35,10 +35,10 @@ class Stage:
 
     def _take_up(self, earlier: Iterable[Dict[str, Any]]) -> None:
         """Count what an interrupted run has launched, and find the block in which it stopped."""
-        places = {self._place(one.cell, one.build["id"], one.model["id"]): i for i, one in enumerate(self.jobs)}
-        for found in earlier:
-            payload = found["payload"]
-            if found["kind"] != "launch":
+        places = {self._place(job.cell, job.build["id"], job.model["id"]): i for i, job in enumerate(self.jobs)}
+        for record in earlier:
+            payload = record["payload"]
+            if record["kind"] != "launch":
                 continue
             index = places.get(self._place(payload["cell"], payload["build"], payload["model"]))
             if index is None:
@@ -61,15 +61,15 @@ class Stage:
         """Return the headline figures of a cell, of its undisturbed launches or of all."""
         name = registry.headline(self.jobs[index].cell)
         return [
-            one["metrics"][name]["value"]
-            for one in self.launches[index]
-            if not undisturbed or one["validity"]["state"] == VALID
+            launch["metrics"][name]["value"]
+            for launch in self.launches[index]
+            if not undisturbed or launch["validity"]["state"] == VALID
         ]
 
     def disturbed(self, headline: str) -> bool:
         """Say whether a cell of this headline has launches, and none of them undisturbed."""
-        own = [index for index, job in enumerate(self.jobs) if registry.headline(job.cell) == headline]
-        return any(self.launches[index] and not self.values(index) for index in own)
+        of_headline = [index for index, job in enumerate(self.jobs) if registry.headline(job.cell) == headline]
+        return any(self.launches[index] and not self.values(index) for index in of_headline)
 
     def wants(self, index: int) -> int:
         """Return how many launches a cell still needs by what is known now; 0 when it has enough."""
@@ -100,15 +100,15 @@ class Stage:
         return [index for index in shuffled if index in left]
 
     def walls(self) -> List[List[float]]:
-        return [[one["metrics"]["wall_s"]["value"] for one in launches] for launches in self.launches]
+        return [[launch["metrics"]["wall_s"]["value"] for launch in launches] for launches in self.launches]
 
     def state(self, now: Optional[int]) -> Dict[str, Any]:
         """Return what the controller shows: done and expected launches, the cell at hand, figures, seconds left."""
         figures = []
-        for index, one in enumerate(self.jobs):
+        for index, job in enumerate(self.jobs):
             speeds = self.values(index) or self.values(index, undisturbed=False)
             if speeds:
-                figures.append({"cell": one.cell, "interval": list(mean_interval(speeds))})
+                figures.append({"cell": job.cell, "interval": list(mean_interval(speeds))})
         wanted = [self.wants(index) for index in range(len(self.jobs))]
         done = sum(len(launches) for launches in self.launches)
         return {
@@ -116,7 +116,7 @@ class Stage:
             "of": done + sum(wanted),
             "now": self.jobs[now].cell if now is not None else None,
             "figures": figures,
-            "failed": [one.cell for one, gone in zip(self.jobs, self.failed) if gone],
+            "failed": [job.cell for job, gone in zip(self.jobs, self.failed) if gone],
             "left_s": order.seconds_left(self.walls(), wanted),
             "time": time.time(),
         }

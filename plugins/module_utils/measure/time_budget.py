@@ -11,18 +11,16 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.pace import Pace
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import headline, kind_of, parse_test
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import ladder
 
 # Where nothing is known of a disk: gp3 reads 125 MB/s unless more is paid for.
 COLD_BYTES_PER_S = 125e6
-# Tokens of the ladder's tests, by the metric that stands for them.
-_LADDER_TOKENS = {
-    registry.headline(cell): cell["n_prompt"] or cell["n_gen"] for cell in map(registry.parse_test, ladder.TESTS)
-}
+# The ladder's tests, by the metric that stands for each.
+_LADDER_CELLS = {headline(cell): cell for cell in map(parse_test, ladder.TESTS)}
 
 
 class Reference(NamedTuple):
@@ -33,21 +31,24 @@ class Reference(NamedTuple):
     bytes: float
     overhead_s: float
 
+    def pace(self, size: Optional[float]) -> Pace:
+        """Return the pace that is expected of a model of `size` bytes, None where nobody knows them.
 
-def pace(job: Job, known: Reference) -> Pace:
-    """Return the pace that is expected of a job's model, by its size.
-
-    Both speeds are taken to fall with the bytes of the file: right for generation, and near enough for prompts, whose
-    cost grows with the parameters.
-    """
-    size = (job.model.get("bytes") or known.bytes) / known.bytes
-    cold = size * known.bytes / COLD_BYTES_PER_S
-    return Pace(known.pp_tps / size, known.tg_tps / size, known.overhead_s * size, cold)
+        Both speeds are taken to fall with the bytes of the file: right for generation, and near enough for prompts,
+        whose cost grows with the parameters.
+        """
+        larger = (size or self.bytes) / self.bytes
+        return Pace(
+            prompt_tps=self.pp_tps / larger,
+            generation_tps=self.tg_tps / larger,
+            start_s=self.overhead_s * larger,
+            cold_read_s=larger * self.bytes / COLD_BYTES_PER_S,
+        )
 
 
 def launch_seconds(job: Job, known: Reference, settings: LaunchSettings) -> float:
     """Return the seconds that one launch of a job is expected to take."""
-    return registry.kind_of(job.cell).seconds(job.cell, pace(job, known), settings)
+    return kind_of(job.cell).seconds(job.cell, known.pace(job.model.get("bytes")), settings)
 
 
 def omit(seconds: List[float], launches: int, limit: float) -> Tuple[List[int], float]:
@@ -57,28 +58,35 @@ def omit(seconds: List[float], launches: int, limit: float) -> Tuple[List[int], 
     out first, but a short cell may still fit where a long one did not.
     """
     left, out = limit, []
-    for index, one in enumerate(seconds):
-        if one * launches <= left:
-            left -= one * launches
+    for index, cost in enumerate(seconds):
+        if cost * launches <= left:
+            left -= cost * launches
         else:
             out.append(index)
     return out, limit - left
 
 
-def words(seconds: float) -> str:
-    """Return a duration for a sentence: 40 s, 12 min, 3.5 h."""
-    if seconds < 90:
-        return "%d s" % round(seconds)
-    return "%d min" % round(seconds / 60) if seconds < 5400 else "%.1f h" % (seconds / 3600)
+def duration(seconds: float) -> str:
+    """Return a duration for a person: 40 s, 3 min 20 s, 12 min, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return "%d s" % whole
+    if whole < 3600:
+        return _both(divmod(whole, 60), "min", "s")
+    return _both(divmod(whole // 60, 60), "h", "min")
+
+
+def _both(numbers: Tuple[int, int], unit: str, smaller: str) -> str:
+    return "%d %s" % (numbers[0], unit) + (" %d %s" % (numbers[1], smaller) if numbers[1] else "")
 
 
 def omission(job: Job, seconds: float, launches: int, limit: float) -> Dict[str, Any]:
     """Return the payload of the record that says what the time limit has no room for."""
-    wanted = words(seconds * launches)
+    wanted = duration(seconds * launches)
     return {
         "cell": job.cell,
         "cause": "%d launches of it take about %s, for which the time limit of %s has no room left"
-        % (launches, wanted, words(limit)),
+        % (launches, wanted, duration(limit)),
         "advice": "Raise llama_bench_minutes (0 is no limit), or ask for fewer tests, models or builds.",
     }
 
@@ -93,8 +101,15 @@ def reference(figures: Dict[str, List[Dict[str, Any]]], size: float, repetitions
     means = {}
     beside = []
     for name, launches in figures.items():
-        speeds = [one[name]["value"] for one in launches]
+        speeds = [metrics[name]["value"] for metrics in launches]
         means[name] = sum(speeds) / len(speeds)
-        tokens = _LADDER_TOKENS[name] * (repetitions + 1 if name == "pp_tps" else repetitions)
-        beside += [max(0.0, one["wall_s"]["value"] - tokens / one[name]["value"]) for one in launches]
+        for metrics, speed in zip(launches, speeds):
+            tests = _test_seconds(_LADDER_CELLS[name], speed, repetitions)
+            beside.append(max(0.0, metrics["wall_s"]["value"] - tests))
     return Reference(means["pp_tps"], means["tg_tps"], size, sum(beside) / len(beside))
+
+
+def _test_seconds(cell: Dict[str, Any], tps: float, repetitions: int) -> float:
+    """Return the seconds of a launch at a speed, short of what it takes beside its tests."""
+    pace = Pace(prompt_tps=tps, generation_tps=tps, start_s=0.0, cold_read_s=0.0)
+    return kind_of(cell).seconds(cell, pace, LaunchSettings(repetitions=repetitions))

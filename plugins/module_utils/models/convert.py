@@ -89,13 +89,13 @@ def _of_revision(directory: str, prefix: str, repository: str, revision: str) ->
         commits = sorted(name for name in os.listdir(directory) if is_commit(name))
     except OSError:
         return None
-    found = []
+    converters = []
     for commit in commits:
         path = _target(directory, repository, commit)
         known = read_sidecar(path)
         if known.get("source") == _source(prefix, commit) and revision in (commit, known.get("revision")):
-            found.append(Converted(commit, _source(prefix, commit), path))
-    return max(found, key=lambda one: os.path.getmtime(one.path or "")) if found else None
+            converters.append(Converted(commit, _source(prefix, commit), path))
+    return max(converters, key=lambda converter: os.path.getmtime(converter.path or "")) if converters else None
 
 
 def _target(directory: str, repository: str, commit: str) -> str:
@@ -206,11 +206,11 @@ def environment(python: str, directory: str, requirements: List[str], options: L
 
     `python`: the program it is made with. `options`: of pip install. Raises ConvertError and SpaceError.
     """
-    own = os.path.join(directory, "bin", "python")
+    interpreter = os.path.join(directory, "bin", "python")
     note = os.path.join(directory, "requirements.json")
     wanted = {"python": python, "requirements": list(requirements)}
-    if _read(note) == wanted and os.path.exists(own):
-        return own
+    if _read(note) == wanted and os.path.exists(interpreter):
+        return interpreter
     require_space(directory, _ENVIRONMENT_BYTES, "The environment of the converter")
     version = _run([python, "-c", "import sys; print(*sys.version_info[:2])"], 60.0, f"{python} does not run").split()
     if [int(part) for part in version] < [3, 10]:
@@ -223,12 +223,12 @@ def environment(python: str, directory: str, requirements: List[str], options: L
         _INSTALL_SECONDS,
         f"{python} -m venv failed on the host (the package python3-venv of Debian and Ubuntu has it)",
     )
-    pip = [own, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet", *options]
+    pip = [interpreter, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet", *options]
     if requirements:
         _run([*pip, *requirements], _INSTALL_SECONDS, "pip could not install what the converter needs")
     with open(note, "w", encoding="utf-8") as file:
         json.dump(wanted, file)
-    return own
+    return interpreter
 
 
 def _run(argv: List[str], seconds: float, what: str, environ: Optional[Dict[str, str]] = None) -> str:

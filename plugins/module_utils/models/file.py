@@ -108,7 +108,7 @@ def sha256_of(path: str) -> str:
     """SHA-256 of the file at `path`: out of the sidecar while that holds, else read in full. Raises OSError."""
     known = read_sidecar(path)
     if known:
-        return known["sha256"]
+        return str(known["sha256"])
     return sha256_file(path)
 
 
@@ -290,9 +290,9 @@ def verify(
     if removed:
         raise ModelFileError(removed)
     if sha256:
-        found = sha256_of(path)
-        if found != sha256.lower():
+        computed = sha256_of(path)
+        if computed != sha256.lower():
             raise ModelFileError(
-                f"{path} has the SHA-256 {found}, not {sha256.lower()}; get the file again or correct the digest"
+                f"{path} has the SHA-256 {computed}, not {sha256.lower()}; get the file again or correct the digest"
             )
     return model

@@ -102,11 +102,11 @@ def read_gguf(path: str, architectures: Optional[Collection[str]] = None) -> Ggu
                 model = _Reader(path, data).read()
     except (OSError, OverflowError) as error:
         raise GgufError(f"{path} cannot be read: {error}") from error
-    found = architecture(model)
-    if architectures is not None and found not in architectures:
+    declared = architecture(model)
+    if architectures is not None and declared not in architectures:
         raise GgufError(
             "{} holds a model of the architecture {}; only {} can be used here".format(
-                path, repr(found) if found else "(not named in the file)", ", ".join(sorted(architectures))
+                path, repr(declared) if declared else "(not named in the file)", ", ".join(sorted(architectures))
             )
         )
     return model
@@ -136,11 +136,11 @@ class _Reader:
 
     def u32(self) -> int:
         start = self.need(4)
-        return _U32.unpack_from(self.data, start)[0]
+        return int(_U32.unpack_from(self.data, start)[0])
 
     def u64(self) -> int:
         start = self.need(8)
-        return _U64.unpack_from(self.data, start)[0]
+        return int(_U64.unpack_from(self.data, start)[0])
 
     def text(self) -> str:
         length = self.u64()

@@ -115,12 +115,12 @@ class Hub:
         listing = self._patiently(lambda: self._listing(repository, revision), repository, revision, "")
         try:
             commit = listing["sha"]
-            found = []
+            entries = []
             for entry in listing["siblings"]:
                 large = entry.get("lfs") or {}
                 name = entry["rfilename"]
                 check_names(repository, name, commit)
-                found.append(
+                entries.append(
                     HubFile(
                         self.endpoint,
                         repository,
@@ -136,7 +136,7 @@ class Hub:
                 f"{_host(self.endpoint)} lists {repository} in a way that is not understood ({error!r}); correct "
                 "llama_model_hub_endpoint"
             ) from error
-        return sorted(found, key=lambda entry: entry.file)
+        return sorted(entries, key=lambda entry: entry.file)
 
     def _head(self, url: str) -> Any:
         answer = web.request(url, "HEAD", secrets=_secrets(self.token), timeout=self._timeout, stay=True)

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Dict, NamedTuple, Optional
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 
 
 class QuantizationError(ValueError):
@@ -88,8 +89,7 @@ def lookup(name: str) -> Quantization:
     upper = name.upper()
     row = BY_NAME.get(ALIASES.get(upper, upper))
     if row is None:
-        near = difflib.get_close_matches(upper, list(BY_NAME), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(upper, BY_NAME)
         raise QuantizationError(f"{name!r} is no quantization of llama-quantize; they are {', '.join(BY_NAME)}{hint}")
     return row
 

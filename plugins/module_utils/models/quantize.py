@@ -52,11 +52,11 @@ def existing(source_sha256: str, target: Quantization, name: str, path: str) -> 
 
 def check_source(model: Gguf, target: Quantization) -> None:
     """Raise ModelFileError unless the file is one that llama-quantize takes as a source."""
-    own = own_quantization(model)
-    if own not in UNQUANTIZED:
+    stored = own_quantization(model)
+    if stored not in UNQUANTIZED:
         raise ModelFileError(
             "{0} is {1}; only {2} can be quantized to {3}; give such a file or ask for {1}".format(
-                model.path, own, ", ".join(UNQUANTIZED), target.name
+                model.path, stored, ", ".join(UNQUANTIZED), target.name
             )
         )
 

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from typing import Dict, List, NamedTuple, Tuple
+import re
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.presets import PUBLISHED
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 
 
 class ShapeError(ValueError):
@@ -70,15 +73,34 @@ _ROWS = (
 )  # fmt: skip
 
 PRESETS: Dict[str, Shape] = {row.name: row for row in _ROWS}
+_BY_LABEL = {row.size_label.lower(): row for row in _ROWS}
+_LABEL = re.compile(r"(?<![0-9.])[0-9]+(?:\.[0-9]+)?b(?![a-z0-9])")
 
 
 def preset(name: str) -> Shape:
     """The shape called `name`; ShapeError lists the presets and names the nearest one."""
     if name in PRESETS:
         return PRESETS[name]
-    near = difflib.get_close_matches(name, list(PRESETS), n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise ShapeError(f"{name!r} is no preset model; the presets are {', '.join(PRESETS)}{hint}")
+    raise ShapeError(f"{name!r} is no preset model; the presets are {', '.join(PRESETS)}{did_you_mean(name, PRESETS)}")
+
+
+def shape_of(name: str) -> Optional[Shape]:
+    """The shape of a preset, of generated or of published weights; None for any other name, which may be any model."""
+    if name in PRESETS:
+        return PRESETS[name]
+    return likely_shape(name) if name in PUBLISHED else None
+
+
+def likely_shape(*texts: str) -> Optional[Shape]:
+    """The shape that the names of a model and of its file hint at, as 8B does: good for an estimate, for no figure.
+
+    None where none of the texts has the size of a Llama 3 model.
+    """
+    for text in texts:
+        for label in _LABEL.findall(text.lower()):
+            if label in _BY_LABEL:
+                return _BY_LABEL[label]
+    return None
 
 
 def rope_factors(shape: Shape) -> List[float]:

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.hub import DEFAULT_REVISION, HubError, check_names
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.presets import PLACEHOLDER, PUBLISHED
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS as SYNTHETIC
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.web import public
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -91,7 +91,7 @@ def parse(entry: Any) -> ModelSource:
         if key not in _KEYS:
             raise ModelSourceError(
                 "the model {} has {!r}, which means nothing; the keys are {}{}".format(
-                    name, key, ", ".join(_KEYS), _hint(str(key), _KEYS)
+                    name, key, ", ".join(_KEYS), did_you_mean(str(key), _KEYS)
                 )
             )
     return _mapping(name, {key: value for key, value in entry.items() if value not in (None, "")})
@@ -104,7 +104,7 @@ def _preset(name: str) -> ModelSource:
         return _mapping(name, {"name": name})
     known = [*SYNTHETIC, *PUBLISHED]
     raise ModelSourceError(
-        f"{public_entry(name)!r} is no preset model; the presets are {', '.join(known)}{_hint(name, known)}"
+        f"{public_entry(name)!r} is no preset model; the presets are {', '.join(known)}{did_you_mean(name, known)}"
     )
 
 
@@ -115,8 +115,8 @@ def _mapping(name: str, entry: Dict[str, Any]) -> ModelSource:
     origins = [key for key in _ORIGINS if key in entry]
     if not origins and name in PUBLISHED:
         preset = PUBLISHED[name]
-        own = {"repository": preset.original} if convert else {"repository": preset.repository, "file": preset.file}
-        entry, origins = dict(own, **entry), ["repository"]
+        usual = {"repository": preset.original} if convert else {"repository": preset.repository, "file": preset.file}
+        entry, origins = dict(usual, **entry), ["repository"]
     if len(origins) != 1:
         raise ModelSourceError(
             "the model {} has {}; give one of path, url (with sha256), s3 (with sha256) or repository (with file), or "
@@ -187,11 +187,6 @@ def _digests(name: str, entry: Dict[str, Any]) -> Optional[Dict[str, str]]:
     return digests
 
 
-def _hint(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
 def quantize_binary(builds: List[Dict[str, Any]], quantization: str) -> str:
     """Path of llama-quantize of the first build that knows the type, else of the first build; "" without builds.
 
@@ -200,7 +195,7 @@ def quantize_binary(builds: List[Dict[str, Any]], quantization: str) -> str:
     able = [build for build in builds if quantization in (build.get("file_types") or ())]
     for build in able + list(builds):
         if build.get("bin"):
-            return build["bin"] + "/llama-quantize"
+            return str(build["bin"]) + "/llama-quantize"
     return ""
 
 

@@ -81,8 +81,8 @@ class Store:
         except Unreachable as error:
             if not before:
                 raise
-            found = self._found(before, "")
-            return found._replace(warning=f"{error}; {found.source} is used, which was downloaded before")
+            model = self._found(before, "")
+            return model._replace(warning=f"{error}; {model.source} is used, which was downloaded before")
         if sha256 and there.sha256 and there.sha256 != sha256:
             raise HubError(
                 f"{there.source} has the SHA-256 {there.sha256}, not {sha256}; correct sha256, or name the revision "
@@ -95,9 +95,9 @@ class Store:
 
     def _obtain(self, wanted: Wanted, name: str, architectures: List[str], origin: Dict[str, Any]) -> Stored:
         digest = (wanted.sha256 or wanted.git_blob or "").lower()
-        found = self.find(digest)
-        if found:
-            return self._found(found, wanted.source)
+        kept = self.find(digest)
+        if kept:
+            return self._found(kept, wanted.source)
         if self._check:
             return Stored(True, None, wanted.sha256, wanted.bytes, wanted.source)
         path = os.path.join(self._directory, digest, _file_name(name))
@@ -115,15 +115,15 @@ class Store:
 
     def _of_revision(self, prefix: str, file: str, revision: str) -> Optional[str]:
         """The model that was last downloaded for this revision; for a commit, of that commit."""
-        found = []
+        paths = []
         for digest in self._digests():
             for path in self._models(digest):
                 known = read_sidecar(path)
                 source = str(known.get("source") or "")
                 commit, _slash, name = source[len(prefix) :].partition("/")
                 if source.startswith(prefix) and name == file and revision in (commit, known.get("revision")):
-                    found.append(path)
-        return max(found, key=os.path.getmtime) if found else None
+                    paths.append(path)
+        return max(paths, key=os.path.getmtime) if paths else None
 
     def _digests(self) -> List[str]:
         try:

@@ -14,18 +14,24 @@ import email.utils
 import http.client
 import re
 import ssl
+import string
 import time
 import urllib.error
-import urllib.request
 from email.message import Message
+from functools import lru_cache
 from typing import IO, Any, Dict, NamedTuple, Optional, Tuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from ansible.module_utils.urls import Request, make_context
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.version import VERSION
 
 _USER_AGENT = "cloudbench.llama/" + VERSION
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = 10
+_FINAL = "give the final address"
+# Without one, Request reads the certificates of the host for plain http too.
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 # Statuses that may be others a moment later.
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
@@ -116,72 +122,57 @@ def request(
         # http.client would put the value into its message.
         if not re.fullmatch(r"[\x20-\x7e\xa0-\xff]*", value) or not re.fullmatch(r"[!-9;-~]+", key):
             raise WebError(f"the header {key!r} has a name or a value that cannot be sent; correct it")
-    redirects = _Redirects(url, secrets, stay)
-    opener = urllib.request.OpenerDirector()
-    opener.addheaders = []
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.UnknownHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        redirects,
-    ):
-        opener.add_handler(handler)
-    sent = dict({"User-Agent": _USER_AGENT, "Accept-Encoding": "identity"}, **(headers or {}))
-    asked = urllib.request.Request(url, headers=dict(sent, **secrets), method=method)
-    try:
-        answer = opener.open(asked, timeout=timeout)
-    except urllib.error.HTTPError as error:
-        if error.code < 400:
-            if stay and not redirects.refusal:
+    sent = dict({"Accept-Encoding": "identity"}, **(headers or {}))
+    home, place = origin(url), url
+    for _hop in range(_REDIRECTS + 1):
+        here = origin(place)
+        try:
+            answer = _open(method, place, dict(sent, **(secrets if here == home else {})), timeout)
+        except urllib.error.HTTPError as error:
+            if error.code >= 400:
+                error.close()
+                raise failed(name, error.code, error.headers) from error
+            place = _next(name, place, error.headers)
+            if stay and (error.headers.get("X-Linked-Etag") or origin(place) != here):
                 return Answer(error.code, error.headers, error)
             error.close()
-            raise WebError(f"{name} {redirects.refusal or 'redirects in a circle'}; give the final address") from error
-        error.close()
-        raise failed(name, error.code, error.headers) from error
-    except (OSError, http.client.HTTPException) as error:
-        raise unreachable(host, error) from error
-    return Answer(answer.getcode() or 200, answer.headers, answer)
+        except (OSError, http.client.HTTPException) as error:
+            raise unreachable(here[1], error) from error
+        else:
+            return Answer(answer.getcode() or 200, answer.headers, answer)
+    raise WebError(f"{name} redirects in a circle; {_FINAL}")
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect to another web address, and takes the secrets along only to the same server."""
+def _open(method: str, url: str, headers: Dict[str, str], timeout: float) -> Any:
+    """Ask one server once, by ansible.module_utils.urls: proxies of the environment, certificates of the host.
 
-    max_redirections = _REDIRECTS
+    It may follow no redirect, since it would take every header along; nor may it add what ~/.netrc says of a server.
+    """
+    context = _context() if url.startswith("https:") else _NO_TLS
+    return Request(http_agent=_USER_AGENT, follow_redirects="none", use_netrc=False, decompress=False).open(
+        method, url, headers=headers, timeout=timeout, context=context
+    )
 
-    def __init__(self, url: str, secrets: Dict[str, str], stay: bool) -> None:
-        self._home = origin(url)
-        self._secrets = secrets
-        self._stay = stay
-        self.refusal = ""
 
-    def redirect_request(
-        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> Optional[urllib.request.Request]:
-        here, there = origin(req.full_url), origin(newurl)
-        if there[0] not in _PORTS:
-            self.refusal = f"redirects to an address of the kind {there[0]}:, which is not followed"
-        elif (here[0], there[0]) == ("https", "http"):
-            self.refusal = "redirects from https to http, which is not followed"
-        if self.refusal or (self._stay and (headers.get("X-Linked-Etag") or there != here)):
-            return None
-        hidden = {name.lower() for name in self._secrets}
-        sent = {name: value for name, value in req.headers.items() if name.lower() not in hidden}
-        if there == self._home:
-            sent.update(self._secrets)
-        return urllib.request.Request(newurl, headers=sent, method=req.get_method())
+@lru_cache(maxsize=None)
+def _context() -> ssl.SSLContext:
+    """What trusts a server; it reads every certificate of the host, so it is made once."""
+    context: ssl.SSLContext = make_context()
+    return context
 
-    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
-        # urllib refuses these itself, but with the whole address in its message.
-        scheme = urlsplit(headers.get("Location") or "").scheme
-        if scheme and scheme not in _PORTS:
-            self.refusal = f"redirects to an address of the kind {scheme}:, which is not followed"
-            return None
-        return super().http_error_302(req, fp, code, msg, headers)
 
-    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302  # 308: unknown before 3.11
+def _next(name: str, url: str, headers: Message) -> str:
+    """The address that a redirect of `url` leads to. Raises WebError when it may not be followed."""
+    location = headers.get("Location") or headers.get("URI")
+    if not location:
+        raise WebError(f"{name} redirects to nowhere; {_FINAL}")
+    place = urljoin(url, quote(location, safe=string.punctuation, encoding="iso-8859-1"))
+    here, there = origin(url)[0], origin(place)[0]
+    if there not in _PORTS:
+        raise WebError(f"{name} redirects to an address of the kind {there}:, which is not followed; {_FINAL}")
+    if (here, there) == ("https", "http"):
+        raise WebError(f"{name} redirects from https to http, which is not followed; {_FINAL}")
+    return place
 
 
 def _without_user(url: str) -> Tuple[str, Dict[str, str]]:

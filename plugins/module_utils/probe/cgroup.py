@@ -33,24 +33,26 @@ def _lines(path: str) -> List[str]:
 
 def _mounts(root: str) -> Iterator[_Mount]:
     for line in _lines(os.path.join(root, "proc/self/mountinfo")):
-        own, _separator, kind = line.partition(" - ")
-        fields, kinds = own.split(), kind.split()
+        mounted, _separator, kind = line.partition(" - ")
+        fields, kinds = mounted.split(), kind.split()
         if len(fields) < 5 or not kinds or kinds[0] not in ("cgroup", "cgroup2"):
             continue
         # Spaces and the like are written as octal numbers.
-        place, point = (re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), one) for one in fields[3:5])
+        place, point = (
+            re.sub(r"\\([0-7]{3})", lambda code: chr(int(code.group(1), 8)), escaped) for escaped in fields[3:5]
+        )
         yield _Mount(place, point, kinds[-1].split(",") if kinds[0] == "cgroup" else None)
 
 
 def _groups(root: str) -> Dict[Optional[str], str]:
     """Return the path of this process's group by controller, that of version 2 under None."""
-    found: Dict[Optional[str], str] = {}
+    groups: Dict[Optional[str], str] = {}
     for line in _lines(os.path.join(root, "proc/self/cgroup")):
         fields = line.split(":", 2)
         if len(fields) == 3:
             for name in fields[1].split(","):
-                found[name or None] = fields[2]
-    return found
+                groups[name or None] = fields[2]
+    return groups
 
 
 def _directories(root: str, controller: str) -> Iterator[str]:
@@ -117,10 +119,10 @@ def usable_cpus(root: str = "/") -> int:
     return whole_cpus(len(os.sched_getaffinity(0)), limits(root))
 
 
-def whole_cpus(count: int, found: Optional[Dict[str, Any]]) -> int:
-    """Return how many of `count` processors a process may keep busy at once under the limits `found`; at least 1.
+def whole_cpus(count: int, limits: Optional[Dict[str, Any]]) -> int:
+    """Return how many of `count` processors a process may keep busy at once under `limits`; at least 1.
 
     More threads than the quota pays for are stopped in the middle of each period, and all others wait for them.
     """
-    cpus = (found or {}).get("cpus")
+    cpus = (limits or {}).get("cpus")
     return count if cpus is None else max(1, min(count, int(cpus)))

@@ -95,14 +95,14 @@ def instance(root: str = "/", environment: Optional[Mapping[str, str]] = None) -
         token = _request(endpoint, "PUT", "api/token", ask)
         if token is None or not _TOKEN.fullmatch(token):
             return None
-        found = {}  # type: Dict[str, Optional[str]]
+        told = {}  # type: Dict[str, Optional[str]]
         for name, (path, pattern) in _FIELDS.items():
-            found[name] = None
+            told[name] = None
             if time.monotonic() < deadline:
                 answer = _request(endpoint, "GET", "meta-data/" + path, {"X-aws-ec2-metadata-token": token})
-                found[name] = answer if answer and pattern.fullmatch(answer) else None
-            if name == "type" and not found[name]:
+                told[name] = answer if answer and pattern.fullmatch(answer) else None
+            if name == "type" and not told[name]:
                 return None
-        return found
+        return told
     except (OSError, ValueError, http.client.HTTPException):
         return None

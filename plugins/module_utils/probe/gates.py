@@ -56,7 +56,9 @@ def snapshot(proc: str = "/proc") -> Snapshot:
     busy = steal = total = None
     ticks = _numbers(_first_line(proc + "/stat", "cpu "))
     if len(ticks) >= 8:
-        user, nice, system, idle, iowait, irq, softirq, stolen = [one / os.sysconf("SC_CLK_TCK") for one in ticks[:8]]
+        user, nice, system, idle, iowait, irq, softirq, stolen = [
+            spent / os.sysconf("SC_CLK_TCK") for spent in ticks[:8]
+        ]
         busy, steal = user + nice + system + irq + softirq, stolen
         total = busy + steal + idle + iowait
     swap = next(iter(_numbers(_first_line(proc + "/vmstat", "pswpin "))), None)

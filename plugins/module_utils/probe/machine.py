@@ -105,9 +105,9 @@ def _cores(root: str, key: str) -> Optional[int]:
     seen = set()
     for directory in _cpu_directories(root):
         package = _text(root, directory + "/topology/physical_package_id")
-        own = _text(root, "%s/topology/%s" % (directory, key))
-        if own is not None:
-            seen.add((package, own))
+        number = _text(root, "%s/topology/%s" % (directory, key))
+        if number is not None:
+            seen.add((package, number))
     return len(seen) or None
 
 

@@ -71,7 +71,7 @@ def _shares(before: Optional[Ticks], after: Optional[Ticks]) -> Optional[Tuple[f
         return None
     spent = [max(0, new - old) for old, new in zip(before, after)]
     total = sum(spent)
-    return tuple(round(100.0 * one / total, 1) for one in spent) if total else None
+    return tuple(round(100.0 * share / total, 1) for share in spent) if total else None
 
 
 class Sampler:
@@ -121,8 +121,8 @@ class Sampler:
 
     def _frequency_files(self) -> List[_File]:
         pattern = self._sys + "/devices/system/cpu/cpu%d/cpufreq/scaling_cur_freq"
-        found = [pattern % number for number in range(os.cpu_count() or 1)]
-        return [_File(path) for path in found if os.access(path, os.R_OK)]
+        paths = [pattern % number for number in range(os.cpu_count() or 1)]
+        return [_File(path) for path in paths if os.access(path, os.R_OK)]
 
     def _sample(self) -> None:
         now = time.monotonic() - self._zero
@@ -144,8 +144,8 @@ class Sampler:
         self._samples.append((now, taken))
 
     def _mhz(self) -> Optional[float]:
-        found = [int(text) for text in (file.read(64).strip() for file in self._frequencies) if text.isdigit()]
-        return round(sum(found) / len(found) / 1000.0, 1) if found else None
+        kilohertz = [int(text) for text in (file.read(64).strip() for file in self._frequencies) if text.isdigit()]
+        return round(sum(kilohertz) / len(kilohertz) / 1000.0, 1) if kilohertz else None
 
     def _memory(self) -> Dict[str, Optional[int]]:
         sizes: Dict[bytes, int] = {}
@@ -187,7 +187,7 @@ class Sampler:
                 lists[name].append(taken[name])
             before = now, taken
         return dict(
-            {name: None if all(one is None for one in values) else values for name, values in lists.items()},
+            {name: None if all(value is None for value in values) else values for name, values in lists.items()},
             start=round(self._start, 3),
             interval_s=self.interval_s,
             time_s=[round(now, 3) for now, _taken in self._samples],
@@ -197,9 +197,9 @@ class Sampler:
 
 def peaks(series: Dict[str, Any]) -> Dict[str, Dict[str, Any]]:
     """Return the metrics of the largest anonymous and mapped memory of a series, without what it does not know."""
-    found = {"rss_anon_peak_bytes": series["anon_bytes"], "rss_file_peak_bytes": series["file_bytes"]}
+    sampled = {"rss_anon_peak_bytes": series["anon_bytes"], "rss_file_peak_bytes": series["file_bytes"]}
     return {
-        name: {"value": max(one for one in values if one is not None), "unit": "B"}
-        for name, values in found.items()
+        name: {"value": max(value for value in values if value is not None), "unit": "B"}
+        for name, values in sampled.items()
         if values
     }

@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 # History of the schema. Written: the newest only. Read: every one, through the ladder in plugin_utils/store/records.py.
 # 1: first version.
@@ -28,8 +28,9 @@ RESULT_VERSION = 1
 # What may differ between launches that are compared as one thing.
 NOT_COMPARED = {
     "machine": ("id", "name", "boot_time", "instance", "processor"),
-    # Its programs follow from all the rest, and which of them there are says nothing of the others.
-    "build": ("id", "name", "binaries"),
+    # Its programs follow from all the rest, and so does what they know; which of them there are says nothing of the
+    # others.
+    "build": ("id", "name", "binaries", "options", "version", "build_number"),
     "model": ("id", "file", "source"),
 }
 
@@ -48,7 +49,7 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode("utf-8")).hexdigest()[:12]
 
 
-def with_id(payload: Dict[str, Any]) -> Dict[str, Any]:
+def with_id(payload: Mapping[str, Any]) -> Dict[str, Any]:
     """Return a copy of `payload` whose `id` is the digest of all the rest of it."""
     body = {key: value for key, value in payload.items() if key != "id"}
     return dict(body, id=digest(body))
@@ -59,7 +60,7 @@ def utc(seconds: Optional[float] = None) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
-def make(kind: str, run: str, machine: str, payload: Dict[str, Any], when: Optional[float] = None) -> Dict[str, Any]:
+def make(kind: str, run: str, machine: str, payload: Mapping[str, Any], when: Optional[float] = None) -> Dict[str, Any]:
     """Return a record of `kind` made at `when` (seconds since the epoch, default now)."""
     return {"schema": SCHEMA, "kind": kind, "run": run, "time": utc(when), "machine": machine, "payload": payload}
 

@@ -32,7 +32,7 @@ def resident_share(path: str) -> float:
         if failed:
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code), path)
-        return sum(one & 1 for one in bytes(vector)) / pages
+        return sum(flags & 1 for flags in bytes(vector)) / pages
 
 
 def drop(path: str) -> float:

@@ -15,6 +15,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.verdict import Verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.table import LEFT, table
 
 KEYS = ("run", "machine", "model", "quantization", "build", "commit", "threads", "test")
 LATEST, PREVIOUS = "latest", "previous"
@@ -31,6 +32,7 @@ _LETS_DIFFER = {
 }  # fmt: skip
 # These say the commit once more.
 _OF_COMMIT = ("-DLLAMA_BUILD_COMMIT=", "-DLLAMA_BUILD_NUMBER=")
+_APART = "not interleaved: what the machine did differently in the two runs is in it"
 _CELL_KEYS = ("model", "quantization", "build", "threads", "test")
 
 
@@ -51,7 +53,7 @@ class Compared(NamedTuple):
 
 def parse_selection(text: str) -> dict[str, str]:
     """Return the keys and values of a selection: `build=default quantization=Q4_0`, or a run. Raises CompareError."""
-    found: dict[str, str] = {}
+    selection: dict[str, str] = {}
     for word in text.replace(",", " ").split():
         key, equals, value = word.partition("=")
         if not equals:
@@ -61,22 +63,22 @@ def parse_selection(text: str) -> dict[str, str]:
                 f"{word!r:.60} selects nothing: write key=value with one of the keys {', '.join(KEYS)}, or the id of a "
                 f"run, or {LATEST} or {PREVIOUS}"
             )
-        if found.setdefault(key, value) != value:
-            raise CompareError(f"{key} is asked for twice: {found[key]!r:.60} and {value!r:.60}")
-    return found
+        if selection.setdefault(key, value) != value:
+            raise CompareError(f"{key} is asked for twice: {selection[key]!r:.60} and {value!r:.60}")
+    return selection
 
 
 def _runs(runs: Sequence[Run], wanted: Mapping[str, str]) -> list[Run]:
     """Return the runs that a selection is of: all with the id it names, else the latest of each machine."""
     machine = wanted.get("machine")
-    own = [run for run in runs if run.launches and machine in (None, run.machine)]
+    measured = [run for run in runs if run.launches and machine in (None, run.machine)]
     if "commit" in wanted:
-        own = [run for run in own if wanted["commit"] in summary.commits(run, run.launches)]
+        measured = [run for run in measured if wanted["commit"] in summary.commits(run, run.launches)]
     name = wanted.get("run", LATEST)
     if name not in (LATEST, PREVIOUS):
-        return [run for run in own if run.run == name]
+        return [run for run in measured if run.run == name]
     by_machine: dict[str, list[Run]] = {}
-    for run in own:
+    for run in measured:
         by_machine.setdefault(run.machine, []).append(run)
     back = 1 if name == LATEST else 2
     return [of_machine[-back] for of_machine in by_machine.values() if len(of_machine) >= back]
@@ -94,9 +96,9 @@ def select(runs: Sequence[Run], wanted: Mapping[str, str]) -> list[tuple[Run, Ro
     """Return the measured cells that a selection names. Raises CompareError when there are none."""
     every = [(run, row) for run in _runs(runs, wanted) for row in summary.rows(run, summary.cells(run)) if row.launches]
     keys = [key for key in wanted if key != "run"]
-    found = [(run, row) for run, row in every if all(wanted[key] in _value(run, row, key) for key in keys)]
-    if found:
-        return found
+    selected = [(run, row) for run, row in every if all(wanted[key] in _value(run, row, key) for key in keys)]
+    if selected:
+        return selected
     asked = " ".join(f"{key}={value}" for key, value in wanted.items()) or "everything"
     if not every and "commit" in wanted:
         known = sorted({commit for run in runs for commit in summary.commits(run, run.launches)})
@@ -109,7 +111,7 @@ def select(runs: Sequence[Run], wanted: Mapping[str, str]) -> list[tuple[Run, Ro
             f"no run with launches is selected by {asked:.200}; the runs are {', '.join(known) or 'none'}"
         )
     there = "; ".join(
-        f"{key}: {', '.join(sorted({one for run, row in every for one in _value(run, row, key)}))}" for key in keys
+        f"{key}: {', '.join(sorted({value for run, row in every for value in _value(run, row, key)}))}" for key in keys
     )
     raise CompareError(f"nothing is selected by {asked:.200}; there is {there or 'no cell'}")
 
@@ -122,22 +124,22 @@ def _identity(row: Row, free: Iterable[str]) -> tuple[Any, ...]:
 
 def _leaves(value: Any, path: str) -> dict[str, Any]:
     if isinstance(value, dict):
-        return {name: leaf for key, one in value.items() for name, leaf in _leaves(one, f"{path}.{key}").items()}
+        return {name: leaf for key, part in value.items() for name, leaf in _leaves(part, f"{path}.{key}").items()}
     return {path: value}
 
 
 def _parts(run: Run, row: Row) -> dict[str, Any]:
     """Return the leaves of machine, build and model of a cell, by path, without what is not compared."""
     launch = row.launches[-1]["payload"]
-    found: dict[str, Any] = {}
+    leaves: dict[str, Any] = {}
     for kind, known in (("machine", run.machines), ("build", run.builds), ("model", run.models)):
         payload = known.get(launch[kind]) or {}
         for name, value in payload.items():
             if name == "cmake_arguments":
-                value = [one for one in value or [] if not str(one).startswith(_OF_COMMIT)]
+                value = [argument for argument in value or [] if not str(argument).startswith(_OF_COMMIT)]
             if name not in NOT_COMPARED[kind]:
-                found.update(_leaves(value, f"{kind}.{name}"))
-    return found
+                leaves.update(_leaves(value, f"{kind}.{name}"))
+    return leaves
 
 
 def differing(a: tuple[Run, Row], b: tuple[Run, Row], allowed: Iterable[str]) -> list[str]:
@@ -149,11 +151,11 @@ def differing(a: tuple[Run, Row], b: tuple[Run, Row], allowed: Iterable[str]) ->
     left, right = _parts(*a), _parts(*b)
     lines = []
     for path in sorted({*left, *right}):
-        one, other = left.get(path), right.get(path)
-        if path == "machine.memory_bytes" and isinstance(one, int) and isinstance(other, int):
+        value, other = left.get(path), right.get(path)
+        if path == "machine.memory_bytes" and isinstance(value, int) and isinstance(other, int):
             # From boot to boot the kernel leaves some pages more or less.
-            one, other = one >> 26, other >> 26
-        if one != other and not any(path == name or path.startswith(f"{name}.") for name in may):
+            value, other = value >> 26, other >> 26
+        if value != other and not any(path == name or path.startswith(f"{name}.") for name in may):
             lines.append(f"{path}: {left.get(path)!r:.80} against {right.get(path)!r:.80}")
     return lines
 
@@ -170,17 +172,17 @@ def pair(a: tuple[Run, Row], b: tuple[Run, Row]) -> tuple[Verdict, bool]:
     if same:
         left, right = summary.by_block(a[1]), summary.by_block(b[1])
         blocks = sorted(set(left) & set(right))
-        found = verdict.paired([left[block] for block in blocks], [right[block] for block in blocks], lower)
+        by_blocks = verdict.paired([left[block] for block in blocks], [right[block] for block in blocks], lower)
         # What drifts over a session is the same in both of a block; what disturbed one launch is not.
         used = [*a[1].figures, *b[1].figures]
         trusted = len(summary.undisturbed(used)) == len(used)
-        return (found if trusted else found._replace(word=verdict.INFORMATIONAL)), True
+        return (by_blocks if trusted else by_blocks._replace(word=verdict.INFORMATIONAL)), True
     values = [[float(summary.value(record, row.speed) or 0) for record in row.figures] for _run, row in (a, b)]
-    found = verdict.unpaired(values[0], values[1], lower)
+    of_runs = verdict.unpaired(values[0], values[1], lower)
     if a[0].machine != b[0].machine or summary.INVALID in (a[1].state, b[1].state):
         # One instance of each is two machines, whatever their types; and two sessions have nothing that cancels out.
-        found = found._replace(word=verdict.INFORMATIONAL)
-    return found, False
+        of_runs = of_runs._replace(word=verdict.INFORMATIONAL)
+    return of_runs, False
 
 
 def compare(runs: Sequence[Run], a: str, b: str, allow: Iterable[str] = ()) -> list[Compared]:
@@ -189,12 +191,12 @@ def compare(runs: Sequence[Run], a: str, b: str, allow: Iterable[str] = ()) -> l
     Raises CompareError when nothing is selected, nothing belongs together, or more differs than was asked for.
     """
     wanted = [parse_selection(text) for text in (a, b)]
-    sides = [select(runs, one) for one in wanted]
+    sides = [select(runs, selection) for selection in wanted]
     # What both sides pin to one value is not what is compared.
-    free = {key for one in wanted for key in one if wanted[0].get(key) != wanted[1].get(key)}
+    free = {key for selection in wanted for key in selection if wanted[0].get(key) != wanted[1].get(key)}
     partners: dict[tuple[Any, ...], list[tuple[Run, Row]]] = {}
-    for one in sides[0]:
-        partners.setdefault(_identity(one[1], free), []).append(one)
+    for left in sides[0]:
+        partners.setdefault(_identity(left[1], free), []).append(left)
     pairs = [
         (left, right)
         for right in sides[1]
@@ -216,11 +218,14 @@ def compare(runs: Sequence[Run], a: str, b: str, allow: Iterable[str] = ()) -> l
             + "\n  ".join(unlike)
             + "\nMeasure both alike, or let it differ by bench_report_allow (ALLOW=machine.kernel,build)."
         )
-    found = [pair(left, right) for left, right in pairs]
-    judged = verdict.judged([one for one, _interleaved in found])
+    try:
+        standings = [pair(left, right) for left, right in pairs]
+        judged = verdict.judged([alone for alone, _interleaved in standings])
+    except verdict.StatisticsMissing as error:
+        raise CompareError(str(error)) from error
     return [
-        Compared(left[1], right[1], one, q, interleaved)
-        for (left, right), (one, q), (_verdict, interleaved) in zip(pairs, judged, found, strict=True)
+        Compared(left[1], right[1], among_all, q, interleaved)
+        for (left, right), (among_all, q), (_alone, interleaved) in zip(pairs, judged, standings, strict=True)
     ]
 
 
@@ -238,26 +243,32 @@ def lost(runs: Sequence[Run], b: str) -> list[dict[str, Any]]:
 
 def lines(compared: Sequence[Compared], lost: Sequence[Mapping[str, Any]] = ()) -> list[str]:
     """Return the comparison in lines for a terminal, each beginning with its word, the last one a summary."""
-    told = []
-    for one in compared:
-        ratio, unit = one.verdict.ratio, metrics.metric(one.a.speed).unit
-        means = [metrics.number(row.interval.mean) if row.interval else metrics.NOT_AVAILABLE for row in (one.a, one.b)]
-        if ratio is None or ratio.low is None or ratio.high is None:
-            how = "no interval"
-        else:
-            how = f"{ratio.mean:.3f}x ({ratio.low:.3f} to {ratio.high:.3f}, n={ratio.n})"
-        more = f"; some {one.verdict.wanted} pairs may decide" if one.verdict.wanted else ""
-        marks = (
-            "" if one.interleaved else "; not interleaved: what the machine did differently in the two runs is in it"
-        )
-        if summary.INVALID in (one.a.state, one.b.state):
-            marks += "; INVALID launches in it"
-        q = "" if one.q is None else f", q={one.q:.2g}"
-        told.append(
-            f"{one.verdict.word:<13} {cell_text(one.b.cell)}: {means[0]} -> {means[1]} {unit}, {how}{q}{more}{marks}"
-        )
-    told += [f"{MISSING:<13} {cell_text(dict(cell))}: B has no figure of it" for cell in lost]
+    rows = [_cells(cell) for cell in compared]
+    rows += [(MISSING, "", "", f"{cell_text(dict(cell))}: B has no figure of it") for cell in lost]
     words = (verdict.FASTER, verdict.SLOWER, verdict.EQUAL, verdict.UNDECIDED, verdict.INFORMATIONAL)
-    counts = [(word, sum(one.verdict.word == word for one in compared)) for word in words]
+    counts = [(word, sum(cell.verdict.word == word for cell in compared)) for word in words]
     counts.append((MISSING, len(lost)))
-    return [*told, "B against A: " + ", ".join(f"{count} {word}" for word, count in counts if count)]
+    mark = "" if all(cell.interleaved for cell in compared) else f" ({_APART})"
+    said = ", ".join(f"{count} {word}" for word, count in counts if count)
+    return [*table((LEFT, LEFT, LEFT, LEFT), rows), f"B against A{mark}: {said}"]
+
+
+def _cells(cell: Compared) -> tuple[str, str, str, str]:
+    """Return a line of the table: the word, the ratio, the two means, and what all that is of.
+
+    What is long and ragged stands last, so that the columns before it stand below each other in a narrow terminal.
+    """
+    ratio, unit = cell.verdict.ratio, metrics.metric(cell.a.speed).unit
+    means = [metrics.number(row.interval.mean) if row.interval else metrics.NOT_AVAILABLE for row in (cell.a, cell.b)]
+    if ratio is None or ratio.low is None or ratio.high is None:
+        how = "no interval"
+    else:
+        how = f"{ratio.mean:.3f}x ({ratio.low:.3f} to {ratio.high:.3f}, n={ratio.n})"
+    how += "" if cell.q is None else f", q={cell.q:.2g}"
+    notes = [
+        cell_text(cell.b.cell),
+        f"some {cell.verdict.wanted} pairs may decide" if cell.verdict.wanted else "",
+        "" if cell.interleaved else "not interleaved",
+        "INVALID launches in it" if summary.INVALID in (cell.a.state, cell.b.state) else "",
+    ]
+    return cell.verdict.word, how, f"{means[0]} -> {means[1]} {unit}", "; ".join(filter(None, notes))

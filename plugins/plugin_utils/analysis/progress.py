@@ -9,17 +9,8 @@ from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import TWIN
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import headline
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import metric, number, plural
-
-
-def duration(seconds: float) -> str:
-    """Return `40 s`, `3 min 20 s` or `2 h 5 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def thread_count(cell: dict[str, Any]) -> str:
@@ -54,3 +45,13 @@ def describe(state: dict[str, Any]) -> str:
     if state["left_s"] is not None:
         parts.append(f"about {duration(state['left_s'])} left")
     return "; ".join(parts)
+
+
+def describe_compilation(state: dict[str, Any]) -> str:
+    """Return the progress that module llama_cpp_compile wrote, in words: which step of how many, time left."""
+    if state.get("waiting"):
+        return "another run compiles the same, waiting for it"
+    if not state["of"]:
+        return "looking at what there is to do"
+    words = f"step {min(state['done'] + 1, state['of'])} of {state['of']}"
+    return words + (f"; about {duration(state['left_s'])} left" if state["left_s"] else "")

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.models import shapes
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import Shape, parameters
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.request import run_time
 
 Payload = dict[str, Any]
 
@@ -51,7 +51,7 @@ def weight_bytes(model: Payload) -> float | None:
 
 def shape_of(model: Payload) -> Shape | None:
     """Return the shape of a model by its name, None where that names none."""
-    return run_time.shape_of(model.get("name"))
+    return shapes.shape_of(str(model.get("name")))
 
 
 def kv_bytes(model: Payload, depth: float) -> float | None:

@@ -34,37 +34,25 @@ class Verdict(NamedTuple):
     wanted: int | None = None
 
 
-def _continued_fraction(a: float, b: float, x: float) -> float:
-    """Return the continued fraction of the incomplete beta function (Numerical Recipes, 3rd edition, 6.4)."""
-    tiny = 1e-300
-    c, d = 1.0, 1.0 / max(tiny, 1 - (a + b) * x / (a + 1))
-    found = d
-    for m in range(1, 300):
-        for top in (m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-                    -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))):  # fmt: skip
-            d = 1.0 / (1 + top * d or tiny)
-            c = 1 + top / c or tiny
-            found *= d * c
-        if abs(d * c - 1) < 1e-14:
-            break
-    return found
+class StatisticsMissing(ValueError):
+    """SciPy is not there and a p-value is wanted; the message says how to get it."""
 
 
-def _beta(a: float, b: float, x: float) -> float:
-    """Return the regularised incomplete beta function I_x(a, b)."""
-    if x <= 0 or x >= 1:
-        return float(x >= 1)
-    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
-    if x < (a + 1) / (a + b + 2):
-        return front * _continued_fraction(a, b, x) / a
-    return 1 - front * _continued_fraction(b, a, 1 - x) / b
+def _missing(error: ImportError) -> StatisticsMissing:
+    return StatisticsMissing(
+        f"a comparison needs SciPy, which cannot be imported: {error}; install requirements.txt of the collection"
+    )
 
 
 def t_p(t: float, degrees: float) -> float:
-    """Return the two-sided p-value of Student's t with so many degrees of freedom."""
-    if math.isinf(t):
-        return 0.0
-    return _beta(degrees / 2, 0.5, degrees / (degrees + t * t))
+    """Return the two-sided p-value of Student's t with so many degrees of freedom. Raises StatisticsMissing."""
+    try:
+        # Here, so that a first page, which compares nothing, does not pay for it. scipy.stats.t.sf is this function
+        # behind an import three times as long.
+        from scipy.special import stdtr
+    except ImportError as error:
+        raise _missing(error) from error
+    return 2 * float(stdtr(degrees, -abs(t)))
 
 
 def of_ratio(ratio: Interval) -> str:
@@ -131,9 +119,9 @@ def unpaired(a: Sequence[float], b: Sequence[float], lower_is_better: bool = Fal
 
 def _deviation(ratios: Sequence[float]) -> float:
     """Return the standard deviation of the logarithms."""
-    logs = [math.log(one) for one in ratios]
+    logs = [math.log(ratio) for ratio in ratios]
     centre = math.fsum(logs) / len(logs)
-    return math.sqrt(math.fsum((one - centre) ** 2 for one in logs) / (len(logs) - 1))
+    return math.sqrt(math.fsum((x - centre) ** 2 for x in logs) / (len(logs) - 1))
 
 
 def _wanted(mean: float, deviation: float) -> int | None:
@@ -144,25 +132,30 @@ def _wanted(mean: float, deviation: float) -> int | None:
 
 
 def adjusted(ps: Sequence[float | None]) -> list[float | None]:
-    """Return the p-values adjusted by Benjamini and Hochberg, in their order; None stays None."""
-    known = sorted((p, index) for index, p in enumerate(ps) if p is not None)
-    found: list[float | None] = [None] * len(ps)
-    least = 1.0
-    for rank, (p, index) in reversed(list(enumerate(known, start=1))):
-        least = min(least, p * len(known) / rank)
-        found[index] = least
-    return found
+    """Return the p-values adjusted by Benjamini and Hochberg, in their order; None stays None.
+
+    Raises StatisticsMissing.
+    """
+    known = [p for p in ps if p is not None]
+    if len(known) > 1:
+        try:
+            from scipy.stats import false_discovery_control
+        except ImportError as error:
+            raise _missing(error) from error
+        known = [float(q) for q in false_discovery_control(known, method="bh")]
+    qs = iter(known)
+    return [None if p is None else next(qs) for p in ps]
 
 
 def judged(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, float | None]]:
     """Return many verdicts with their adjusted p-values; a difference that these do not bear out is undecided."""
-    qs = adjusted([one.p if one.word != INFORMATIONAL else None for one in verdicts])
+    qs = adjusted([verdict.p if verdict.word != INFORMATIONAL else None for verdict in verdicts])
     return [
         (
-            one._replace(word=UNDECIDED)
-            if one.word in (FASTER, SLOWER) and q is not None and q > FALSE_DISCOVERIES
-            else one,
+            verdict._replace(word=UNDECIDED)
+            if verdict.word in (FASTER, SLOWER) and q is not None and q > FALSE_DISCOVERIES
+            else verdict,
             q,
         )
-        for one, q in zip(verdicts, qs, strict=True)
+        for verdict, q in zip(verdicts, qs, strict=True)
     ]

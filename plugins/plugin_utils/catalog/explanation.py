@@ -26,9 +26,9 @@ def explanation(
 
     The other arguments are those of builds.resolve() and builds.configure(). Raises CatalogError and BuildError.
     """
-    found = processors.instance_type(instance_type)
-    machine = machine_of(found)
-    lines = processors.description(found)
+    listed = processors.instance_type(instance_type)
+    machine = machine_of(listed)
+    lines = processors.description(listed)
     lines.append("compiler: gcc " + (str(gcc) if gcc else "new enough for this processor"))
     for entry in entries:
         for way in ("native", "cross"):
@@ -46,13 +46,13 @@ def explanation(
     return lines
 
 
-def machine_of(found: processors.InstanceType) -> dict[str, Any]:
+def machine_of(listed: processors.InstanceType) -> dict[str, Any]:
     """Return what of a machine record an instance type already tells."""
-    core = processors.core(found.core)
+    core = processors.core(listed.core)
     machine: dict[str, Any] = {
-        "name": found.name,
-        "architecture": found.architecture,
+        "name": listed.name,
+        "architecture": listed.architecture,
         "cpu_features": [*core.flags, *core.also],
-        "instance": {"type": found.name},
+        "instance": {"type": listed.name},
     }
     return dict(machine, processor=processors.recognise(machine))

@@ -1,14 +1,13 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What EC2 costs: from the dated table that ships (prices.yml, of which this is the one reader), or as AWS says."""
+"""What EC2 costs: the dated table that ships (prices.yml, of which this is the one reader), and what a person says."""
 
 from __future__ import annotations
 
 import datetime
 import functools
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,13 +15,9 @@ from typing import Any, NamedTuple
 import yaml
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.client import asked, pages
 
 # What a month has, where AWS divides a price by the month.
 MONTH_H = 730
-
-# The Pricing API is in few regions; its answers are of all.
-API_REGION = "us-east-1"
 
 _FILE = Path(__file__).with_suffix(".yml")
 
@@ -153,9 +148,9 @@ def paid(said: Mapping[str, Any]) -> dict[str, Any] | None:
         day = ""
     if len(day) != 10:
         raise PriceError(f"the date of a price is of the form 2026-11-27, not {said['date']!r:.40}")
-    found: dict[str, Any] = {"usd_hour": float(usd), "date": day}
+    price: dict[str, Any] = {"usd_hour": float(usd), "date": day}
     for name, usual in _PAID.items():
-        found[name] = str(said.get(name) or usual)[:200]
+        price[name] = str(said.get(name) or usual)[:200]
     if said.get("boot_s") is not None:
         try:
             seconds = float(said["boot_s"])
@@ -163,8 +158,8 @@ def paid(said: Mapping[str, Any]) -> dict[str, Any] | None:
             seconds = -1.0
         if not 0 <= seconds <= _LONGEST_BOOT_S:
             raise PriceError(f"boot_s is seconds, 0 to {_LONGEST_BOOT_S}, not {said['boot_s']!r:.40}")
-        found["boot_s"] = seconds
-    return found
+        price["boot_s"] = seconds
+    return price
 
 
 def of_instance(
@@ -176,63 +171,13 @@ def of_instance(
     """
     of_type = listed.get(instance_type) or {}
     if market == SPOT:
-        found = of_type.get("spot") or {}
-        usd = (found.get("usd_hour_by_zone") or {}).get(zone)
+        quoted = of_type.get("spot") or {}
+        usd = (quoted.get("usd_hour_by_zone") or {}).get(zone)
     else:
-        found = of_type.get("on_demand") or {}
-        usd = found.get("usd_hour")
+        quoted = of_type.get("on_demand") or {}
+        usd = quoted.get("usd_hour")
     if usd is None:
         return {}
-    price = {"usd_hour": usd, "date": found["date"], "source": found["source"], "market": market}
+    price = {"usd_hour": usd, "date": quoted["date"], "source": quoted["source"], "market": market}
     # A clock that is a day off is no boot that took a day.
     return {**price, "boot_s": boot_s} if boot_s is not None and boot_s <= _LONGEST_BOOT_S else price
-
-
-def ask_on_demand(pricing: Any, instance_type: str, region: str, today: str) -> Price:
-    """Return the price of an hour of Linux, on demand, from the Pricing API; `pricing` is a client. Raises AwsError."""
-    wanted = {
-        "instanceType": instance_type,
-        "regionCode": region,
-        "operatingSystem": "Linux",
-        "preInstalledSw": "NA",
-        "tenancy": "Shared",
-        "capacitystatus": "Used",
-    }
-    return _ask(pricing, wanted, "Hrs", today)
-
-
-def ask_storage(pricing: Any, region: str, today: str) -> Price:
-    """Return the price of a GB of gp3 for a month from the Pricing API. Raises AwsError."""
-    return _ask(pricing, {"volumeApiName": "gp3", "productFamily": "Storage", "regionCode": region}, "GB-Mo", today)
-
-
-def _ask(pricing: Any, wanted: Mapping[str, str], unit: str, today: str) -> Price:
-    filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
-    with asked("pricing:GetProducts"):
-        answer = pricing.get_products(ServiceCode="AmazonEC2", Filters=filters, FormatVersion="aws_v1", MaxResults=100)
-    found = {usd for text in answer["PriceList"] for usd in _usd(json.loads(text), unit)}
-    # Two prices for one thing: neither can be told to be the one that is paid.
-    return Price(found.pop(), "AWS Pricing API", today) if len(found) == 1 else Price(None)
-
-
-def _usd(product: Mapping[str, Any], unit: str) -> Iterable[Decimal]:
-    for term in product.get("terms", {}).get("OnDemand", {}).values():
-        for dimension in term["priceDimensions"].values():
-            usd = Decimal(dimension["pricePerUnit"].get("USD", "0"))
-            if dimension["unit"] == unit and usd:
-                yield usd
-
-
-def ask_spot(ec2: Any, instance_types: list[str], now: str) -> dict[str, dict[str, Decimal]]:
-    """Return the newest spot price of Linux, USD an hour, by instance type and zone; `ec2` is a client of the region.
-
-    `instance_types`: at least one, and of those that exist, else EC2 refuses; `now`: ISO 8601. Raises AwsError.
-    """
-    newest: dict[str, dict[str, tuple[Any, Decimal]]] = {}
-    wanted = {"InstanceTypes": instance_types, "ProductDescriptions": ["Linux/UNIX"], "StartTime": now, "EndTime": now}
-    for row in pages(ec2, "describe_spot_price_history", "SpotPriceHistory", **wanted):
-        zones = newest.setdefault(row["InstanceType"], {})
-        zone = row["AvailabilityZone"]
-        if zone not in zones or row["Timestamp"] > zones[zone][0]:
-            zones[zone] = (row["Timestamp"], Decimal(row["SpotPrice"]))
-    return {name: {zone: usd for zone, (_when, usd) in sorted(zones.items())} for name, zones in newest.items()}

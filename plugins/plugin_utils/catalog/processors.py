@@ -8,7 +8,6 @@ The one reader of processors.yml, which says where each row comes from.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe.machine import slug
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import nearest
 
 COMPILERS = ("gcc", "clang")
 
@@ -174,18 +174,11 @@ def instance_types() -> list[str]:
     return [f"{family}.{size}" for family, (_processor, sizes) in _catalog().families.items() for size in sizes]
 
 
-def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3)
-    return f"; the nearest: {', '.join(near)}" if near else ""
-
-
 def core(name: str) -> Core:
     """Return a core by its name. Raises CatalogError."""
     cores = _catalog().cores
     if name not in cores:
-        raise CatalogError(
-            f"the catalog has no core {name!r}{_nearest(str(name), list(cores))}; it has {', '.join(cores)}"
-        )
+        raise CatalogError(f"the catalog has no core {name!r}{nearest(name, cores)}; it has {', '.join(cores)}")
     return cores[name]
 
 
@@ -193,9 +186,7 @@ def processor(name: str) -> Processor:
     """Return a processor of EC2 by its name, such as Graviton3. Raises CatalogError."""
     known = _catalog().processors
     if name not in known:
-        raise CatalogError(
-            f"the catalog has no processor {name!r}{_nearest(str(name), list(known))}; it has {', '.join(known)}"
-        )
+        raise CatalogError(f"the catalog has no processor {name!r}{nearest(name, known)}; it has {', '.join(known)}")
     return known[name]
 
 
@@ -205,22 +196,24 @@ def instance_type(name: str) -> InstanceType:
     family, _dot, size = str(name).partition(".")
     if family not in families:
         raise CatalogError(
-            f"the instance type {name!r} is not in the catalog{_nearest(str(name), instance_types())}; the families it "
+            f"the instance type {name!r} is not in the catalog{nearest(name, instance_types())}; the families it "
             f"covers: {', '.join(sorted(families))}"
         )
-    found, sizes = families[family]
+    processor_name, sizes = families[family]
     if size not in sizes:
         raise CatalogError(
             f"the instance type {name!r} is not in the catalog: the family {family} has "
-            f"{', '.join(f'{family}.{one}' for one in sizes)}"
+            f"{', '.join(f'{family}.{offered}' for offered in sizes)}"
         )
-    row = processor(found)
+    row = processor(processor_name)
     vcpus = sizes[size]
     per_node = row.vcpus_per_numa_node
     nodes = -(-vcpus // per_node) if per_node else None
     bandwidth = row.bandwidth_gb_s and round(row.bandwidth_gb_s * (nodes or 1), 1)
     cores = vcpus // row.threads_per_core
-    return InstanceType(name, family, found, row.core, core(row.core).architecture, vcpus, cores, nodes, bandwidth)
+    return InstanceType(
+        name, family, processor_name, row.core, core(row.core).architecture, vcpus, cores, nodes, bandwidth
+    )
 
 
 def check_architecture(machine: Mapping[str, Any]) -> None:
@@ -240,21 +233,21 @@ def check_architecture(machine: Mapping[str, Any]) -> None:
         raise CatalogError(f"{who} is big-endian, and the models made here are little-endian GGUF files: {remedy}")
 
 
-def _could_be(one: Core, machine: Mapping[str, Any]) -> bool:
+def _could_be(candidate: Core, machine: Mapping[str, Any]) -> bool:
     """Say whether nothing that the machine tells of itself speaks against a core. What it does not tell does not."""
-    if machine.get("architecture") not in (None, one.architecture):
+    if machine.get("architecture") not in (None, candidate.architecture):
         return False
-    if one.architecture == "aarch64":
+    if candidate.architecture == "aarch64":
         told = (machine.get("cpu_implementer"), machine.get("cpu_part"))
-        return None in told or told == (one.implementer, one.part)
+        return None in told or told == (candidate.implementer, candidate.part)
     features = machine.get("cpu_features")
-    return not features or set(one.flags) <= set(features)
+    return not features or set(candidate.flags) <= set(features)
 
 
-def _by_type(found: InstanceType, machine: Mapping[str, Any]) -> tuple[Core, str] | None:
+def _by_type(listed: InstanceType, machine: Mapping[str, Any]) -> tuple[Core, str] | None:
     """Return the core of an instance type and how it was told, None when the machine contradicts."""
-    row = processor(found.processor)
-    plain, told = core(row.core), f"instance type {found.name}"
+    row = processor(listed.processor)
+    plain, told = core(row.core), f"instance type {listed.name}"
     if row.or_core and machine.get("cpu_features"):
         other = core(row.or_core)
         if _could_be(other, machine):
@@ -264,18 +257,19 @@ def _by_type(found: InstanceType, machine: Mapping[str, Any]) -> tuple[Core, str
 
 
 def _by_cpuinfo(machine: Mapping[str, Any]) -> tuple[Core, str] | None:
-    for one in _catalog().cores.values():
-        if machine.get("architecture") != one.architecture or not _could_be(one, machine):
+    for candidate in _catalog().cores.values():
+        if machine.get("architecture") != candidate.architecture or not _could_be(candidate, machine):
             continue
-        if one.architecture == "aarch64":
+        if candidate.architecture == "aarch64":
             if machine.get("cpu_implementer") and machine.get("cpu_part"):
-                return one, f"implementer {one.implementer}, part {one.part}"
+                return candidate, f"implementer {candidate.implementer}, part {candidate.part}"
         elif machine.get("cpu_features"):
-            if one.vendor is None:
-                return one, f"flags {', '.join(one.flags)}"
+            if candidate.vendor is None:
+                return candidate, f"flags {', '.join(candidate.flags)}"
             told = (machine.get("cpu_vendor"), machine.get("cpu_family"))
-            if told == (one.vendor, one.family) and machine.get("cpu_model_number") in one.models:
-                return one, f"vendor {one.vendor}, family {one.family}, model {machine['cpu_model_number']}"
+            if told == (candidate.vendor, candidate.family) and machine.get("cpu_model_number") in candidate.models:
+                model = machine["cpu_model_number"]
+                return candidate, f"vendor {candidate.vendor}, family {candidate.family}, model {model}"
     return None
 
 
@@ -289,36 +283,36 @@ def recognise(machine: Mapping[str, Any]) -> dict[str, Any] | None:
     """
     kind = None if machine.get("emulated") else (machine.get("instance") or {}).get("type")
     doubt = ""
-    found = None
+    listed = None
     if kind:
         try:
-            found = instance_type(kind)
+            listed = instance_type(kind)
         except CatalogError:
             doubt = f" (the instance type {kind} is not in the catalog)"
         else:
-            seen = _by_type(found, machine)
+            seen = _by_type(listed, machine)
             if seen:
-                return _recognised(*seen, found)
+                return _recognised(*seen, listed)
             doubt = f" (not what the catalog has for the instance type {kind})"
             # A hypervisor may hide flags of an x86; another core of Arm is another processor.
-            found = found if found.architecture == machine.get("architecture") == "x86_64" else None
+            listed = listed if listed.architecture == machine.get("architecture") == "x86_64" else None
     seen = _by_cpuinfo(machine)
-    return _recognised(seen[0], seen[1] + doubt, found) if seen else None
+    return _recognised(seen[0], seen[1] + doubt, listed) if seen else None
 
 
-def _recognised(one: Core, told: str, found: InstanceType | None) -> dict[str, Any]:
-    best = one.builds[0]
+def _recognised(target: Core, told: str, listed: InstanceType | None) -> dict[str, Any]:
+    best = target.builds[0]
     return {
-        "name": found.processor if found else None,
-        "core": one.name,
-        "title": one.title,
+        "name": listed.processor if listed else None,
+        "core": target.name,
+        "title": target.title,
         "recognised_by": told,
         "march": best.march,
-        "mcpu": one.mcpu,
-        "vector": one.vector,
+        "mcpu": target.mcpu,
+        "vector": target.vector,
         "q4_0_layout": best.layout,
-        "legacy_type": one.legacy_type,
-        "bandwidth_gb_s": found.bandwidth_gb_s if found else None,
+        "legacy_type": target.legacy_type,
+        "bandwidth_gb_s": listed.bandwidth_gb_s if listed else None,
     }
 
 
@@ -348,21 +342,21 @@ def _floor(compiler: str, gcc: int, clang: int) -> int:
     return gcc if compiler == "gcc" else clang
 
 
-def _chosen(one: Core, compiler: str, major: int | None) -> int:
+def _chosen(target: Core, compiler: str, major: int | None) -> int:
     """Return the index of the first row of `builds` that a compiler knows; `major` None is one that knows all."""
-    for index, build in enumerate(one.builds):
+    for index, build in enumerate(target.builds):
         if _floor(compiler, build.gcc, build.clang) <= (major if major is not None else 10**6):
             return index
-    last = one.builds[-1]
+    last = target.builds[-1]
     raise CatalogError(
-        f"{compiler} {major} is below the floor for {one.title}: -march={last.march}, the plainest of use, needs "
+        f"{compiler} {major} is below the floor for {target.title}: -march={last.march}, the plainest of use, needs "
         f"gcc {last.gcc} or clang {last.clang}; install a newer compiler, or compile on another machine"
     )
 
 
-def _losses(one: Core, index: int) -> list[str]:
+def _losses(target: Core, index: int) -> list[str]:
     """Return what a core loses by a row of its builds; empty when that is nothing."""
-    return [build.loss for build in one.builds[1 : index + 1] if not build.loss.startswith("nothing")]
+    return [build.loss for build in target.builds[1 : index + 1] if not build.loss.startswith("nothing")]
 
 
 def _options(build: Build) -> dict[str, bool]:
@@ -378,17 +372,17 @@ def flags(core_name: str, compiler: str, major: int | None) -> Flags:
     The warning, when there is one, names the compiler, what would do better and what is lost. `options` is empty for
     Arm. Raises CatalogError for an unknown core or compiler, and for one that is too old for every row.
     """
-    one = core(core_name)
-    index = _chosen(one, compiler, major)
-    build, best = one.builds[index], one.builds[0]
-    words, losses = None, _losses(one, index)
+    target = core(core_name)
+    index = _chosen(target, compiler, major)
+    build, best = target.builds[index], target.builds[0]
+    words, losses = None, _losses(target, index)
     if index:
         words = (
-            f"{compiler} {major} is too old for -march={best.march}, which is right for {one.title} and needs gcc "
+            f"{compiler} {major} is too old for -march={best.march}, which is right for {target.title} and needs gcc "
             f"{best.gcc} or clang {best.clang}; -march={build.march} stands in for it. What is lost: "
             f"{'; '.join(losses) or build.loss}"
         )
-    options = _options(build) if one.architecture == "x86_64" else {}
+    options = _options(build) if target.architecture == "x86_64" else {}
     return Flags(build.march, words if losses else None, build.layout, options, None if losses else words)
 
 
@@ -397,15 +391,15 @@ def mcpu(core_name: str, compiler: str, major: int | None) -> str:
 
     A compiler may take the name earlier and then leave i8mm out; the floor is where it turns on all that `march` does.
     """
-    one = core(core_name)
-    if major is not None and major < _floor(compiler, one.mcpu_gcc, one.mcpu_clang):
-        option = "-mcpu" if one.architecture == "aarch64" else "-march"
+    target = core(core_name)
+    if major is not None and major < _floor(compiler, target.mcpu_gcc, target.mcpu_clang):
+        option = "-mcpu" if target.architecture == "aarch64" else "-march"
         raise CatalogError(
-            f"{compiler} {major} does not know {option}={one.mcpu}, or not all that {one.title} has: that needs gcc "
-            f"{one.mcpu_gcc} or clang {one.mcpu_clang}; install a newer compiler, or take "
+            f"{compiler} {major} does not know {option}={target.mcpu}, or not all that {target.title} has: that needs "
+            f"gcc {target.mcpu_gcc} or clang {target.mcpu_clang}; install a newer compiler, or take "
             f"-march={flags(core_name, compiler, major).march}"
         )
-    return one.mcpu
+    return target.mcpu
 
 
 def cross_options(core_name: str, compiler: str = "gcc", major: int | None = None) -> dict[str, bool]:
@@ -413,11 +407,11 @@ def cross_options(core_name: str, compiler: str = "gcc", major: int | None = Non
 
     Raises CatalogError for an Arm core, whose instructions -march chooses, and as flags() does.
     """
-    one = core(core_name)
-    if one.architecture != "x86_64":
+    target = core(core_name)
+    if target.architecture != "x86_64":
         raise CatalogError(
-            f"llama.cpp has no CMake options for the instructions of {one.title}: give GGML_CPU_ARM_ARCH the -march of "
-            "this core"
+            f"llama.cpp has no CMake options for the instructions of {target.title}: give GGML_CPU_ARM_ARCH the -march "
+            "of this core"
         )
     return {"GGML_NATIVE": False, **flags(core_name, compiler, major).options}
 
@@ -430,13 +424,13 @@ def _layout_words(layout: str) -> str:
 
 def why(core_name: str, compiler: str, major: int | None) -> list[str]:
     """Return the sentences that say why flags() chooses what it chooses. Raises CatalogError as flags() does."""
-    one = core(core_name)
+    target = core(core_name)
     chosen = flags(core_name, compiler, major)
-    build = one.builds[_chosen(one, compiler, major)]
+    build = target.builds[_chosen(target, compiler, major)]
     who = compiler if major is None else f"{compiler} {major}"
     known = "turns that on, and {} knows it" if chosen.warning is None else "is the most of it that {} knows"
     return [
-        f"{one.title} has {one.vector}",
+        f"{target.title} has {target.vector}",
         f"-march={chosen.march} {known.format(who)} (from gcc {build.gcc}, clang {build.clang} on)",
         *([chosen.remark] if chosen.remark else []),
         _layout_words(chosen.layout),
@@ -447,33 +441,33 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def description(found: InstanceType) -> list[str]:
+def description(listed: InstanceType) -> list[str]:
     """Return lines for a person: what an instance type is, its memory bandwidth and source, and what to expect."""
-    row, one = processor(found.processor), core(found.core)
-    best = one.builds[0]
-    cores = _count(found.physical_cores, "physical core")
-    nodes = "NUMA nodes not published" if found.numa_nodes is None else _count(found.numa_nodes, "NUMA node")
-    told = f"vendor {one.vendor}, family {one.family}, models {', '.join(map(str, one.models))}"
-    if one.part:
-        told = f"implementer {one.implementer}, part {one.part}"
+    row, target = processor(listed.processor), core(listed.core)
+    best = target.builds[0]
+    cores = _count(listed.physical_cores, "physical core")
+    nodes = "NUMA nodes not published" if listed.numa_nodes is None else _count(listed.numa_nodes, "NUMA node")
+    told = f"vendor {target.vendor}, family {target.family}, models {', '.join(map(str, target.models))}"
+    if target.part:
+        told = f"implementer {target.implementer}, part {target.part}"
     bandwidth = "memory bandwidth: not published"
-    if found.bandwidth_gb_s is not None:
-        total = f"{found.bandwidth_gb_s:g} GB/s in theory"
+    if listed.bandwidth_gb_s is not None:
+        total = f"{listed.bandwidth_gb_s:g} GB/s in theory"
         bandwidth = f"memory bandwidth: {total}, {row.bandwidth_source} a socket ({row.source})"
     lines = [
-        f"{found.name}: {row.title}, {_count(found.vcpus, 'vCPU')} on {cores}, {nodes}",
-        f"core: {one.title} ({told}): {one.vector}",
+        f"{listed.name}: {row.title}, {_count(listed.vcpus, 'vCPU')} on {cores}, {nodes}",
+        f"core: {target.title} ({told}): {target.vector}",
         bandwidth,
         f"-march={best.march}: from gcc {best.gcc}, clang {best.clang} on",
     ]
     if row.or_core:
         other = core(row.or_core)
         lines.insert(2, f"some hosts have {other.title} instead; the flags of the host tell, and then its row counts")
-    for index, build in enumerate(one.builds[1:], start=1):
+    for index, build in enumerate(target.builds[1:], start=1):
         lines.append(
             f"an older compiler, from gcc {build.gcc}, clang {build.clang} on: -march={build.march}; what is lost: "
-            f"{'; '.join(_losses(one, index)) or build.loss}"
+            f"{'; '.join(_losses(target, index)) or build.loss}"
         )
     lines.append(f"Q4_0: {_layout_words(best.layout)}")
-    lines.append(f"file type of its own in llama.cpp before b4282: {one.legacy_type or 'none'}")
+    lines.append(f"file type of its own in llama.cpp before b4282: {target.legacy_type or 'none'}")
     return lines

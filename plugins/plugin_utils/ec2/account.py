@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices, processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import ask_prices
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
 
 # vCPUs of running standard instances, those of the families that begin with these letters.
@@ -94,7 +95,7 @@ def ask(
     ec2 = aws.client("ec2", region, of=session)
     ssm = aws.client("ssm", region, of=session)
     quotas = aws.client("service-quotas", region, of=session)
-    pricing = aws.client("pricing", prices.API_REGION, of=session)
+    pricing = aws.client("pricing", ask_prices.API_REGION, of=session)
     # One type that does not exist, and no spot price is told at all.
     existing = [name for name in types if name in set(processors.instance_types())]
     today = now.strftime("%Y-%m-%d")
@@ -104,8 +105,8 @@ def ask(
         "zones": lambda: _zones(ec2, types),
         "subnets": lambda: _subnets(ec2, subnet_ids) if subnet_ids else {},
         "used": lambda: _used(ec2, run),
-        "spot": lambda: prices.ask_spot(ec2, existing, moment) if existing else {},
-        "storage": lambda: prices.ask_storage(pricing, region, today),
+        "spot": lambda: ask_prices.ask_spot(ec2, existing, moment) if existing else {},
+        "storage": lambda: ask_prices.ask_storage(pricing, region, today),
         **{f"image {name}": _image(ssm, name) for name in parameters},
         **{f"quota {market}": _quota(quotas, QUOTAS[market]) for market in sorted(set(markets))},
         **{f"price {name}": _price(pricing, name, region, today) for name in types},
@@ -160,10 +161,10 @@ def _zones(ec2: Any, types: Sequence[str]) -> dict[str, list[str]]:
         LocationType="availability-zone",
         Filters=[aws.filtered("instance-type", *types)],
     )
-    found: dict[str, list[str]] = {}
+    offered: dict[str, list[str]] = {}
     for row in rows:
-        found.setdefault(row["InstanceType"], []).append(row["Location"])
-    return {name: sorted(zones) for name, zones in found.items()}
+        offered.setdefault(row["InstanceType"], []).append(row["Location"])
+    return {name: sorted(zones) for name, zones in offered.items()}
 
 
 def _image(ssm: Any, parameter: str) -> Callable[[], str]:
@@ -180,10 +181,10 @@ def _image(ssm: Any, parameter: str) -> Callable[[], str]:
 
 
 def _answered(answers: dict[str, Any], parameters: Sequence[str]) -> dict[str, str] | None:
-    found = {name: answers[f"image {name}"] for name in parameters}
-    if any(isinstance(answer, aws.AwsError) for answer in found.values()):
+    images = {name: answers[f"image {name}"] for name in parameters}
+    if any(isinstance(answer, aws.AwsError) for answer in images.values()):
         return None
-    return {name: image for name, image in found.items() if image}
+    return {name: image for name, image in images.items() if image}
 
 
 def _subnets(ec2: Any, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -221,4 +222,4 @@ def _quota(quotas: Any, code: str) -> Callable[[], float]:
 
 
 def _price(pricing: Any, name: str, region: str, today: str) -> Callable[[], prices.Price]:
-    return lambda: prices.ask_on_demand(pricing, name, region, today)
+    return lambda: ask_prices.ask_on_demand(pricing, name, region, today)

@@ -77,7 +77,7 @@ def write_known_hosts(path: str, hosts: list[Host]) -> bool:
 def _instances(client: Any, run: str) -> list[dict[str, Any]]:
     filters = [aws.filtered("tag:Project", aws.PROJECT), aws.filtered("tag:RunId", run)]
     reservations = aws.pages(client, "describe_instances", "Reservations", Filters=filters)
-    return [one for reservation in reservations for one in reservation["Instances"]]
+    return [instance for reservation in reservations for instance in reservation["Instances"]]
 
 
 def _console(client: Any, instance: str) -> str:
@@ -116,7 +116,7 @@ def _host(instance: dict[str, Any], keys: tuple[str, ...], problem: str | None, 
 
 def _since_launch(instance: dict[str, Any], now: datetime.datetime) -> float:
     """Return the seconds since an instance was launched; the clocks of EC2 and of this machine may differ a little."""
-    return round(max(0.0, (now - instance["LaunchTime"]).total_seconds()), 1)
+    return round(max(0.0, float((now - instance["LaunchTime"]).total_seconds())), 1)
 
 
 def _ended(instance: dict[str, Any]) -> str:
@@ -130,7 +130,11 @@ def _ended(instance: dict[str, Any]) -> str:
 
 def ended(client: Any, run: str) -> list[Host]:
     """Return the instances of a run that are no longer, each with EC2's own reason. Raises AwsError."""
-    return [_host(one, (), _ended(one)) for one in _instances(client, run) if one["State"]["Name"] in _GONE]
+    return [
+        _host(instance, (), _ended(instance))
+        for instance in _instances(client, run)
+        if instance["State"]["Name"] in _GONE
+    ]
 
 
 def wait(
@@ -176,8 +180,12 @@ def wait(
                 "get-console-output --latest --instance-id {id}; a longer wait is ec2_environment_timeout"
             )
             late = [
-                _host(one, (), problem.format(state=one["State"]["Name"], limit=timeout, id=one["InstanceId"]))
-                for one in waiting
+                _host(
+                    instance,
+                    (),
+                    problem.format(state=instance["State"]["Name"], limit=timeout, id=instance["InstanceId"]),
+                )
+                for instance in waiting
             ]
             return [*done.values(), *late]
         if len(waiting) != before:

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
 
 MARKETS = (prices.ON_DEMAND, "spot")
@@ -80,11 +80,6 @@ class Row:
         return f"row {self.index} ({self.type})"
 
 
-def _near(word: Any, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(str(word), known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
 def parse(entries: Sequence[Any], region: str, market: str, image: str) -> tuple[list[Row], list[str]]:
     """Return the rows of what is valid, and a sentence for each thing that is not.
 
@@ -118,7 +113,7 @@ def _row(index: int, entry: Any, region: str, market: str, image: str) -> tuple[
     )
     who = row.label if row.type else f"row {index}"
     wrong = [
-        f"{who}: {key!r} means nothing; the keys are {', '.join(_KEYS)}{_near(key, _KEYS)}"
+        f"{who}: {key!r} means nothing; the keys are {', '.join(_KEYS)}{did_you_mean(key, _KEYS)}"
         for key in given
         if key not in _KEYS
     ]
@@ -143,28 +138,28 @@ def _number(value: Any) -> float | None:
 
 
 def _problems(row: Row, given: Mapping[str, Any], region: str) -> list[str]:
-    found = []
+    problems = []
     if "type" not in given:
-        found.append("names no type; say which, such as c7g.16xlarge")
+        problems.append("names no type; say which, such as c7g.16xlarge")
     for name in [row.type] * ("type" in given) + list(row.or_types):
         if not _TYPE.fullmatch(str(name)):
-            found.append(f"{name!r} is no instance type: write family and size, such as c7g.16xlarge")
+            problems.append(f"{name!r} is no instance type: write family and size, such as c7g.16xlarge")
     count = _number(row.count)
     if count is None or not 1 <= count <= 100 or count != int(count):
-        found.append(f"count is a whole number from 1 to 100, not {row.count!r}")
+        problems.append(f"count is a whole number from 1 to 100, not {row.count!r}")
     if row.market not in MARKETS:
-        found.append(f"market is {' or '.join(MARKETS)}, not {row.market!r}{_near(row.market, MARKETS)}")
+        problems.append(f"market is {' or '.join(MARKETS)}, not {row.market!r}{did_you_mean(row.market, MARKETS)}")
     if row.image not in IMAGES:
-        found.append(f"image is one of {', '.join(IMAGES)}, not {row.image!r}{_near(row.image, list(IMAGES))}")
+        problems.append(f"image is one of {', '.join(IMAGES)}, not {row.image!r}{did_you_mean(row.image, IMAGES)}")
     for zone in row.zones:
         if region and not re.fullmatch(re.escape(region) + r"(-[a-z0-9-]+)?[a-z]", str(zone)):
-            found.append(f"{zone!r} is no zone of {region}: write {region}a and so on, or set AWS_REGION")
+            problems.append(f"{zone!r} is no zone of {region}: write {region}a and so on, or set AWS_REGION")
     if len(set(row.zones)) < len(row.zones) or len(set(row.types)) < len(row.types):
-        found.append("zones, or type and or_types, name the same twice; leave one out")
+        problems.append("zones, or type and or_types, name the same twice; leave one out")
     if row.max_price is not None:
         price = _number(row.max_price)
         if row.market != "spot":
-            found.append(f"max_price goes with market spot, not with {row.market}; leave it out")
+            problems.append(f"max_price goes with market spot, not with {row.market}; leave it out")
         elif price is None or not 0 < price < 10000:
-            found.append(f"max_price is USD an hour, a number above 0 and below 10000, not {row.max_price!r}")
-    return found
+            problems.append(f"max_price is USD an hour, a number above 0 and below 10000, not {row.max_price!r}")
+    return problems

@@ -25,7 +25,8 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.account impor
 )
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.matrix import IMAGES, Row, parse
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request import run_time
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.plan import make_plan, model_name
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.plan import make_plan
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import RunRequest
 
 # What a tag of EC2 may hold.
 _TAG = re.compile(r"[A-Za-z0-9 +=._:/@-]{1,256}")
@@ -34,13 +35,14 @@ _LARGEST_VOLUME_GB = 16384
 _LONGEST_TTL = 7 * 24 * 60
 
 
-class Request(NamedTuple):
-    """What is asked for: the variables of role ec2_environment of these names, and those of the roles that follow.
+class FleetRequest(NamedTuple):
+    """What is asked for: the variables of role ec2_environment of these names, and what the run on the instances is.
 
     `region` and `owner` may be empty; `volume_gb` 0: from the models.
     """
 
     run: str
+    request: RunRequest
     instances: list[Any]
     region: str = ""
     owner: str = ""
@@ -58,41 +60,33 @@ class Request(NamedTuple):
     results_prefix: str = ""
     subnet_ids: tuple[str, ...] = ()
     prices: Mapping[str, Any] | None = None
-    models: tuple[Any, ...] = ()
-    quantizations: tuple[str, ...] = ()
-    builds: tuple[Any, ...] = ("default",)
-    threads: tuple[Any, ...] = ()
-    tests: tuple[str, ...] = ()
-    launches: int = 1
-    repetitions: int = 1
-    minutes: float = 0
 
 
-def learn(request: Request, now: datetime.datetime) -> dict[str, Any]:
+def learn(fleet: FleetRequest, now: datetime.datetime) -> dict[str, Any]:
     """Return the plan, after asking the account where there is one; what is wrong stands in its `errors`.
 
     `now`: in UTC. The plan is JSON, as P(cloudbench.llama.ec2_plan#module) documents it.
     """
     try:
-        region = aws.region(request.region)
+        region = aws.region(fleet.region)
     except aws.AwsError as error:
-        return _Planner(request, "", now, None, [str(error)]).plan()
-    rows, _errors = parse(request.instances, region, request.market, request.image)
+        return _Planner(fleet, "", now, None, [str(error)]).plan()
+    rows, _errors = parse(fleet.instances, region, fleet.market, fleet.image)
     types = list(dict.fromkeys(name for row in rows for name in row.types))
     parameters = {IMAGES[row.image].parameter_for(kind) for row in rows for kind in _architectures(row)}
     try:
         account = ask(
             region,
-            request.run,
+            fleet.run,
             types,
             [row.market for row in rows],
             sorted(parameters),
-            request.subnet_ids,
+            fleet.subnet_ids,
             now,
         )
     except aws.AwsError as error:
-        return _Planner(request, region, now, None, [str(error)]).plan()
-    return _Planner(request, region, now, account).plan()
+        return _Planner(fleet, region, now, None, [str(error)]).plan()
+    return _Planner(fleet, region, now, account).plan()
 
 
 def _architectures(row: Row) -> Iterable[str]:
@@ -108,20 +102,20 @@ class _Planner:
 
     def __init__(
         self,
-        request: Request,
+        fleet: FleetRequest,
         region: str,
         now: datetime.datetime,
         account: Account | None,
         errors: Iterable[str] = (),
     ) -> None:
-        self.request = request
+        self.fleet = fleet
         self.region = region
         self.now = now
         self.account = account
         self.errors = list(errors)
         self.remarks: list[str] = []
         self.unchecked: list[str] = []
-        self.wanted = run_time.files(request.models, request.quantizations)
+        self.wanted = run_time.files(fleet.request)
         self.given: dict[str, Decimal] = {}
 
     def plan(self) -> dict[str, Any]:
@@ -134,11 +128,11 @@ class _Planner:
         else:
             self.unchecked += self.account.unasked
         volume = self._volume()
-        parsed, wrong = parse(self.request.instances, self.region, self.request.market, self.request.image)
+        parsed, wrong = parse(self.fleet.instances, self.region, self.fleet.market, self.fleet.image)
         self.errors += wrong
         rows = [made for made in map(self._row, parsed) if made] if self.region else []
         self._check_quotas(rows)
-        ttl = self.request.ttl_minutes
+        ttl = self.fleet.ttl_minutes
         minutes = run_time.Range(
             max((row["minutes"][0] for row in rows), default=0), max((row["minutes"][1] for row in rows), default=0)
         )
@@ -149,11 +143,11 @@ class _Planner:
             )
         expires = self.now + datetime.timedelta(minutes=ttl)
         return {
-            "run": self.request.run,
+            "run": self.fleet.run,
             "region": self.region,
             "account": self.account.id if self.account else None,
             "partition": self.account.partition if self.account else None,
-            "owner": self.request.owner or (self.account.owner if self.account else None),
+            "owner": self.fleet.owner or (self.account.owner if self.account else None),
             "rows": rows,
             "prices": self._prices(name for row in rows for name in (row["type"], *row["or_types"])),
             "volume_gb": volume,
@@ -170,33 +164,33 @@ class _Planner:
         }
 
     def _check_request(self) -> None:
-        request = self.request
-        if not aws.proper_run(request.run):
+        fleet = self.fleet
+        if not aws.proper_run(fleet.run):
             self.errors.append(
-                f"the run id {request.run!r} becomes part of names and tags: use up to 48 letters, digits and hyphens"
+                f"the run id {fleet.run!r} becomes part of names and tags: use up to 48 letters, digits and hyphens"
             )
-        if request.owner and not _TAG.fullmatch(request.owner):
+        if fleet.owner and not _TAG.fullmatch(fleet.owner):
             self.errors.append(
-                f"ec2_environment_owner {request.owner!r} becomes a tag: use up to 256 letters, digits, spaces and "
+                f"ec2_environment_owner {fleet.owner!r} becomes a tag: use up to 256 letters, digits, spaces and "
                 "+ = . _ : / @ -"
             )
-        if not 5 <= request.ttl_minutes <= _LONGEST_TTL:
+        if not 5 <= fleet.ttl_minutes <= _LONGEST_TTL:
             self.errors.append(
                 f"ec2_environment_ttl_minutes is a whole number from 5 to {_LONGEST_TTL} (a week), not "
-                f"{request.ttl_minutes}"
+                f"{fleet.ttl_minutes}"
             )
-        if request.connection not in ("ssh", "ssm"):
-            self.errors.append(f"ec2_environment_connection is ssh or ssm, not {request.connection!r}")
+        if fleet.connection not in ("ssh", "ssm"):
+            self.errors.append(f"ec2_environment_connection is ssh or ssm, not {fleet.connection!r}")
         try:
-            network.subnet(request.cidr, 0)
-            if request.ssh_from:
-                network.ssh_source(request.ssh_from)
+            network.subnet(fleet.cidr, 0)
+            if fleet.ssh_from:
+                network.ssh_source(fleet.ssh_from)
         except network.NetworkError as error:
             self.errors.append(str(error))
-        if request.budget_usd > 0 and "@" not in request.budget_email:
+        if fleet.budget_usd > 0 and "@" not in fleet.budget_email:
             self.errors.append("ec2_environment_budget_usd needs ec2_environment_budget_email, whom to send the mail")
         try:
-            self.given = prices.given(request.prices or {})
+            self.given = prices.given(fleet.prices or {})
         except prices.PriceError as error:
             self.errors.append(f"ec2_environment_prices: {error}")
         self.remarks += [
@@ -206,7 +200,7 @@ class _Planner:
         ]
 
     def _volume(self) -> int:
-        needed, asked = run_time.volume_gb(self.wanted), self.request.volume_gb
+        needed, asked = run_time.volume_gb(self.wanted), self.fleet.volume_gb
         if asked and not 8 <= asked <= _LARGEST_VOLUME_GB:
             self.errors.append(
                 f"ec2_environment_volume_gb is 0, for as much as the models need, or 8 to {_LARGEST_VOLUME_GB}, not "
@@ -284,7 +278,7 @@ class _Planner:
         if asked is not None and name in asked:
             return asked[name]
         try:
-            found = processors.instance_type(name)
+            listed = processors.instance_type(name)
         except processors.CatalogError as error:
             told = str(error).partition("; the families it covers")[0]
             more = (
@@ -295,7 +289,7 @@ class _Planner:
         if asked is not None:
             self._absent(row, name)
             return None
-        return Kind(found.architecture, found.vcpus, found.physical_cores, None)
+        return Kind(listed.architecture, listed.vcpus, listed.physical_cores, None)
 
     def _absent(self, row: Row, name: str) -> None:
         self.errors.append(
@@ -322,13 +316,13 @@ class _Planner:
                 f"{row.label}: its zones could not be asked for; name some in zones, or allow "
                 "ec2:DescribeInstanceTypeOfferings"
             )
-        return self._in_subnets(row, zones) if self.request.subnet_ids else zones
+        return self._in_subnets(row, zones) if self.fleet.subnet_ids else zones
 
     def _in_subnets(self, row: Row, zones: list[str]) -> list[str]:
         subnets = self.account.subnets if self.account else None
         if subnets is None:
             return zones
-        missing = [name for name in self.request.subnet_ids if name not in subnets]
+        missing = [name for name in self.fleet.subnet_ids if name not in subnets]
         there = [zone for zone, _vpc in subnets.values()]
         if missing:
             self.errors.append(
@@ -364,12 +358,12 @@ class _Planner:
 
     def _prices(self, types: Iterable[str]) -> dict[str, Any]:
         """Return by type what an hour of an instance costs, whichever of its market, zone and type it comes to be."""
-        found = {}
+        by_type = {}
         today = self.now.strftime("%Y-%m-%d")
         for name in dict.fromkeys(types):
             price = self._on_demand(name)
             spot = (self.account.spot or {}).get(name, {}) if self.account else {}
-            found[name] = {
+            by_type[name] = {
                 "on_demand": {"usd_hour": _number(price.usd), "source": price.source, "date": price.date or today},
                 "spot": {
                     "usd_hour_by_zone": {zone: _number(usd) for zone, usd in spot.items()},
@@ -377,7 +371,7 @@ class _Planner:
                     "date": today,
                 },
             }
-        return found
+        return by_type
 
     def _most(self, row: Row, on_demand: Mapping[str, prices.Price]) -> Decimal | None:
         """The most that an hour of one instance may cost; a spot instance never costs more than on demand."""
@@ -402,25 +396,18 @@ class _Planner:
             )
 
     def _minutes(self, row: Row, kind: Kind) -> run_time.Range:
-        request = self.request
+        request = self.fleet.request
         try:
-            found = processors.instance_type(row.type)
-            machine = machine_of(found)
-            core, bandwidth = found.core, found.bandwidth_gb_s
+            listed = processors.instance_type(row.type)
+            machine = machine_of(listed)
+            core, bandwidth = listed.core, listed.bandwidth_gb_s
         except processors.CatalogError:
             machine = {"name": row.type, "architecture": kind.architecture, "processor": None}
             core, bandwidth = None, None
         machine = dict(machine, cpu_count=kind.vcpus, physical_cores=kind.physical_cores)
         if bandwidth is None:
             self.remarks.append(f"{row.label}: its memory bandwidth is not published, so the minutes are a rough guess")
-        plan = make_plan(
-            list(request.models),
-            list(request.quantizations),
-            list(request.threads),
-            list(request.tests),
-            list(request.builds),
-            machine,
-        )
+        plan = make_plan(request, machine)
         causes = [f"{row.label}: {failure['cause']} {failure['advice']}" for failure in plan["failures"]]
         if plan["cells"]:
             self.remarks += causes
@@ -428,13 +415,10 @@ class _Planner:
             self.errors += causes or [f"{row.label}: nothing is asked for to be measured; name models and tests"]
         return run_time.expected_minutes(
             run_time.Host(kind.architecture, core, kind.vcpus, kind.physical_cores, bandwidth),
+            request,
             plan["cells"],
-            {model_name(entry): entry for entry in plan["models"]},
             len(plan["builds"]),
             self.wanted,
-            request.launches,
-            request.repetitions,
-            request.minutes,
         )
 
     def _check_quotas(self, rows: list[dict[str, Any]]) -> None:
@@ -461,14 +445,14 @@ class _Planner:
     def _checked(self) -> list[str]:
         if self.account is None:
             return []
-        found = []
+        checked = []
         if self.account.kinds is not None:
-            found.append("the types, and in which zones EC2 offers them" if self.account.zones else "the types")
+            checked.append("the types, and in which zones EC2 offers them" if self.account.zones else "the types")
         if self.account.images:
-            found.append("the images")
+            checked.append("the images")
         if self.account.quotas and self.account.used is not None:
-            found.append("the quotas, against what is running")
-        return found
+            checked.append("the quotas, against what is running")
+        return checked
 
     def _cost(self, rows: list[dict[str, Any]], volume: int, minutes: run_time.Range) -> dict[str, Any]:
         """USD. None is unknown; what is unknown makes its sums unknown."""
@@ -493,36 +477,36 @@ class _Planner:
             "per_hour": _number(hour),
             "expected": _number(_for(hour, middle)),
             "expected_range": [_number(_for(hour, minutes.low)), _number(_for(hour, minutes.high))],
-            "at_ttl": _number(_for(worst, self.request.ttl_minutes)),
+            "at_ttl": _number(_for(worst, self.fleet.ttl_minutes)),
             "storage_source": f"{storage_price.source}, {storage_price.date}" if storage_price.source else "",
             "address_source": f"{address_price.source}, {address_price.date}",
         }
 
     def _creates(self, rows: list[dict[str, Any]], volume: int) -> list[str]:
-        request, count = self.request, sum(row["count"] for row in rows)
-        if request.subnet_ids:
-            made = [f"no network: {', '.join(request.subnet_ids)} are used"]
+        fleet, count = self.fleet, sum(row["count"] for row in rows)
+        if fleet.subnet_ids:
+            made = [f"no network: {', '.join(fleet.subnet_ids)} are used"]
         else:
             made = ["VPC and internet gateway; a subnet and a route table in each zone that is used"]
-        if request.connection == "ssm":
+        if fleet.connection == "ssm":
             made.append("security group that lets nobody in: ssh goes through the Session Manager")
         else:
             made.append("security group that lets ssh in from one address")
         role = "IAM role and instance profile: AmazonSSMManagedInstanceCore"
-        if request.results_bucket:
-            role += f", writing to s3://{request.results_bucket}/{request.results_prefix}/*"
+        if fleet.results_bucket:
+            role += f", writing to s3://{fleet.results_bucket}/{fleet.results_prefix}/*"
         made += ["key pair, whose private half stays on this machine", role]
         if rows:
             made.append(_many(len(rows), "launch template"))
-            own = "an encrypted volume of {} GB (gp3){}".format(
-                volume, "" if request.subnet_ids else " and a public IPv4 address"
+            each = "an encrypted volume of {} GB (gp3){}".format(
+                volume, "" if fleet.subnet_ids else " and a public IPv4 address"
             )
-            made.append(f"{_many(count, 'instance')}{'' if count == 1 else ', each'} with {own}")
-        if request.schedule:
-            made.append(f"schedule that ends the instances after {request.ttl_minutes} minutes, and its IAM role")
-        if request.budget_usd > 0:
+            made.append(f"{_many(count, 'instance')}{'' if count == 1 else ', each'} with {each}")
+        if fleet.schedule:
+            made.append(f"schedule that ends the instances after {fleet.ttl_minutes} minutes, and its IAM role")
+        if fleet.budget_usd > 0:
             made.append(
-                f"budget that mails {request.budget_email} at {request.budget_usd:g} USD a month; it outlives the run"
+                f"budget that mails {fleet.budget_email} at {fleet.budget_usd:g} USD a month; it outlives the run"
             )
         return made
 

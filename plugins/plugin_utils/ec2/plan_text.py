@@ -30,7 +30,7 @@ def render(plan: Mapping[str, Any]) -> list[str]:
 
 
 def _listed(title: str, sentences: list[str]) -> list[str]:
-    return [title, *[f"  {one}" for one in sentences], ""] if sentences else []
+    return [title, *[f"  {sentence}" for sentence in sentences], ""] if sentences else []
 
 
 def _usd(value: float | None, decimals: int = 4) -> str:
@@ -68,7 +68,7 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     sources = {
         (row["usd_h"]["source"], row["usd_h"]["date"]): None for row in rows if row["usd_h"]["on_demand"] is not None
     }
-    lines += [f"On-demand prices, USD an hour: {', '.join(part for part in one if part)}" for one in sources]
+    lines += [f"On-demand prices, USD an hour: {', '.join(part for part in source if part)}" for source in sources]
     lines += [
         f"row {row['index']} where there is no room: {', '.join(row['or_types'])}" for row in rows if row["or_types"]
     ]
@@ -98,4 +98,4 @@ def _costs(plan: Mapping[str, Any]) -> list[str]:
     sources = [("storage", cost["storage_source"]), ("IPv4", cost["address_source"])]
     lines += [f"Price of {name}: {source}" for name, source in sources if source]
     lines.append("Not counted: data that leaves AWS, requests, and taxes.")
-    return [*lines, "The minutes assume:", *[f"  {one}" for one in run_time.ASSUMPTIONS]]
+    return [*lines, "The minutes assume:", *[f"  {sentence}" for sentence in run_time.ASSUMPTIONS]]

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+try:
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError:
+    pass  # presign says so
+
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
 
 # Long enough for 140 GB at 30 Mbit/s; what temporary credentials sign ends with them.
@@ -23,7 +28,7 @@ def presign(address: str) -> tuple[str, int]:
     Credentials, profile, region and AWS_ENDPOINT_URL are those of this process. The object is asked for first, so that
     what is wrong is told here and not by the host. Raises S3Error.
     """
-    if aws.boto3 is None:
+    if not aws.installed():
         raise S3Error(f"{address} needs boto3 on the controller; install it there (requirements.txt has it)")
     bucket, _slash, key = address[len("s3://") :].partition("/")
     if not address.startswith("s3://") or not bucket or not key:
@@ -32,9 +37,9 @@ def presign(address: str) -> tuple[str, int]:
         client = _client(_region(bucket))
         size = client.head_object(Bucket=bucket, Key=key)["ContentLength"]
         url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=EXPIRES_S)
-    except aws.ClientError as error:
+    except ClientError as error:
         raise S3Error(f"{address}: {_reason(error, bucket)}") from error
-    except aws.BotoCoreError as error:
+    except BotoCoreError as error:
         raise S3Error(
             f"{address} cannot be asked for: {error}; give credentials and region of the controller by aws configure, "
             "or AWS_PROFILE, or AWS_ACCESS_KEY_ID and its kin"
@@ -54,10 +59,10 @@ def _region(bucket: str) -> str | None:
     client = _client(None)
     try:
         answer = client.head_bucket(Bucket=bucket)
-    except aws.ClientError as error:
+    except ClientError as error:
         answer = error.response
-    found = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
-    return found or client.meta.region_name
+    region = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
+    return str(region or client.meta.region_name or "") or None
 
 
 def _reason(error: Any, bucket: str) -> str:

@@ -45,10 +45,10 @@ def figures(runs: Iterable[Run]) -> Iterator[Figure]:
         for row in summary.rows(run, summary.cells(run)):
             names = {name for record in row.figures for name in record["payload"]["metrics"]}
             for name in sorted(names & set(metrics.REGISTRY)):
-                found = summary.mean_of(row, name)
-                if found is not None:
-                    mean, low, high = map(_short, found[:3])
-                    yield Figure(run, row, name, found._replace(mean=mean, low=low, high=high))
+                interval = summary.mean_of(row, name)
+                if interval is not None:
+                    mean, low, high = map(_short, interval[:3])
+                    yield Figure(run, row, name, interval._replace(mean=mean, low=low, high=high))
 
 
 def _short(value: Any) -> Any:
@@ -107,7 +107,7 @@ def _rows(runs: Sequence[Run]) -> str:
     or none. What an older llama-bench does not print is null, where a newer one has printed it: the script that reads
     them refuses a file of which one line lacks a field.
     """
-    found = [
+    tool_rows = [
         dict(tool_row, build_commit=(summary.commits(run, [record]) or [tool_row.get("build_commit")])[0])
         for run in runs
         for row in summary.rows(run, summary.cells(run))
@@ -115,8 +115,8 @@ def _rows(runs: Sequence[Run]) -> str:
         for record in row.launches
         for tool_row in record["payload"].get("rows") or []
     ]
-    names = {name: None for tool_row in found for name in tool_row}
-    return "".join(f"{canonical({**names, **tool_row})}\n" for tool_row in found)
+    names = {name: None for tool_row in tool_rows for name in tool_row}
+    return "".join(f"{canonical({**names, **tool_row})}\n" for tool_row in tool_rows)
 
 
 def _lines(runs: Iterable[Run]) -> Iterator[dict[str, Any]]:
@@ -175,8 +175,8 @@ def _parquet(runs: Sequence[Run]) -> bytes:
         source.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
         database = duckdb.connect(config={"threads": 1})
         try:
-            found = database.read_json(str(source), columns=columns, format="newline_delimited")
-            found.write_parquet(str(target), compression="zstd")
+            relation = database.read_json(str(source), columns=columns, format="newline_delimited")
+            relation.write_parquet(str(target), compression="zstd")
         finally:
             database.close()
         return target.read_bytes()
@@ -194,7 +194,9 @@ def _openmetrics(runs: Sequence[Run]) -> str:
         for statistic in ("mean", "low", "high"):
             value = getattr(figure.interval, statistic)
             if value is not None:
-                shown = ",".join(f'{name}="{_label(one)}"' for name, one in {**labels, "statistic": statistic}.items())
+                shown = ",".join(
+                    f'{name}="{_label(text)}"' for name, text in {**labels, "statistic": statistic}.items()
+                )
                 families.setdefault(figure.name, []).append(f"cloudbench_llama_{figure.name}{{{shown}}} {value!r}")
     text = ""
     for name, samples in sorted(families.items()):
@@ -214,16 +216,16 @@ def _holding(runs: Sequence[Run]) -> Iterator[Figure]:
 
 def _bencher(runs: Sequence[Run]) -> str:
     """Bencher Metric Format (bencher.dev/docs/reference/bencher-metric-format)."""
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    measures: dict[str, dict[str, dict[str, float]]] = {}
     for figure in _holding(runs):
         bounds = {"lower_value": figure.interval.low, "upper_value": figure.interval.high}
         measure = {"value": figure.interval.mean, **{key: value for key, value in bounds.items() if value is not None}}
-        found.setdefault(_benchmark(figure), {})[figure.name] = measure
-    return json.dumps(found, indent=2, sort_keys=True) + "\n"
+        measures.setdefault(_benchmark(figure), {})[figure.name] = measure
+    return json.dumps(measures, indent=2, sort_keys=True) + "\n"
 
 
 def _github_action(runs: Sequence[Run], better: str) -> str:
-    found = []
+    entries = []
     for figure in _holding(runs):
         about = metrics.metric(figure.name)
         if about.better == better:
@@ -234,8 +236,8 @@ def _github_action(runs: Sequence[Run], better: str) -> str:
                 "value": figure.interval.mean,
                 "extra": ", ".join(f"{name}={value}" for name, value in _described(figure).items() if value != ""),
             }
-            found.append(entry if half is None else {**entry, "range": f"±{half:.2f} %"})
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+            entries.append(entry if half is None else {**entry, "range": f"±{half:.2f} %"})
+    return json.dumps(entries, indent=2, ensure_ascii=False) + "\n"
 
 
 class Format(NamedTuple):

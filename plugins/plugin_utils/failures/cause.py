@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import cell_text
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.failures.aws_words import retold
 
 # What to do about a failure that brings no advice of its own, by phase.
 ADVICE = {
@@ -52,13 +52,13 @@ def _words(value: Any) -> str:
 def cause_of(result: dict[str, Any]) -> str:
     """Return why a task failed, from its result: its message, its command, and what the program said.
 
-    What AWS refused to a module is told as plugin_utils/ec2/client.py tells it, the way out included.
+    What AWS refused to a module is told as aws_words tells it, the way out included.
     """
     for item in result.get("results") or []:
         if isinstance(item, dict) and item.get("failed"):
             return cause_of(item)
     said = _words(result.get("msg") or "the task failed without a message").strip()
-    parts = [aws.retold(said) or said]
+    parts = [retold(said) or said]
     if result.get("assertion"):
         parts.append(f"assertion: {_words(result['assertion'])}")
     if result.get("cmd"):

@@ -62,8 +62,8 @@ def _json(text: str) -> list[Any] | None:
     """Return the rows of a JSON array or of JSON lines; None where the text is neither."""
     stripped = text.strip()
     if stripped.startswith("["):
-        found = json.loads(stripped)
-        return found if isinstance(found, list) else None
+        rows = json.loads(stripped)
+        return rows if isinstance(rows, list) else None
     if stripped.startswith("{"):
         return [json.loads(line) for line in stripped.splitlines() if line.strip()]
     return None
@@ -96,9 +96,9 @@ def _sql(text: str) -> list[Any] | None:
         if not re.search(r"CREATE TABLE", text, re.IGNORECASE):
             database.execute(f"CREATE TABLE {table} ({columns.group(2)})")
         database.executescript(text)
-        found = database.execute(f"SELECT * FROM {table}")
-        names = [column[0] for column in found.description]
-        return [dict(zip(names, row, strict=True)) for row in found]
+        answer = database.execute(f"SELECT * FROM {table}")
+        names = [column[0] for column in answer.description]
+        return [dict(zip(names, row, strict=True)) for row in answer]
     finally:
         database.close()
 
@@ -163,9 +163,9 @@ def _log(text: str) -> list[Any] | None:
     size, count = (re.search(rf"(?:model|file) {word}\s+= ([\d.]+) ([KMGTB]\w*)", text) for word in ("size", "params"))
     common: dict[str, Any] = {}
     for name, pattern in _SAID.items():
-        found = pattern.search(text)
-        if found:
-            common[name] = found.group(1).strip()
+        match = pattern.search(text)
+        if match:
+            common[name] = match.group(1).strip()
     if size and size.group(2) in _UNITS:
         common["model_size"] = round(float(size.group(1)) * _UNITS[size.group(2)])
     if count and count.group(2) in _POWERS:
@@ -176,10 +176,10 @@ def _log(text: str) -> list[Any] | None:
     rows = []
     for kind, _ms, count, speed in timed:
         prompt = kind == "prompt eval"
-        own = threads.group(2) if threads and prompt and threads.group(2) else threads.group(1) if threads else None
+        used = threads.group(2) if threads and prompt and threads.group(2) else threads.group(1) if threads else None
         row = {**common, "n_prompt": int(count) if prompt else 0, "n_gen": 0 if prompt else int(count), "avg_ts": speed}
-        if own:
-            row["n_threads"] = int(own)
+        if used:
+            row["n_threads"] = int(used)
         if load:
             row["load_s"] = float(load.group(1)) / 1000
         # A prompt of one token, or no token at all, is no measurement.
@@ -204,14 +204,14 @@ def parse(text: str, name: str) -> Tool:
     """
     for form, reader in FORMS.items():
         try:
-            found = reader(text)
+            every = reader(text)
         except (ValueError, csv.Error, sqlite3.Error, RecursionError) as error:
             raise ImportFailed(
                 f"{name} looks like {form} and cannot be read as that: {error}; import it whole"
             ) from error
-        if found is not None:
+        if every is not None:
             rows, problems = [], []
-            for at, row in enumerate(found, 1):
+            for at, row in enumerate(every, 1):
                 reason = _wrong(row)
                 if reason:
                     problems.append(f"{name}, result {at}: {reason}")
@@ -229,15 +229,15 @@ def parse(text: str, name: str) -> Tool:
 
 def _number(value: Any) -> float | None:
     try:
-        found = float(value)
+        figure = float(value)
     except (TypeError, ValueError):
         return None
-    return found if math.isfinite(found) else None
+    return figure if math.isfinite(figure) else None
 
 
 def _count(row: Mapping[str, Any], name: str) -> int:
-    found = _number(row.get(name))
-    return int(found) if found is not None else 0
+    figure = _number(row.get(name))
+    return int(figure) if figure is not None else 0
 
 
 def _wrong(row: Any) -> str | None:
@@ -444,10 +444,10 @@ def _model(row: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:
 
 def _metrics(row: Mapping[str, Any], kernel: dict[str, Any]) -> dict[str, Any]:
     speed = "pp_tps" if _count(row, "n_prompt") else "tg_tps"
-    found: dict[str, Any] = {speed: {"value": _number(row["avg_ts"]), "unit": "token/s"}}
+    measured: dict[str, Any] = {speed: {"value": _number(row["avg_ts"]), "unit": "token/s"}}
     samples = row.get("samples_ts")
     if isinstance(samples, list) and samples and all(_number(sample) is not None for sample in samples):
-        found[speed]["samples"] = [_number(sample) for sample in samples]
+        measured[speed]["samples"] = [_number(sample) for sample in samples]
     if row.get("load_s"):
-        found["log_load_s"] = {"value": round(float(row["load_s"]), 4), "unit": "s"}
-    return {**found, **buffer_metrics(kernel)}
+        measured["log_load_s"] = {"value": round(float(row["load_s"]), 4), "unit": "s"}
+    return {**measured, **buffer_metrics(kernel)}

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary, verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import cache as report_cache
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import (
     comparison,
@@ -115,7 +115,10 @@ def _part(records: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) -
     by_page = _runs_by_page(runs)
     compared = _comparisons(runs)
     pages = Pages()
-    entries = [index.entry(path, of_page, set(compared)) for path, of_page in by_page.items()]
+    try:
+        entries = [index.entry(path, of_page, set(compared)) for path, of_page in by_page.items()]
+    except verdict.StatisticsMissing as error:
+        raise ReportError(f"the pages cannot say what has changed since the run before: {error}") from error
     slower = {entry.path: entry.slower for entry in entries}
     for path, of_page in sorted(by_page.items()):
         variables, shown = report_page.context(path, of_page, summary.comparison_path(path) in compared, slower[path])
@@ -187,7 +190,7 @@ def render_store(results_dir: str | os.PathLike[str]) -> tuple[Pages, list[Probl
 
     Machine by machine, so that a hundred thousand records are never held at once; many of them in several processes,
     and of these only those whose records changed.
-    Raises what records.read() raises.
+    Raises what records.read() raises, and ReportError without SciPy where a machine has runs to compare.
     """
     root = os.fspath(results_dir)
     machines = records.machines(root)

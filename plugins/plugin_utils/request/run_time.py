@@ -12,20 +12,18 @@ from __future__ import annotations
 
 import functools
 import math
-import re
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import Cell
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.pace import Pace
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import kind_of
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.presets import PLACEHOLDER
-from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import (
-    QuantizationError,
-    bits,
-    lookup,
-)
-from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS, Shape, parameters
-from ansible_collections.cloudbench.llama.plugins.module_utils.models.source import ModelSourceError, parse
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import bits, lookup
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import Shape, parameters
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors, published
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import LEGACY, RunRequest
 
 GB = 1e9
 
@@ -37,7 +35,7 @@ class Range(NamedTuple):
     high: float
 
     def plus(self, *others: Range) -> Range:
-        return Range(self.low + sum(one.low for one in others), self.high + sum(one.high for one in others))
+        return Range(self.low + sum(other.low for other in others), self.high + sum(other.high for other in others))
 
     def times(self, factor: float) -> Range:
         return Range(self.low * factor, self.high * factor)
@@ -91,10 +89,6 @@ _BOOT_MINUTES = Range(1.5, 5.0)
 _TOOLS_MINUTES = Range(0.5, 3.0)
 _END_MINUTES = Range(1.0, 3.0)
 
-_SIZE = re.compile(r"(?<![0-9.])([0-9]+(?:\.[0-9]+)?)b(?![a-z0-9])")
-_SHAPES = {"1": "llama-3.2-1b-synthetic", "3": "llama-3.2-3b-synthetic", "8": "llama-3.1-8b-synthetic"}
-_SHAPES["70"] = "llama-3.1-70b-synthetic"
-
 ASSUMPTIONS = (
     "boot and ssh 1.5 to 5 min, tool chain 0.5 to 3 min, report and teardown 1 to 3 min",
     "a build takes 6 to 16 CPU-minutes, and never less than 0.5 to 1.5 min",
@@ -102,21 +96,6 @@ ASSUMPTIONS = (
     "a prompt runs as fast as Spare Cores published for this core with Q4_K_M, or up to 3.5 times as fast",
     "generation moves 33 to 87 % of the theoretical memory bandwidth, and 3 to 15 GB/s for each core at most",
 )
-
-
-def shape_of(entry: Any) -> Shape | None:
-    """Return the shape of a model as llama_model_models may hold it, None where neither name nor file tells it."""
-    try:
-        source = parse(entry)
-    except ModelSourceError:
-        return None
-    if source.name in PRESETS:
-        return PRESETS[source.name]
-    for text in (source.name, source.file, source.repository, source.path, source.url, source.s3):
-        for label in _SIZE.findall(text.lower()):
-            if label in _SHAPES:
-                return PRESETS[_SHAPES[label]]
-    return None
 
 
 def file_bytes(shape: Shape, quantization: str) -> float:
@@ -134,28 +113,19 @@ class Files(NamedTuple):
     unknown: list[str]
 
 
-def files(models: Iterable[Any], quantizations: Iterable[str]) -> Files:
-    """Return what the models take on a host. What is no model or no quantization counts nothing."""
+def files(request: RunRequest) -> Files:
+    """Return what the models that are asked for take on a host."""
     total = sources = largest = 0.0
     unknown = []
-    names = []
-    for name in quantizations:
-        try:
-            names.append(lookup(name).name)
-        except QuantizationError:
-            # `legacy` is one of the types of 4 bits.
-            names += ["Q4_0"] if name == "legacy" else []
-    for entry in models:
-        try:
-            source = parse(entry)
-        except ModelSourceError:
+    # The types for a processor of its own are of 4 bits.
+    names = ["Q4_0" if name == LEGACY else name for name in request.quantizations]
+    for model in request.models:
+        if model.shape is None:
+            unknown.append(model.name)
             continue
-        shape = shape_of(entry)
-        if shape is None:
-            unknown.append(source.name)
-            continue
-        whole = 0.0 if PLACEHOLDER in source.file + source.url + source.s3 else file_bytes(shape, "F16")
-        made = [file_bytes(shape, name) for name in names]
+        source = model.source
+        whole = 0.0 if PLACEHOLDER in source.file + source.url + source.s3 else file_bytes(model.shape, "F16")
+        made = [file_bytes(model.shape, name) for name in names]
         sources += whole
         total += whole + sum(made)
         largest = max([largest, *made])
@@ -205,37 +175,43 @@ def generation_bytes(host: Host, threads: int) -> Range:
     return Range(min(socket.low, _PER_CORE.low * cores) * GB, min(socket.high, _PER_CORE.high * cores) * GB)
 
 
-# Requests that each user of the server sends in a launch, one of them for warming up.
-_REQUESTS = 5
+class Paces(NamedTuple):
+    """How fast a model runs on a host that nobody has measured, at best and at worst."""
+
+    best: Pace
+    worst: Pace
 
 
-def launch_seconds(host: Host, shape: Shape, cell: Mapping[str, Any], repetitions: int) -> Range:
-    """Return the seconds of one launch of a cell of the plan: start, load, warm-up, repetitions or requests.
+def paces(host: Host, shape: Shape, quantization: str, threads: int) -> Paces:
+    """Return the paces of a model with so many threads, BY_LADDER: those of the physical cores."""
+    size = file_bytes(shape, quantization)
+    flops = prompt_flops(host, threads or host.physical_cores)
+    moved = generation_bytes(host, threads or host.physical_cores)
+    work = 2 * parameters(shape)
+    # Together, sequences read the weights once for each step at best, and once for each of them at worst.
+    return Paces(
+        best=Pace(
+            prompt_tps=flops.high / work,
+            generation_tps=moved.high / size,
+            start_s=_LAUNCH_S.low + size / _LOAD_BYTES_S.low,
+            cold_read_s=size / _DISK_BYTES_S.low,
+            together=0.0,
+        ),
+        worst=Pace(
+            prompt_tps=flops.low / work,
+            generation_tps=moved.low / size,
+            start_s=_LAUNCH_S.high + size / _LOAD_BYTES_S.high,
+            cold_read_s=size / _DISK_BYTES_S.high,
+            together=1.0,
+        ),
+    )
 
-    Without a number of threads, which the run itself chooses, it is that of the physical cores.
-    """
-    size = file_bytes(shape, cell["quantization"])
-    threads = cell["threads"] or host.physical_cores
-    flops = prompt_flops(host, threads)
-    moved = generation_bytes(host, threads)
-    kind, many = workload.kind(dict(cell)), cell.get("concurrency") or 1
-    loads = Range(1.0, 1.0)
-    if kind == workload.BENCH:
-        # llama-bench processes a prompt once more to warm up, and fills a context before each repetition.
-        prompt = (cell["n_prompt"] + cell["n_depth"]) * (repetitions + 1)
-        steps = Range(1.0, 1.0).times(cell["n_gen"] * repetitions + (1 if cell["n_gen"] else 0))
-    else:
-        times = _REQUESTS if kind == workload.SERVE else 2 if kind == workload.LOAD else 1
-        prompt = cell["n_prompt"] * many * times
-        # Together, sequences read the weights once for each step, or once for each of them at worst.
-        steps = Range(cell["n_gen"] * times, cell["n_gen"] * times * many)
-        if kind == workload.LOAD:
-            # Once from the disk: the model of a cold start has to come from there.
-            loads = Range(2 + _LOAD_BYTES_S.low / _DISK_BYTES_S.low, 2 + _LOAD_BYTES_S.high / _DISK_BYTES_S.high)
-    work = 2 * parameters(shape) * prompt
-    best = loads.low * size / _LOAD_BYTES_S.low + work / flops.high + size * steps.low / moved.high
-    worst = loads.high * size / _LOAD_BYTES_S.high + work / flops.low + size * steps.high / moved.low
-    return Range(best, worst).plus(_LAUNCH_S)
+
+def launch_seconds(host: Host, shape: Shape, cell: Cell, settings: LaunchSettings) -> Range:
+    """Return the seconds of one launch of a cell of the plan."""
+    best, worst = paces(host, shape, cell["quantization"], cell["threads"])
+    kind = kind_of(cell)
+    return Range(kind.seconds(cell, best, settings), kind.seconds(cell, worst, settings))
 
 
 def prepare_minutes(host: Host, builds: int, wanted: Files) -> Range:
@@ -253,28 +229,21 @@ def prepare_minutes(host: Host, builds: int, wanted: Files) -> Range:
     return _BOOT_MINUTES.plus(_TOOLS_MINUTES, build.times(builds), models)
 
 
-def expected_minutes(
-    host: Host,
-    cells: Iterable[Mapping[str, Any]],
-    models: Mapping[str, Any],
-    builds: int,
-    wanted: Files,
-    launches: int,
-    repetitions: int,
-    limit: float = 0.0,
-) -> Range:
-    """Return the minutes from the launch of an instance to its end; `models`: the entry of each name in `cells`.
+def expected_minutes(host: Host, request: RunRequest, cells: Iterable[Cell], builds: int, wanted: Files) -> Range:
+    """Return the minutes from the launch of an instance to its end, for the cells of the request's plan for it.
 
-    `launches` of each cell at best, and twice as many where intervals do not become narrow; `limit`: the minutes that
-    all launches may take, 0 without. A cell whose model has no known size counts nothing: `wanted.unknown` names it.
+    The least launches of each cell at best, and twice as many, where intervals do not become narrow and the request
+    allows it. A cell whose model has no known size counts nothing: `wanted.unknown` names it.
     """
+    shapes = {model.name: model.shape for model in request.models}
+    most = min(2 * request.launches, request.launches_most)
     seconds = Range(0.0, 0.0)
     for cell in cells:
-        shape = shape_of(models[cell["model"]])
+        shape = shapes[cell["model"]]
         if shape is not None:
-            one = launch_seconds(host, shape, cell, repetitions).times(launches)
-            seconds = seconds.plus(Range(one.low, 2 * one.high))
+            each = launch_seconds(host, shape, cell, request.settings)
+            seconds = seconds.plus(Range(request.launches * each.low, most * each.high))
     measured = seconds.times(1 / 60)
-    if limit:
-        measured = Range(min(limit, measured.low), min(limit, measured.high))
+    if request.minutes:
+        measured = Range(min(request.minutes, measured.low), min(request.minutes, measured.high))
     return prepare_minutes(host, builds, wanted).plus(measured, _END_MINUTES)

@@ -21,11 +21,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import drawing, figures
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import files
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 # Lies in every directory that this module has written, and says that its files may be removed again.
 OWNER = ".cloudbench-site"
@@ -40,13 +44,20 @@ POLICY = (
     "default-src 'none'; base-uri 'none'; form-action 'none'; img-src 'self' file: data: blob:; "
     "style-src 'self' file: 'unsafe-inline'; script-src 'self' file:"
 )
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 ALERTS = {"NOTE": "Note", "TIP": "Tip", "IMPORTANT": "Important", "WARNING": "Warning", "CAUTION": "Caution"}
 
-_ALERT = re.compile(r"<blockquote>\n<p>\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\](?:<br />)?\n?")
-_HEADING = re.compile(r"<h([1-6])>(.*?)</h\1>", re.DOTALL)
-_TAG = re.compile(r"<[^>]*>")
-_HREF = re.compile(r'<a href="([^":]*)\.md"')
-_PLACES = re.compile(r"<h([1-6])>(.*?)</h\1>|<table>|</table>", re.DOTALL)
+_ALERT = re.compile(r"\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*\n?")
+# What markdown makes and what our own HTML is made of. Any other element came from elsewhere, and is shown as text.
+_ELEMENTS = frozenset({
+    "a", "b", "blockquote", "br", "code", "del", "details", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "img",
+    "input", "li", "ol", "p", "picture", "pre", "source", "span", "strong", "sub", "summary", "table", "tbody", "td",
+    "th", "thead", "tr", "ul",
+})  # fmt: skip
+_FOREIGN = f":not({', '.join(sorted(_ELEMENTS))})"
+_DRESSED = ", ".join((*_HEADINGS, "a", "blockquote", "pre", "table", "th"))
+# No element is in a page whose name stands nowhere behind a bracket: most pages need no second look.
+_TAG = re.compile(r"<([a-zA-Z][^\s/>]*)")
 
 
 class SiteError(ValueError):
@@ -60,57 +71,111 @@ def html_path(path: str) -> str:
     return posixpath.join(folder, name)
 
 
-def _linked(match: re.Match[str]) -> str:
-    return f'<a href="{html_path(match.group(1) + ".md")}"'
-
-
 def _slug(text: str, used: dict[str, int]) -> str:
-    base = re.sub(r"[^a-z0-9]+", "-", html.unescape(text).lower()).strip("-")[:60] or "section"
+    base = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "section"
     used[base] = used.get(base, 0) + 1
     return base if used[base] == 1 else f"{base}-{used[base]}"
 
 
-def body(markdown: str) -> str:
-    """Return the HTML of a page of ours, with what HTML has and markdown has not: names of tables, anchors, roles."""
-    # Here, so that whoever only writes pages does not need it.
+def body(markdown: str) -> tuple[str, str]:
+    """Return the text of the first heading and the HTML of a page of ours.
+
+    It has what HTML has and markdown has not: names of tables, anchors, roles.
+    """
+    # Here, so that whoever only writes pages needs neither.
     import cmarkgfm
     from cmarkgfm.cmark import Options
+    from selectolax.lexbor import LexborHTMLParser
 
     text = markdown.removeprefix(report.MARKER).lstrip()
     # Unsafe says that HTML passes: ours does, what comes from a host is escaped already. The tag filter of GFM stays.
-    made: str = cmarkgfm.github_flavored_markdown_to_html(text, Options.CMARK_OPT_UNSAFE)
-    made = _ALERT.sub(_alert, made).replace("</blockquote>", "</div>")
-    made = _HREF.sub(_linked, made)
-    made = made.replace('<th align="', '<th scope="col" align="').replace("<th>", '<th scope="col">')
-    made = made.replace("<pre", '<pre tabindex="0"')
+    made = cmarkgfm.github_flavored_markdown_to_html(text, Options.CMARK_OPT_UNSAFE)
+    # Read as a browser reads it, so that nothing that is left open reaches beyond the page.
+    tree = LexborHTMLParser(made, is_fragment=True)
+    if not _ELEMENTS.issuperset(map(str.lower, _TAG.findall(made))):
+        while (foreign := tree.css_first(_FOREIGN)) is not None:
+            # What it encloses may be ours: only its own tag becomes text.
+            foreign.insert_before(f"{(foreign.html or '').partition('>')[0]}>")
+            while (child := foreign.first_child) is not None:
+                foreign.insert_before(child, move=True)
+            foreign.decompose()
+    return _dressed(tree), (tree.html or "")
+
+
+def _dressed(tree: LexborHTMLParser) -> str:
+    """Give the elements of a page what they lack; return the text of its first heading."""
     used: dict[str, int] = {}
-    heading, level, tables = "", 0, 0
-
-    def place(match: re.Match[str]) -> str:
-        nonlocal heading, level, tables
-        if match.group(0) == "</table>":
-            return "</table></div>"
-        if match.group(0) == "<table>":
+    title, heading, level, tables = "", "", 0, 0
+    for node in tree.css(_DRESSED):
+        tag = node.tag or ""
+        if tag == "th":
+            node.attrs["scope"] = "col"
+        elif tag in _HEADINGS:
+            heading = node.text().strip()
+            title = title or heading
+            # A closed block has headings of its own, which may not leave out a level of the page.
+            level = min(_HEADINGS.index(tag) + 1, level + 1)
+            _renamed(tree, node, _HEADINGS[level - 1]).attrs["id"] = _slug(heading, used)
+        elif tag == "table":
             tables += 1
-            label = html.escape(f"Table {tables}: {heading}")
-            return f'<div class="scroll" role="region" tabindex="0" aria-label="{label}"><table>'
-        heading = html.unescape(_TAG.sub("", match.group(2))).strip()
-        # A closed block has headings of its own, which may not leave out a level of the page.
-        level = min(int(match.group(1)), level + 1)
-        return f'<h{level} id="{_slug(heading, used)}">{match.group(2)}</h{level}>'
+            _scroll(tree, node, f"Table {tables}: {heading}")
+        elif tag == "a":
+            path = node.attrs.sget("href")
+            if path.endswith(".md") and ":" not in path:
+                node.attrs["href"] = html_path(path)
+        elif tag == "blockquote":
+            _alert(tree, node)
+        elif tag == "pre":
+            node.attrs["tabindex"] = "0"
+    return title
 
-    return _PLACES.sub(place, made)
+
+def _scroll(tree: LexborHTMLParser, table: LexborNode, label: str) -> None:
+    """Put a table into a region that scrolls by itself and has a name."""
+    region = tree.create_node("div")
+    for name, value in {"class": "scroll", "role": "region", "tabindex": "0", "aria-label": label}.items():
+        region.attrs[name] = value
+    table.insert_before(region, move=True)
+    region.insert_child(table, move=True)
 
 
-def _alert(match: re.Match[str]) -> str:
+def _renamed(tree: LexborHTMLParser, node: LexborNode, tag: str) -> LexborNode:
+    """Return `node`, or an element of that tag in its place with all that it holds."""
+    if node.tag == tag:
+        return node
+    other = tree.create_node(tag)
+    while (child := node.first_child) is not None:
+        other.insert_child(child, move=True)
+    node.replace_with(other, move=True)
+    return other
+
+
+def _alert(tree: LexborHTMLParser, quote: LexborNode) -> None:
+    """Make an alert of a block quote that begins with [!NOTE] or its kin."""
+    words = quote.css_first("p")
+    opening = words.first_child if words and words.parent == quote else None
+    match = _ALERT.match(opening.text_content or "") if opening and opening.is_text_node else None
+    if words is None or opening is None or match is None:
+        return
     kind = match.group(1)
-    return f'<div class="alert {kind.lower()}" role="note"><p class="alert-title">{ALERTS[kind]}</p>\n<p>'
+    box, name = _renamed(tree, quote, "div"), tree.create_node("p")
+    box.attrs["class"] = f"alert {kind.lower()}"
+    box.attrs["role"] = "note"
+    name.attrs["class"] = "alert-title"
+    name.insert_child(ALERTS[kind])
+    if box.first_child is not None and box.first_child.is_empty_text_node:
+        box.first_child.decompose()
+    words.insert_before(name, move=True)
+    words.insert_before("\n")
+    opening.replace_with((opening.text_content or "")[match.end() :])
+    if words.first_child is not None and words.first_child.tag == "br":
+        words.first_child.decompose()
 
 
 @cache
 def _program() -> bytes:
     """Return what stands for the programs that make HTML of markdown."""
-    return Path(__file__).read_bytes() + version("cmarkgfm").encode()
+    return Path(__file__).read_bytes() + (version("cmarkgfm") + version("selectolax")).encode()
 
 
 def digest(markdown: str) -> str:
@@ -121,9 +186,8 @@ def digest(markdown: str) -> str:
 def page(path: str, markdown: str) -> str:
     """Return the HTML document of the markdown page `path`."""
     root = "../" * path.count("/")
-    made = body(markdown)
-    found = _HEADING.search(re.sub(r' id="[^"]*"', "", made, count=1))
-    title = html.escape(html.unescape(_TAG.sub("", found.group(2)))) if found else "Results"
+    heading, made = body(markdown)
+    title = html.escape(heading or "Results")
     here = "" if path == summary.INDEX else f'<a href="{root}index.html">All results</a>'
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

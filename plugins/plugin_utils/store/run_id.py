@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import files
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import files, records
 
 VARIABLE = "CLOUDBENCH_RUN"
 # What VARIABLE holds for whoever wants no run to be gone on with.
@@ -111,7 +111,14 @@ def forget_unfinished(results_dir: str | os.PathLike[str], run: str) -> None:
 
 
 def current_run() -> str:
-    """Return the id of the run this process belongs to. Raises RunError when the callback did not set it."""
+    """Return the id of the run this process belongs to. Raises RunError when the callback did not set it, or could not.
+
+    Without a package that it needs, Ansible goes on without the callback.
+    """
+    try:
+        records.checker()
+    except records.RecordError as error:
+        raise RunError(str(error)) from None
     run = os.environ.get(VARIABLE)
     if not run:
         raise RunError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from aws_server import AwsServer
+from support.aws.server import AwsServer
 
 
 @pytest.fixture(scope="module")

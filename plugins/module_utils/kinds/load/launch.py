@@ -116,7 +116,7 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int],
     metrics: Dict[str, Dict[str, Any]] = {
         name: {"value": round(value, 4), "unit": "s"} for name, value in seconds.items() if value is not None
     }
-    usage = total([one.server.usage for one in starts])
+    usage = total([start.server.usage for start in starts])
     kernel = parse_log(starts[-1].server.text())
     metrics.update(usage_metrics(usage))
     metrics.update(buffer_metrics(kernel))

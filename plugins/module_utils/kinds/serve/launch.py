@@ -25,6 +25,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome imp
     usage_metrics,
 )
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.prompts import prompts
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.requests import tpot
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server import ADDRESS, NAME, Server, ServerError
@@ -89,7 +90,7 @@ def closed_loop(users: int, each: int, n_prompt: int, seed: int, send: Send) -> 
                 warm.wait()
 
     _together([threading.Thread(target=user, args=(number,), daemon=True) for number in range(users)])
-    return sorted(done, key=lambda one: one.due)
+    return sorted(done, key=lambda request: request.due)
 
 
 def open_loop(rate: float, count: int, n_prompt: int, seed: int, send: Send) -> List[Request]:
@@ -100,7 +101,7 @@ def open_loop(rate: float, count: int, n_prompt: int, seed: int, send: Send) -> 
     zero = time.monotonic()
     planned = [(zero + after, make(n_prompt)) for after in arrivals(rate, count, seed)]
 
-    def one(when: float, prompt: List[int]) -> None:
+    def send_later(when: float, prompt: List[int]) -> None:
         answer = send(prompt)
         with lock:
             done.append(Request(when, answer, False))
@@ -108,7 +109,7 @@ def open_loop(rate: float, count: int, n_prompt: int, seed: int, send: Send) -> 
     threads = []
     for when, prompt in planned:
         time.sleep(max(0.0, when - time.monotonic()))
-        thread = threading.Thread(target=one, args=(when, prompt), daemon=True)
+        thread = threading.Thread(target=send_later, args=(when, prompt), daemon=True)
         thread.start()
         threads.append(thread)
     for thread in threads:
@@ -125,9 +126,9 @@ def _together(threads: List[threading.Thread]) -> None:
 
 def described(requests: List[Request]) -> List[Dict[str, Any]]:
     """Return the requests as a record keeps them: seconds from when the first measured one was due."""
-    measured = [one.due for one in requests if not one.warmup]
-    zero = min(measured or [one.due for one in requests])
-    found = []
+    measured = [request.due for request in requests if not request.warmup]
+    zero = min(measured or [request.due for request in requests])
+    entries = []
     for due, answer, warmup in requests:
         events = answer.events
         entry: Dict[str, Any] = {
@@ -140,47 +141,43 @@ def described(requests: List[Request]) -> List[Dict[str, Any]]:
             "ok": answer.error is None,
             "error": answer.error,
         }
-        found.append(dict(entry, warmup=True) if warmup else entry)
-    return found
-
-
-def tpot(request: Dict[str, Any]) -> Optional[float]:
-    """Return the mean time between the tokens of a request in s: (e2e - ttft) / (n - 1); None for a single token."""
-    n = request["n_gen"]
-    return (request["e2e_s"] - request["ttft_s"]) / (n - 1) if n > 1 else None
+        entries.append(dict(entry, warmup=True) if warmup else entry)
+    return entries
 
 
 def metrics_of(requests: List[Dict[str, Any]], slo_ttft_s: float, slo_tpot_s: float) -> Dict[str, Dict[str, Any]]:
     """Return the metrics of the measured requests of a launch. At least one has to have ended well."""
-    measured = [one for one in requests if not one.get("warmup")]
-    good = [one for one in measured if one["ok"]]
-    ends = [one["start_s"] + one["e2e_s"] for one in measured if one["e2e_s"] is not None]
-    duration = max(ends) - min(one["start_s"] for one in measured)
-    tpots = [tpot(one) for one in good]
-    known = [one for one in tpots if one is not None]
-    gaps = [gap for one in good for gap in one["itl_s"]]
+    measured = [request for request in requests if not request.get("warmup")]
+    good = [request for request in measured if request["ok"]]
+    ends = [request["start_s"] + request["e2e_s"] for request in measured if request["e2e_s"] is not None]
+    duration = max(ends) - min(request["start_s"] for request in measured)
+    tpots = [tpot(request) for request in good]
+    known = [request for request in tpots if request is not None]
+    gaps = [gap for request in good for gap in request["itl_s"]]
     met = [
-        one for one, each in zip(good, tpots) if one["ttft_s"] <= slo_ttft_s and (each is None or each <= slo_tpot_s)
+        request
+        for request, each in zip(good, tpots)
+        if request["ttft_s"] <= slo_ttft_s and (each is None or each <= slo_tpot_s)
     ]
 
     def seconds(values: List[float]) -> Dict[str, Any]:
         return {"value": round(statistics.median(values), 7), "unit": "s", "samples": [round(v, 7) for v in values]}
 
-    found = {
-        "ttft_s": seconds([one["ttft_s"] for one in good]),
-        "e2e_s": seconds([one["e2e_s"] for one in good]),
-        "output_tps": {"value": round(sum(one["n_gen"] for one in good) / duration, 4), "unit": "token/s"},
+    metrics = {
+        "ttft_s": seconds([request["ttft_s"] for request in good]),
+        "e2e_s": seconds([request["e2e_s"] for request in good]),
+        "output_tps": {"value": round(sum(request["n_gen"] for request in good) / duration, 4), "unit": "token/s"},
         "request_rate": {"value": round(len(good) / duration, 6), "unit": "1/s"},
         "goodput_rate": {"value": round(len(met) / duration, 6), "unit": "1/s"},
         "error_share": {"value": round(1 - len(good) / len(measured), 4), "unit": "1"},
         "duration_s": {"value": round(duration, 4), "unit": "s"},
     }
     if known:
-        found["tpot_s"] = seconds(known)
+        metrics["tpot_s"] = seconds(known)
     if gaps:
         # The gaps themselves are with their requests.
-        found["itl_s"] = {"value": round(statistics.median(gaps), 7), "unit": "s"}
-    return found
+        metrics["itl_s"] = {"value": round(statistics.median(gaps), 7), "unit": "s"}
+    return metrics
 
 
 def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int], None]] = None) -> Outcome:
@@ -209,8 +206,8 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int],
     except ServerError as error:
         raise failed(error.cause, error.advice, stderr_tail=error.tail[-STDERR_TAIL:]) from error
     told = described(requests)
-    measured = [one for one in told if not one.get("warmup")]
-    errors = [one["error"] for one in measured if not one["ok"]]
+    measured = [request for request in told if not request.get("warmup")]
+    errors = [request["error"] for request in measured if not request["ok"]]
     if len(errors) > MOST_ERRORS * len(measured):
         raise failed(
             "%d of %d requests failed, the first one so: %s" % (len(errors), len(measured), errors[0]),

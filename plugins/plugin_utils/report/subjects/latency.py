@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve.launch import tpot
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.requests import tpot
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Row
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics

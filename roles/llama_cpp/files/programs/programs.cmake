@@ -29,4 +29,7 @@ function(cloudbench_programs)
   endif()
 endfunction()
 
+include("${CLOUDBENCH_PROGRAMS}/quick.cmake")
+
 cmake_language(DEFER CALL cloudbench_programs)
+cmake_language(DEFER CALL cloudbench_quick)

@@ -14,7 +14,7 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_server import AwsServer
+from support.aws.server import AwsServer
 
 ROOT = Path(__file__).resolve().parents[4]
 MODULES = "ansible_collections.cloudbench.llama.plugins.modules."

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import gguf_files as files
 import pytest
 import yaml
+from support.models import gguf_files as files
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.file import verify
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup

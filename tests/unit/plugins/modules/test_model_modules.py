@@ -14,9 +14,9 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-import gguf_files as files
 import pytest
-from hub_server import HubServer
+from support.models import gguf_files as files
+from support.models.hub_server import HubServer
 
 ROOT = Path(__file__).resolve().parents[4]
 MODULES = "ansible_collections.cloudbench.llama.plugins.modules."

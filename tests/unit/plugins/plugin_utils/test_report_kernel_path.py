@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import side_by_side
-from side_by_side import COMBINATIONS, MACHINE, MODEL
+from support.records import side_by_side
+from support.records.side_by_side import COMBINATIONS, MACHINE, MODEL
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import kernel_path
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report

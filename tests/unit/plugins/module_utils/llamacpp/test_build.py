@@ -96,6 +96,26 @@ def test_a_build_is_run_described_and_found_again(built, processor):
     assert renamed["id"] != made["id"]
 
 
+def test_what_the_programs_know_is_recorded_and_added_to_an_older_record(built, processor):
+    program(
+        built / "bin" / "llama-bench",
+        """case $1 in
+--help) echo '  -m, --model <filename>  (default: x)'; echo '  --version               show version and build info';;
+--version) echo 'version: 0.5.0 (build 4321, commit 0c1e57098)' >&2;;
+*) exit 1;;
+esac""",
+    )
+    made = build.describe(str(built), "default", SOURCE, CONFIGURATION, TARGETS, TOOLS)
+    assert made["options"] == {"llama-bench": ["--model", "--version", "-m"], "llama-quantize": []}
+    assert (made["version"], made["build_number"]) == ("0.5.0", 4321)
+    printed = build.run_programs(str(built), TARGETS)
+    assert build.with_capabilities(str(built), made, printed) is made
+    old = {name: value for name, value in made.items() if name not in ("options", "version", "build_number")}
+    build.write_stamp(str(built), build.with_id(old))
+    found = build.read_stamp(str(built), "default", TARGETS)
+    assert build.with_capabilities(str(built), found, printed) == made
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

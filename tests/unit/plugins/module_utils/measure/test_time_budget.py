@@ -59,9 +59,15 @@ def test_an_omission_names_both_times_and_the_remedy():
     assert "llama_bench_minutes" in told["advice"]
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (5400, "1.5 h")])
-def test_words(seconds, words):
-    assert time_budget.words(seconds) == words
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"), (0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min"), (89, "1 min 29 s"), (200, "3 min 20 s"),
+        (3599.6, "1 h"), (5400, "1 h 30 min"), (7530, "2 h 5 min"), (90000, "25 h"),
+    ],
+)  # fmt: skip
+def test_duration(seconds, text):
+    assert time_budget.duration(seconds) == text
 
 
 def test_the_ladder_is_the_reference():

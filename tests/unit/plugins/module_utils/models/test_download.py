@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_server import HubServer
+from support.models.hub_server import HubServer
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import download
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.download import (

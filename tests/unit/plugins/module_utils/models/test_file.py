@@ -8,8 +8,8 @@ import hashlib
 import os
 from pathlib import Path
 
-import gguf_files as files
 import pytest
+from support.models import gguf_files as files
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import file as model_file
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.file import (

@@ -9,8 +9,8 @@ import struct
 import time
 from pathlib import Path
 
-import gguf_files as files
 import pytest
+from support.models import gguf_files as files
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.ggml_types import BY_ID
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.gguf import (

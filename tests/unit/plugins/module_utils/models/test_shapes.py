@@ -8,9 +8,11 @@ import pytest
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import (
     PRESETS,
     ShapeError,
+    likely_shape,
     parameters,
     preset,
     rope_factors,
+    shape_of,
     tensors,
 )
 
@@ -60,3 +62,37 @@ def test_rope_factors() -> None:
 def test_an_unknown_preset_is_answered_with_the_list_and_the_nearest() -> None:
     with pytest.raises(ShapeError, match=r"tiny-synthetic, .*; did you mean llama-3\.2-1b-synthetic\?"):
         preset("llama-3.2-1b")
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("llama-3.2-1b-synthetic", "llama-3.2-1b-synthetic"),
+        ("tiny-synthetic", "tiny-synthetic"),
+        ("llama-3-8b", "llama-3.1-8b-synthetic"),
+        ("llama-3.1-8b", "llama-3.1-8b-synthetic"),
+        ("llama-3.3-70b", "llama-3.1-70b-synthetic"),
+        # It may be any model of that size: no figure follows from such a name.
+        ("mine-8b", None),
+        ("no-preset", None),
+        ("", None),
+    ],
+)
+def test_the_shape_of_a_name(name: str, shape: str | None) -> None:
+    known = shape_of(name)
+    assert (known and known.name) == shape
+
+
+@pytest.mark.parametrize(
+    ("texts", "shape"),
+    [
+        (("mine", "/models/Llama-3.2-3B-Instruct.gguf"), "llama-3.2-3b-synthetic"),
+        (("mine-8b", "/models/m-1b.gguf"), "llama-3.1-8b-synthetic"),
+        (("mine", "/models/other-13b.gguf"), None),
+        (("mine", "/models/18b.gguf"), None),
+        ((), None),
+    ],
+)
+def test_a_size_in_a_name_hints_at_a_shape(texts: tuple[str, ...], shape: str | None) -> None:
+    likely = likely_shape(*texts)
+    assert (likely and likely.name) == shape

@@ -11,8 +11,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
-import gguf_files as files
 import pytest
+from support.models import gguf_files as files
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import synthetic
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.gguf import GgufError, read_gguf

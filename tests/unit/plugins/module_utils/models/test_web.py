@@ -7,11 +7,13 @@ import email.message
 import time
 from email.utils import formatdate
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
-from hub_server import HubServer
+from support.models.hub_server import HubServer
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import web
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.version import VERSION
 
 
 @pytest.fixture
@@ -60,6 +62,35 @@ class TestRedirects:
             web.request(f"{hub.endpoint}/redirect?to={target}")
         assert not told.value.retry
 
+    @pytest.mark.parametrize(
+        ("url", "location", "place"),
+        [
+            ("https://a/b/c?d", "e", "https://a/b/e"),
+            ("http://a/b", "//c:8080/d?e=f%20g", "http://c:8080/d?e=f%20g"),
+            ("http://a/b", "HTTPS://C/a b\u00e9", "HTTPS://C/a%20b%E9"),
+            ("https://a/b", "http://a/b", None),
+            ("https://a/b", "//c/d", "https://c/d"),
+        ],
+    )
+    def test_a_redirect_is_followed_but_never_out_of_https(self, url: str, location: str, place: str | None) -> None:
+        if place is None:
+            with pytest.raises(web.WebError, match="it redirects from https to http, which is not followed; give the"):
+                web._next("it", url, answered(Location=location))
+        else:
+            assert web._next("it", url, answered(Location=location)) == place
+
+    def test_a_redirect_to_nowhere(self) -> None:
+        with pytest.raises(web.WebError, match="it redirects to nowhere; give the final address"):
+            web._next("it", "https://a/b", answered())
+
+    def test_a_secret_is_there_again_where_the_way_leads_back(self, hub: HubServer) -> None:
+        back = quote(f"{hub.endpoint}/plain/org/name/file.txt", safe="")
+        web.request(
+            f"{hub.endpoint}/redirect?to={quote(f'{hub.cdn}/redirect?to={back}', safe='')}", secrets={"X-Key": "sesame"}
+        ).body.close()
+        assert [headers.get("x-key") for headers in sent_to(hub, "hub")] == ["sesame"] * 2
+        assert [headers.get("x-key") for headers in sent_to(hub, "cdn")] == [None]
+
     def test_a_circle_ends(self, hub: HubServer) -> None:
         with pytest.raises(web.WebError, match="redirects in a circle"):
             web.request(f"{hub.endpoint}/redirect")
@@ -68,6 +99,18 @@ class TestRedirects:
         answer = web.request(f"{hub.endpoint}/redirect?to={hub.cdn}/x", "HEAD", stay=True)
         answer.body.close()
         assert (answer.status, sent_to(hub, "cdn")) == (302, [])
+
+
+def test_what_netrc_knows_of_a_server_is_not_sent_unasked(
+    hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password hunter2\ndefault login me password hunter2\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    web.request(f"{hub.endpoint}/plain/org/name/file.txt").body.close()
+    (headers,) = sent_to(hub, "hub")
+    assert "authorization" not in headers
+    assert headers["user-agent"] == f"cloudbench.llama/{VERSION}"
+    assert headers["accept-encoding"] == "identity"
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,13 @@ def test_only_what_changes_a_figure_is_compared():
         assert ignored == NOT_COMPARED[kind], kind
 
 
+def test_what_a_build_knows_follows_from_the_rest_of_it():
+    """A build that was recorded before that was kept is the same build."""
+    parts = payloads()
+    told = {"options": {"llama-bench": ["-m"]}, "version": "0.5.0", "build_number": 3826}
+    assert key({**parts, "build": {**parts["build"], **told}}) == key(parts)
+
+
 def test_what_a_cell_is_measured_for_changes_nothing():
     parts = payloads()
     twin = {**parts, "cell": {**parts["cell"], "purpose": "twin"}}

@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import copy
+import sys
 from typing import Any
 
 import pytest
-import side_by_side
+from support.records import side_by_side
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.compare import CompareError, parse_selection
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
 Record = dict[str, Any]
@@ -51,6 +53,14 @@ def test_builds_of_one_run_are_compared_block_by_block(one_run):
     assert told[0].startswith("faster ")
     turned = compared(one_run, "build=default,quantization=Q4_0", "build=no-repack,quantization=Q4_0")
     assert {one.verdict.word for one in turned} == {"slower"}
+
+
+def test_word_ratio_and_figures_stand_below_each_other_in_a_narrow_terminal(one_run):
+    told = compare.lines(compared([*one_run, *again(one_run, factor=0.9)], "previous", "latest"))[:-1]
+    assert len({line.index("x (") for line in told}) == 1
+    assert len({line.index(" -> ") for line in told}) <= 2  # by the digits of the first mean
+    starts = {line.index(one_run[-1]["payload"]["cell"]["quantization"][:2]) for line in told}
+    assert max(starts) < 100
 
 
 def test_a_later_run_is_compared_as_a_whole_and_says_that_it_is_not_interleaved(one_run):
@@ -156,3 +166,13 @@ def test_two_machines_are_never_ranked_by_one_instance_each(one_run):
 def test_nothing_on_record_is_no_comparison():
     with pytest.raises(CompareError, match="the runs are none"):
         compared([], "latest", "latest")
+
+
+def test_only_what_compares_needs_scipy(one_run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    with pytest.raises(CompareError, match="a comparison needs SciPy"):
+        compared([*one_run, *again(one_run)], "previous", "latest")
+    assert "README.md" in pages.render(one_run)
+    with pytest.raises(pages.ReportError, match="what has changed since the run before: a comparison needs SciPy"):
+        pages.render([*one_run, *again(one_run)])

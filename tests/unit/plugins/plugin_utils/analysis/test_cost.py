@@ -10,7 +10,7 @@ import datetime
 from decimal import Decimal
 
 import pytest
-from side_by_side import PAGE, records
+from support.records.side_by_side import PAGE, records
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices

@@ -5,22 +5,15 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import cell_text, describe, duration
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import (
+    cell_text,
+    describe,
+    describe_compilation,
+)
 
 PP = {"model": "llama-3.2-1b-synthetic", "quantization": "Q4_0", "test": "pp512", "threads": 2, "build": "default"}
 PP["n_prompt"] = 512
 TG = {**PP, "test": "tg128", "threads": 1, "build": "lto", "n_prompt": 0}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (3599.6, "1 h 0 min"),
-        (7530, "2 h 5 min"), (90000, "25 h 0 min"),
-    ],
-)  # fmt: skip
-def test_duration(seconds, text):
-    assert duration(seconds) == text
 
 
 def test_a_cell_is_named_without_what_goes_without_saying():
@@ -53,3 +46,18 @@ def test_a_cell_is_named_without_what_goes_without_saying():
 def test_progress_is_one_line(changes, text):
     state = {"done": 0, "of": 12, "now": PP, "figures": [], "failed": [], "left_s": None, **changes}
     assert describe(state) == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"of": 0}, "looking at what there is to do"),
+        ({"waiting": True, "of": 0}, "another run compiles the same, waiting for it"),
+        ({}, "step 57 of 138"),
+        ({"left_s": 190.2}, "step 57 of 138; about 3 min 10 s left"),
+        ({"done": 138, "left_s": 0.0}, "step 138 of 138"),
+    ],
+    ids=["begins", "waits", "too early", "knows the time", "done"],
+)
+def test_a_compilation_is_one_line(changes, text):
+    assert describe_compilation({"done": 56, "of": 138, "elapsed_s": 9.0, "left_s": None, **changes}) == text

@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import random
+import sys
 
 import pytest
+from scipy.special import stdtrit
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import t_975
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.verdict import (
     Verdict,
@@ -30,6 +33,12 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.verdict 
 )  # fmt: skip
 def test_p_values_are_those_of_student(t, degrees, p):
     assert t_p(t, degrees) == pytest.approx(p, rel=1e-8)
+
+
+@pytest.mark.parametrize("degrees", [*range(1, 61), 120, 1000])
+def test_the_table_of_the_target_is_scipys_quantile(degrees):
+    # The targets have no SciPy; what stops the launches there is judged here.
+    assert t_975(degrees) == pytest.approx(stdtrit(degrees, 0.975), abs=5.1e-4)
 
 
 A = [100.0, 101.0, 99.0, 100.5, 99.5, 100.2]
@@ -83,6 +92,17 @@ def test_the_adjustment_is_that_of_benjamini_and_hochberg():
     assert adjusted([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.02, 0.04, 0.04, 0.02])
     assert adjusted([0.5, None, 0.04]) == [0.5, None, 0.08]
     assert adjusted([]) == []
+
+
+def test_without_scipy_a_comparison_says_what_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    with pytest.raises(verdict.StatisticsMissing, match=r"needs SciPy, which cannot be imported: .*; install req"):
+        paired(A, [a * 1.05 for a in A])
+    with pytest.raises(verdict.StatisticsMissing, match="needs SciPy"):
+        adjusted([0.1, 0.2])
+    # One comparison alone has nothing to be adjusted for.
+    assert adjusted([None, 0.1]) == [None, 0.1]
 
 
 def test_a_difference_that_many_comparisons_explain_is_undecided():

@@ -236,6 +236,23 @@ def test_a_build_is_done_again_when_it_would_be_another(change, rebuilds):
     assert (configure(**change).key != configure().key) is rebuilds
 
 
+def test_a_build_is_done_again_when_our_own_programs_are_others(tmp_path):
+    """Among them is what says which files are compiled how."""
+    (tmp_path / "programs.cmake").write_text("one")
+
+    def key():
+        host = machine("c7g.16xlarge")
+        return builds.configure(resolve("default"), {}, host, GCC, BASE, TARGETS, str(tmp_path)).key
+
+    first = key()
+    assert key() == first
+    (tmp_path / "programs.cmake").write_text("two")
+    second = key()
+    assert second != first
+    (tmp_path / "quick.cmake").write_text("")
+    assert key() not in (first, second)
+
+
 def test_where_the_compiler_looks_at_the_processor_another_processor_is_another_build():
     host = {"architecture": "aarch64", "processor": None, "cpu_implementer": "0x99", "cpu_features": ["asimd"]}
     other = {**host, "cpu_features": ["asimd", "sve"]}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from side_by_side import PAGE, records
+from support.records.side_by_side import PAGE, records
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup

@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_server import AwsServer
+from support.aws.server import AwsServer
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import hosts as ec2_hosts

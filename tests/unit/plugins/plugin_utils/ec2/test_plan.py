@@ -12,13 +12,14 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_server import AwsServer
+from support.aws.server import AwsServer
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import account
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan import Request, learn
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan import FleetRequest, learn
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan_text import render
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import VARIABLES, RunRequest
 
 NOW = datetime.datetime(2026, 11, 24, 19, 0, tzinfo=datetime.UTC)
 RUN = "20261124T190000Z-1a2b"
@@ -26,16 +27,11 @@ DEFAULT = [{"type": "c7g.16xlarge"}]
 
 
 def plan(instances: list[Any] | None = None, **more: Any) -> dict[str, Any]:
-    asked: dict[str, Any] = {
-        "run": RUN,
-        "models": ("llama-3.2-1b-synthetic",),
-        "quantizations": ("Q4_0",),
-        "tests": ("pp512", "tg128"),
-        "launches": 6,
-        "repetitions": 2,
-        **more,
-    }
-    return learn(Request(instances=DEFAULT if instances is None else instances, **asked), NOW)
+    """The plan of instances; `more`: of the request for the fleet, and by its fields of the run on it."""
+    asked: dict[str, Any] = {"tests": ("pp512", "tg128"), "minutes": 0}
+    asked.update({field: more.pop(field) for field in VARIABLES if field in more})
+    fleet = {"run": RUN, "instances": DEFAULT if instances is None else instances, **more}
+    return learn(FleetRequest(request=RunRequest.of(asked), **fleet), NOW)
 
 
 @pytest.fixture(autouse=True)
@@ -199,6 +195,16 @@ def test_what_to_take_note_of():
     # One bad value beside a good one is measured without it, as on any other host.
     assert "'tg' is no test" in remarks(tests=("tg", "tg128"))
     assert remarks() == ""
+
+
+def test_users_are_planned_for_as_many_slots_as_the_server_has():
+    """As on the host: the request is the same."""
+    refused = plan(tests=("serve128+64@c8",))
+    assert any("serve128+64@c8 has 8 users at once, and the server 4 slots" in error for error in refused["errors"])
+    made = plan(tests=("serve128+64@c8",), slots=8)
+    assert (made["errors"], made["remarks"]) == ([], [])
+    fewer = plan(tests=("serve128+64@c4",), slots=8)
+    assert made["expected_range"][1] > fewer["expected_range"][1]
 
 
 def test_no_region_is_an_error_and_no_traceback(monkeypatch):

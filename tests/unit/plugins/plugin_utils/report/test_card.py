@@ -9,7 +9,7 @@ import copy
 import re
 from typing import Any
 
-import side_by_side
+from support.records import side_by_side
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import side_by_side
 from markdown_it import MarkdownIt
-from side_by_side import COMBINATIONS, MACHINE, MODEL, PAGE, RUN
+from support.records import side_by_side
+from support.records.side_by_side import COMBINATIONS, MACHINE, MODEL, PAGE, RUN
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report

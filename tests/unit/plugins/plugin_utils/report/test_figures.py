@@ -16,7 +16,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-import side_by_side
+from support.records import side_by_side
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import drawing, figures
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import side_by_side
 from markdown_it import MarkdownIt
+from support.records import side_by_side
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report

@@ -3,29 +3,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
+import shlex
+
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.workload import BY_LADDER
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import BY_LADDER
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.plan import (
-    PlanError,
+    command,
     default_seed,
     make_plan,
-    model_name,
-    most_launches,
-    parse_test,
-    public_model,
+    run_payload,
     unrecorded,
 )
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import VARIABLES, RunRequest
 
-MACHINE = {"name": "local-test", "cpu_count": 8, "physical_cores": 4}
+MACHINE = {"name": "local-test", "cpu_count": 8, "physical_cores": 4, "emulated": False}
 
 
-def plan(**changes):
-    asked = {
-        "models": ["tiny-synthetic"], "quantizations": ["Q4_0"], "threads": [], "tests": ["pp512", "tg128"],
-        "builds": ["default"], "machine": MACHINE,
-    }  # fmt: skip
-    return make_plan(**{**asked, **changes})
+def plan(machine=MACHINE, **changes):
+    asked = {"models": ["tiny-synthetic"], "tests": ["pp512", "tg128"], "twin": False}
+    return make_plan(RunRequest.of({**asked, **changes}), machine)
+
+
+def shown(model):
+    """A model as the command of a run record names it."""
+    return RunRequest.of({"models": [model]}).variables(1)["llama_model_models"][0]
 
 
 def test_without_thread_counts_the_ladder_of_the_run_chooses():
@@ -48,12 +51,15 @@ def test_the_second_copy_of_a_cell_stands_beside_the_first():
         ("pp8", None), ("tg8", None), ("tg8", "twin"), ("tg16", None),
     ]  # fmt: skip
     assert len(plan(tests=["pp8", "load"], twin=True)["cells"]) == 2
+    # A quick run has no time for it.
+    assert len(plan(tests=["pp8", "tg8"], twin=True, launches=2)["cells"]) == 2
 
 
 def test_more_users_than_slots_are_refused_by_name():
     made = plan(tests=["serve8+8@c2", "serve8+8@c3"], slots=2)
     assert [cell["concurrency"] for cell in made["cells"]] == [2]
     assert "serve8+8@c3 has 3 users at once, and the server 2 slots" in made["failures"][0]["cause"]
+    assert made["failures"][0]["advice"] == "Raise llama_bench_slots, or ask for fewer users."
 
 
 def test_a_llama_cpp_of_2024_is_asked_for_what_it_knows():
@@ -66,7 +72,10 @@ def test_a_llama_cpp_of_2024_is_asked_for_what_it_knows():
 
 @pytest.mark.parametrize(("launches", "most", "at_most"), [(6, 30, 30), (2, 30, 2), (40, 30, 40), (6, 6, 6)])
 def test_a_quick_run_launches_what_it_was_asked_to(launches, most, at_most):
-    assert most_launches(launches, most) == at_most
+    request = RunRequest.of({"launches": launches, "launches_most": most})
+    assert request.launches_most == at_most
+    # Who asks for the same again asks for what was asked for.
+    assert request.variables(1)["llama_bench_launches_most"] == most
 
 
 def test_every_combination_is_a_cell_of_its_own():
@@ -140,14 +149,14 @@ def test_only_builds_that_are_needed_are_built():
 
 
 def test_what_is_no_name_of_a_test():
-    with pytest.raises(PlanError, match="is no test"):
-        parse_test("PP512", 4)
+    (refused,) = RunRequest.of({"tests": ["PP512"]}).refused
+    assert "'PP512' is no test" in refused["cause"]
 
 
 def test_no_secret_of_a_url_is_planned_aloud():
     secret = {"name": "mine", "url": "https://me:pass@host/m.gguf?token=abc#x", "sha256": "0" * 64}
-    assert public_model(secret)["url"] == "https://host/m.gguf"
-    assert public_model("tiny-synthetic") == "tiny-synthetic"
+    assert shown(secret)["url"] == "https://host/m.gguf"
+    assert shown("tiny-synthetic") == "tiny-synthetic"
     failures = plan(models=[{"url": secret["url"]}, dict(secret, name="No Name")])["failures"]
     assert len(failures) == 2
     assert not [word for word in ("pass", "token", "abc") if word in str(failures)]
@@ -192,9 +201,31 @@ def test_a_cell_whose_threads_the_ladder_chose_is_the_one_that_was_promised():
 def test_models_that_are_published(model, name):
     assert plan(models=[model])["models"] == [model]
     assert {cell["model"] for cell in plan(models=[model])["cells"]} == {name}
-    assert public_model(model) == model
+    assert shown(model) == model
 
 
 def test_a_seed_follows_from_the_run():
     assert default_seed("a") == default_seed("a") != default_seed("b")
-    assert model_name({"name": "mine.v2", "path": "/x"}) == "mine.v2"
+    (model,) = RunRequest.of({"models": [{"name": "mine.v2", "path": "/x"}]}).models
+    assert model.name == "mine.v2"
+
+
+def test_a_record_says_how_to_ask_for_the_same_again():
+    secret = {"name": "mine", "url": "https://me:pass@host/m.gguf?token=abc", "sha256": "0" * 64}
+    price = {"usd_hour": 0.85, "date": "2026-11-27"}
+    request = RunRequest.of({"models": [secret], "tests": ["pp8", "it's"], "launches": 2, "price": price})
+    payload = run_payload(request, make_plan(request, MACHINE), 7, MACHINE, {"python": "3.11"}, None)
+    assert payload["command"] == command(request, 7)
+    program, playbook, option, variables = shlex.split(payload["command"])
+    assert (program, playbook, option) == ("ansible-playbook", "site.yml", "-e")
+    asked = json.loads(variables)
+    assert set(asked) == {variable.name for variable in VARIABLES.values()}
+    assert asked["llama_bench_tests"] == ["pp8", "it's"]
+    assert asked["llama_bench_seed"] == 7
+    assert asked["llama_bench_price"]["usd_hour"] == 0.85
+    assert "pass" not in variables
+    assert (payload["quick"], payload["launches"], payload["launches_most"], payload["time_limit_s"]) == (
+        True, 2, 2, 3600,
+    )  # fmt: skip
+    assert "price" not in payload
+    assert "llama_bench_price" not in command(RunRequest.of({}), 7)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import workload
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import parse_test
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request import run_time
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import RunRequest
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_time import Files, Host, Range
 
 EIGHT = PRESETS["llama-3.1-8b-synthetic"]
@@ -18,8 +20,12 @@ SEVENTY = PRESETS["llama-3.1-70b-synthetic"]
 
 
 def host(name: str) -> Host:
-    found = processors.instance_type(name)
-    return Host(found.architecture, found.core, found.vcpus, found.physical_cores, found.bandwidth_gb_s)
+    kind = processors.instance_type(name)
+    return Host(kind.architecture, kind.core, kind.vcpus, kind.physical_cores, kind.bandwidth_gb_s)
+
+
+def files(models, quantizations):
+    return run_time.files(RunRequest.of({"models": models, "quantizations": quantizations}))
 
 
 # Tokens per second of generation that others measured, a thread on each core.
@@ -57,38 +63,19 @@ def test_files_of_known_size():
     assert run_time.file_bytes(EIGHT, "Q4_0") == pytest.approx(4.653e9, rel=0.01)
 
 
-@pytest.mark.parametrize(
-    ("entry", "name"),
-    [
-        ("llama-3.1-8b", "llama-3.1-8b-synthetic"),
-        ("llama-3-8b", "llama-3.1-8b-synthetic"),
-        ("llama-3.3-70b", "llama-3.1-70b-synthetic"),
-        ("llama-3.2-1b-synthetic", "llama-3.2-1b-synthetic"),
-        ("tiny-synthetic", "tiny-synthetic"),
-        ({"name": "mine", "path": "/models/Llama-3.2-3B-Instruct.gguf"}, "llama-3.2-3b-synthetic"),
-        ({"name": "mine", "path": "/models/other-13b.gguf"}, None),
-        ({"name": "mine", "path": "/models/m.gguf"}, None),
-        ("no-preset", None),
-    ],
-)
-def test_what_tells_the_size_of_a_model(entry, name):
-    shape = run_time.shape_of(entry)
-    assert (shape and shape.name) == name
-
-
 def test_files_and_volume():
-    one = run_time.files(["llama-3.1-8b"], ["Q4_0", "Q8_0"])
+    one = files(["llama-3.1-8b"], ["Q4_0", "Q8_0"])
     assert one.sources == pytest.approx(16.06e9, rel=0.01)
     assert one.total == pytest.approx(16.06e9 + 4.66e9 + 8.55e9, rel=0.01)
     assert one.largest == pytest.approx(8.55e9, rel=0.01)
     # 14 + 29.27 * 1.2 = 49.1
     assert run_time.volume_gb(one) == 50
     # One file for each quantization is published: no source is kept.
-    assert run_time.files(["llama-3.3-70b"], ["Q4_0"]).sources == 0
-    assert run_time.volume_gb(run_time.files(["llama-3.2-1b-synthetic"], ["Q4_0"])) == 30
-    other = run_time.files([{"name": "mine", "path": "/m.gguf"}, "nonsense"], ["nonsense", "legacy"])
+    assert files(["llama-3.3-70b"], ["Q4_0"]).sources == 0
+    assert run_time.volume_gb(files(["llama-3.2-1b-synthetic"], ["Q4_0"])) == 30
+    other = files([{"name": "mine", "path": "/m.gguf"}, "nonsense"], ["nonsense", "legacy"])
     assert other == Files(0, 0, 0, ["mine"])
-    assert run_time.files(["llama-3.1-8b"], ["legacy"]).largest == run_time.file_bytes(EIGHT, "Q4_0")
+    assert files(["llama-3.1-8b"], ["legacy"]).largest == run_time.file_bytes(EIGHT, "Q4_0")
 
 
 def cell(threads=64, **more):
@@ -100,7 +87,7 @@ def test_a_launch_takes_longer_for_more_of_anything():
     one = host("c7g.16xlarge")
 
     def seconds(repetitions=2, threads=64, **more):
-        return run_time.launch_seconds(one, EIGHT, cell(threads, **more), repetitions)
+        return run_time.launch_seconds(one, EIGHT, cell(threads, **more), LaunchSettings(repetitions=repetitions))
 
     base = seconds(n_prompt=512)
     assert 0 < base.low < base.high
@@ -125,7 +112,8 @@ def test_a_launch_takes_longer_for_more_of_anything():
 def test_more_users_take_longer(less, more):
     one = host("c7g.16xlarge")
     first, second = (
-        run_time.launch_seconds(one, EIGHT, cell(0, **workload.parse_test(test)), 2) for test in (less, more)
+        run_time.launch_seconds(one, EIGHT, cell(0, **parse_test(test)), LaunchSettings(repetitions=2))
+        for test in (less, more)
     )
     assert first.high < second.high
     assert first.low < second.low
@@ -133,7 +121,7 @@ def test_more_users_take_longer(less, more):
 
 def test_loading_from_a_disk_is_slower_than_from_memory():
     one = host("c7g.16xlarge")
-    load = run_time.launch_seconds(one, EIGHT, cell(0, **workload.parse_test("load")), 2)
+    load = run_time.launch_seconds(one, EIGHT, cell(0, **parse_test("load")), LaunchSettings(repetitions=2))
     # 4.7 GB at the 125 MB/s of gp3.
     assert 30 < load.low < load.high < 120
 
@@ -145,22 +133,35 @@ def test_every_processor_has_a_range(name):
         assert 0 < found.low < found.high
 
 
+def test_requests_at_a_rate_take_as_long_as_they_arrive():
+    one, settings = host("c7g.16xlarge"), LaunchSettings(requests=2, slots=4)
+    # 8 requests, one every 100 s.
+    rare = run_time.launch_seconds(one, EIGHT, cell(0, **parse_test("serve128+64@r0.01")), settings)
+    assert 800 < rare.low < rare.high < 840
+
+
 def test_minutes_of_a_run():
     one = host("c7g.16xlarge")
-    wanted = run_time.files(["llama-3.1-8b"], ["Q4_0"])
+    wanted = files(["llama-3.1-8b"], ["Q4_0"])
     cells = [cell(n_prompt=512), cell(n_gen=128)]
-    models = {"m": "llama-3.1-8b"}
+
+    def minutes(builds=1, path="/llama-8b.gguf", **more):
+        request = RunRequest.of({"models": [{"name": "m", "path": path}], "minutes": 0, **more})
+        return run_time.expected_minutes(one, request, cells, builds, wanted)
+
     prepared = run_time.prepare_minutes(one, 1, wanted)
-    found = run_time.expected_minutes(one, cells, models, 1, wanted, 6, 2)
-    seconds = [run_time.launch_seconds(one, EIGHT, which, 2) for which in cells]
-    assert found.low == pytest.approx(prepared.low + 6 * sum(time.low for time in seconds) / 60 + 1)
+    usual = minutes()
+    seconds = [run_time.launch_seconds(one, EIGHT, which, LaunchSettings(repetitions=2)) for which in cells]
+    assert usual.low == pytest.approx(prepared.low + 6 * sum(time.low for time in seconds) / 60 + 1)
     # Where intervals do not become narrow, cells are launched more often.
-    assert found.high == pytest.approx(prepared.high + 12 * sum(time.high for time in seconds) / 60 + 3)
-    assert run_time.expected_minutes(one, cells, models, 1, wanted, 6, 2, limit=0.01).high == pytest.approx(
-        prepared.high + 0.01 + 3
-    )
-    two = run_time.expected_minutes(one, cells, models, 2, wanted, 6, 2)
-    assert two.low - found.low == pytest.approx(0.5)
+    assert usual.high == pytest.approx(prepared.high + 12 * sum(time.high for time in seconds) / 60 + 3)
+    # But not more often than is asked for.
+    capped = prepared.high + 7 * sum(time.high for time in seconds) / 60 + 3
+    assert minutes(launches_most=7).high == pytest.approx(capped)
+    quick = prepared.high + 2 * sum(time.high for time in seconds) / 60 + 3
+    assert minutes(launches=2).high == pytest.approx(quick)
+    assert minutes(minutes=0.01).high == pytest.approx(prepared.high + 0.01 + 3)
+    assert minutes(builds=2).low - usual.low == pytest.approx(0.5)
     # A model of unknown size adds nothing.
-    unknown = run_time.expected_minutes(one, cells, {"m": {"name": "m", "path": "/m.gguf"}}, 1, wanted, 6, 2)
+    unknown = minutes(path="/m.gguf")
     assert unknown == prepared.plus(Range(1, 3))

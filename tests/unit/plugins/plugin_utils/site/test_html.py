@@ -102,6 +102,43 @@ def test_markdown_becomes_what_html_has_and_markdown_has_not() -> None:
     assert 'href="../../assets/site.css"' in made
 
 
+@pytest.mark.parametrize(
+    ("foreign", "shown"),
+    [
+        ("<marquee>a</marquee>", "&lt;marquee&gt;a"),
+        ("x <x-y onclick=1>q</x-y>", 'x &lt;x-y onclick="1"&gt;q'),
+        ("x <svg><path d='>'></svg>", "x &lt;svg&gt;&lt;path d=&quot;&amp;gt;&quot;&gt;".replace("&quot;", '"')),
+        ("x <FORM action=y>b", '&lt;form action="y"&gt;b'),
+        ("<object><template><p>a</template>", "&lt;object&gt;&lt;template&gt;"),
+        ("a\n\n</main></div></body>\n\nb", "<p>b</p>"),
+    ],
+)
+def test_html_that_is_not_of_ours_is_text_and_reaches_no_further(foreign: str, shown: str) -> None:
+    _title, made = site.body(f"{foreign}\n\n<sub>ours</sub>\n")
+    assert shown in made
+    assert "<p><sub>ours</sub></p>" in made
+    assert not re.search(r"<(?!/?(?:p|sub)>)", made)
+
+
+def test_an_alert_is_known_by_its_first_line_and_a_quote_stays_a_quote() -> None:
+    quote = "<blockquote>\n<p>so they said</p>\n</blockquote>\n"
+    assert site.body("> so they said\n")[1] == quote
+    assert "<blockquote>" in site.body("> **[!NOTE]** no\n")[1]
+    assert site.body("> so they said\n\n> [!TIP]\n> **Look**\n>\n> here\n")[1] == quote + (
+        '<div class="alert tip" role="note"><p class="alert-title">Tip</p>\n<p><strong>Look</strong></p>\n'
+        "<p>here</p>\n</div>\n"
+    )
+
+
+def test_a_heading_of_a_closed_block_leaves_out_no_level() -> None:
+    title, made = site.body("# A *b*\n\n#### C `d`\n\n| x |\n|:--|\n| y |\n")
+    assert title == "A b"
+    assert '<h2 id="c-d">C <code>d</code></h2>' in made
+    assert 'aria-label="Table 1: C d"><table><thead><tr><th align="left" scope="col">x</th></tr></thead>' in (
+        made.replace("\n", "")
+    )
+
+
 def test_without_vl_convert_the_site_says_what_is_missing(
     made: tuple[Path, report.Pages], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

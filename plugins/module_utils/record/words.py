@@ -1,0 +1,36 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Parts of messages that every room needs: what a wrong word may have meant, and addresses without what is secret."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Iterable, List
+
+
+def alike(word: object, known: Iterable[str], most: int = 1, cutoff: float = 0.6) -> List[str]:
+    """The `most` of `known` that are most like `word`, the best first; none below `cutoff`, a ratio of 0 to 1."""
+    return difflib.get_close_matches(str(word), list(known), n=most, cutoff=cutoff)
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """The end of a sentence that refuses `word`: "; did you mean c7g?", or "" where nothing is like it."""
+    return "".join(f"; did you mean {name}?" for name in alike(word, known))
+
+
+def nearest(word: object, known: Iterable[str]) -> str:
+    """The middle of a sentence that refuses `word`: "; the nearest: a, b, c", or "" where nothing is like it."""
+    names = alike(word, known, most=3)
+    return f"; the nearest: {', '.join(names)}" if names else ""
+
+
+def without_user(address: str) -> str:
+    """An address, short of user and password."""
+    return re.sub(r"//[^/]*@", "//", address)
+
+
+def without_users(text: str) -> str:
+    """A text, such as what git says, with each address in it short of user and password."""
+    return re.sub(r"//[^/\s]*@", "//", text)

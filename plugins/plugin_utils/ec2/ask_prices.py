@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask AWS what EC2 costs: the Pricing API for list prices, EC2 itself for the spot market."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.client import asked, pages
+
+# The Pricing API is in few regions; its answers are of all.
+API_REGION = "us-east-1"
+
+
+def ask_on_demand(pricing: Any, instance_type: str, region: str, today: str) -> prices.Price:
+    """Return the price of an hour of Linux, on demand, from the Pricing API; `pricing` is a client. Raises AwsError."""
+    wanted = {
+        "instanceType": instance_type,
+        "regionCode": region,
+        "operatingSystem": "Linux",
+        "preInstalledSw": "NA",
+        "tenancy": "Shared",
+        "capacitystatus": "Used",
+    }
+    return _ask(pricing, wanted, "Hrs", today)
+
+
+def ask_storage(pricing: Any, region: str, today: str) -> prices.Price:
+    """Return the price of a GB of gp3 for a month from the Pricing API. Raises AwsError."""
+    return _ask(pricing, {"volumeApiName": "gp3", "productFamily": "Storage", "regionCode": region}, "GB-Mo", today)
+
+
+def _ask(pricing: Any, wanted: Mapping[str, str], unit: str, today: str) -> prices.Price:
+    filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
+    with asked("pricing:GetProducts"):
+        answer = pricing.get_products(ServiceCode="AmazonEC2", Filters=filters, FormatVersion="aws_v1", MaxResults=100)
+    different = {usd for text in answer["PriceList"] for usd in _usd(json.loads(text), unit)}
+    # Two prices for one thing: neither can be told to be the one that is paid.
+    return prices.Price(different.pop(), "AWS Pricing API", today) if len(different) == 1 else prices.Price(None)
+
+
+def _usd(product: Mapping[str, Any], unit: str) -> Iterable[Decimal]:
+    for term in product.get("terms", {}).get("OnDemand", {}).values():
+        for dimension in term["priceDimensions"].values():
+            usd = Decimal(dimension["pricePerUnit"].get("USD", "0"))
+            if dimension["unit"] == unit and usd:
+                yield usd
+
+
+def ask_spot(ec2: Any, instance_types: list[str], now: str) -> dict[str, dict[str, Decimal]]:
+    """Return the newest spot price of Linux, USD an hour, by instance type and zone; `ec2` is a client of the region.
+
+    `instance_types`: at least one, and of those that exist, else EC2 refuses; `now`: ISO 8601. Raises AwsError.
+    """
+    newest: dict[str, dict[str, tuple[Any, Decimal]]] = {}
+    wanted = {"InstanceTypes": instance_types, "ProductDescriptions": ["Linux/UNIX"], "StartTime": now, "EndTime": now}
+    for row in pages(ec2, "describe_spot_price_history", "SpotPriceHistory", **wanted):
+        zones = newest.setdefault(row["InstanceType"], {})
+        zone = row["AvailabilityZone"]
+        if zone not in zones or row["Timestamp"] > zones[zone][0]:
+            zones[zone] = (row["Timestamp"], Decimal(row["SpotPrice"]))
+    return {name: {zone: usd for zone, (_when, usd) in sorted(zones.items())} for name, zones in newest.items()}

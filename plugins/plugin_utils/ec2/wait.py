@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wait until instances that were ended are gone, for what they lie in cannot be removed before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.find import ALIVE
+
+_POLL_S = 5
+
+
+def wait_until_gone(
+    region: str,
+    instance_ids: Sequence[str],
+    timeout: float,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> bool:
+    """Wait until EC2 knows none of the instances any more but as terminated; return False after `timeout` seconds.
+
+    Raises AwsError.
+    """
+    client = aws.client("ec2", region)
+    end = clock() + timeout
+    # By a filter, to which an instance that EC2 has forgotten is no error; it takes 200 values.
+    filters = [
+        [aws.filtered("instance-id", *instance_ids[at : at + 200]), ALIVE] for at in range(0, len(instance_ids), 200)
+    ]
+    while any(aws.pages(client, "describe_instances", "Reservations", Filters=wanted) for wanted in filters):
+        if clock() >= end:
+            return False
+        sleep(_POLL_S)
+    return True

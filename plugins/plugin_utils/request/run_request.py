@@ -1,0 +1,390 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run is asked for: the one object that is made of role variables, and that every planner reads."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import Cell
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import WorkloadError, kind_of
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import parse_test as fields_of_test
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import QuantizationError, lookup
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import Shape, likely_shape, shape_of
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.source import (
+    ModelSource,
+    ModelSourceError,
+    parse,
+    public_entry,
+)
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import failure
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import ENOUGH_LAUNCHES
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds as catalog
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
+
+# The word for the file type that llama.cpp once had for the very processor.
+LEGACY = "legacy"
+
+Payload = dict[str, Any]
+Item = TypeVar("Item")
+
+
+class RequestError(ValueError):
+    """What is asked for is not possible; the message names the value, the rule and the remedy.
+
+    `advice` is a sentence that says more than which variable to correct, "" where there is no more to say.
+    """
+
+    def __init__(self, cause: str, advice: str = "") -> None:
+        super().__init__(cause)
+        self.advice = advice
+
+
+class Variable(NamedTuple):
+    """A role's variable that is part of a request: its name, its entry in an argument spec, the least of a number.
+
+    The entry is for the roles and the documentation. What a value means is read here, in one place, with one wording.
+    """
+
+    name: str
+    specification: Mapping[str, Any]
+    least: float | None = None
+
+
+_SECONDS = {"type": "float", "required": True}
+
+# The one table of what may be asked for, by the name that a request has for it. The roles' defaults and argument specs
+# repeat it, because Ansible wants them there; a test holds them to it.
+VARIABLES: Mapping[str, Variable] = {
+    "models": Variable(
+        "llama_model_models", {"type": "list", "elements": "raw", "default": ["llama-3.2-1b-synthetic"]}
+    ),
+    "quantizations": Variable("llama_model_quantizations", {"type": "list", "elements": "str", "default": ["Q4_0"]}),
+    "builds": Variable("llama_cpp_builds", {"type": "list", "elements": "raw", "default": [catalog.DEFAULT]}),
+    "threads": Variable("llama_bench_threads", {"type": "list", "elements": "raw", "default": []}),
+    "tests": Variable(
+        "llama_bench_tests",
+        {
+            "type": "list",
+            "elements": "str",
+            "default": [
+                "pp512",
+                "tg128",
+                "load",
+                "serve128+64@c1",
+                "tg32,repack=off",
+                "tg32,load=none",
+                "serve128+64@c2",
+                "serve128+64@c4",
+                "batch128+64@c4",
+                "pp128",
+                "pp2048",
+                "tg128@d2048",
+                "pp8192",
+                "tg128@d8192",
+            ],
+        },
+    ),
+    "launches": Variable("llama_bench_launches", {"type": "int", "default": 6}, least=1),
+    "launches_most": Variable("llama_bench_launches_most", {"type": "int", "default": 30}, least=1),
+    "repetitions": Variable("llama_bench_repetitions", {"type": "int", "default": 2}, least=1),
+    "minutes": Variable("llama_bench_minutes", {"type": "float", "default": 60}, least=0),
+    "slots": Variable("llama_bench_slots", {"type": "int", "default": 4}, least=1),
+    "requests": Variable("llama_bench_requests", {"type": "int", "default": 4}, least=1),
+    "slo": Variable(
+        "llama_bench_slo",
+        {
+            "type": "dict",
+            "default": {"ttft_s": 2.0, "tpot_s": 0.1},
+            "options": {"ttft_s": _SECONDS, "tpot_s": _SECONDS},
+        },
+    ),
+    "twin": Variable("llama_bench_twin", {"type": "bool", "default": True}),
+    "price": Variable("llama_bench_price", {"type": "dict", "default": {}}),
+    "seed": Variable("llama_bench_seed", {"type": "int", "default": None}),
+}
+
+
+# The option `request` of the modules that plan, in their argument specs.
+OPTION: Mapping[str, Any] = {"type": "dict", "required": True}
+
+
+def defaults() -> dict[str, Any]:
+    """Return what is asked for where nobody says otherwise, by field."""
+    return {field: copy.deepcopy(variable.specification["default"]) for field, variable in VARIABLES.items()}
+
+
+class Model(NamedTuple):
+    """A model that is asked for: its entry as it was given, what that says, and its shape where that is told."""
+
+    name: str
+    entry: Any
+    source: ModelSource
+    shape: Shape | None
+
+
+class Build(NamedTuple):
+    """A build that is asked for, with its entry as it was given."""
+
+    name: str
+    entry: Any
+
+    @property
+    def reads_legacy(self) -> bool:
+        """Whether it has the file types that llama.cpp removed, and none of what came later."""
+        return catalog.reads_legacy(self.entry)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a run is asked for, checked as far as no machine is needed for that.
+
+    Models, builds, quantizations (by llama.cpp's spelling, or LEGACY), threads and tests (fields of cells) are those
+    that are possible, each once, in the order given; `refused` are payloads of failure records, one for each value that
+    is not. No `threads` leaves them to the ladder of the run. `launches_most` is that of a cell in this run; `minutes`
+    0 is no limit; `price` is what a person says that a host costs, as a run record has it. `asked` is everything as it
+    was given, by field.
+    """
+
+    models: tuple[Model, ...]
+    quantizations: tuple[str, ...]
+    builds: tuple[Build, ...]
+    threads: tuple[int, ...]
+    tests: tuple[Cell, ...]
+    launches: int
+    launches_most: int
+    repetitions: int
+    minutes: float
+    slots: int
+    requests: int
+    slo_ttft_s: float
+    slo_tpot_s: float
+    twin: bool
+    price: Payload | None
+    seed: int | None
+    refused: tuple[Payload, ...]
+    asked: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> RunRequest:
+        """Return the request of values by field; what is not named is asked for as by default.
+
+        A single model, quantization, build, thread count or test that cannot be meant is `refused`, so that one bad
+        value stops no other. Raises RequestError for what stops them all.
+        """
+        for field in values:
+            if field not in VARIABLES:
+                near = difflib.get_close_matches(str(field), VARIABLES, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise RequestError(f"a run is not asked for by {field!r}, but by {', '.join(VARIABLES)}{hint}")
+        asked = {field: _value(VARIABLES[field], value) for field, value in {**defaults(), **values}.items()}
+        asked["slo"] = {name: _target(asked["slo"].get(name), name) for name in ("ttft_s", "tpot_s")}
+        settings = LaunchSettings(
+            repetitions=asked["repetitions"],
+            slots=asked["slots"],
+            requests=asked["requests"],
+            slo_ttft_s=asked["slo"]["ttft_s"],
+            slo_tpot_s=asked["slo"]["tpot_s"],
+        )
+        try:
+            price = prices.paid(asked["price"])
+        except prices.PriceError as error:
+            raise RequestError(str(error)) from error
+        refused: list[Payload] = []
+        launches = asked["launches"]
+        return cls(
+            models=tuple(_named(asked["models"], _model, _variable("models"), refused)),
+            quantizations=tuple(possible(asked["quantizations"], _quantization, _variable("quantizations"), refused)),
+            builds=tuple(_named(asked["builds"], _build, _variable("builds"), refused)),
+            threads=tuple(possible(asked["threads"], _threads, _variable("threads"), refused)),
+            tests=tuple(possible(asked["tests"], lambda text: parse_test(text, settings), _variable("tests"), refused)),
+            launches=launches,
+            # A quick run launches what it was asked to.
+            launches_most=max(launches, asked["launches_most"]) if launches >= ENOUGH_LAUNCHES else launches,
+            repetitions=settings.repetitions,
+            minutes=asked["minutes"],
+            slots=settings.slots,
+            requests=settings.requests,
+            slo_ttft_s=settings.slo_ttft_s,
+            slo_tpot_s=settings.slo_tpot_s,
+            twin=asked["twin"],
+            price=price,
+            seed=asked["seed"],
+            refused=tuple(refused),
+            asked=asked,
+        )
+
+    @property
+    def quick(self) -> bool:
+        """Whether a cell gets fewer launches than a figure that holds needs."""
+        return self.launches < ENOUGH_LAUNCHES
+
+    @property
+    def settings(self) -> LaunchSettings:
+        """What each launch is told."""
+        return LaunchSettings(
+            repetitions=self.repetitions,
+            slots=self.slots,
+            requests=self.requests,
+            slo_ttft_s=self.slo_ttft_s,
+            slo_tpot_s=self.slo_tpot_s,
+        )
+
+    def variables(self, seed: int) -> dict[str, Any]:
+        """Return the role variables that ask for the same again with this seed, short of what may be a secret."""
+        shown = {
+            **self.asked,
+            "models": [public_entry(entry) for entry in self.asked["models"]],
+            "builds": [catalog.public_build(entry) for entry in self.asked["builds"]],
+            "price": self.price,
+            "seed": seed,
+        }
+        return {row.name: shown[field] for field, row in VARIABLES.items() if shown[field] is not None}
+
+
+def parse_test(text: Any, settings: LaunchSettings) -> Cell:
+    """Return the fields of a cell that a test's name stands for; see kinds/registry.py. Raises RequestError."""
+    try:
+        cell = fields_of_test(text)
+    except WorkloadError as error:
+        raise RequestError(str(error)) from error
+    trouble = kind_of(cell).trouble(cell, settings)
+    if trouble:
+        raise RequestError(*trouble)
+    return cell
+
+
+def possible(values: Iterable[Any], check: Callable[[Any], Item], variable: str, refused: list[Payload]) -> list[Item]:
+    """Return what `check` makes of values of a role variable, each once; what it refuses joins `refused`."""
+    kept: list[Item] = []
+    for value in values:
+        try:
+            item = check(value)
+        except (RequestError, QuantizationError, catalog.BuildError, ModelSourceError) as error:
+            cause = str(error) if str(error).endswith("?") else f"{error}."
+            advice = getattr(error, "advice", "") or f"Correct {variable}."
+            refused.append(failure("plan", cause, advice, asked_for=str(public_entry(value))[:200]))
+        else:
+            if item not in kept:
+                kept.append(item)
+    return kept
+
+
+Named = TypeVar("Named", Model, Build)
+
+
+def _named(values: Iterable[Any], check: Callable[[Any], Named], variable: str, refused: list[Payload]) -> list[Named]:
+    """Return what is possible; two different things of one name are a mistake."""
+    entries: dict[str, Any] = {}
+
+    def check_name(value: Any) -> Named:
+        item = check(value)
+        if entries.setdefault(item.name, value) != value:
+            raise RequestError(f"two different entries are called {item.name!r}: give each a name of its own")
+        return item
+
+    return possible(values, check_name, variable, refused)
+
+
+def _variable(field: str) -> str:
+    return VARIABLES[field].name
+
+
+def _value(variable: Variable, value: Any) -> Any:
+    """Return the value of a variable, which may be a text, as on a command line. Raises RequestError."""
+    kind = variable.specification["type"]
+    if value is None and variable.specification["default"] is None:
+        return None
+    if kind == "list":
+        return _list(variable.name, value)
+    if kind == "dict":
+        return _mapping(variable.name, value)
+    if kind == "bool":
+        return _truth(variable.name, value)
+    number = _number(variable.name, value)
+    if kind == "int" and number != int(number):
+        raise RequestError(f"{variable.name} is a whole number, not {value!r:.40}")
+    if variable.least is not None and number < variable.least:
+        raise RequestError(f"{variable.name} must be {variable.least:g} or more, not {number:g}")
+    return int(number) if kind == "int" else number
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float("nan") if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not math.isfinite(number):
+        raise RequestError(f"{name} is a number, not {value!r:.40}")
+    return number
+
+
+def _truth(name: str, value: Any) -> bool:
+    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    truth = words.get(str(value).lower())
+    if truth is None:
+        raise RequestError(f"{name} is true or false, not {value!r:.40}")
+    return truth
+
+
+def _list(name: str, value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")] if value else []
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    raise RequestError(f"{name} is a list, not {public_entry(value)!r:.40}")
+
+
+def _mapping(name: str, value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            pass
+    if not isinstance(value, Mapping):
+        raise RequestError(f"{name} is a mapping, not {value!r:.40}")
+    return dict(value)
+
+
+def _target(value: Any, name: str) -> float:
+    variable = VARIABLES["slo"].name
+    if value is None:
+        raise RequestError(f"{variable} needs {name}, a number of seconds above 0")
+    seconds = _number(f"{name} of {variable}", value)
+    if seconds <= 0:
+        raise RequestError(f"{name} of {variable} must be above 0, not {seconds:g}")
+    return seconds
+
+
+def _model(entry: Any) -> Model:
+    source = parse(entry)
+    shape = shape_of(source.name) or likely_shape(
+        source.name, source.file, source.repository, source.path, source.url, source.s3
+    )
+    return Model(source.name, entry, source, shape)
+
+
+def _quantization(name: Any) -> str:
+    return LEGACY if name == LEGACY else lookup(str(name)).name
+
+
+def _build(entry: Any) -> Build:
+    return Build(catalog.build_name(entry), entry)
+
+
+def _threads(value: Any) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        raise RequestError(f"threads must be a whole number, not {value!r}") from None
+    if number < 1:
+        raise RequestError(f"threads must be 1 or more, not {number}")
+    return number

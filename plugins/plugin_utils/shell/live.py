@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The base of action plugins whose module takes minutes or hours: it runs in the background, and is looked at."""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+import time
+from abc import abstractmethod
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+
+# Looking costs the host a shell and a read. Every 15 s is too rare to be measured; sooner only when the end is near.
+POLL_SECONDS = 15.0
+# Without the controller for this long, the host begins nothing more.
+PATIENCE_SECONDS = 120.0
+# A runner that is gone and left no result for this long was killed together with its wrapper.
+GONE_SECONDS = 60.0
+# Before it has written anything it may just be starting, on a machine that is slow.
+START_SECONDS = 300.0
+# A background job may live as long as its work may take; this only bounds a job that never ends.
+LIFE_SECONDS = 30 * 24 * 3600
+
+
+class LiveAction(ActionBase):
+    """Starts a module, looks at the file in which it says how far it is, and fetches its result."""
+
+    _supports_check_mode = True
+    # How long a host may not answer before it counts as lost, in seconds.
+    _silence = 600.0
+
+    @abstractmethod
+    def _look(self, prefix: str) -> dict[str, Any] | None:
+        """Return what the runner wrote last, with `alive`; None before it wrote any. Leaves a sign of having looked."""
+
+    @abstractmethod
+    def _line(self, state: dict[str, Any]) -> str:
+        """Return the progress in one line, with whose it is."""
+
+    @abstractmethod
+    def _complete(self, job: dict[str, Any], prefix: str) -> dict[str, Any]:
+        """Return the result of a job that ended; `job` is empty when it died without one."""
+
+    @abstractmethod
+    def _lost(self, error: AnsibleConnectionFailure) -> dict[str, Any]:
+        """Return the failure of a host that does not answer any more."""
+
+    def _run_live(self, module: str, args: dict[str, Any], prefix: str, task_vars: Any) -> dict[str, Any]:
+        """Run the module to its end. `prefix` begins the paths of the files by which it is looked at."""
+        controller = os.getppid()
+        job = self._start(module, args, task_vars)
+        if job.get("failed"):
+            return job
+        return self._follow(job, prefix, controller, task_vars)
+
+    def _start(self, module: str, args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
+        # The executor polls by itself a task that is still async when its action returns.
+        self._task.async_val = LIFE_SECONDS
+        try:
+            return self._execute_module(module, args, task_vars=task_vars, wrap_async=True)
+        finally:
+            self._task.async_val = 0
+
+    def _job(self, started: dict[str, Any], task_vars: Any, mode: str = "status") -> dict[str, Any]:
+        # Where the wrapper says it writes: async_status would look for it below another home.
+        args = dict(jid=started["ansible_job_id"], mode=mode, _async_dir=posixpath.dirname(started["results_file"]))
+        return self._execute_module("ansible.legacy.async_status", args, task_vars=task_vars)
+
+    def _follow(self, started: dict[str, Any], prefix: str, controller: int, task_vars: Any) -> dict[str, Any]:
+        """Show the progress until the job has ended and return its result, or what the host kept of a job that died."""
+        wait, shown = 1.0, None
+        heard = lived = time.monotonic()
+        while True:
+            time.sleep(wait)
+            if os.getppid() != controller:
+                # The controller was killed, and this worker would hang for ever: it holds both ends of the pipe through
+                # which results go. What the host has done is kept there, for the run that goes on.
+                os._exit(1)
+            try:
+                state = self._look(prefix)
+                job = {} if state and state["alive"] else self._job(started, task_vars)
+            except AnsibleConnectionFailure as error:
+                if time.monotonic() - heard > self._silence:
+                    return self._lost(error)
+                self._display.display(f"{self._whose()}: lost, trying again: {error}")
+                self._connection.reset()
+                continue
+            heard = time.monotonic()
+            if state and state["alive"]:
+                lived = heard
+            line = self._line(state) if state else None
+            if line and line != shown:
+                self._display.display(line)
+                shown = line
+            if job.get("finished"):
+                self._job(started, task_vars, mode="cleanup")
+                return self._complete(job, prefix)
+            if heard - lived > (GONE_SECONDS if state else START_SECONDS):
+                return self._complete({}, prefix)
+            left = state.get("left_s") if state else None
+            wait = min(POLL_SECONDS, wait * 2 if left is None else max(1.0, left + 0.5))
+
+    @abstractmethod
+    def _whose(self) -> str:
+        """Return the name under which a person knows the host."""
+
+    def _state(self, text: str) -> dict[str, Any] | None:
+        """Return the content of a progress file with `alive`: whether who wrote it is there and at work."""
+        try:
+            state = json.loads(text)
+        except ValueError:
+            return None
+        alive = self._low_level_execute_command("kill -0 %d 2>/dev/null" % int(state["pid"]))["rc"] == 0
+        return dict(state, alive=alive and not state.get("finished"))
+
+    @staticmethod
+    def _result(job: dict[str, Any]) -> dict[str, Any]:
+        """Return the module's own result, without what the wrapper adds."""
+        return {key: value for key, value in job.items() if key not in ("started", "finished", "ansible_job_id")}

@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tables for a terminal: columns of text beside each other, by tabulate, without rules or a colour.
+
+It imports nothing of the collection, so that every room may print by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+Alignment = Literal["left", "right"]
+LEFT: Alignment = "left"
+RIGHT: Alignment = "right"
+
+
+def table(alignments: Sequence[Alignment], rows: Iterable[Sequence[str]], headers: Sequence[str] = ()) -> list[str]:
+    """Return `rows` as lines, a cell under the other, two spaces between columns and none at the end of a line.
+
+    A cell is text: a figure is printed as it is written, and what would break its line becomes a space. Raises
+    ValueError when a row has not a cell for each alignment.
+    """
+    lines = [list(row) for row in ([headers] if headers else []) + list(rows)]
+    for line in lines:
+        if len(line) != len(alignments):
+            raise ValueError(f"a row of {len(line)} cells does not fit a table of {len(alignments)} columns")
+    if not lines:
+        return []
+    # Here, so that whoever prints no table does not load it.
+    from tabulate import tabulate
+
+    # Headers are a row like the others: tabulate would draw a rule below them or align them by itself.
+    text = tabulate(
+        [[" ".join(cell.split()) for cell in line] for line in lines],
+        tablefmt="plain",
+        colalign=alignments,
+        disable_numparse=True,
+    )
+    return [line.rstrip() for line in text.split("\n")]

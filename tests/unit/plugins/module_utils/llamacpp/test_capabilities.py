@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import capabilities
+
+FIXTURES = Path(__file__).resolve().parents[4] / "fixtures"
+
+# Lines of the forms that llama.cpp's programs print their options in.
+FORMS = """usage: build/bin/llama-x [options]
+
+----- common params -----
+
+-h,    --help, --usage                  print usage and exit
+--version                               show version and build info
+-t,    --threads N                      number of threads to use during generation (default:
+                                        -1, as many as there are; see --cpu-mask)
+                                        (env: LLAMA_ARG_THREADS)
+-kvu,  --kv-unified, -no-kvu, --no-kv-unified
+                                        use one buffer for all, -1 = unlimited
+  -pg <pp,tg>                                       (default: )
+  -ot --override-tensor <tensor name pattern>=<buffer type>;...
+-sm,   --split-mode {none,layer,row}    how to split, --not-an-option
+"""
+
+
+def of(program: str, version: str) -> list[str]:
+    return capabilities.parse_help((FIXTURES / "help" / f"{program}-{version}.txt").read_text("utf-8"))
+
+
+def test_options_are_taken_and_values_and_descriptions_are_not():
+    assert capabilities.parse_help(FORMS) == [
+        "--help", "--kv-unified", "--no-kv-unified", "--override-tensor", "--split-mode", "--threads", "--usage",
+        "--version", "-h", "-kvu", "-no-kvu", "-ot", "-pg", "-sm", "-t",
+    ]  # fmt: skip
+
+
+def test_options_of_a_usage_are_taken():
+    assert capabilities.parse_help("usage: llama-roofline --threads N --bytes B --repetitions R\n") == [
+        "--bytes",
+        "--repetitions",
+        "--threads",
+    ]
+    quantize = {
+        name: capabilities.parse_help((FIXTURES / "llama-quantize" / f"help-{name}.txt").read_text("utf-8"))
+        for name in ("0c1e57098", "b3826")
+    }
+    for known in quantize.values():
+        assert {"--allow-requantize", "--pure", "--imatrix", "--override-kv"} <= set(known)
+        assert not [name for name in known if not name.startswith("--")]
+    assert "--keep-split" in quantize["b3826"]
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("version: 3826 (ea9c32be)\nbuilt with cc 12 for x86_64-linux-gnu\n", (None, 3826)),
+        ("version: 0 (unknown)\n", (None, None)),
+        ("load_backend: x\nversion: 0.5.0 (build 0, commit 0c1e57098)\n", ("0.5.0", None)),
+        ("version: 0.5.0-dev (build 11669, commit 0c1e57098)\n", ("0.5.0-dev", 11669)),
+        ("llama-roofline\n", (None, None)),
+        ("", (None, None)),
+    ],
+)
+def test_a_version_is_what_the_program_says(text, version):
+    assert capabilities.parse_version(text) == version
+
+
+BENCH = {"name": "legacy", "options": {"llama-bench": ["--model", "-fa", "-m", "-n", "-p", "-r", "-t"]}}
+
+
+def test_what_is_not_recorded_is_not_known_and_refuses_nothing():
+    for build in ({}, {"options": None}, {"options": {}}, {"options": {"llama-bench": "x"}}):
+        assert capabilities.knows(build, "llama-bench", "-d") is None
+        assert capabilities.lacks(build, "llama-bench", ["llama-bench", "-d", "512"]) == []
+        assert capabilities.refusal(build, "llama-bench", ["llama-bench", "-d", "512"]) is None
+    assert capabilities.knows(BENCH, "llama-bench", "-fa") is True
+    assert capabilities.knows(BENCH, "llama-bench", "-d") is False
+    assert capabilities.knows(BENCH, "llama-server", "-m") is None
+
+
+def test_the_options_of_a_command_are_not_its_values():
+    argv = ["-x/llama-bench", "-m", "/models/a b.gguf", "-ngl", "-1", "--poll=50", "-m", "-", "512"]
+    assert capabilities.asked(argv) == ["-m", "-ngl", "--poll"]
+
+
+def test_what_a_build_lacks_is_named_with_what_it_came_with():
+    argv = ["bin/llama-bench", "-m", "x", "-d", "512", "--load-mode", "none", "--frobnicate", "1"]
+    assert capabilities.lacks(BENCH, "llama-bench", argv) == ["-d", "--load-mode", "--frobnicate"]
+    assert capabilities.refusal(BENCH, "llama-bench", argv) == (
+        "build legacy has no -d, --load-mode, --frobnicate: it is older than llama.cpp's pull request 13096 of April "
+        "2025; it is older than llama.cpp's pull request 20834 of March 2026; its llama-bench --help does not name it; "
+        "leave out what needs it, or name a build of another llama.cpp"
+    )
+    assert capabilities.refusal(BENCH, "llama-bench", ["bin/llama-bench", "-m", "x"]) is None
+
+
+def test_a_younger_build_that_lost_an_option_is_not_called_older():
+    younger = {"name": "new", "options": {"llama-server": ["--load-mode", "-m"]}}
+    said = capabilities.refusal(younger, "llama-server", ["llama-server", "--no-webui"])
+    assert said.startswith("build new has no --no-webui: its llama-server --help does not name it;")
