@@ -55,8 +55,8 @@ def test_a_llama_bench_of_2024_refuses_what_came_later():
     argv = ["bin/llama-bench", "-m", "x.gguf", "-t", "2", "-p", "512", "-n", "0", "-r", "2", "-o", "jsonl", "-v"]
     assert capabilities.refusal(build, "llama-bench", argv) is None
     assert capabilities.refusal(build, "llama-bench", [*argv, "-d", "4096"]) == (
-        "build legacy has no -d: it is older than llama.cpp's pull request 13096 of April 2025; leave out what needs it, "
-        "or name a build of another llama.cpp"
+        "build legacy has no -d: it is older than llama.cpp's pull request 13096 of April 2025; leave out what needs "
+        "it, or name a build of another llama.cpp"
     )
 
 
