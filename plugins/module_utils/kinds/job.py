@@ -85,10 +85,7 @@ def where_known(job: Job, name: str, *options: Tuple[str, ...]) -> List[str]:
     For options that only keep a launch simple: what a build is known to lack, it does not do either.
     """
     return [
-        word
-        for option in options
-        if capabilities.knows(job.build, name, option[0]) is not False
-        for word in option
+        word for option in options if capabilities.knows(job.build, name, option[0]) is not False for word in option
     ]
 
 

@@ -61,7 +61,7 @@ class Progress:
 
     def __init__(self, planned: Optional[List[str]] = None) -> None:
         self.done = 0
-        self.of = 0
+        self.of = len(planned or [])
         self._planned = sum(map(cost, planned or []))
         self._spent = 0.0
 
@@ -76,7 +76,7 @@ class Progress:
 
     def left_s(self, elapsed_s: float) -> Optional[float]:
         """Return how many seconds are left by the pace so far, None while that would be a guess."""
-        if not self.of:
+        if not self.done:
             return None
         share = min(self._spent / self._planned, 1.0) if self._planned else self.done / self.of
         if self.done >= self.of:

@@ -97,7 +97,10 @@ def test_a_program_that_the_build_does_not_have_is_named(tmp_path, test, name):
 LEGACY = {
     "id": "b",
     "name": "legacy",
-    "options": {"llama-bench": ["-m", "-n", "-o", "-p", "-r", "-t", "-v"], "llama-server": ["-c", "-m", "-np", "-t", "-tb"]},
+    "options": {
+        "llama-bench": ["-m", "-n", "-o", "-p", "-r", "-t", "-v"],
+        "llama-server": ["-c", "-m", "-np", "-t", "-tb"],
+    },
 }
 
 
@@ -110,7 +113,10 @@ def test_an_option_that_the_build_lacks_is_named_before_a_launch():
     plain = job(**registry.parse_test("tg8"))._replace(build=LEGACY)
     assert unable(plain, "llama-bench", registry.BENCH.argv(plain, settings)) is None
     # Of a build that was recorded before anybody asked, nothing is known.
-    assert unable(deep._replace(build={"id": "b", "name": "old"}), "llama-bench", registry.BENCH.argv(deep, settings)) is None
+    assert (
+        unable(deep._replace(build={"id": "b", "name": "old"}), "llama-bench", registry.BENCH.argv(deep, settings))
+        is None
+    )
 
 
 def test_what_only_keeps_a_server_simple_is_left_out_where_it_is_not_known():
