@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,24 @@ FILES = checkout_files(ROOT)
 PRIVATE = {
     "a home folder": r"/home/(?!admin\b|bench\b|ec2-user\b|runner\b|ubuntu\b)[a-z]",
     "the superuser's home folder": r"/[r]oot/",
-    "a scratch folder": r"/[t]mp/w\b|/[w]ork/|[.]{2}/[s]hared\b|\b[p]yenv\b",
-    "a package index": r"/opt/[p]ypi|/opt/[w]heels|--(?:extra-)?index[-]url|--find[-]links",
+    "a package index": r"--(?:extra-)?index[-]url|--find[-]links",
     "a secret": r"\bA[KS]IA[0-9A-Z]{16}\b|-----BEGIN[ ](?:[A-Z]+ )*PRIVATE KEY",
 }
+
+# What every machine has; a home folder has its own pattern.
+COMMON = {"bin", "dev", "etc", "home", "lib", "opt", "proc", "root", "run", "srv", "sys", "tmp", "usr", "var"}
+
+
+def own_paths(*paths: str | Path) -> str:
+    """A pattern of the folders of this machine that these paths lie in, without those that every machine has."""
+    folders = [folder for path in map(Path, paths) for folder in (path, *path.parents)]
+    own = {str(folder) for folder in folders if not (len(folder.parts) <= 2 and folder.name in COMMON | {""})}
+    own -= {str(folder) for folder in map(Path, own) if folder.parts[1:2] == ("usr",) or folder.parent.name == "home"}
+    return "|".join(rf"(?<![\w.~)}}*$-]){re.escape(folder)}(?![\w.-])" for folder in sorted(own)) or "(?!)"
+
+
+FIND_LINKS = os.environ.get("PIP_FIND_LINKS", "")
+PRIVATE["this machine"] = own_paths(ROOT, sys.base_prefix, *([FIND_LINKS] if FIND_LINKS.startswith("/") else []))
 
 
 def load(name: str) -> Any:
@@ -116,8 +132,7 @@ def test_no_file_names_the_machine_it_was_made_on(kind: str) -> None:
     [
         ("path: /" + "root/.cache", "the superuser's home folder"),
         ("/home/" + "someone/x", "a home folder"),
-        ("/" + "tmp/w/brief", "a scratch folder"),
-        ("see .." + "/shared/facts", "a scratch folder"),
+        (f"see {ROOT}/README.md", "this machine"),
         ("--index" + "-url https://example.org/simple", "a package index"),
         ("AKIA" + "ABCDEFGHIJKLMNOP", "a secret"),
         ("-----BEGIN " + "OPENSSH PRIVATE KEY-----", "a secret"),
@@ -125,6 +140,24 @@ def test_no_file_names_the_machine_it_was_made_on(kind: str) -> None:
 )
 def test_the_patterns_find_what_they_are_for(text: str, kind: str) -> None:
     assert re.search(PRIVATE[kind], text)
+
+
+def test_the_folders_of_a_machine_are_those_that_others_do_not_have() -> None:
+    found = re.compile(own_paths("/home/" + "me/code/llama", "/data/llama", "/usr/local", "/tmp/pytest-1"))
+    assert found.search("see /data/notes")
+    assert found.search("in /home/" + "me/code")
+    assert found.search("/tmp/pytest-1/x")
+    for text in (
+        "/usr/local/bin",
+        "/tmp/other",
+        "/home/" + "you",
+        "{{ x }}/data",
+        "/database",
+        "/tmp",
+        "https://example.org/data-x",
+    ):
+        assert not found.search(text), text
+    assert not re.search(own_paths("/usr"), "/usr/bin")
 
 
 def test_python_files_carry_licence_and_future_import() -> None:
