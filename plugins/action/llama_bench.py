@@ -78,9 +78,9 @@ class ActionModule(LiveAction):
         ended = self._result(job)
         if envelope.RESULT_KEY in ended:
             return ended
-        found = _records(self._low_level_execute_command("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix))["stdout"])
+        written = _records(self._low_level_execute_command("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix))["stdout"])
         ended.setdefault("msg", "the runner ended without a result")
-        return self._failed(ended, found)
+        return self._failed(ended, written)
 
     def _lost(self, error):
         """Return a failure with all that was seen of a host that does not answer any more."""
@@ -88,18 +88,18 @@ class ActionModule(LiveAction):
         return self._failed({"msg": told}, self._kept)
 
     @staticmethod
-    def _failed(ended, found):
-        if found:
-            ended[envelope.RESULT_KEY] = envelope.as_result(found)
+    def _failed(ended, written):
+        if written:
+            ended[envelope.RESULT_KEY] = envelope.as_result(written)
         return dict(ended, failed=True)
 
 
 def _records(lines):
     """Return the records of the lines of a spool; a line that is cut off is none."""
-    found = []
+    decoded = []
     for line in lines.splitlines():
         try:
-            found.append(json.loads(line))
+            decoded.append(json.loads(line))
         except ValueError:
             continue
-    return found
+    return decoded

@@ -206,11 +206,11 @@ def _run(directory: str, target: str, option: str = "--help") -> process.Finishe
 
 def missing_libraries(directory: str, targets: List[str]) -> List[str]:
     """Return the shared libraries without which the programs of a build cannot start on this machine."""
-    found = []
+    names = []
     for target in targets:
         words = _run(directory, target).stderr
-        found += re.findall(r"error while loading shared libraries: ([^\s:]+): cannot open", words)
-    return sorted(set(found))
+        names += re.findall(r"error while loading shared libraries: ([^\s:]+): cannot open", words)
+    return sorted(set(names))
 
 
 def describe(
