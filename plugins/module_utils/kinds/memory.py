@@ -36,7 +36,7 @@ class Need(NamedTuple):
 
 def context_of(cell: Any, sequences: int) -> int:
     """Return the tokens of context that a cell asks for, those of all its sequences together."""
-    each = cell["n_prompt"] + cell["n_gen"] + cell["n_depth"]
+    each: int = cell["n_prompt"] + cell["n_gen"] + cell["n_depth"]
     return sequences * (-(-each // STEP) * STEP)
 
 

@@ -9,7 +9,7 @@ That log is the proof of the kernel path: no field of a result row says which la
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Set
 
 # "load_tensors:   CPU_Mapped model buffer size =   670.51 MiB", "CPU KV buffer size = ...", "CPU compute buffer
 # size = ..."; before 2025 "llm_load_tensors:        CPU buffer size = ..." for the model's.
@@ -41,7 +41,7 @@ def parse_log(text: str) -> Dict[str, Any]:
     buffers: Dict[Any, int] = {}
     for name, use, size in _BUFFER.findall(text):
         buffers[name, (use or "model").lower()] = int(float(size) * 1024 * 1024)
-    layouts: Dict[str, set] = {}
+    layouts: Dict[str, Set[str]] = {}
     for tensor, layout in _REPACK.findall(text):
         layouts.setdefault(layout, set()).add(tensor)
     rows: List[Dict[str, Any]] = [

@@ -82,8 +82,8 @@ QUOTAS = {
 
 def backends(service: str) -> dict[str, Any]:
     """Moto's backends of a service, by region or "aws"."""
-    found: Any = get_backend(service)  # type: ignore[call-overload]
-    return found[ACCOUNT]
+    of_accounts: dict[str, dict[str, Any]] = get_backend(service)  # type: ignore[call-overload]
+    return of_accounts[ACCOUNT]
 
 
 MANAGED_POLICIES = json.loads(aws_managed_policies_data)
@@ -124,7 +124,8 @@ def spot_request(instance: Instance, options: dict[str, Any], tags: dict[str, st
     request.spot_fleet_id = request.launch_spec = request.user_data = None
     move(request, "active", "fulfilled")
     request.add_tags(tags)
-    return request
+    spot: SpotInstanceRequest = request
+    return spot
 
 
 def move(request: SpotInstanceRequest, state: str, code: str) -> None:

@@ -107,8 +107,9 @@ def keep_compiled(directory: Path) -> None:
     def compiled(pathname: str, source: bytes) -> types.CodeType:
         kept = directory / hashlib.sha256(source).hexdigest()
         with contextlib.suppress(OSError):
-            return marshal.loads(kept.read_bytes())  # written by this program, for this Python
-        code = compiled_by_python(pathname, source)
+            known: types.CodeType = marshal.loads(kept.read_bytes())  # written by this program, for this Python
+            return known
+        code: types.CodeType = compiled_by_python(pathname, source)
         part = kept.with_suffix(f".{os.getpid()}")
         part.write_bytes(marshal.dumps(code))
         part.rename(kept)
