@@ -99,6 +99,7 @@ def kernels(directory: Path) -> dict[str, str]:
 
 
 def main() -> int:
+    """Compile by turns and print what each way took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--before", metavar="REVISION", help="the commit whose programs/ are the other side")
     parser.add_argument("--build", default="default", choices=("default", "legacy"), help="which source")

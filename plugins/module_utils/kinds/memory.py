@@ -31,6 +31,7 @@ class Need(NamedTuple):
 
     @property
     def total(self) -> int:
+        """All that has to be there at once, in bytes."""
         return self.weights + self.kv + self.compute
 
 

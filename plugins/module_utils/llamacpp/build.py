@@ -55,8 +55,10 @@ def _output(argv: List[str]) -> str:
 
 
 def toolchain(prefix: str = "") -> Dict[str, Any]:
-    """Return {"prefix", "paths": {purpose: path or None}, "missing", "helpful", "compiler", "kind", "major", "triple",
-    "cmake", "march"}.
+    """Return what there is to compile with.
+
+    {"prefix", "paths": {purpose: path or None}, "missing", "helpful", "compiler", "kind", "major", "triple", "cmake",
+    "march"}.
 
     `prefix`: what stands before gcc and g++ in the names of a cross compiler, such as aarch64-linux-gnu-.
     `missing`: purposes without which there is no build; `helpful`: those that are absent and only make it faster.

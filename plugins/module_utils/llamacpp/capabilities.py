@@ -49,8 +49,10 @@ _MONTHS = (
 
 
 class Version(NamedTuple):
-    """What a program says of itself: llama.cpp's version (None before it had one) and build number (None where it was
-    built without one)."""
+    """What a program says of itself: llama.cpp's version and build number.
+
+    `version` is None before llama.cpp had one, the number where the program was built without one.
+    """
 
     version: Optional[str]
     number: Optional[int]

@@ -195,8 +195,10 @@ def _used(build: Dict[str, Any], feature: str) -> bool:
 
 
 def _legacy(machine: Dict[str, Any], build: Dict[str, Any], quantization: str) -> Dict[str, Any]:
-    """A removed file type carries its layout itself; what can go wrong is the wrong type, or a build without its
-    instructions, which then computes in plain C."""
+    """Return the verdict on a removed file type, which carries its layout itself.
+
+    What can go wrong is the wrong type, or a build without its instructions, which then computes in plain C.
+    """
     known = machine.get("processor") or {}
     suited = known.get("legacy_type")
     expected = {quantization: suited} if suited else {}

@@ -31,8 +31,10 @@ def layout_type(layout: str) -> str:
 
 
 def parse_log(text: str) -> Dict[str, Any]:
-    """Return {"buffers": [{"name", "use", "bytes"}], "repack": {layout: number of tensors}, "types": {type: {layout:
-    number of tensors}}, "tensors": {type: number of tensors in the file}}.
+    """Return the buffers, the repacked tensors and the tensors of the file that a log names.
+
+    {"buffers": [{"name", "use", "bytes"}], "repack": {layout: number of tensors}, "types": {type: {layout: number of
+    tensors}}, "tensors": {type: number of tensors in the file}}.
 
     `use` is model, kv, compute, output or rs. The log gives MiB with two digits, so bytes are right to 5 KiB.
     A log that names nothing gives an empty list and empty dicts. A context is made once per test, so a
