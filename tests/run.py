@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
+import hashlib
+import importlib.metadata
 import json
 import os
 import queue
@@ -23,9 +26,11 @@ import tempfile
 import threading
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
+
+from sanity import checkout_files
 
 ROOT = Path(__file__).resolve().parent.parent
 GROUPS = ("lint", "unit", "integration", "browser", "sanity", "molecule")
@@ -36,12 +41,17 @@ BEGIN = ("molecule-aws", "molecule-default", "molecule-graviton", "sanity", "uni
 
 
 class Stage(NamedTuple):
-    """One command. Its exit status is a test of its own (counts_itself), or only its JUnit reports are."""
+    """One command. Its exit status is a test of its own (counts_itself), or only its JUnit reports are.
+
+    `reads` tells a file of the checkout that its verdict depends on from others, where that is known: such a stage is
+    not run again while those files and the tools are what they were when it last passed.
+    """
 
     name: str
     command: list[str]
     counts_itself: bool = True
     environment: dict[str, str] | None = None
+    reads: Callable[[Path], bool] | None = None
 
 
 class Counts(NamedTuple):
@@ -61,6 +71,43 @@ class Outcome(NamedTuple):
     failures: list[str]
 
 
+def read_by_ansible_lint(name: Path) -> bool:
+    """All but results and the Python that no play imports: it runs modules for their arguments, and filters."""
+    return name.parts[0] != "results" and (name.suffix != ".py" or name.parts[0] == "plugins")
+
+
+def read_by_antsibull_docs(name: Path) -> bool:
+    """The documentation of plugins and roles, and what the collection says of itself."""
+    if name.parts[0] == "plugins":
+        return name.parts[1] not in ("module_utils", "plugin_utils")
+    return name.parts[0] in ("docs", "galaxy.yml", "meta", "roles") or name.name.startswith("requirements")
+
+
+def verdict(stage: Stage) -> Path | None:
+    """The file that says that the stage has passed as things are now; None where that cannot be told.
+
+    Its name is a digest of the files that the stage reads, of its command, of this program and of what is installed.
+    """
+    if stage.reads is None:
+        return None
+    try:
+        names = checkout_files(ROOT)
+    except (OSError, subprocess.CalledProcessError):
+        return None  # no git here
+    whole = hashlib.sha256(repr((sys.version, stage.name, stage.command[1:], sorted(installed()))).encode())
+    for name in [*filter(stage.reads, names), Path("tests/run.py")]:
+        content = os.readlink(ROOT / name).encode() if (ROOT / name).is_symlink() else (ROOT / name).read_bytes()
+        whole.update(f"{name.as_posix()} {hashlib.sha256(content).hexdigest()}\n".encode())
+    caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(caches, "cloudbench", "lint", whole.hexdigest()).expanduser()
+
+
+@functools.cache
+def installed() -> frozenset[tuple[str, str]]:
+    """Names and versions of all distributions of this Python."""
+    return frozenset((one.metadata["Name"], one.version) for one in importlib.metadata.distributions())
+
+
 def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
     """The stages of these groups, or of these names, in order; each writes JUnit files into reports/<its name>."""
     asked = set(groups)
@@ -72,13 +119,14 @@ def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
             Stage("ruff", [python, "-m", "ruff", "check", "."]),
             Stage("mypy", [python, "-m", "mypy"]),
             Stage("yamllint", [python, "-m", "yamllint", "--strict", "."]),
-            Stage("ansible-lint", ["ansible-lint", "--strict"]),
+            Stage("ansible-lint", ["ansible-lint", "--strict"], reads=read_by_ansible_lint),
             Stage("antsibull-changelog", ["antsibull-changelog", "lint"]),
             Stage(
                 "antsibull-docs",
                 [*docs_lint, "--disallow-unknown-collection-refs", "."],
                 # It copies amazon.aws too, but for what git ignores: all of it, where git takes .venv for ours.
                 environment={"GIT_CEILING_DIRECTORIES": str(ROOT)},
+                reads=read_by_antsibull_docs,
             ),
         ],
         **{
@@ -154,9 +202,16 @@ def say(line: str, output: IO[bytes] | None = None) -> None:
 
 
 def measured(stage: Stage, reports: Path, output: IO[bytes] | None = None) -> Outcome:
-    """Run a stage; return what it came to."""
+    """Run a stage, unless it has passed with the very same input; return what it came to."""
     start = time.monotonic()
+    passed = verdict(stage)
+    if passed and passed.exists():
+        say(f"\n==> {stage.name}: has passed with the same files and tools ({passed})", output)
+        return Outcome(stage.name, time.monotonic() - start, Counts(passed=1), [])
     status = run(stage, output)
+    if passed and status == 0:
+        passed.parent.mkdir(parents=True, exist_ok=True)
+        passed.touch()
     counts = judge(status, count_reports(reports / stage.name), stage.counts_itself)
     failed = failures(reports / stage.name)
     if counts.failed > len(failed):

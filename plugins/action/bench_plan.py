@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_core_version
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
@@ -25,40 +24,34 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_reque
     RequestError,
     RunRequest,
 )
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RunError, current_run
 
 
-class ActionModule(ActionBase):
+class ActionModule(CoreAction):
     """Runs on the controller alone and touches no host."""
 
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = spec(
+        machine=dict(type="dict", required=True),
+        request=OPTION,
+        price_found=dict(type="dict", default={}),
+    )
+    ERRORS = (RunError, RequestError, prices.PriceError)
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, args = self.validate_argument_spec(
-            argument_spec=dict(
-                machine=dict(type="dict", required=True),
-                request=dict(OPTION),
-                price_found=dict(type="dict", default={}),
-            )
-        )
-        try:
-            run = current_run()
-            request = RunRequest.of(args["request"])
-            price = request.price or prices.paid(args["price_found"])
-        except (RunError, RequestError, prices.PriceError) as error:
-            raise AnsibleActionFail(str(error)) from error
+    def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        run = current_run()
+        request = RunRequest.of(args["request"])
+        price = request.price or prices.paid(args["price_found"])
         machine = args["machine"]
         plan = make_plan(request, machine)
         seed = default_seed(run) if request.seed is None else request.seed
-        versions = {
-            "collection": VERSION,
-            "ansible_core": ansible_core_version,
-            "python": platform.python_version(),
-        }
-        result["plan"] = dict(plan, run=run, seed=seed, launches_most=request.launches_most)
-        if not self._task.check_mode:
+        result: dict[str, Any] = {"plan": dict(plan, run=run, seed=seed, launches_most=request.launches_most)}
+        if not self.check_mode:
+            versions = {
+                "collection": VERSION,
+                "ansible_core": ansible_core_version,
+                "python": platform.python_version(),
+            }
             kinds = [
                 ("machine", machine),
                 ("run", run_payload(request, plan, seed, machine, versions, price)),

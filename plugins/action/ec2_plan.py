@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import Any
-
-from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan import FleetRequest, learn
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan_text import render
@@ -18,47 +16,39 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_reque
     RequestError,
     RunRequest,
 )
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RunError, current_run
 
 
-class ActionModule(ActionBase):
+class ActionModule(CoreAction):
     """Runs on the controller alone and touches no host."""
 
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = spec(
+        run=dict(type="str", default=""),
+        region=dict(type="str", default=""),
+        owner=dict(type="str", default=""),
+        instances=dict(type="list", elements="raw", required=True),
+        market=dict(type="str", default="on-demand"),
+        image=dict(type="str", default="amazon-linux-2023"),
+        connection=dict(type="str", default="ssh"),
+        ttl_minutes=dict(type="int", default=240),
+        schedule=dict(type="bool", default=True),
+        budget_usd=dict(type="float", default=0),
+        budget_email=dict(type="str", default=""),
+        volume_gb=dict(type="int", default=0),
+        results_bucket=dict(type="str", default=""),
+        results_prefix=dict(type="str", default=""),
+        ssh_from=dict(type="str", default=""),
+        cidr=dict(type="str", default="10.83.0.0/16"),
+        subnet_ids=dict(type="list", elements="str", default=[]),
+        prices=dict(type="dict", default={}),
+        request=OPTION,
+    )
+    ERRORS = (RunError, RequestError)
 
-    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, args = self.validate_argument_spec(
-            argument_spec=dict(
-                run=dict(type="str", default=""),
-                region=dict(type="str", default=""),
-                owner=dict(type="str", default=""),
-                instances=dict(type="list", elements="raw", required=True),
-                market=dict(type="str", default="on-demand"),
-                image=dict(type="str", default="amazon-linux-2023"),
-                connection=dict(type="str", default="ssh"),
-                ttl_minutes=dict(type="int", default=240),
-                schedule=dict(type="bool", default=True),
-                budget_usd=dict(type="float", default=0),
-                budget_email=dict(type="str", default=""),
-                volume_gb=dict(type="int", default=0),
-                results_bucket=dict(type="str", default=""),
-                results_prefix=dict(type="str", default=""),
-                ssh_from=dict(type="str", default=""),
-                cidr=dict(type="str", default="10.83.0.0/16"),
-                subnet_ids=dict(type="list", elements="str", default=[]),
-                prices=dict(type="dict", default={}),
-                request=dict(OPTION),
-            )
-        )
-        try:
-            args["run"] = args["run"] or current_run()
-            args["request"] = RunRequest.of(args["request"])
-        except (RunError, RequestError) as error:
-            raise AnsibleActionFail(str(error)) from error
+    def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        args["run"] = args["run"] or current_run()
+        args["request"] = RunRequest.of(args["request"])
         plan = learn(FleetRequest(**args), datetime.datetime.now(datetime.UTC))
-        # Not by a task of its own: the callbacks that show results break long lines and tables.
-        for line in render(plan):
-            self._display.display(line)
-        return dict(result, changed=False, plan=plan)
+        self.show(render(plan))
+        return {"plan": plan}

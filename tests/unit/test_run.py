@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -160,6 +161,61 @@ def test_an_unknown_stage_is_refused_with_those_there_are(
 @pytest.mark.parametrize(("name", "hosts"), [("molecule-default", False), ("molecule-aws", True)])
 def test_the_root_of_emulated_hosts_is_made_for_scenarios_that_create_hosts(name: str, hosts: bool) -> None:
     assert run.emulates(run.stages([name], Path())) is hosts
+
+
+def test_a_linter_that_has_passed_is_run_again_when_what_it_reads_has_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    checkout, ran = tmp_path / "checkout", tmp_path / "ran"
+    (checkout / "tests").mkdir(parents=True)
+    (checkout / "tests" / "run.py").write_text("")
+    (checkout / "play.yml").write_text("- hosts: all\n")
+    subprocess.run(["git", "init", "--quiet", str(checkout)], check=True)
+    monkeypatch.setattr(run, "ROOT", checkout)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    code = f"open({str(ran)!r}, 'a').write('x'); raise SystemExit('bad' in open('play.yml').read())"
+    linter = run.Stage("linter", [sys.executable, "-c", code], reads=lambda name: name.suffix == ".yml")
+
+    def runs() -> tuple[int, Counts]:
+        counts = run.measured(linter, tmp_path).counts
+        return len(ran.read_text()), counts
+
+    assert runs() == runs() == (1, Counts(1))
+    (checkout / "notes.md").write_text("what it does not read")
+    assert runs() == (1, Counts(1))
+    (checkout / "play.yml").write_text("bad")
+    # A failure is not kept.
+    assert [runs(), runs()] == [(2, Counts(failed=1)), (3, Counts(failed=1))]
+    (checkout / "play.yml").write_text("- hosts: all\n")
+    assert runs() == (3, Counts(1))
+    (checkout / "other.yml").write_text("")
+    assert runs() == (4, Counts(1))
+    monkeypatch.setattr(run, "installed", lambda: frozenset({("linter", "2")}))
+    assert runs() == (5, Counts(1))
+    # Without git nobody knows which files there are.
+    monkeypatch.setattr(run, "checkout_files", lambda root: (_ for _ in ()).throw(OSError("no git")))
+    assert [runs(), runs()] == [(6, Counts(1)), (7, Counts(1))]
+
+
+@pytest.mark.parametrize(
+    ("name", "lint", "docs"),
+    [
+        ("roles/llama_cpp/tasks/main.yml", True, True),
+        ("plugins/modules/gguf_info.py", True, True),
+        ("plugins/module_utils/models/gguf.py", True, False),
+        ("plugins/plugin_utils/report/pages.py", True, False),
+        ("playbooks/site.yml", True, False),
+        (".ansible-lint", True, False),
+        ("molecule/aws/converge.yml", True, False),
+        ("molecule/aws/tests/test_site.py", False, False),
+        ("tests/unit/test_run.py", False, False),
+        ("results/README.md", False, False),
+        ("tests/fixtures/imports/README.md", True, False),
+        ("requirements-dev.txt", True, True),
+    ],
+)
+def test_what_a_verdict_depends_on(name: str, lint: bool, docs: bool) -> None:
+    assert (run.read_by_ansible_lint(Path(name)), run.read_by_antsibull_docs(Path(name))) == (lint, docs)
 
 
 def test_sanity_results_are_sorted_by_outcome(tmp_path: Path) -> None:

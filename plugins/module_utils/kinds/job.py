@@ -9,6 +9,7 @@ import os
 import signal
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import capabilities
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import BY_NAME
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
 
@@ -76,6 +77,24 @@ def missing(job: Job, name: str) -> Optional[Tuple[str, str]]:
         "the build %s has no %s, which the test %s needs" % (job.build["name"], name, job.cell["test"]),
         "Measure it with a build that has it, or leave that test out of llama_bench_tests.",
     )
+
+
+def where_known(job: Job, name: str, *options: Tuple[str, ...]) -> List[str]:
+    """Return, in one list, those of some options (each with its value) that a program of a job's build may have.
+
+    For options that only keep a launch simple: what a build is known to lack, it does not do either.
+    """
+    return [
+        word for option in options if capabilities.knows(job.build, name, option[0]) is not False for word in option
+    ]
+
+
+def unable(job: Job, name: str, argv: List[str]) -> Optional[Tuple[str, str]]:
+    """Return (cause, advice) when the job's build is known to lack an option that its test needs, None when not."""
+    cause = capabilities.refusal(job.build, name, argv, "the test %s" % job.cell["test"])
+    if cause is None:
+        return None
+    return cause, "Measure it with a build of another llama.cpp, or leave that test out of llama_bench_tests."
 
 
 def refusal(job: Job) -> Optional[Tuple[str, str]]:

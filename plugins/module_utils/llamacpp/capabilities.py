@@ -122,15 +122,17 @@ def lacks(build: Mapping[str, Any], program: str, argv: Sequence[str]) -> List[s
     return [] if known is None else [option for option in asked(argv) if option not in known]
 
 
-def refusal(build: Mapping[str, Any], program: str, argv: Sequence[str]) -> Optional[str]:
-    """Return why a command cannot be given to a build, with the remedy; None where nothing speaks against it."""
+def refusal(build: Mapping[str, Any], program: str, argv: Sequence[str], purpose: str) -> Optional[str]:
+    """Return why a command for a purpose, such as `the test load`, cannot be given to a build; None where it can."""
     missing = lacks(build, program, argv)
     if not missing:
         return None
     reasons = [_reason(build, program, option) for option in missing]
-    return "build %s has no %s: %s; leave out what needs it, or name a build of another llama.cpp" % (
+    return "build %s has no %s, which %s needs of %s: %s" % (
         build.get("name", "default"),
         ", ".join(missing),
+        purpose,
+        program,
         "; ".join(dict.fromkeys(reasons)),
     )
 

@@ -17,20 +17,20 @@ _STATUS_LINE = re.compile(r"\[(\d+)/(\d+)\] (.*)")
 _EARLY_SECONDS = 10.0
 _EARLY_WORK = 0.03
 
-# What a step costs beside another, by what its description names: medians of processor seconds of one compilation of
-# llama.cpp 0c1e57098 with gcc 12 (benchmarks/compile_time.py). Only the estimate of the time left depends on it.
+# What a step costs beside another, by what its description names: about the processor seconds of one with gcc 12 and
+# llama.cpp 0c1e57098. Only the estimate of the time left depends on it.
 _COSTS: Tuple[Tuple[str, float], ...] = (
-    ("Linking", 0.3),
+    ("Linking", 0.5),
+    ("/cloudbench/", 20.0),
+    ("/server-context.dir/", 20.0),
+    ("/llama-server-impl.dir/", 20.0),
+    ("/llama-common.dir/", 8.0),
+    ("/common.dir/", 8.0),
+    ("/llama.dir/", 7.0),
     ("/ggml-cpu.dir/", 5.0),
-    ("/llama.dir/", 4.0),
-    ("/server-context.dir/", 6.0),
-    ("/llama-server-impl.dir/", 6.0),
-    ("/cpp-httplib.dir/", 6.0),
-    ("/llama-common.dir/", 3.0),
-    ("/common.dir/", 3.0),
-    ("/mtmd.dir/", 1.5),
+    ("/ggml-base.dir/", 5.0),
 )
-_OTHER_COST = 1.5
+_OTHER_COST = 2.0
 
 
 class Step(NamedTuple):
@@ -61,7 +61,7 @@ class Progress:
 
     def __init__(self, planned: Optional[List[str]] = None) -> None:
         self.done = 0
-        self.of = 0
+        self.of = len(planned or [])
         self._planned = sum(map(cost, planned or []))
         self._spent = 0.0
 
@@ -76,7 +76,7 @@ class Progress:
 
     def left_s(self, elapsed_s: float) -> Optional[float]:
         """Return how many seconds are left by the pace so far, None while that would be a guess."""
-        if not self.of:
+        if not self.done:
             return None
         share = min(self._spent / self._planned, 1.0) if self._planned else self.done / self.of
         if self.done >= self.of:

@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import memory, registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import LADDER
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, missing, program, refusal
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, missing, program, refusal, unable
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed, Outcome
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import kernel_path
@@ -274,7 +274,12 @@ class _Run:
 def _obstacle(job: Job, settings: Settings, machine: Dict[str, Any]) -> Optional[Tuple[str, str]]:
     """Return (cause, advice) when a job cannot be measured here, which is better known before it is launched."""
     kind, of_launch = registry.kind_of(job.cell), settings.of_launch(job)
-    why = missing(job, kind.program) or refusal(job) or kind.trouble(job.cell, of_launch)
+    why = (
+        missing(job, kind.program)
+        or refusal(job)
+        or kind.trouble(job.cell, of_launch)
+        or unable(job, kind.program, kind.argv(job, of_launch))
+    )
     if why is None:
         need = memory.of_job(job, kind.sequences(job.cell, settings.slots))
         why = memory.refusal(need, cgroup.memory(machine)) if need else None

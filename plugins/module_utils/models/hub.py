@@ -11,7 +11,6 @@ X-Linked-Size; the token stays with the hub.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
 import re
 import time
@@ -20,6 +19,7 @@ from urllib.parse import quote
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import web
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.download import Wanted
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import alike
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 DEFAULT_REVISION = "main"
@@ -240,7 +240,7 @@ class Hub:
             there = []
         if not there:
             return "correct the name"
-        near = difflib.get_close_matches(file, there, n=_SHOWN, cutoff=0.0)
+        near = alike(file, there, most=_SHOWN, cutoff=0.0)
         more = f" and {len(there) - len(near)} more" if len(there) > len(near) else ""
         return f"there are {', '.join(near)}{more}"
 

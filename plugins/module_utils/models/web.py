@@ -25,6 +25,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from ansible.module_utils.urls import Request, make_context
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.version import VERSION
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import without_user
 
 _USER_AGENT = "cloudbench.llama/" + VERSION
 _PORTS = {"http": 80, "https": 443}
@@ -82,7 +83,7 @@ def origin(url: str) -> Tuple[str, str, int]:
 
 def public(url: str) -> str:
     """`url` without what may be a secret: user, password, query, fragment."""
-    return re.sub(r"[?#].*", "", re.sub(r"//[^/]*@", "//", url), flags=re.DOTALL)
+    return re.sub(r"[?#].*", "", without_user(url), flags=re.DOTALL)
 
 
 def holds_secret(url: str) -> bool:

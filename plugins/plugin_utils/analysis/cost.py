@@ -89,10 +89,15 @@ def of_row(row: Row, usd_hour: Decimal) -> Cost | None:
     return _of(row._replace(interval=rate), kind, usd_hour)
 
 
+def _with(rows: Sequence[Row], metric: str) -> list[Row]:
+    """Return the rows whose kind of measurement gives a metric."""
+    return [row for row in rows if metric in kinds.kind_of(row.cell).metrics]
+
+
 def _goodput(rows: Sequence[Row], usd_hour: Decimal) -> Cost | None:
     """Return what a token within the latency target costs at the load that gives most of them."""
     best: Cost | None = None
-    for row in rows:
+    for row in _with(rows, "goodput_rate"):
         rate = summary.mean_of(row, "goodput_rate")
         usd = per_million(usd_hour, rate.mean * row.cell["n_gen"]) if rate else None
         if usd is not None and (best is None or usd < best.usd):
@@ -107,7 +112,7 @@ def start(run: Run, rows: Sequence[Row]) -> dict[str, float]:
     """
     boot = ((run.plan or {}).get("price") or {}).get("boot_s")
     seconds = {} if boot is None else {"boot": float(boot)}
-    loads = (summary.centre(row, "load_cold_s") for row in rows)
+    loads = (summary.centre(row, "load_cold_s") for row in _with(rows, "load_cold_s"))
     cold = next((load for load in loads if load is not None), None)
     return seconds if cold is None else {**seconds, "cold load": cold}
 

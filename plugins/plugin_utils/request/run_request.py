@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +25,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.source imp
     public_entry,
 )
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import failure
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import ENOUGH_LAUNCHES
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds as catalog
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
@@ -182,8 +182,7 @@ class RunRequest:
         """
         for field in values:
             if field not in VARIABLES:
-                near = difflib.get_close_matches(str(field), VARIABLES, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
+                hint = did_you_mean(field, VARIABLES)
                 raise RequestError(f"a run is not asked for by {field!r}, but by {', '.join(VARIABLES)}{hint}")
         asked = {field: _value(VARIABLES[field], value) for field, value in {**defaults(), **values}.items()}
         asked["slo"] = {name: _target(asked["slo"].get(name), name) for name in ("ttft_s", "tpot_s")}

@@ -245,7 +245,11 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def machines(results_dir: str | os.PathLike[str]) -> list[str]:
-    """Return the names of the machines that have records under `results_dir`, in their order."""
+    """Return the names of the machines that have records under `results_dir`, in their order.
+
+    Raises RecordError where nothing can check what they have, before anybody starts processes to read it.
+    """
+    checker()
     return sorted({path.parts[-3] for path in Path(results_dir).glob("*/records/*.jsonl")})
 
 

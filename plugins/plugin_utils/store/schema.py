@@ -650,7 +650,7 @@ def _plain(node: Any) -> Any:
     if isinstance(node, msgspec.inspect.Metadata):
         return _plain(node.type)
     if isinstance(node, msgspec.inspect.UnionType):
-        return _plain(next(kind for kind in reversed(node.types) if not isinstance(kind, msgspec.inspect.NoneType)))
+        return _plain(next(held for held in reversed(node.types) if not isinstance(held, msgspec.inspect.NoneType)))
     return node
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program, where_known
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.memory import STEP
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import (
     LaunchFailed,
@@ -60,7 +60,7 @@ def argv_of(job: Job) -> List[str]:
     cell = job.cell
     argv = [program(job, PROGRAM), "-m", job.model_path, "-t", str(cell["threads"])]
     argv += ["-tb", str(cell.get("threads_batch") or cell["threads"]), "-np", "1", "-c", str(STEP)]
-    return argv + ["--no-webui", "--cache-ram", "0", "-fit", "off", "-lv", "5"]
+    return argv + where_known(job, PROGRAM, ("--no-webui",), ("--cache-ram", "0"), ("-fit", "off"), ("-lv", "5"))
 
 
 def _start(job: Job, settings: LaunchSettings, started: Optional[Callable[[int], None]]) -> _Start:

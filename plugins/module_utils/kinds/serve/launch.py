@@ -16,7 +16,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program, where_known
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.memory import context_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import (
     LaunchFailed,
@@ -57,7 +57,7 @@ def argv_of(job: Job, settings: LaunchSettings) -> List[str]:
     argv += ["-tb", str(cell.get("threads_batch") or cell["threads"])]
     argv += ["-np", str(settings.slots), "-c", str(context_of(cell, settings.slots))]
     # No page for browsers, no memory for prompts of before, nothing that adapts itself.
-    return argv + ["--no-webui", "--cache-ram", "0", "--no-slots", "-fit", "off"]
+    return argv + where_known(job, PROGRAM, ("--no-webui",), ("--cache-ram", "0"), ("--no-slots",), ("-fit", "off"))
 
 
 def arrivals(rate: float, count: int, seed: int) -> List[float]:

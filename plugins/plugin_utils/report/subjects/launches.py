@@ -30,9 +30,9 @@ _WHERE_SWAPPED = (("swap_in_pages", "Swapped in"), ("pressure_some_percent", "Pr
 def _section(view: View) -> Section | None:
     if not view.launches:
         return None
-    swapped = any(
-        (summary.value(record, "swap_in_pages") or 0) > LIMITS["swap_in_pages"][0] for record in view.launches
-    )
+    allowed, _meaning = LIMITS["swap_in_pages"]
+    gates = (record["payload"].get("gates") or {} for record in view.launches)
+    swapped = any((seen.get("swap_in_pages") or 0) > allowed for seen in gates)
     shown = (*_ALWAYS, *(_WHERE_SWAPPED if swapped else ()))
     names = [name for name, _title in shown]
     columns: list[Column] = [

@@ -4,28 +4,30 @@
 
 # Compiles faster what no figure comes from: argument parser, chat templates, JSON schemas, routes of the server, images
 # and sound. Such files are compiled together, so that what they all include is read once, and without optimisation.
-# ggml and llama, the tools themselves and whatever runs once a token are compiled as ever
+# ggml and llama, the tools themselves and whatever runs once a token are compiled as ever, but for the HTTP library, which
+# is one file that takes longer than any other, and sends in a thread of its own: it is optimised less
 # (docs/decisions/0015-what-is-not-measured-compiles-quickly.md).
 #
 # Included by programs.cmake. -DCLOUDBENCH_QUICK_COMMON=OFF leaves everything as llama.cpp has it.
 option(CLOUDBENCH_QUICK_COMMON "Compile faster what is not measured" ON)
 
-# target|pattern of file names|... for each group: nothing but these is touched. The order within a group is that of the
-# patterns. A llama.cpp without such a target or file has nothing of it.
+# target|optimisation|pattern of file names|... for each group: nothing but these is touched. The order within a group is
+# that of the patterns. A llama.cpp without such a target or file has nothing of it.
 set(CLOUDBENCH_QUICK_GROUPS
-  "llama-common|parsers/.*"
-  "llama-common|jinja/value|jinja/.*"
-  "llama-common|chat|chat-.*|peg-parser|json-schema|json-schema-to-grammar"
-  "llama-common|arg|preset|download|hf-cache|console|debug|fit|imatrix-loader|llguidance|subproc"
-  "common|arg|console|json-schema-to-grammar|train"
-  "mtmd|models/.*"
-  "mtmd|clip|mtmd|mtmd-audio|mtmd-image"
-  "mtmd|mtmd-helper|mtmd-helper-gen"
-  "server-context|server-chat|server-mcp|server-schema|server-tools"
-  "llama-server-impl|server|server-models")
+  "llama-common|-O0|parsers/.*"
+  "llama-common|-O0|jinja/value|jinja/.*"
+  "llama-common|-O0|chat|chat-.*|peg-parser|json-schema|json-schema-to-grammar"
+  "llama-common|-O0|arg|preset|download|hf-cache|console|debug|fit|imatrix-loader|llguidance|subproc"
+  "common|-O0|arg|console|json-schema-to-grammar|train"
+  "mtmd|-O0|models/.*"
+  "mtmd|-O0|clip|mtmd|mtmd-audio|mtmd-image"
+  "mtmd|-O0|mtmd-helper|mtmd-helper-gen"
+  "server-context|-O0|server-chat|server-mcp|server-schema|server-tools"
+  "llama-server-impl|-O0|server|server-models"
+  "cpp-httplib|-O1|httplib")
 
-# Replaces the sources of `target` that match `patterns` by one file of ours that includes them.
-function(cloudbench_quick_group target number)
+# Replaces the sources of `target` that match the patterns after `optimisation` by one file of ours that includes them.
+function(cloudbench_quick_group target number optimisation)
   get_target_property(sources ${target} SOURCES)
   get_target_property(directory ${target} SOURCE_DIR)
   set(together "")
@@ -51,7 +53,7 @@ function(cloudbench_quick_group target number)
   set_property(TARGET ${target} PROPERTY SOURCES ${sources} "${quick}")
   # The warnings of llama.cpp's files are nobody's concern here, and come in thousands when optimisation is off.
   set_source_files_properties(
-    "${quick}" TARGET_DIRECTORY ${target} PROPERTIES COMPILE_OPTIONS "-O0;-w")
+    "${quick}" TARGET_DIRECTORY ${target} PROPERTIES COMPILE_OPTIONS "${optimisation};-w")
 endfunction()
 
 # Of a template's code that several files have, the linker takes what it meets first. It meets ggml and llama first, so

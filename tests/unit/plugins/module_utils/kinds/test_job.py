@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import (
     Job,
     JobError,
@@ -19,7 +20,10 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import 
     missing,
     program,
     refusal,
+    unable,
+    where_known,
 )
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Finished, Usage, last_words
 
@@ -27,8 +31,8 @@ FIXTURES = Path(__file__).parents[4] / "fixtures" / "llama-bench"
 USAGE = Usage(2.0, 3.0, 0.1, 100 << 20, 500, 0, 10, 5)
 
 
-def cell(build: str = "default", quantization: str = "Q4_0", test: str = "pp32") -> dict:
-    return {"model": "tiny-synthetic", "quantization": quantization, "build": build, "threads": 2, "test": test}
+def cell(build: str = "default", quantization: str = "Q4_0", test: str = "pp32", **more) -> dict:
+    return {"model": "tiny-synthetic", "quantization": quantization, "build": build, "threads": 2, "test": test, **more}
 
 
 def job(**of_cell) -> Job:
@@ -88,6 +92,42 @@ def test_a_program_that_the_build_does_not_have_is_named(tmp_path, test, name):
     assert missing(one, name)
     Path(tmp_path, name).chmod(0o755)
     assert missing(one, name) is None
+
+
+LEGACY = {
+    "id": "b",
+    "name": "legacy",
+    "options": {
+        "llama-bench": ["-m", "-n", "-o", "-p", "-r", "-t", "-v"],
+        "llama-server": ["-c", "-m", "-np", "-t", "-tb"],
+    },
+}
+
+
+def test_an_option_that_the_build_lacks_is_named_before_a_launch():
+    settings = LaunchSettings()
+    deep = job(**registry.parse_test("tg8@d512"))._replace(build=LEGACY)
+    cause, advice = unable(deep, "llama-bench", registry.BENCH.argv(deep, settings))
+    assert cause.startswith("build legacy has no -d, which the test tg8@d512 needs of llama-bench: it is older than")
+    assert "llama_bench_tests" in advice
+    plain = job(**registry.parse_test("tg8"))._replace(build=LEGACY)
+    assert unable(plain, "llama-bench", registry.BENCH.argv(plain, settings)) is None
+    # Of a build that was recorded before anybody asked, nothing is known.
+    assert (
+        unable(deep._replace(build={"id": "b", "name": "old"}), "llama-bench", registry.BENCH.argv(deep, settings))
+        is None
+    )
+
+
+def test_what_only_keeps_a_server_simple_is_left_out_where_it_is_not_known():
+    served = job(**registry.parse_test("serve8+4@c2"))
+    simple = {"--no-webui", "--cache-ram", "--no-slots", "-fit"}
+    assert simple <= set(registry.SERVE.argv(served, LaunchSettings()))
+    old = served._replace(build=LEGACY)
+    argv = registry.SERVE.argv(old, LaunchSettings())
+    assert set(argv) & simple == set()
+    assert unable(old, "llama-server", argv) is None
+    assert where_known(old, "llama-server", ("-c", "5"), ("-fit", "off")) == ["-c", "5"]
 
 
 @pytest.mark.parametrize(

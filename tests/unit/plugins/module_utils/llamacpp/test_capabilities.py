@@ -40,6 +40,26 @@ def test_options_are_taken_and_values_and_descriptions_are_not():
     ]  # fmt: skip
 
 
+def test_what_the_programs_of_b3826_name():
+    bench, batched = of("llama-bench", "b3826"), of("llama-batched-bench", "b3826")
+    assert (len(bench), len(batched)) == (51, 143)
+    assert {"-m", "--model", "-t", "-p", "-n", "-r", "-o", "-v", "-mmp", "-pg", "--delay"} <= set(bench)
+    assert not {"-d", "--load-mode", "--repack"} & set(bench)
+    assert {"-m", "-t", "-tb", "-c", "-npp", "-ntg", "-npl", "--output-format", "--version"} <= set(batched)
+    # The example of a command, in the last line, is no option: `[-pps]`.
+    assert not [name for name in bench + batched if "[" in name or "," in name]
+
+
+def test_a_llama_bench_of_2024_refuses_what_came_later():
+    build = {"name": "legacy", "options": {"llama-bench": of("llama-bench", "b3826")}}
+    argv = ["bin/llama-bench", "-m", "x.gguf", "-t", "2", "-p", "512", "-n", "0", "-r", "2", "-o", "jsonl", "-v"]
+    assert capabilities.refusal(build, "llama-bench", argv) is None
+    assert capabilities.refusal(build, "llama-bench", [*argv, "-d", "4096"]) == (
+        "build legacy has no -d: it is older than llama.cpp's pull request 13096 of April 2025; leave out what needs "
+        "it, or name a build of another llama.cpp"
+    )
+
+
 def test_options_of_a_usage_are_taken():
     assert capabilities.parse_help("usage: llama-roofline --threads N --bytes B --repetitions R\n") == [
         "--bytes",
@@ -78,7 +98,7 @@ def test_what_is_not_recorded_is_not_known_and_refuses_nothing():
     for build in ({}, {"options": None}, {"options": {}}, {"options": {"llama-bench": "x"}}):
         assert capabilities.knows(build, "llama-bench", "-d") is None
         assert capabilities.lacks(build, "llama-bench", ["llama-bench", "-d", "512"]) == []
-        assert capabilities.refusal(build, "llama-bench", ["llama-bench", "-d", "512"]) is None
+        assert capabilities.refusal(build, "llama-bench", ["llama-bench", "-d", "512"], "the test x") is None
     assert capabilities.knows(BENCH, "llama-bench", "-fa") is True
     assert capabilities.knows(BENCH, "llama-bench", "-d") is False
     assert capabilities.knows(BENCH, "llama-server", "-m") is None
@@ -92,15 +112,17 @@ def test_the_options_of_a_command_are_not_its_values():
 def test_what_a_build_lacks_is_named_with_what_it_came_with():
     argv = ["bin/llama-bench", "-m", "x", "-d", "512", "--load-mode", "none", "--frobnicate", "1"]
     assert capabilities.lacks(BENCH, "llama-bench", argv) == ["-d", "--load-mode", "--frobnicate"]
-    assert capabilities.refusal(BENCH, "llama-bench", argv) == (
-        "build legacy has no -d, --load-mode, --frobnicate: it is older than llama.cpp's pull request 13096 of April "
-        "2025; it is older than llama.cpp's pull request 20834 of March 2026; its llama-bench --help does not name it; "
-        "leave out what needs it, or name a build of another llama.cpp"
+    assert capabilities.refusal(BENCH, "llama-bench", argv, "the test tg8@d512") == (
+        "build legacy has no -d, --load-mode, --frobnicate, which the test tg8@d512 needs of llama-bench: it is older "
+        "than llama.cpp's pull request 13096 of April 2025; it is older than llama.cpp's pull request 20834 of March "
+        "2026; its llama-bench --help does not name it"
     )
-    assert capabilities.refusal(BENCH, "llama-bench", ["bin/llama-bench", "-m", "x"]) is None
+    assert capabilities.refusal(BENCH, "llama-bench", ["bin/llama-bench", "-m", "x"], "the test pp8") is None
 
 
 def test_a_younger_build_that_lost_an_option_is_not_called_older():
     younger = {"name": "new", "options": {"llama-server": ["--load-mode", "-m"]}}
-    said = capabilities.refusal(younger, "llama-server", ["llama-server", "--no-webui"])
-    assert said.startswith("build new has no --no-webui: its llama-server --help does not name it;")
+    said = capabilities.refusal(younger, "llama-server", ["llama-server", "--no-webui"], "the test load")
+    assert said.endswith(
+        "has no --no-webui, which the test load needs of llama-server: its llama-server --help does not name it"
+    )

@@ -106,6 +106,7 @@ def test_the_time_left_counts_what_the_steps_cost():
     assert cost(kernels) > cost(small)
     planned = [kernels] * 4 + [small] * 6
     progress, plain = Progress(planned), Progress()
+    assert (progress.of, plain.of) == (10, 0)
     for number, what in enumerate(planned[:4], 1):
         for taker in (progress, plain):
             taker.take(f"[{number}/10] {what}")
@@ -155,7 +156,7 @@ def test_how_far_it_is_stands_in_the_file(tmp_path):
     shown = built / "compile-1.progress.json"
     wait_for(shown.exists)
     state = json.loads(shown.read_text())
-    assert (state["done"], state["of"], state["left_s"], state["pid"]) == (0, 0, None, os.getpid())
+    assert (state["done"], state["of"], state["left_s"], state["pid"]) == (0, 4, None, os.getpid())
     (tmp_path / "go").touch()
     thread.join(20)
     assert not thread.is_alive()

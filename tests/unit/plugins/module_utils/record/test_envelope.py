@@ -28,12 +28,12 @@ NOT_COMPARED = {
 
 
 def payloads():
-    found = {"cell": CELL}
+    first_of = {"cell": CELL}
     for line in FROZEN.read_text("utf-8").splitlines():
-        one = json.loads(line)
-        if one["kind"] in NOT_COMPARED:
-            found.setdefault(one["kind"], one["payload"])
-    return found
+        record = json.loads(line)
+        if record["kind"] in NOT_COMPARED:
+            first_of.setdefault(record["kind"], record["payload"])
+    return first_of
 
 
 def key(parts):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from real_run import Record, launches, of, page, section, steady, without
+from support.records.real_run import Record, launches, of, page, section, steady, without
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 

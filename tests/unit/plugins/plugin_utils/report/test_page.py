@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from real_run import page, section, without
+from support.records.real_run import page, section, without
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages
 

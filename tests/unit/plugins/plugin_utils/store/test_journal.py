@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudbench.llama.plugins.callback.bench_report import CallbackModule
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import journal, records
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.journal import Journals
 
@@ -213,4 +214,21 @@ def test_the_writer_of_records_reads_a_store_once(
     assert once == sum(path.stat().st_size for path in store.rglob("*.jsonl"))
     for record in frozen:
         assert writer.append([record]).written == 0
+    assert count.total == once
+
+
+def test_the_callback_reads_a_store_once(
+    store: Path, frozen: list[dict[str, object]], count: type[Counting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callback = CallbackModule()
+    monkeypatch.setattr(callback, "get_option", {"results_dir": str(store)}.get)
+    monkeypatch.setattr(callback, "_begin", lambda: None)
+    monkeypatch.setenv("CLOUDBENCH_RESULTS_DIR", "")
+    monkeypatch.setattr("ansible.plugins.callback.CallbackBase.set_options", lambda *_given, **_options: None)
+    callback.set_options()
+    callback._keep(frozen)
+    once = count.total
+    assert once == sum(path.stat().st_size for path in store.rglob("*.jsonl"))
+    for record in frozen:
+        callback._keep([record])
     assert count.total == once

@@ -46,9 +46,9 @@ def file_of(root: Path, record: Record) -> Path:
 
 
 def test_frozen_files_are_frozen_and_one_exists_for_every_schema() -> None:
-    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in FROZEN.glob("*.jsonl")}
-    assert found == DIGESTS
-    assert sorted(found) == [f"schema-{number}.jsonl" for number in range(1, records.SCHEMA + 1)]
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in FROZEN.glob("*.jsonl")}
+    assert digests == DIGESTS
+    assert sorted(digests) == [f"schema-{number}.jsonl" for number in range(1, records.SCHEMA + 1)]
     assert len(records.UPGRADES) == records.SCHEMA - 1
 
 
@@ -122,14 +122,14 @@ def test_a_payload_that_looks_wrong_is_kept_and_named(tmp_path: Path, frozen: li
 
 
 def test_a_half_line_costs_only_itself(tmp_path: Path, frozen: list[Record]) -> None:
-    one, other = frozen[0], launch_of(frozen)
-    records.append(tmp_path, [one])
-    path = file_of(tmp_path, one)
+    first, other = frozen[0], launch_of(frozen)
+    records.append(tmp_path, [first])
+    path = file_of(tmp_path, first)
     with path.open("a") as file:
         file.write('{"schema": 1, "kind": "lau')
     records.append(tmp_path, [other])
     contents = records.read(tmp_path)
-    assert contents.records == [one, other]
+    assert contents.records == [first, other]
     assert contents.problems == [
         Problem(
             path.relative_to(tmp_path).as_posix(),

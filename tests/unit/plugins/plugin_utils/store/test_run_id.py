@@ -84,9 +84,9 @@ class TestGoingOn:
     def test_whoever_names_a_run_gets_it(self, tmp_path, monkeypatch, given, run):
         self.interrupted(tmp_path)
         monkeypatch.setenv(run_id.VARIABLE, given)
-        found, said = run_id.go_on(tmp_path, "same")
-        assert found not in ("new", "20261126T120000Z-0001")
-        assert run in (None, found)
+        begun, said = run_id.go_on(tmp_path, "same")
+        assert begun not in ("new", "20261126T120000Z-0001")
+        assert run in (None, begun)
         assert said is None
 
     def test_a_run_that_still_runs_is_left_alone(self, tmp_path):

@@ -206,7 +206,8 @@ try:
     run_id.current_run()
 except run_id.RunError as error:
     print(error)
-for call in (records.read, records.Writer, lambda root: records.append(root, []), lambda root: records.decode(b"{}")):
+single = (lambda root: records.append(root, []), lambda root: records.decode(b"{}"))
+for call in (records.read, records.machines, records.Writer, *single):
     try:
         call(sys.argv[1])
     except records.RecordError as error:
@@ -223,4 +224,4 @@ def test_without_msgspec_it_says_what_to_install(store: Path) -> None:
         check=True,
     )
     remedy = f"which {sys.executable} does not have: {sys.executable} -m pip install msgspec"
-    assert ended.stdout == 5 * f"records are checked by msgspec, {remedy}\n"
+    assert ended.stdout == 6 * f"records are checked by msgspec, {remedy}\n"

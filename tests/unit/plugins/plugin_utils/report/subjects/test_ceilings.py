@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from real_run import page, section
+from support.records.real_run import page, section
 
 CEILINGS = "Memory bandwidth and arithmetic"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from real_run import of, page, section
+from support.records.real_run import of, page, section
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.latency import percentile

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from real_run import Record, page, section
+from support.records.real_run import Record, page, section
 
 
 def test_pressure_and_pages_swapped_in_have_columns_where_pages_were_swapped_in(real: list[Record]) -> None:

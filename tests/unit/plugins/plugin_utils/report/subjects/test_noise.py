@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from real_run import launches, page, section, steady
+from support.records.real_run import launches, page, section, steady
 
 
 def test_the_second_copy_of_a_cell_is_the_noise_and_no_row(real):

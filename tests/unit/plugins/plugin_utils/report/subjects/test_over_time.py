@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from real_run import page
+from support.records.real_run import page
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import over_time
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.over_time import busy, sparkline

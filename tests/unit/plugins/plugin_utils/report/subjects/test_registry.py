@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import side_by_side
+from support.records import side_by_side
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import mean_interval
