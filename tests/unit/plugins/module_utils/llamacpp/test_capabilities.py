@@ -53,8 +53,8 @@ def test_what_the_programs_of_b3826_name():
 def test_a_llama_bench_of_2024_refuses_what_came_later():
     build = {"name": "legacy", "options": {"llama-bench": of("llama-bench", "b3826")}}
     argv = ["bin/llama-bench", "-m", "x.gguf", "-t", "2", "-p", "512", "-n", "0", "-r", "2", "-o", "jsonl", "-v"]
-    assert capabilities.refusal(build, "llama-bench", argv) is None
-    assert capabilities.refusal(build, "llama-bench", [*argv, "-d", "4096"]) == (
+    assert capabilities.refusal(build, "llama-bench", argv, "the test pp512") is None
+    assert capabilities.refusal(build, "llama-bench", [*argv, "-d", "4096"], "the test pp512@d4096") == (
         "build legacy has no -d: it is older than llama.cpp's pull request 13096 of April 2025; leave out what needs "
         "it, or name a build of another llama.cpp"
     )
@@ -67,7 +67,7 @@ def test_a_llama_server_of_2024_refuses_what_came_later():
     assert capabilities.lacks(build, "llama-server", [*argv, "--host", "127.0.0.1", "--port", "1"]) == []
     argv += ["--no-webui", "--cache-ram", "0", "--no-slots", "-fit", "off"]
     assert capabilities.lacks(build, "llama-server", argv) == ["--no-webui", "--cache-ram", "-fit"]
-    assert "pull request 10751 of December 2024" in capabilities.refusal(build, "llama-server", argv)
+    assert "pull request 10751 of December 2024" in capabilities.refusal(build, "llama-server", argv, "the test load")
 
 
 def test_options_of_a_usage_are_taken():
