@@ -55,13 +55,13 @@ def test_a_llama_bench_of_2024_refuses_what_came_later():
     argv = ["bin/llama-bench", "-m", "x.gguf", "-t", "2", "-p", "512", "-n", "0", "-r", "2", "-o", "jsonl", "-v"]
     assert capabilities.refusal(build, "llama-bench", argv, "the test pp512") is None
     assert capabilities.refusal(build, "llama-bench", [*argv, "-d", "4096"], "the test pp512@d4096") == (
-        "build legacy has no -d: it is older than llama.cpp's pull request 13096 of April 2025; leave out what needs "
-        "it, or name a build of another llama.cpp"
+        "build legacy has no -d, which the test pp512@d4096 needs of llama-bench: it is older than llama.cpp's pull "
+        "request 13096 of April 2025"
     )
 
 
 def test_a_llama_server_of_2024_refuses_what_came_later():
-    """The command of a test of serving (module_utils/serving.py)."""
+    """The command of a test of serving (kinds/serve)."""
     build = {"name": "legacy", "options": {"llama-server": of("llama-server", "b3826")}}
     argv = ["bin/llama-server", "-m", "x.gguf", "-t", "2", "-tb", "2", "-np", "4", "-c", "4096"]
     assert capabilities.lacks(build, "llama-server", [*argv, "--host", "127.0.0.1", "--port", "1"]) == []
