@@ -70,6 +70,7 @@ def inside(results: Path, many: int, appended: int) -> None:
 
 
 def run(checkout: Path, results: Path, many: int, appended: int) -> list[tuple[float, float]]:
+    """Return what each append took in a version of the collection, in a process of its own: wall and processor time."""
     argv = [sys.executable, __file__, "--inside", str(results), str(many), str(appended)]
     environment = {**os.environ, "PYTHONPATH": str(checkout / "collections")}
     ended = subprocess.run(argv, env=environment, stdout=subprocess.PIPE, text=True, check=True)
@@ -87,6 +88,7 @@ def checked_out(revision: str, folder: Path) -> Path:
 
 
 def main() -> int:
+    """Print a table with a line for each version and number of records."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--before", metavar="COMMIT", help="the version to compare with; none when absent")
     parser.add_argument("--records", type=int, nargs="+", default=[1000, 10_000, 100_000])

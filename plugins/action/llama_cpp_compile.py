@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import shlex
 import uuid
+from typing import Any
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import describe_compilation, duration
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import describe_compilation
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.live import PATIENCE_SECONDS, LiveAction
 
 _MODULE = "cloudbench.llama.llama_cpp_compile"
@@ -17,10 +21,10 @@ _MODULE = "cloudbench.llama.llama_cpp_compile"
 class ActionModule(LiveAction):
     """Adds nothing to the module's options: what it does is to start it, to look and to fetch the result."""
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
         args = dict(self._task.args)
-        self._host = (task_vars or {}).get("inventory_hostname", "host")
+        self._host: str = (task_vars or {}).get("inventory_hostname", "host")
         self._what = "llama.cpp (build %s)" % args.get("name", "default")
         if self._task.check_mode or not args.get("directory"):
             return dict(result, **self._execute_module(_MODULE, args, task_vars=task_vars))
@@ -29,17 +33,17 @@ class ActionModule(LiveAction):
         args.update(watch=prefix, patience=PATIENCE_SECONDS)
         return dict(result, **self._run_live(_MODULE, args, prefix, task_vars))
 
-    def _whose(self):
+    def _whose(self) -> str:
         return self._host
 
-    def _line(self, state):
+    def _line(self, state: dict[str, Any]) -> str:
         return "%s: compiling %s: %s" % (self._host, self._what, describe_compilation(state))
 
-    def _look(self, prefix):
+    def _look(self, prefix: str) -> dict[str, Any] | None:
         look = "touch -c {0}.seen; cat {0}.progress.json 2>/dev/null".format(shlex.quote(prefix))
         return self._state(self._low_level_execute_command(look)["stdout"])
 
-    def _complete(self, job, prefix):
+    def _complete(self, job: dict[str, Any], prefix: str) -> dict[str, Any]:
         ended = self._result(job)
         if not ended:
             return {"failed": True, "msg": "the compiler was killed, and its module with it; run again, it goes on"}
@@ -48,5 +52,5 @@ class ActionModule(LiveAction):
             self._display.display(told % (self._host, self._what, ended["steps"], duration(ended["wall_s"])))
         return ended
 
-    def _lost(self, error):
+    def _lost(self, error: AnsibleConnectionFailure) -> dict[str, Any]:
         return {"failed": True, "msg": "the host was lost while it compiled: %s" % error}

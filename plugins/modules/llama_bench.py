@@ -135,10 +135,11 @@ abandoned:
 import os
 import signal
 import time
+from typing import Any, Dict, List, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import JobError, jobs_of, program
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, JobError, jobs_of, program
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.run import measure
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.settings import Settings
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.spool import Spool, SpoolError, machine_lock
@@ -158,7 +159,7 @@ _LEAST = {
 _SLO = ("ttft_s", "tpot_s")
 
 
-def _check(module, jobs):
+def _check(module: AnsibleModule, jobs: List[Job]) -> None:
     for name, least in _LEAST.items():
         if module.params[name] < least:
             module.fail_json(msg="%s must be at least %s, not %s" % (name, least, module.params[name]))
@@ -171,7 +172,7 @@ def _check(module, jobs):
             module.fail_json(msg="%s is not there or cannot be executed; role llama_cpp builds it" % path)
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             run=dict(type="str", required=True),
@@ -216,21 +217,22 @@ def main():
         slo_tpot_s=params["slo"]["tpot_s"],
     )
     machine = params["machine"]
+    patience: float = params["patience"]
     counts = {"launch": 0, "failure": 0}
     # fail_json raises SystemExit, which lets process.run kill the launch in flight before this process ends.
     signal.signal(signal.SIGTERM, lambda _signal, _frame: module.fail_json(msg="the run was ended by SIGTERM"))
     try:
         spool = Spool(params["spool"], params["run"])
 
-        def emit(kind, payload, started):
+        def emit(kind: str, payload: Dict[str, Any], started: Optional[float]) -> None:
             counts[kind] = counts.get(kind, 0) + 1
             spool.append(envelope.make(kind, params["run"], machine["name"], payload, started))
 
-        def progress(state):
+        def progress(state: Dict[str, Any]) -> None:
             spool.progress(dict(state, pid=os.getpid()))
 
-        def abandoned():
-            return 0 < params["patience"] < time.time() - os.path.getmtime(spool.seen_path)
+        def abandoned() -> bool:
+            return 0 < patience < time.time() - os.path.getmtime(spool.seen_path)
 
         with machine_lock(orphan=spool.runner()):
             spool.open()

@@ -107,7 +107,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import build as llama_cpp
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             root=dict(type="path", required=True),

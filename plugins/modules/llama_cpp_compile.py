@@ -98,7 +98,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import compiling
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             directory=dict(type="path", required=True),

@@ -102,9 +102,7 @@ def test_what_runs_beside_a_scenario_is_shown_and_counted(
     assert [line.split()[0] for line in shown.splitlines()[-3:-1]] == ["linter", "molecule-one"]
 
 
-def test_two_stages_never_have_the_emulated_hosts_at_once(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_two_stages_never_have_the_emulated_hosts_at_once(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     hosts = ("molecule-aws", "molecule-graviton")
     held = tmp_path / "held"
     hold = f"import pathlib, time; p = pathlib.Path({str(held)!r}); p.mkdir(); time.sleep(0.05); p.rmdir()"

@@ -31,12 +31,13 @@ class Need(NamedTuple):
 
     @property
     def total(self) -> int:
+        """All that has to be there at once, in bytes."""
         return self.weights + self.kv + self.compute
 
 
 def context_of(cell: Any, sequences: int) -> int:
     """Return the tokens of context that a cell asks for, those of all its sequences together."""
-    each = cell["n_prompt"] + cell["n_gen"] + cell["n_depth"]
+    each: int = cell["n_prompt"] + cell["n_gen"] + cell["n_depth"]
     return sequences * (-(-each // STEP) * STEP)
 
 

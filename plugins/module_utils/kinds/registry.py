@@ -14,6 +14,11 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.load.kind import KIND as LOAD
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve.kind import KIND as SERVE
 
+__all__ = [
+    "BATCH", "BENCH", "KINDS", "LOAD", "SERVE", "WorkloadError", "headline", "headlines", "kind_of", "lower_is_better",
+    "parse_test",
+]  # fmt: skip
+
 # In the order in which a page has them; llama-bench comes first.
 KINDS: Dict[str, Kind] = {kind.name: kind for kind in (BENCH, SERVE, BATCH, LOAD)}
 

@@ -55,8 +55,10 @@ def _output(argv: List[str]) -> str:
 
 
 def toolchain(prefix: str = "") -> Dict[str, Any]:
-    """Return {"prefix", "paths": {purpose: path or None}, "missing", "helpful", "compiler", "kind", "major", "triple",
-    "cmake", "march"}.
+    """Return what there is to compile with.
+
+    {"prefix", "paths": {purpose: path or None}, "missing", "helpful", "compiler", "kind", "major", "triple", "cmake",
+    "march"}.
 
     `prefix`: what stands before gcc and g++ in the names of a cross compiler, such as aarch64-linux-gnu-.
     `missing`: purposes without which there is no build; `helpful`: those that are absent and only make it faster.
@@ -206,11 +208,11 @@ def _run(directory: str, target: str, option: str = "--help") -> process.Finishe
 
 def missing_libraries(directory: str, targets: List[str]) -> List[str]:
     """Return the shared libraries without which the programs of a build cannot start on this machine."""
-    found = []
+    names = []
     for target in targets:
         words = _run(directory, target).stderr
-        found += re.findall(r"error while loading shared libraries: ([^\s:]+): cannot open", words)
-    return sorted(set(found))
+        names += re.findall(r"error while loading shared libraries: ([^\s:]+): cannot open", words)
+    return sorted(set(names))
 
 
 def describe(

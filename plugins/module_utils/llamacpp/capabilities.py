@@ -49,8 +49,10 @@ _MONTHS = (
 
 
 class Version(NamedTuple):
-    """What a program says of itself: llama.cpp's version (None before it had one) and build number (None where it was
-    built without one)."""
+    """What a program says of itself: llama.cpp's version and build number.
+
+    `version` is None before llama.cpp had one, the number where the program was built without one.
+    """
 
     version: Optional[str]
     number: Optional[int]
@@ -110,8 +112,8 @@ def asked(argv: Sequence[str]) -> List[str]:
     Values are no options; the program's options all begin with a letter, so that -1 is a value. `--option=value` is the
     option.
     """
-    found = (_OPTION.fullmatch(word.partition("=")[0]) for word in argv[1:])
-    return list(dict.fromkeys(match.group(0) for match in found if match))
+    matches = (_OPTION.fullmatch(word.partition("=")[0]) for word in argv[1:])
+    return list(dict.fromkeys(match.group(0) for match in matches if match))
 
 
 def lacks(build: Mapping[str, Any], program: str, argv: Sequence[str]) -> List[str]:

@@ -37,8 +37,10 @@ _LIBC = ctypes.CDLL(None)
 
 
 def _end_with_parent() -> None:
-    """Called in the child before exec. SIGTERM, on which Ninja ends its compilers, each in a process group of its own:
-    killed, it would leave them to go on."""
+    """Have this process get SIGTERM when its parent dies; called in the child before exec.
+
+    On SIGTERM Ninja ends its compilers, each in a process group of its own: killed, it would leave them to go on.
+    """
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
@@ -92,8 +94,11 @@ class Watch:
 
 
 class Compiled(NamedTuple):
-    """How Ninja ended: its exit code (minus the signal that ended it), what it printed, how many steps it did, and what
-    that took, the compilers' processor time included."""
+    """How Ninja ended.
+
+    Its exit code (minus the signal that ended it), what it printed, how many steps it did, and what that took, the
+    compilers' processor time included.
+    """
 
     argv: List[str]
     code: int

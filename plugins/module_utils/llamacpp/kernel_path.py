@@ -85,13 +85,13 @@ def expectation(machine: Dict[str, Any], tensor_types: Sequence[str]) -> Dict[st
     it for, and a flag that is hidden (by an emulation, by a kernel) must not lower what is expected.
     """
     flags = machine.get("cpu_features") or []
-    found = {kind: expected_layout(kind, flags, machine.get("sve_bytes")) for kind in tensor_types}
+    layouts = {kind: expected_layout(kind, flags, machine.get("sve_bytes")) for kind in tensor_types}
     known = (machine.get("processor") or {}).get("q4_0_layout")
     if known == AMX:
-        found.update((kind, AMX) for kind in tensor_types if kind in _AMX_TYPES)
-    elif known and "Q4_0" in found:
-        found["Q4_0"] = known
-    return {kind: layout for kind, layout in found.items() if layout}
+        layouts.update((kind, AMX) for kind in tensor_types if kind in _AMX_TYPES)
+    elif known and "Q4_0" in layouts:
+        layouts["Q4_0"] = known
+    return {kind: layout for kind, layout in layouts.items() if layout}
 
 
 def _verdict(
@@ -142,17 +142,17 @@ def _before_repacking(build: Dict[str, Any]) -> bool:
 
 def _differences(kernel: Dict[str, Any], expected: Dict[str, str]) -> List[str]:
     """Return what differs from what is expected, a clause for each tensor type."""
-    found = []
+    clauses = []
     for kind, layout in sorted(expected.items()):
         seen = kernel["types"].get(kind, {})
         there = kernel["tensors"].get(kind, 0)
         others = sorted(set(seen) - {layout})
         if others:
-            found.append("%s is repacked to %s instead of %s" % (kind, ", ".join(others), layout))
+            clauses.append("%s is repacked to %s instead of %s" % (kind, ", ".join(others), layout))
         elif there - seen.get(layout, 0) > _APART:
             done = "%d of %d tensors" % (seen[layout], there) if seen else "not repacked at all"
-            found.append("%s should be repacked to %s: %s" % (kind, layout, done))
-    return found
+            clauses.append("%s should be repacked to %s: %s" % (kind, layout, done))
+    return clauses
 
 
 def _choice(build: Dict[str, Any], row: Dict[str, Any]) -> Optional[str]:
@@ -195,8 +195,10 @@ def _used(build: Dict[str, Any], feature: str) -> bool:
 
 
 def _legacy(machine: Dict[str, Any], build: Dict[str, Any], quantization: str) -> Dict[str, Any]:
-    """A removed file type carries its layout itself; what can go wrong is the wrong type, or a build without its
-    instructions, which then computes in plain C."""
+    """Return the verdict on a removed file type, which carries its layout itself.
+
+    What can go wrong is the wrong type, or a build without its instructions, which then computes in plain C.
+    """
     known = machine.get("processor") or {}
     suited = known.get("legacy_type")
     expected = {quantization: suited} if suited else {}

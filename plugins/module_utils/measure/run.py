@@ -155,7 +155,9 @@ class _Run:
 
     def every(self) -> int:
         """Return the number of physical cores that may be used."""
-        return min(self.machine.get("physical_cores") or self.machine["cpu_count"], self.machine["cpu_count"])
+        cpus: int = self.machine["cpu_count"]
+        cores: int = self.machine.get("physical_cores") or cpus
+        return min(cores, cpus)
 
     def resolve(self, job: Job) -> Job:
         """Return a job whose threads are those that the ladder chose, where its cell leaves them to it."""

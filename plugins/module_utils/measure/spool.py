@@ -38,8 +38,10 @@ class Spool:
         self.seen_path = os.path.join(directory, run + ".seen")
 
     def open(self) -> None:
-        """Begin: of an earlier try under the same id the records stay and the progress goes; the controller counts as
-        seen just now."""
+        """Begin: of an earlier try under the same id the records stay and the progress goes.
+
+        The controller counts as seen just now.
+        """
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.progress_path)
         with open(self.seen_path, "w", encoding="ascii"):

@@ -55,6 +55,7 @@ class Stage:
         return envelope.canonical([cell, build, model])
 
     def add(self, index: int, payload: Dict[str, Any]) -> None:
+        """Count a launch of a cell."""
         self.launches[index].append(payload)
 
     def values(self, index: int, undisturbed: bool = True) -> List[float]:
@@ -100,6 +101,7 @@ class Stage:
         return [index for index in shuffled if index in left]
 
     def walls(self) -> List[List[float]]:
+        """Return the seconds that the launches of each cell took."""
         return [[launch["metrics"]["wall_s"]["value"] for launch in launches] for launches in self.launches]
 
     def state(self, now: Optional[int]) -> Dict[str, Any]:

@@ -145,7 +145,7 @@ class _Transfer:
         self.sha256 = hashlib.sha256()
         # Git's id begins with the size of the whole.
         self._counted = self.total
-        self._git = hashlib.sha1(b"blob %d\0" % (self.total or 0)) if self.wanted.git_blob else None
+        self._git = hashlib.sha1(b"blob %d\0" % (self.total or 0)) if self.wanted.git_blob else None  # noqa: S324 - Git's id
         if self.have:
             with open(self._part, "rb") as file:
                 for piece in iter(lambda: file.read(PIECE_BYTES), b""):

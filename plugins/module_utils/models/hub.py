@@ -23,7 +23,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.record.words impo
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 DEFAULT_REVISION = "main"
-TOKEN_ADVICE = "`export HF_TOKEN=...` on the controller, or the variable llama_model_hub_token, from a vault"
+TOKEN_ADVICE = "`export HF_TOKEN=...` on the controller, or the variable llama_model_hub_token, from a vault"  # noqa: S105 - advice
 
 _NAME = r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9_])?"
 _REPOSITORY = re.compile(f"{_NAME}/{_NAME}", re.ASCII)

@@ -12,9 +12,11 @@ PLACEHOLDER = "{quantization}"
 
 
 class Preset(NamedTuple):
-    """A published model. `repository` and `file`: a GGUF that anyone may download, in F16 or BF16, of which every
-    quantization is made; or, with PLACEHOLDER, one file for each. `original`: Meta's repository of safetensors, behind
-    its licence."""
+    """A published model.
+
+    `repository` and `file`: a GGUF that anyone may download, in F16 or BF16, of which every quantization is made; or,
+    with PLACEHOLDER, one file for each. `original`: Meta's repository of safetensors, behind its licence.
+    """
 
     name: str
     repository: str

@@ -18,8 +18,11 @@ class ShapeError(ValueError):
 
 
 class Shape(NamedTuple):
-    """A Llama model's dimensions, as its config.json gives them. `rope_factor` and the three fields after it are
-    `rope_scaling`; `source` names the published file the row was taken from."""
+    """A Llama model's dimensions, as its config.json gives them.
+
+    `rope_factor` and the three fields after it are `rope_scaling`; `source` names the published file the row was taken
+    from.
+    """
 
     name: str
     title: str

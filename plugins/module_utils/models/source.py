@@ -57,8 +57,11 @@ class ModelSource(NamedTuple):
 
 
 def public_entry(entry: Any) -> Any:
-    """The entry as it may be shown: addresses short of user, password, query and fragment, and of a key that means
-    nothing here no value, for a token may have been put there."""
+    """Return the entry as it may be shown.
+
+    Addresses are short of user, password, query and fragment, and a key that means nothing here has no value, for a
+    token may have been put there.
+    """
     if isinstance(entry, dict):
         return {key: _public_value(value) if key in _KEYS else "***" for key, value in entry.items()}
     return _public_value(entry)

@@ -54,8 +54,10 @@ _BOOL, _UINT32, _FLOAT32, _UINT64 = 7, 4, 6, 10
 
 
 class Recipe(NamedTuple):
-    """The tensor types of a quantization that is written directly. `output` is that of output.weight, or of
-    token_embd.weight where the two are tied; `embedding` is that of token_embd.weight where they are not.
+    """The tensor types of a quantization that is written directly.
+
+    `output` is that of output.weight, or of token_embd.weight where the two are tied; `embedding` is that of
+    token_embd.weight where they are not.
 
     Sources: llama_tensor_get_type_impl in llama.cpp's src/llama-quant.cpp (0c1e57098), and for the removed types
     llama_tensor_get_type in src/llama.cpp (b3826).
@@ -361,8 +363,10 @@ def _q8_0(raw: bytes, kind: str) -> bytearray:
 
 
 def _q6_k(raw: bytes, kind: str) -> bytearray:
-    """Block: 192 bytes of 6-bit numbers stored + 32, 16 signed scales, half-precision scale of the scales
-    (`block_q6_K` in ggml-common.h). The 6-bit numbers are uniform; scales of both signs keep the mean at zero."""
+    """Block: 192 bytes of 6-bit numbers stored + 32, 16 signed scales, half-precision scale of the scales.
+
+    `block_q6_K` in ggml-common.h. The 6-bit numbers are uniform; scales of both signs keep the mean at zero.
+    """
     pool = bytearray(raw)
     magnitudes = [8 + index for index in range(8)]
     scales = magnitudes + [-value for value in magnitudes]
@@ -374,7 +378,7 @@ def _q6_k(raw: bytes, kind: str) -> bytearray:
     return pool
 
 
-def _f16(raw: bytes, kind: str) -> bytearray:
+def _f16(raw: bytes, _kind: str) -> bytearray:
     """The high byte (sign, exponent, two mantissa bits) follows the distribution, the low byte is random."""
     pool = bytearray(raw)
     width = WEIGHT_DEVIATION * math.sqrt(6)

@@ -41,8 +41,11 @@ class CompareError(ValueError):
 
 
 class Compared(NamedTuple):
-    """One cell of each side and how B stands to A. `interleaved`: both were launched in the same blocks of one run;
-    `q`: the p-value adjusted for the number of comparisons."""
+    """One cell of each side and how B stands to A.
+
+    `interleaved`: both were launched in the same blocks of one run; `q`: the p-value adjusted for the number of
+    comparisons.
+    """
 
     a: Row
     b: Row

@@ -59,9 +59,10 @@ Record = dict[str, Any]
 
 
 class Run(NamedTuple):
-    """One run on one machine. `plan` is the payload of its run record, None when that is missing; `others` are the
-    records that are neither of a thing nor of a launch or failure, by kind; `by_cell` are the launches by the key of
-    their cell.
+    """One run on one machine.
+
+    `plan` is the payload of its run record, None when that is missing; `others` are the records that are neither of a
+    thing nor of a launch or failure, by kind; `by_cell` are the launches by the key of their cell.
     """
 
     machine: str
@@ -188,6 +189,7 @@ def by_ladder(cell: Payload) -> Payload:
 
 
 def cell_order(cell: Payload) -> tuple[Any, ...]:
+    """Return the key by which the cells of a page are sorted."""
     return (
         speed_of(cell),
         cell["n_depth"],

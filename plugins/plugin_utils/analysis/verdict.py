@@ -25,8 +25,11 @@ FALSE_DISCOVERIES = 0.05
 
 
 class Verdict(NamedTuple):
-    """How B stands to A: the ratio B/A of speeds with its interval and number of pairs, the word for it, the p-value of
-    "there is no difference" (None below two pairs), and how many pairs are likely to decide an undecided one."""
+    """How B stands to A.
+
+    The ratio B/A of speeds with its interval and number of pairs, the word for it, the p-value of "there is no
+    difference" (None below two pairs), and how many pairs are likely to decide an undecided one.
+    """
 
     word: str
     ratio: Interval | None

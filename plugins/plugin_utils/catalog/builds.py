@@ -134,8 +134,9 @@ def _choice(value: Any, choices: Sequence[str], what: str) -> str:
 
 
 def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = None) -> dict[str, Any]:
-    """Return a build in full: {"name", "source", "cmake_options", "flags", "march", "way", "processor", "legacy",
-    "packages"}.
+    """Return a build in full.
+
+    {"name", "source", "cmake_options", "flags", "march", "way", "processor", "legacy", "packages"}.
 
     `entry` is a preset's name or a mapping; what it does not say comes from the preset of its name, then from
     `defaults`, the role's variables without their prefix. `source` holds the options of module llama_cpp_source.
@@ -378,8 +379,11 @@ def _language_flags(flags: str) -> dict[str, str]:
 
 
 def _march_options(build: Mapping[str, Any], architecture: str, march: str) -> dict[str, Any]:
-    """Return the options that set -march. GGML_CPU_ARM_ARCH reaches the kernels alone, so builds for several
-    processors share all other objects; llama.cpp before November 2024 does not have it, and x86 never had."""
+    """Return the options that set -march.
+
+    GGML_CPU_ARM_ARCH reaches the kernels alone, so builds for several processors share all other objects; llama.cpp
+    before November 2024 does not have it, and x86 never had.
+    """
     if architecture == "aarch64" and not build["legacy"]:
         return {"GGML_NATIVE": False, "GGML_CPU_ARM_ARCH": march}
     off = dict.fromkeys(_X86_DEFAULTS, False) if architecture == "x86_64" else {}

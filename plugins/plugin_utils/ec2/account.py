@@ -60,6 +60,7 @@ class Account(NamedTuple):
 
     @property
     def owner(self) -> str:
+        """Who the account says that one is; see aws.owner_of."""
         return aws.owner_of(self.arn)
 
 
@@ -193,7 +194,7 @@ def _subnets(ec2: Any, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 
 def _used(ec2: Any, run: str) -> dict[str, int]:
-    """vCPUs of the standard instances that run, those of this run apart, by market."""
+    """Return the vCPUs of the standard instances that run, those of this run apart, by market."""
     reservations = aws.pages(
         ec2, "describe_instances", "Reservations", Filters=[aws.filtered("instance-state-name", "pending", "running")]
     )

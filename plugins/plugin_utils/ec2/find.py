@@ -267,7 +267,7 @@ class _Search:
             run=tags.get("RunId", ""),
             owner=tags.get("Owner", ""),
             expires_at=tags.get("ExpiresAt", ""),
-            state=_state(kind, thing),
+            state=_state(thing),
             why=claim.why,
             removal=removal(kind, thing, self.region),
             foreign=claim.foreign,
@@ -277,7 +277,7 @@ class _Search:
         )
 
 
-def _state(kind: str, thing: dict[str, Any]) -> str:
+def _state(thing: dict[str, Any]) -> str:
     state = thing.get("State") or thing.get("Status") or ""
     if isinstance(state, dict):
         state = state.get("Name", "")
@@ -300,4 +300,4 @@ def _goes_by_itself(kind: str, thing: dict[str, Any], instances: Collection[str]
         return of_endpoint or thing.get("Attachment", {}).get("InstanceId") in instances
     if kind == "spot request":
         return thing["State"] not in ("open", "active")
-    return kind in ("VPC endpoint", "volume") and _state(kind, thing).lower() in ("deleted", "deleting")
+    return kind in ("VPC endpoint", "volume") and _state(thing).lower() in ("deleted", "deleting")

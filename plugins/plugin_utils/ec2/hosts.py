@@ -141,7 +141,7 @@ def wait(
     client: Any,
     run: str,
     timeout: float,
-    tell: Callable[[str], None] = lambda line: None,
+    tell: Callable[[str], None] = lambda _line: None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
     today: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),

@@ -69,8 +69,10 @@ def attempts_of(results: Iterable[dict[str, Any]]) -> dict[str, str]:
 
 
 def may_go(there: Listing, results: Iterable[dict[str, Any]]) -> bool:
-    """Return whether another try may remove more: not if something foreign blocks it, or if what failed was already
-    repeated for minutes by amazon.aws."""
+    """Return whether another try may remove more.
+
+    Not if something foreign blocks it, or if what failed was already repeated for minutes by amazon.aws.
+    """
     codes = [str((result.get("error") or {}).get("code")) for result in _failures(results)]
     blocked = any(resource.foreign for resource in there.resources)
     return bool(there.resources) and not blocked and not set(codes) & set(_REPEATED)

@@ -31,6 +31,7 @@ class Image(NamedTuple):
     words: dict[str, str]
 
     def parameter_for(self, architecture: str) -> str:
+        """Return the parameter of Systems Manager that holds the image's id, for an architecture as uname gives it."""
         return self.parameter.format(self.words[architecture])
 
 
@@ -73,10 +74,12 @@ class Row:
 
     @property
     def types(self) -> tuple[str, ...]:
+        """The instance types that will do, the one to be taken first."""
         return (self.type, *self.or_types)
 
     @property
     def label(self) -> str:
+        """The row in words, for messages."""
         return f"row {self.index} ({self.type})"
 
 
@@ -156,10 +159,15 @@ def _problems(row: Row, given: Mapping[str, Any], region: str) -> list[str]:
             problems.append(f"{zone!r} is no zone of {region}: write {region}a and so on, or set AWS_REGION")
     if len(set(row.zones)) < len(row.zones) or len(set(row.types)) < len(row.types):
         problems.append("zones, or type and or_types, name the same twice; leave one out")
-    if row.max_price is not None:
-        price = _number(row.max_price)
-        if row.market != "spot":
-            problems.append(f"max_price goes with market spot, not with {row.market}; leave it out")
-        elif price is None or not 0 < price < 10000:
-            problems.append(f"max_price is USD an hour, a number above 0 and below 10000, not {row.max_price!r}")
-    return problems
+    return [*problems, *_price_problems(row)]
+
+
+def _price_problems(row: Row) -> list[str]:
+    if row.max_price is None:
+        return []
+    price = _number(row.max_price)
+    if row.market != "spot":
+        return [f"max_price goes with market spot, not with {row.market}; leave it out"]
+    if price is None or not 0 < price < 10000:
+        return [f"max_price is USD an hour, a number above 0 and below 10000, not {row.max_price!r}"]
+    return []

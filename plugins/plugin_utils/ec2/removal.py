@@ -52,8 +52,14 @@ def removal(kind: str, thing: dict[str, Any], region: str) -> str:
     if kind in EC2:
         word = kind.lower().replace(" ", "-")
         return f"{ec2}delete-{word} --{word}-id {thing[EC2[kind].id]}{here}"
+    return _outside_ec2(kind, thing, region)
+
+
+def _outside_ec2(kind: str, thing: dict[str, Any], region: str) -> str:
+    """Return the command that removes what is the scheduler's or IAM's."""
     if kind == "schedule":
-        return f"aws scheduler delete-schedule --group-name default --name {shlex.quote(thing['Name'])}{here}"
+        name = shlex.quote(thing["Name"])
+        return f"aws scheduler delete-schedule --group-name default --name {name} --region {region}"
     if kind == "instance profile":
         name = f"--instance-profile-name {shlex.quote(thing['InstanceProfileName'])}"
         before = "".join(

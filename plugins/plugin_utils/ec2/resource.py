@@ -80,6 +80,7 @@ class Listing(NamedTuple):
 
 
 def vpc_of(thing: dict[str, Any]) -> str:
+    """Return the id of the VPC that a thing is in or attached to, "" where there is none."""
     attached = [attachment.get("VpcId") for attachment in thing.get("Attachments") or []]
     return str(thing.get("VpcId") or next((vpc for vpc in attached if vpc), ""))
 

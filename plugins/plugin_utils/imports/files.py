@@ -40,8 +40,10 @@ class ImportFailed(ValueError):
 
 
 class Tool(NamedTuple):
-    """What one file says: its form, the rows of its results by llama-bench's names of fields, what is not imported and
-    why, and its log's buffers and layouts.
+    """What one file says.
+
+    Its form, the rows of its results by llama-bench's names of fields, what is not imported and why, and its log's
+    buffers and layouts.
     """
 
     form: str
@@ -96,7 +98,7 @@ def _sql(text: str) -> list[Any] | None:
         if not re.search(r"CREATE TABLE", text, re.IGNORECASE):
             database.execute(f"CREATE TABLE {table} ({columns.group(2)})")
         database.executescript(text)
-        answer = database.execute(f"SELECT * FROM {table}")
+        answer = database.execute(f"SELECT * FROM {table}")  # noqa: S608 - one word, in memory
         names = [column[0] for column in answer.description]
         return [dict(zip(names, row, strict=True)) for row in answer]
     finally:

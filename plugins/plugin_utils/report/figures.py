@@ -19,8 +19,9 @@ FOLDER = "figures"
 
 
 class Drawing(NamedTuple):
-    """What a subject draws: in words for those who do not see it, and as a specification without colours of paper and
-    ink.
+    """What a subject draws.
+
+    In words for those who do not see it, and as a specification without colours of paper and ink.
     """
 
     alt: str

@@ -196,8 +196,8 @@ def model_context(model: str, entries: Sequence[Entry]) -> tuple[dict[str, Any],
 # ---- The page of a machine ----
 
 
-def machine_context(path: str, entries: Sequence[Entry], runs: Sequence[Run]) -> dict[str, Any]:
-    """Return the variables of templates/machine.md.j2: the page `path` of one machine.
+def machine_context(entries: Sequence[Entry], runs: Sequence[Run]) -> dict[str, Any]:
+    """Return the variables of templates/machine.md.j2, the page of one machine.
 
     `entries` are those of its pages, `runs` all of its runs, the latest last.
     """

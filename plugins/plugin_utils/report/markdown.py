@@ -35,9 +35,9 @@ class Markdown(str):
 
 
 def visible(value: object, keep_lines: bool = False) -> str:
-    """Return `value` as a string without any character that acts instead of showing.
+    r"""Return `value` as a string without any character that acts instead of showing.
 
-    Control, format (bidirectional overrides, zero width), private and surrogate characters become `\\u202e` and the
+    Control, format (bidirectional overrides, zero width), private and surrogate characters become `\u202e` and the
     like. White space becomes single spaces, or stays as lines and spaces with `keep_lines`.
     """
     string = str(value)

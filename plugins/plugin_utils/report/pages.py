@@ -65,7 +65,7 @@ def _templates() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates"), encoding="utf-8"),
         finalize=markdown.finalize,
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # finalize escapes, for markdown
+        autoescape=False,  # noqa: S701 - finalize escapes, for markdown
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -128,7 +128,7 @@ def _part(records: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) -
         pages.add(path, "comparison.md.j2", variables, shown)
     if runs:
         path = summary.machine_path(runs[-1].machine)
-        pages.add(path, "machine.md.j2", index.machine_context(path, entries, runs), {})
+        pages.add(path, "machine.md.j2", index.machine_context(entries, runs), {})
     lean = [index.lean(entry) for entry in entries]
     return _Part(pages, lean, [index.lean_run(run) for run in runs[-1:]], list(problems))
 

@@ -69,6 +69,7 @@ class _Rows:
         return f"{words}, emulated" if self.emulated else words
 
     def name_among(self, cell: Payload) -> str:
+        """Return what tells a cell from the others of its page, in words; "" where nothing has to."""
         """Return what tells a cell of this page from one of another combination, nothing where there is but one."""
         raise NotImplementedError
 
@@ -133,6 +134,7 @@ class View(_Rows):
         return parts.cell_words(row.cell, self.several_builds)
 
     def name_among(self, cell: Payload) -> str:
+        """Return what tells a cell from the others of its page, in words; "" where nothing has to."""
         return f"build {cell['build']}" if self.several_builds else ""
 
     def machines(self) -> list[Payload]:
@@ -154,6 +156,7 @@ class SideBySide(_Rows):
         self.launches: list[Record] = [record for row in rows for record in row.launches]
 
     def name_among(self, cell: Payload) -> str:
+        """Return what tells a cell from the others of its page, in words; "" where nothing has to."""
         return f"{cell['quantization']} in build {cell['build']}"
 
     def tests(self) -> list[list[Row]]:
@@ -222,6 +225,7 @@ class Entry(NamedTuple):
         return self.generation if speed == "tg_tps" else self.prompt
 
     def name_among(self, cell: Payload) -> str:
+        """Return what tells a cell from the others of its page, in words; "" where nothing has to."""
         """Return what tells a cell of the page from one of another build."""
         several = len({row.cell["build"] for row in self.rows}) > 1
         return f"build {cell['build']}" if several else ""

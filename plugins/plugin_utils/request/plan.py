@@ -49,8 +49,10 @@ def default_seed(run: str) -> int:
 
 
 def command(request: RunRequest, seed: int) -> str:
-    """Return the command that asks for the same again: from what was planned, never from the command line used, which
-    may hold a secret."""
+    """Return the command that asks for the same again.
+
+    From what was planned, never from the command line used, which may hold a secret.
+    """
     return "ansible-playbook site.yml -e '%s'" % json.dumps(request.variables(seed)).replace("'", "'\\''")
 
 

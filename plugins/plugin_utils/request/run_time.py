@@ -35,9 +35,11 @@ class Range(NamedTuple):
     high: float
 
     def plus(self, *others: Range) -> Range:
+        """Return the sum of this range and others."""
         return Range(self.low + sum(other.low for other in others), self.high + sum(other.high for other in others))
 
     def times(self, factor: float) -> Range:
+        """Return this range with both ends multiplied."""
         return Range(self.low * factor, self.high * factor)
 
 
@@ -104,8 +106,11 @@ def file_bytes(shape: Shape, quantization: str) -> float:
 
 
 class Files(NamedTuple):
-    """The files of the models asked for, in bytes: all that a host keeps, the sources among them, the largest one that
-    is loaded; `unknown`: names of models whose size cannot be told."""
+    """The files of the models asked for, in bytes.
+
+    All that a host keeps, the sources among them, and the largest one that is loaded; `unknown`: names of models whose
+    size cannot be told.
+    """
 
     total: float
     sources: float
@@ -133,8 +138,10 @@ def files(request: RunRequest) -> Files:
 
 
 def volume_gb(wanted: Files) -> int:
-    """Return the size of a volume in GB: 8 for the system, 6 for builds, a fifth more than the files, in steps of 10
-    from 30 on."""
+    """Return the size of a volume in GB.
+
+    8 for the system, 6 for builds, a fifth more than the files, in steps of 10 from 30 on.
+    """
     return max(30, math.ceil((14 + wanted.total / GB * 1.2) / 10) * 10)
 
 

@@ -45,11 +45,12 @@ class CoreAction(ActionBase):
         """Return the result, of which `changed` is False unless it says so. `args`: checked, with their defaults."""
         raise NotImplementedError
 
-    def failure(self, error: Exception, args: Mapping[str, Any]) -> str:
+    def failure(self, error: Exception, args: Mapping[str, Any]) -> str:  # noqa: ARG002 - for a plugin that names them
         """Return the message for one of `ERRORS`."""
         return self.FAILURE % error
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Check the arguments, do the work and return its result, as Ansible asks for it. Raises ActionFailed."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         args = self._arguments()
         try:

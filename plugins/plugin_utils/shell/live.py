@@ -62,14 +62,14 @@ class LiveAction(ActionBase):
         # The executor polls by itself a task that is still async when its action returns.
         self._task.async_val = LIFE_SECONDS
         try:
-            return self._execute_module(module, args, task_vars=task_vars, wrap_async=True)
+            return dict(self._execute_module(module, args, task_vars=task_vars, wrap_async=True))
         finally:
             self._task.async_val = 0
 
     def _job(self, started: dict[str, Any], task_vars: Any, mode: str = "status") -> dict[str, Any]:
         # Where the wrapper says it writes: async_status would look for it below another home.
         args = dict(jid=started["ansible_job_id"], mode=mode, _async_dir=posixpath.dirname(started["results_file"]))
-        return self._execute_module("ansible.legacy.async_status", args, task_vars=task_vars)
+        return dict(self._execute_module("ansible.legacy.async_status", args, task_vars=task_vars))
 
     def _follow(self, started: dict[str, Any], prefix: str, controller: int, task_vars: Any) -> dict[str, Any]:
         """Show the progress until the job has ended and return its result, or what the host kept of a job that died."""

@@ -235,7 +235,7 @@ def _make_all(root: Path, pages: Mapping[str, str]) -> list[str]:
         return [path for changed in pool.starmap(_make, calls, chunksize=1) for path in changed]
 
 
-def copied(pages: Mapping[str, str], shown: Iterable[figures.Figure], results: Path) -> list[str]:
+def copied(shown: Iterable[figures.Figure], results: Path) -> list[str]:
     """Return the paths of the files of the results directory that the pages link to: drawings and records."""
     drawings = [figures.file_name(figure.path, theme) for figure in shown for theme in drawing.THEMES]
     kept = [path.relative_to(results).as_posix() for path in sorted(results.glob("*/records/*.jsonl"))]
@@ -260,7 +260,7 @@ def write(site: str | os.PathLike[str], results_dir: str | os.PathLike[str], pag
             vega = None if known else aside.submit(_vega)
             changed = _make_all(root, pages)
             changed += [path for path, text in shared.items() if _put(root / path, text.encode())]
-            taken = copied(pages, pages.figures, results)
+            taken = copied(pages.figures, results)
             changed += [path for path in taken if _take(results / path, root / path)]
             if vega and _put(root / VEGA, vega.result().encode()):
                 changed.append(VEGA)

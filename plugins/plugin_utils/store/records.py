@@ -145,7 +145,7 @@ class Writer:
         self._journals = Journals()
 
     def append(self, records: Iterable[dict[str, Any]]) -> Appended:
-        """Append `records`, as append() says."""
+        """Append `records` as the function of this name does."""
         files: dict[str, list[str]] = {}
         refused = []
         problems = []

@@ -512,7 +512,7 @@ _FOREIGN = _record_of(_Foreign)
 
 
 def parse(line: bytes) -> Any:
-    """Return what a line of JSON holds. Raises ValueError, also for 1e999 and "\\ud800", which Python reads."""
+    r"""Return what a line of JSON holds. Raises ValueError, also for 1e999 and "\ud800", which Python reads."""
     try:
         return msgspec.json.decode(line)
     except (msgspec.MsgspecError, RecursionError) as error:

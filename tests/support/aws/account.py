@@ -82,8 +82,8 @@ QUOTAS = {
 
 def backends(service: str) -> dict[str, Any]:
     """Moto's backends of a service, by region or "aws"."""
-    found: Any = get_backend(service)  # type: ignore[call-overload]
-    return found[ACCOUNT]
+    of_accounts: dict[str, dict[str, Any]] = get_backend(service)  # type: ignore[call-overload]
+    return of_accounts[ACCOUNT]
 
 
 MANAGED_POLICIES = json.loads(aws_managed_policies_data)
@@ -124,7 +124,8 @@ def spot_request(instance: Instance, options: dict[str, Any], tags: dict[str, st
     request.spot_fleet_id = request.launch_spec = request.user_data = None
     move(request, "active", "fulfilled")
     request.add_tags(tags)
-    return request
+    spot: SpotInstanceRequest = request
+    return spot
 
 
 def move(request: SpotInstanceRequest, state: str, code: str) -> None:
@@ -282,6 +283,7 @@ class Account:
         return numbers[number]
 
     def run_instances(self, call: Call) -> Any:
+        """Start instances, as complete as AWS has them; raises ApiError where AWS would start none."""
         backend = self.ec2(call.region)
         params = self.full_params(call)
         nics = params.get("NetworkInterfaces", [])
@@ -398,10 +400,12 @@ class Account:
                 instance.terminate()
 
     def describe_instances(self, call: Call) -> Any:
+        """What moto has, a step further in its life each time."""
         self.tick(self.ec2(call.region), call.params.get("InstanceIds"))
         return self.forward(call)
 
     def terminate_instances(self, call: Call) -> Any:
+        """End the instances named, unless one is protected; raises ApiError."""
         backend = self.ec2(call.region)
         instances = backend.get_multi_instances_by_id(call.params.get("InstanceIds", []))
         refuse_dry_run(call)
@@ -450,6 +454,7 @@ class Account:
         return taken
 
     def console_output(self, call: Call) -> Any:
+        """The console of an instance, with the keys that it has shown."""
         instance = self.ec2(call.region).get_multi_instances_by_id([call.params["InstanceId"]])[0]
         text = self.addresses.get(instance.id, {}).get("console", "")
         output = base64.b64encode(text.encode()).decode()
@@ -465,10 +470,12 @@ class Account:
         return [known[name] for name in call.params.get("SpotInstanceRequestIds", [])]
 
     def describe_spot_requests(self, call: Call) -> Any:
+        """What moto has; raises ApiError for one that there is not."""
         self.spot_requests(call)
         return self.forward(call)
 
     def cancel_spot_requests(self, call: Call) -> Any:
+        """Cancel requests, whose instances go on."""
         requests = self.spot_requests(call)
         refuse_dry_run(call)
         for request in requests:
@@ -482,6 +489,7 @@ class Account:
     # ---- launch templates ----
 
     def create_template(self, call: Call) -> Any:
+        """A launch template without the tags that moto adds to those of what it launches."""
         answer = self.forward(call)
         for template in self.ec2(call.region).launch_templates.values():
             for version in template.versions:  # moto adds the template's own tags to those of what it launches
@@ -495,6 +503,7 @@ class Account:
         return self.forward(call._replace(params={**call.params, "MaxResults": 10000}), changed=True)
 
     def delete_template_versions(self, call: Call) -> Any:
+        """Delete versions but the default one, with what failed beside what was done."""
         refuse_dry_run(call)
         done, failed = [], []
         for number in call.params.get("Versions", []):
@@ -520,12 +529,14 @@ class Account:
         }  # fmt: skip
 
     def delete_template(self, call: Call) -> Any:
+        """Delete a launch template; raises ApiError for one that there is not."""
         self.template_version(call, call.params, "$Default")
         return self.forward(call)
 
     # ---- what depends on what ----
 
     def delete_security_group(self, call: Call) -> Any:
+        """Delete a group that no interface has and no other group names."""
         backend = self.ec2(call.region)
         group = call.params.get("GroupId")
         used = any(group in [of.id for of in nic.group_set] for nic in backend.enis.values())
@@ -536,6 +547,7 @@ class Account:
         return self.unless(call, used, f"resource {group} has a dependent object")
 
     def delete_subnet(self, call: Call) -> Any:
+        """Delete a subnet without interfaces, and its associations with it."""
         backend, subnet = self.ec2(call.region), call.params["SubnetId"]
         used = any(nic.subnet.id == subnet for nic in backend.enis.values())
         answer = self.unless(call, used, f"The subnet '{subnet}' has dependencies and cannot be deleted.")
@@ -545,23 +557,27 @@ class Account:
         return answer
 
     def detach_internet_gateway(self, call: Call) -> Any:
+        """Detach a gateway of a VPC without public addresses."""
         vpc = call.params["VpcId"]
         mapped = any(nic.public_ip and nic.subnet.vpc_id == vpc for nic in self.ec2(call.region).enis.values())
         words = "Please unmap those public address(es) before detaching the gateway."
         return self.unless(call, mapped, f"Network {vpc} has some mapped public address(es). {words}")
 
     def delete_network_interface(self, call: Call) -> Any:
+        """Delete an interface that no instance has."""
         nic = self.ec2(call.region).enis.get(call.params["NetworkInterfaceId"])
         if nic and nic.instance:
             raise ApiError("InvalidParameterValue", f"Network interface '{nic.id}' is currently in use.")
         return self.forward(call)
 
     def delete_route_table(self, call: Call) -> Any:
+        """Delete a route table that is not the main one of its VPC."""
         table = self.ec2(call.region).route_tables.get(call.params["RouteTableId"])
         words = f"The routeTable '{call.params['RouteTableId']}' has dependencies and cannot be deleted."
         return self.unless(call, bool(table and table.main_association_id), words)
 
     def delete_vpc(self, call: Call) -> Any:
+        """Delete a VPC without endpoints, gateways and groups."""
         backend, vpc = self.ec2(call.region), call.params["VpcId"]
         used = any(of.vpc_id == vpc and of.state != "deleted" for of in backend.vpc_end_points.values())
         used |= any(gateway.vpc and gateway.vpc.id == vpc for gateway in backend.internet_gateways.values())
@@ -578,10 +594,12 @@ class Account:
     # ---- what is known about images, prices and quotas ----
 
     def with_images(self, call: Call) -> Any:
+        """What moto has, once the images of this account are there."""
         self.ec2(call.region)
         return self.forward(call)
 
     def get_parameters(self, call: Call) -> Any:
+        """Parameters of Systems Manager: the ids of images, and what moto has."""
         names = call.params["Names"]
         own = [found for name in names if (found := image_parameter(name, call.region))]
         parsed = parse_answer(call, self.forward(call))
@@ -590,10 +608,12 @@ class Account:
         return {"Parameters": [*own, *parsed.get("Parameters", [])], "InvalidParameters": wrong}
 
     def get_parameter(self, call: Call) -> Any:
+        """One parameter of Systems Manager."""
         found = image_parameter(call.params["Name"], call.region)
         return {"Parameter": found} if found else self.forward(call)
 
     def placement_groups(self, call: Call) -> Any:
+        """None: moto has no such thing."""
         return {"PlacementGroups": []}
 
     def on_demand_price(self, kind: str) -> str:
@@ -607,6 +627,7 @@ class Account:
         return price.get(zone) if isinstance(price, dict) else price
 
     def spot_price_history(self, call: Call) -> Any:
+        """The spot prices of the settings, as of now."""
         kinds = call.params.get("InstanceTypes") or [kind for kind in self.settings["spot_prices"] if kind != "*"]
         filters = {item["Name"]: item.get("Values", []) for item in call.params.get("Filters", [])}
         kinds = [kind for kind in kinds if fnmatch.fnmatch(kind, (filters.get("instance-type") or ["*"])[0])]
@@ -626,6 +647,7 @@ class Account:
         return {"SpotPriceHistory": history}
 
     def get_products(self, call: Call) -> Any:
+        """The on-demand prices of the settings, as the price list has them."""
         filters = call.params.get("Filters", [])
         region = next((item["Value"] for item in filters if item["Field"] == "regionCode"), "us-east-1")
         found = []
@@ -636,12 +658,14 @@ class Account:
         return {"FormatVersion": "aws_v1", "PriceList": found}
 
     def create_schedule(self, call: Call) -> Any:
+        """Make a schedule; raises ApiError where its role is not there."""
         role = call.params["Target"]["RoleArn"].rpartition("/")[2]
         if role not in {role.name for role in backends("iam")["aws"].roles.values()}:
             raise ApiError("ValidationException", NO_ASSUME)
         return self.forward(call)
 
     def get_service_quota(self, call: Call) -> Any:
+        """The quotas of the settings; raises ApiError for one that is not among them."""
         code = str(call.params.get("QuotaCode"))
         if call.params.get("ServiceCode") != "ec2":
             return self.forward(call)

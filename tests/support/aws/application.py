@@ -146,6 +146,7 @@ class Application:
         self.hidden: list[Hidden] = []
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        """Answer one request, as WSGI has it."""
         answer = (self.control if environ["PATH_INFO"].startswith(CONTROL) else self.serve)(environ)
         start_response(f"{answer.status} {'OK' if answer.status < 300 else 'Error'}", answer.headers)
         return [answer.body]

@@ -132,7 +132,8 @@ class AwsServer:
 
     def faults(self) -> list[dict[str, Any]]:
         """The rules, with `fired`."""
-        return self._ask("GET", "faults")
+        rules: list[dict[str, Any]] = self._ask("GET", "faults")
+        return rules
 
     def clear_faults(self) -> None:
         """No rules any more; what was hidden is found."""
@@ -144,11 +145,13 @@ class AwsServer:
 
     def leftovers(self) -> list[dict[str, str]]:
         """What is in the account and not AWS's own."""
-        return self._ask("GET", "leftovers")
+        things: list[dict[str, str]] = self._ask("GET", "leftovers")
+        return things
 
     def terminate(self, instance: str = "all", reason: str | None = None) -> list[str]:
         """End an instance, or all, from outside; the ids. Raises ValueError for a reason there is not."""
-        return self._ask("POST", "terminate", {"instance": instance, "reason": reason})
+        ids: list[str] = self._ask("POST", "terminate", {"instance": instance, "reason": reason})
+        return ids
 
     def reset(self) -> None:
         """An empty account without records and rules, and the settings of the start."""

@@ -107,8 +107,10 @@ def keep_compiled(directory: Path) -> None:
     def compiled(pathname: str, source: bytes) -> types.CodeType:
         kept = directory / hashlib.sha256(source).hexdigest()
         with contextlib.suppress(OSError):
-            return marshal.loads(kept.read_bytes())  # written by this program, for this Python
-        code = compiled_by_python(pathname, source)
+            # Written by this program, for this Python.
+            known: types.CodeType = marshal.loads(kept.read_bytes())  # noqa: S302 - as the line before says
+            return known
+        code: types.CodeType = compiled_by_python(pathname, source)
         part = kept.with_suffix(f".{os.getpid()}")
         part.write_bytes(marshal.dumps(code))
         part.rename(kept)
@@ -118,6 +120,7 @@ def keep_compiled(directory: Path) -> None:
 
 
 def receive(connection: socket.socket, length: int) -> bytes:
+    """So many bytes; raises ConnectionError when the other end is closed before."""
     data = b""
     while len(data) < length:
         part = connection.recv(length - len(data))
@@ -139,7 +142,7 @@ def become(told: dict[str, Any], streams: list[int]) -> int:
     code: Any = 0
     try:
         text = Path(sys.argv[0]).read_text(encoding="utf-8") if sys.argv[0] else sys.stdin.read()
-        exec(compile(text, sys.argv[0] or "<stdin>", "exec"), {"__name__": "__main__"})
+        exec(compile(text, sys.argv[0] or "<stdin>", "exec"), {"__name__": "__main__"})  # noqa: S102 - what a Python is for
     except SystemExit as error:
         code = error.code
     except BaseException:

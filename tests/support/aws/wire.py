@@ -142,9 +142,10 @@ def parse_answer(call: Call, answer: Answer) -> dict[str, Any]:
     headers = {name.lower(): value for name, value in answer.headers}
     parser = botocore.parsers.create_parser(call.protocol)
     with contextlib.suppress(botocore.parsers.ResponseParserError):
-        return parser.parse(
+        parsed: dict[str, Any] = parser.parse(
             {"headers": headers, "status_code": answer.status, "body": answer.body}, call.operation.output_shape
         )
+        return parsed
     return {}
 
 

@@ -38,9 +38,12 @@ class Kill(NamedTuple):
 
 
 class Interrupted(NamedTuple):
-    """What came of it. `lost`: records that were on disk, in spool or store, when a process was killed and are not in
-    the store at the end. `doubled`: launches of one cell and number that are there twice. `short`: cells with fewer
-    launches than planned. `at_once`: most measuring programs seen at the same time. `outputs`: of each try."""
+    """What came of it.
+
+    `lost`: records that were on disk, in spool or store, when a process was killed and are not in the store at the end.
+    `doubled`: launches of one cell and number that are there twice. `short`: cells with fewer launches than planned.
+    `at_once`: most measuring programs seen at the same time. `outputs`: of each try.
+    """
 
     kills: int
     tries: int

@@ -19,11 +19,13 @@ MINI_UNTIED = MINI._replace(name="mini-untied", tied=False)
 
 
 def text(value: str) -> bytes:
+    """A string, behind its length."""
     data = value.encode()
     return struct.pack("<Q", len(data)) + data
 
 
 def value(kind: int, content: Any) -> bytes:
+    """A value of a metadata record."""
     return text(content) if kind == STRING else struct.pack("<" + CODES[kind], content)
 
 
@@ -37,6 +39,7 @@ def record(key: str, kind: int, content: Any) -> bytes:
 
 
 def tensor(name: str, dimensions: list[int], kind: int, offset: int) -> bytes:
+    """What a file says of a tensor."""
     count = len(dimensions)
     return text(name) + struct.pack(f"<I{count}QIQ", count, *dimensions, kind, offset)
 

@@ -80,7 +80,7 @@ class Seen(NamedTuple):
 
 def _stored(path: Path, name: str) -> Stored:
     size = path.stat().st_size
-    blob, sha256 = hashlib.sha1(b"blob %d\0" % size), hashlib.sha256()
+    blob, sha256 = hashlib.sha1(b"blob %d\0" % size), hashlib.sha256()  # noqa: S324 - Git's id
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
             blob.update(piece)
@@ -98,7 +98,9 @@ def read_repositories(directory: Path) -> dict[str, Repository]:
             files[name] = _stored(path, name)
         repository = folder.relative_to(directory).as_posix()
         listing = json.dumps([repository, [(name, file.blob) for name, file in files.items()]])
-        found[repository] = Repository(repository, hashlib.sha1(listing.encode()).hexdigest(), files)
+        found[repository] = Repository(
+            repository, hashlib.sha1(listing.encode(), usedforsecurity=False).hexdigest(), files
+        )
     return found
 
 
@@ -157,7 +159,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         if api:
             return self._reply(200, {"Content-Type": "application/json"}, json.dumps(hub.describe(repository)).encode())
-        file = repository.files.get("/".join(parts[4:]))
+        return self._resolve(repository, "/".join(parts[4:]))
+
+    def _resolve(self, repository: Repository, name: str) -> None:
+        """Answer for a file: with a small one itself, with a large one's place in the store."""
+        hub: HubServer = self.server.hub
+        file = repository.files.get(name)
         if file is None:
             return self._refuse(404, "EntryNotFound", "Entry not found", {"X-Repo-Commit": repository.commit})
         own = {"X-Repo-Commit": repository.commit, "ETag": f'"{file.digest}"'}

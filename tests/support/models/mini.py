@@ -1,7 +1,9 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write the F16 model that emulated hosts quantize and measure: python tests/support/models/mini.py FILE
+"""Write the F16 model that emulated hosts quantize and measure.
+
+    python tests/support/models/mini.py FILE
 
 The smallest preset is too large for them: nine tenths of it are a vocabulary of 128,256 tokens, and llama-quantize
 takes minutes for those where SVE is emulated. This one has 512 tokens and 8 MB.

@@ -15,6 +15,7 @@ Record = dict[str, Any]
 
 
 def of(real: list[Record], kind: str, test: str = "", purpose: str | None = None) -> Record:
+    """Return the first record of a kind; of a test, and of its purpose, where one is named."""
     return next(
         one
         for one in real
@@ -24,10 +25,12 @@ def of(real: list[Record], kind: str, test: str = "", purpose: str | None = None
 
 
 def page(every: list[Record]) -> str:
+    """Return the text of the page of Q4_0 that records give."""
     return next(text for path, text in pages.render(every).items() if path.endswith("/q4.md"))
 
 
 def section(text: str, title: str) -> str:
+    """Return what is below a heading of a page."""
     return text.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 
@@ -46,8 +49,10 @@ def launches(real: list[Record], test: str, speeds: list[float], purpose: str | 
 
 
 def without(real: list[Record], *kinds: str) -> list[Record]:
+    """Return the records but those of some kinds."""
     return [one for one in real if one["kind"] not in kinds]
 
 
 def steady(real: list[Record]) -> list[Record]:
+    """Return the records of the things measured, to which launches can be added."""
     return without(real, "launch", "bandwidth", "samples")

@@ -37,7 +37,7 @@ def argv_of(job: Job) -> List[str]:
 
 def parse(text: str, cell: Dict[str, Any]) -> Row:
     """Return the row that answers what was asked, verbatim (times in s, speeds in token/s). Raises OutputError."""
-    rows = []
+    rows: List[Row] = []
     for line in text.splitlines():
         if line.startswith('{"n_kv_max"'):
             try:

@@ -32,7 +32,8 @@ def _decode(text: str) -> List[Any]:
         raise OutputError("it printed nothing")
     try:
         if stripped.startswith("["):
-            return json.loads(stripped, parse_constant=_no_constant)
+            rows: List[Any] = json.loads(stripped, parse_constant=_no_constant)
+            return rows
         return [json.loads(line, parse_constant=_no_constant) for line in stripped.splitlines() if line.strip()]
     except json.JSONDecodeError as error:
         if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated"):

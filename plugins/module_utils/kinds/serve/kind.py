@@ -64,9 +64,10 @@ class Serve(Kind):
 
     def seconds(self, cell: Cell, pace: Pace, settings: LaunchSettings) -> float:
         if "rate" in cell:
+            rate: float = cell["rate"]
             count = settings.requests * settings.slots
             alone = pace.prompt_s(cell["n_prompt"]) + pace.generation_s(cell["n_gen"])
-            return pace.start_s + max(count / cell["rate"], count * alone)
+            return pace.start_s + max(count / rate, count * alone)
         users = cell["concurrency"]
         # The first request of each user warms up.
         each = pace.prompt_s(users * cell["n_prompt"]) + pace.generation_s(cell["n_gen"], users)

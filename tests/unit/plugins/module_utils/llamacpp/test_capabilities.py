@@ -60,6 +60,16 @@ def test_a_llama_bench_of_2024_refuses_what_came_later():
     )
 
 
+def test_a_llama_server_of_2024_refuses_what_came_later():
+    """The command of a test of serving (module_utils/serving.py)."""
+    build = {"name": "legacy", "options": {"llama-server": of("llama-server", "b3826")}}
+    argv = ["bin/llama-server", "-m", "x.gguf", "-t", "2", "-tb", "2", "-np", "4", "-c", "4096"]
+    assert capabilities.lacks(build, "llama-server", [*argv, "--host", "127.0.0.1", "--port", "1"]) == []
+    argv += ["--no-webui", "--cache-ram", "0", "--no-slots", "-fit", "off"]
+    assert capabilities.lacks(build, "llama-server", argv) == ["--no-webui", "--cache-ram", "-fit"]
+    assert "pull request 10751 of December 2024" in capabilities.refusal(build, "llama-server", argv)
+
+
 def test_options_of_a_usage_are_taken():
     assert capabilities.parse_help("usage: llama-roofline --threads N --bytes B --repetitions R\n") == [
         "--bytes",

@@ -119,7 +119,7 @@ def test_memory_that_may_be_used():
 
 
 @pytest.fixture
-def real_groups(request) -> Iterator[list[Path]]:
+def real_groups() -> Iterator[list[Path]]:
     """A group of this machine with 1 GiB of memory and one of one and a half cores, version 1 or 2."""
     name = f"cloudbench-test-{os.getpid()}"
     made: list[Path] = []

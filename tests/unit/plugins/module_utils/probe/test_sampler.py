@@ -102,7 +102,7 @@ def test_a_process_that_is_gone_has_no_memory(proc):
     assert taken(proc, stat())["rss_bytes"] is None
 
 
-def test_this_machine(tmp_path):
+def test_this_machine():
     child = [sys.executable, "-c", "x = bytearray(50 << 20); import time; time.sleep(0.5); x"]
     with Sampler(0.05) as one, subprocess.Popen(child) as process:
         one.watch(process.pid)
