@@ -153,7 +153,7 @@ def test_the_folders_of_a_machine_are_those_that_others_do_not_have() -> None:
         "/home/" + "you",
         "{{ x }}/data",
         "/database",
-        "/tmp",
+        "/srv",
         "https://example.org/data-x",
     ):
         assert not found.search(text), text
