@@ -143,17 +143,17 @@ def test_the_patterns_find_what_they_are_for(text: str, kind: str) -> None:
 
 
 def test_the_folders_of_a_machine_are_those_that_others_do_not_have() -> None:
-    found = re.compile(own_paths("/home/" + "me/code/llama", "/data/llama", "/usr/local", "/tmp/pytest-1"))
+    found = re.compile(own_paths("/home/" + "me/code/llama", "/data/llama", "/usr/local", "/srv/pytest-1"))
     assert found.search("see /data/notes")
     assert found.search("in /home/" + "me/code")
-    assert found.search("/tmp/pytest-1/x")
+    assert found.search("/srv/pytest-1/x")
     for text in (
         "/usr/local/bin",
-        "/tmp/other",
+        "/srv/other",
         "/home/" + "you",
         "{{ x }}/data",
         "/database",
-        "/tmp",
+        "/srv",
         "https://example.org/data-x",
     ):
         assert not found.search(text), text

@@ -168,8 +168,8 @@ class Account:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, with_signal)
 
-    def wait_for(self, action: str, seconds: float = 90) -> None:
-        """Wait until an action was asked for."""
+    def wait_for(self, action: str, seconds: float = 300) -> None:
+        """Wait until an action was asked for, which three other playbooks and a stage beside this one may delay."""
         end = time.monotonic() + seconds
         while not self.server.requests(action):
             assert time.monotonic() < end, (self.directory / "output.log").read_text("utf-8")
