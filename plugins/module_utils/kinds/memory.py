@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Optional, Tuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import kv_bytes, shape_of
 
 # llama.cpp gives each sequence a context in steps of so many tokens.
 STEP = 256
@@ -49,12 +49,11 @@ def of_job(job: Any, sequences: int) -> Optional[Need]:
     size = job.model.get("bytes")
     if not size:
         return None
-    shape = PRESETS.get(job.model.get("name", "")) or PRESETS.get("%s-synthetic" % job.model.get("name"))
+    shape = shape_of(job.model.get("name", ""))
     context = context_of(job.cell, sequences)
     if shape is None:
         return Need(size, 0, 0, context)
-    kv = 2 * 2 * shape.layers * shape.kv_heads * shape.head_dimension * context
-    return Need(size, kv, 4 * BATCH * shape.vocabulary, context)
+    return Need(size, kv_bytes(shape) * context, 4 * BATCH * shape.vocabulary, context)
 
 
 def _gib(size: float) -> str:

@@ -158,6 +158,11 @@ def tensors(shape: Shape) -> List[TensorShape]:
     return rows
 
 
+def kv_bytes(shape: Shape) -> int:
+    """Bytes of keys and values that each token of a context takes, as half-precision numbers."""
+    return 2 * 2 * shape.layers * shape.kv_heads * shape.head_dimension
+
+
 def parameters(shape: Shape) -> int:
     """Number of weights in the file, rope_freqs included, as llama-bench counts them (`model_n_params`)."""
     return sum(math.prod(tensor.dimensions) for tensor in tensors(shape))

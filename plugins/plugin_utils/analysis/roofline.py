@@ -18,7 +18,6 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes imp
 
 Payload = dict[str, Any]
 
-KV_VALUE_BYTES = 2  # f16, llama.cpp's default for both
 # Tokens of a prompt that are computed at once: llama.cpp's own default of --ubatch-size.
 UBATCH = 512
 
@@ -57,9 +56,7 @@ def shape_of(model: Payload) -> Shape | None:
 def kv_bytes(model: Payload, depth: float) -> float | None:
     """Return the bytes of keys and values that generation reads at a depth of context in tokens, as f16."""
     shape = shape_of(model)
-    if shape is None:
-        return None
-    return 2 * KV_VALUE_BYTES * shape.layers * shape.kv_heads * shape.head_dimension * depth
+    return None if shape is None else shapes.kv_bytes(shape) * depth
 
 
 def token_bytes(model: Payload, cell: Payload) -> float | None:
