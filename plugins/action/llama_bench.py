@@ -31,6 +31,7 @@ class ActionModule(LiveAction):
         # What was seen of the spool: its records, and how many lines they were read from.
         self._kept: list[dict[str, Any]] = []
         self._lines = 0
+        self._writer: records.Writer | None = None
         self._machine: str = (args.get("machine") or {}).get("name", "host")
         if self._task.check_mode:
             return dict(result, **self._execute_module(_MODULE, args, task_vars=task_vars))
@@ -73,7 +74,8 @@ class ActionModule(LiveAction):
         if not new or not directory:
             return
         try:
-            records.append(directory, new)
+            self._writer = self._writer or records.Writer(directory)
+            self._writer.append(new)
         except (records.RecordError, OSError) as error:
             # The callback, which gets them all in the end, tells what it cannot keep.
             self._display.vvv("not kept yet: %s" % error)
