@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.table import TableError
 
 
 class ActionModule(CoreAction):
@@ -29,7 +30,7 @@ class ActionModule(CoreAction):
             choices=["faster", "slower", "equal", "undecided", "informational", "missing", "never"],
         ),
     )
-    ERRORS = (records.RecordError, compare.CompareError, OSError)
+    ERRORS = (records.RecordError, compare.CompareError, OSError, TableError)
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         read = records.read(os.path.abspath(args["results_dir"]))

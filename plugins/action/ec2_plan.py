@@ -18,6 +18,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_reque
 )
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RunError, current_run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.table import TableError
 
 
 class ActionModule(CoreAction):
@@ -44,7 +45,7 @@ class ActionModule(CoreAction):
         prices=dict(type="dict", default={}),
         request=OPTION,
     )
-    ERRORS = (RunError, RequestError)
+    ERRORS = (RunError, RequestError, TableError)
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         args["run"] = args["run"] or current_run()

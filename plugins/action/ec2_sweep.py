@@ -12,6 +12,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import sweep
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.find import caller, enabled_regions, find_in
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.table import TableError
 
 
 class ActionModule(CoreAction):
@@ -24,7 +25,7 @@ class ActionModule(CoreAction):
         all=dict(type="bool", default=False),
         but=dict(type="list", elements="str", default=[]),
     )
-    ERRORS = (aws.AwsError,)
+    ERRORS = (aws.AwsError, TableError)
     FAILURE = "Which runs are over is not known. %s."
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,7 @@ class CallbackModule(CallbackBase):
         self._run = ""
         self._asked: str | None = None
         self._results_dir = ""
+        # Here, so that Ansible says when it loads this what is missing; set_options() names the directory.
         self._writer = records.Writer(self._results_dir)
         self._to_render = False
         self._kept = False

@@ -48,10 +48,6 @@ class LookupModule(LookupBase):
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, Any]]:
         self.set_options(var_options=variables, direct=kwargs)
         given = variables or {}
-        return [
-            {
-                field: self._templar.template(given[variable.name])
-                for field, variable in VARIABLES.items()
-                if variable.name in given
-            }
-        ]
+        # As a whole, so that what comes to `omit` is left out.
+        asked = {field: given[variable.name] for field, variable in VARIABLES.items() if variable.name in given}
+        return [self._templar.template(asked)]

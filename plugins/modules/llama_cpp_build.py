@@ -100,6 +100,7 @@ libraries:
   elements: str
 """
 
+import contextlib
 import os
 
 from ansible.module_utils.basic import AnsibleModule
@@ -134,8 +135,10 @@ def main() -> None:
             if known is not build:
                 build = known
                 if not module.check_mode:
-                    llama_cpp.write_stamp(directory, build)
-                result["changed"] = True
+                    # Somebody else's build may be used where its stamp cannot be written: it is asked again then.
+                    with contextlib.suppress(OSError):
+                        llama_cpp.write_stamp(directory, build)
+                        result["changed"] = True
         elif params["state"] == "shipped":
             result["libraries"] = llama_cpp.missing_libraries(directory, targets)
         elif params["state"] == "recorded":

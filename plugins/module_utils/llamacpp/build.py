@@ -276,17 +276,17 @@ def _known(directory: str, printed: Dict[str, str]) -> Dict[str, Any]:
 def with_capabilities(directory: str, build: Dict[str, Any], printed: Dict[str, str]) -> Dict[str, Any]:
     """Return the payload of a finished build with what its programs know; itself where it holds that already.
 
-    `printed` is what run_programs returned. A build that an earlier version of this collection recorded has none of it,
-    and need not be compiled again for that.
+    `printed` is what run_programs returned. A build of another version of this collection may have none of it.
     """
-    if all(capabilities.recorded(build, name) is not None for name in capabilities.options_of(printed)):
+    held = build.get("options")
+    if isinstance(held, dict) and all(name in held for name in capabilities.options_of(printed)):
         return build
     return with_id(dict(build, **_known(directory, printed)))
 
 
 def write_stamp(directory: str, build: Dict[str, Any]) -> None:
     """Declare a build finished: written last and at once, so that half a build is never taken for a whole one."""
-    temporary = os.path.join(directory, _STAMP + ".new")
+    temporary = os.path.join(directory, "%s.%d.new" % (_STAMP, os.getpid()))
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(canonical(build) + "\n")
         file.flush()

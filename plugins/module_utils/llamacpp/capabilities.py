@@ -97,7 +97,8 @@ def recorded(build: Mapping[str, Any], program: str) -> Optional[List[str]]:
     """Return the options of a program of a build, None where the build's payload does not hold them."""
     options = build.get("options")
     known = options.get(program) if isinstance(options, dict) else None
-    return known if isinstance(known, list) else None
+    # Help of which nothing was understood says nothing.
+    return known if isinstance(known, list) and known else None
 
 
 def knows(build: Mapping[str, Any], program: str, option: str) -> Optional[bool]:

@@ -21,7 +21,7 @@ _EARLY_WORK = 0.03
 # llama.cpp 0c1e57098. Only the estimate of the time left depends on it.
 _COSTS: Tuple[Tuple[str, float], ...] = (
     ("Linking", 0.5),
-    ("/cloudbench/", 20.0),
+    ("/__/cloudbench/", 20.0),
     ("/server-context.dir/", 20.0),
     ("/llama-server-impl.dir/", 20.0),
     ("/llama-common.dir/", 8.0),

@@ -27,6 +27,8 @@ _LOOK_SECONDS = 0.5
 _END_SECONDS = 10.0
 # A dry run only reads build.ninja and the times of the files; configuring again takes some seconds.
 _PLAN_SECONDS = 120.0
+# CMake looks at the compiler and at the system again, which takes minutes on a slow one.
+_CONFIGURE_SECONDS = 900
 # The option of roles/llama_cpp/files/programs/quick.cmake.
 _QUICK = "CLOUDBENCH_QUICK_COMMON"
 _LOCK = "cloudbench-compile.lock"
@@ -71,9 +73,12 @@ class Watch:
         if not self.prefix:
             return
         path = self.prefix + ".progress.json"
-        with open(path + ".new", "w", encoding="utf-8") as file:
-            json.dump(dict(state, pid=os.getpid()), file)
-        os.replace(path + ".new", path)
+        try:
+            with open(path + ".new", "w", encoding="utf-8") as file:
+                json.dump(dict(state, pid=os.getpid()), file)
+            os.replace(path + ".new", path)
+        except FileNotFoundError:
+            raise CompileError("%s was removed meanwhile; run again" % os.path.dirname(self.prefix)) from None
 
     def abandoned(self) -> bool:
         """Say whether the controller is gone."""
@@ -175,7 +180,7 @@ def compile_targets(directory: str, targets: List[str], jobs: int, watch: Watch)
 
 def quick_failed(stdout: str) -> bool:
     """Say whether Ninja stopped at what quick.cmake has changed: a file of ours that includes others, or the linker."""
-    return bool(re.search(r"^FAILED: .*(?:/cloudbench/|\bbin/)", stdout, re.MULTILINE))
+    return bool(re.search(r"^FAILED: .*(?:/__/cloudbench/|\bbin/)", stdout, re.MULTILINE))
 
 
 def _slowly(directory: str) -> bool:
@@ -184,7 +189,7 @@ def _slowly(directory: str) -> bool:
         if cached(directory, _QUICK) != "ON":
             return False
         argv = [cached(directory, "CMAKE_COMMAND"), "-D%s=OFF" % _QUICK, directory]
-        return process.run(argv, _PLAN_SECONDS).exit_code == 0
+        return process.run(argv, _CONFIGURE_SECONDS).exit_code == 0
     except (CompileError, OSError):
         return False
 

@@ -68,6 +68,8 @@ def public_entry(entry: Any) -> Any:
 
 
 def _public_value(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_public_value(item) for item in value]
     return public(value) if isinstance(value, str) and "://" in value else value
 
 
@@ -127,7 +129,7 @@ def _mapping(name: str, entry: Dict[str, Any]) -> ModelSource:
         )
     for key in _KEYS:
         if key not in ("convert", "sha256") and not isinstance(entry.get(key, ""), str):
-            raise ModelSourceError(f"the model {name}: {key} is a text, not {entry[key]!r}")
+            raise ModelSourceError(f"the model {name}: {key} is a text, not {_public_value(entry[key])!r}")
     only = {"file": "repository", "revision": "repository", "convert": "repository"}
     for key, origin in only.items():
         if entry.get(key) and origin not in entry:

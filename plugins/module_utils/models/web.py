@@ -149,7 +149,7 @@ def _open(method: str, url: str, headers: Dict[str, str], timeout: float) -> Any
 
     It may follow no redirect, since it would take every header along; nor may it add what ~/.netrc says of a server.
     """
-    context = _context() if url.startswith("https:") else _NO_TLS
+    context = _context() if origin(url)[0] == "https" else _NO_TLS
     return Request(http_agent=_USER_AGENT, follow_redirects="none", use_netrc=False, decompress=False).open(
         method, url, headers=headers, timeout=timeout, context=context
     )

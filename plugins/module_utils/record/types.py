@@ -199,6 +199,9 @@ class Build(_Thing, total=False):
     cpu_features_unused: Optional[List[str]]
     file_types: Optional[List[str]]
     binaries: Optional[Dict[str, str]]
+    options: Optional[Dict[str, List[str]]]
+    version: Optional[str]
+    build_number: Optional[int]
 
 
 class _Model(_Thing):

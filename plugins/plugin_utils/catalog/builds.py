@@ -259,8 +259,8 @@ def configure(
 
 
 def _content(directory: str) -> dict[str, str]:
-    """Return the SHA-256 of each file of a directory."""
-    files = sorted(path for path in Path(directory).iterdir() if path.is_file())
+    """Return the SHA-256 of each source file of a directory; what an editor leaves beside them is none."""
+    files = sorted(path for path in Path(directory).iterdir() if path.suffix in (".cmake", ".cpp", ".h"))
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

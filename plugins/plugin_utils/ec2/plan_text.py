@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request import run_time
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.table import LEFT, RIGHT, table
 
 
 def render(plan: Mapping[str, Any]) -> list[str]:
@@ -56,15 +57,7 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
             ]
         )
     cells = [[cell or "any" for cell in line] for line in cells]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-    left = 5
-    lines = [
-        "  ".join(
-            cell.ljust(width) if column < left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in cells
-    ]
+    lines = table([LEFT] * 5 + [RIGHT] * 6, cells)
     sources = {
         (row["usd_h"]["source"], row["usd_h"]["date"]): None for row in rows if row["usd_h"]["on_demand"] is not None
     }

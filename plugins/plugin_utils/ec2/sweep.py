@@ -13,6 +13,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.removal import teardown_command
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource import IAM, KINDS, Resource, line, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import visible
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.table import LEFT, table
 
 
 class Run(NamedTuple):
@@ -93,10 +94,8 @@ def sweep_table(
             (run.run, visible(run.owner) or "nobody", run.over, f"{summary(run.resources)} ({', '.join(run.regions)})")
             for run in runs
         ]
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
         lines.append(f"Left of the runs of {whose} in {where}:")
-        for row in rows:
-            lines.append("  ".join([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] + [row[3]]))
+        lines += table([LEFT] * 4, rows)
         sweep = "ansible-playbook cloudbench.llama.sweep -e ec2_environment_sweep_remove=true"
         lines.append(f"Each is removed by its command; {sweep} removes all that are over:")
         lines += [teardown_command(run.run, region) for run in runs for region in run.regions]

@@ -59,7 +59,7 @@ def _program() -> bytes:
     seen = _DIGEST(f"{sys.version_info[:2]} jinja2 {jinja2.__version__}".encode())
     for path in sorted([*(_PLUGINS / "plugin_utils").rglob("*"), *(_PLUGINS / "module_utils").rglob("*")]):
         if path.suffix in (".py", ".yml", ".j2"):
-            seen.update(path.name.encode() + b"\0" + path.read_bytes())
+            seen.update(path.relative_to(_PLUGINS).as_posix().encode() + b"\0" + path.read_bytes())
     return seen.digest()
 
 

@@ -316,19 +316,25 @@ def _value(variable: Variable, value: Any) -> Any:
     return int(number) if kind == "int" else number
 
 
-def _number(name: str, value: Any) -> float:
-    try:
-        number = float("nan") if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not math.isfinite(number):
-        raise RequestError(f"{name} is a number, not {value!r:.40}")
-    return number
+def _number(name: str, value: Any) -> float | int:
+    """Return a number as exactly as it was given: a seed has more digits than a float holds."""
+    for read in (int, float):
+        try:
+            number = read(value) if isinstance(value, str) else value if isinstance(value, int) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            continue
+        if not isinstance(value, bool) and (isinstance(number, int) or math.isfinite(number)):
+            return number
+    raise RequestError(f"{name} is a number, not {value!r:.40}")
 
 
 def _truth(name: str, value: Any) -> bool:
-    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-    truth = words.get(str(value).lower())
+    # Ansible's own words.
+    words = {
+        **dict.fromkeys(("true", "t", "yes", "y", "on", "1", "1.0"), True),
+        **dict.fromkeys(("false", "f", "no", "n", "off", "0", "0.0"), False),
+    }
+    truth = words.get(str(value).strip().lower())
     if truth is None:
         raise RequestError(f"{name} is true or false, not {value!r:.40}")
     return truth
@@ -339,6 +345,9 @@ def _list(name: str, value: Any) -> list[Any]:
         return [part.strip() for part in value.split(",")] if value else []
     if isinstance(value, (list, tuple)):
         return list(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        # As Ansible takes it: a list of one.
+        return [value]
     raise RequestError(f"{name} is a list, not {public_entry(value)!r:.40}")
 
 
@@ -349,7 +358,7 @@ def _mapping(name: str, value: Any) -> dict[str, Any]:
         except ValueError:
             pass
     if not isinstance(value, Mapping):
-        raise RequestError(f"{name} is a mapping, not {value!r:.40}")
+        raise RequestError(f"{name} is a mapping, not {value!r:.40}; on a command line it is written as JSON")
     return dict(value)
 
 

@@ -168,8 +168,6 @@ def _alert(tree: LexborHTMLParser, quote: LexborNode) -> None:
     words.insert_before(name, move=True)
     words.insert_before("\n")
     opening.replace_with((opening.text_content or "")[match.end() :])
-    if words.first_child is not None and words.first_child.tag == "br":
-        words.first_child.decompose()
 
 
 @cache
@@ -265,6 +263,10 @@ def write(site: str | os.PathLike[str], results_dir: str | os.PathLike[str], pag
             if vega and _put(root / VEGA, vega.result().encode()):
                 changed.append(VEGA)
         changed += _clear(root, {OWNER, VEGA, *map(html_path, pages), *shared, *taken})
+    except ImportError as error:
+        raise SiteError(
+            f"the site needs cmarkgfm and selectolax: {error}; install requirements.txt of the collection"
+        ) from error
     except OSError as error:
         raise SiteError(
             f"{error.filename or root} cannot be written: {error.strerror}; permit it or free space"

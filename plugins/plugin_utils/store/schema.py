@@ -238,6 +238,9 @@ class Build(Struct, kw_only=True, gc=False):
     cpu_features_unused: list[str] | None = None
     file_types: list[str] | None = None
     binaries: dict[str, str] | None = None
+    options: dict[str, list[str]] | None = None
+    version: str | None = None
+    build_number: Count | None = None
 
 
 class Model(Struct, kw_only=True, gc=False):

@@ -16,6 +16,10 @@ LEFT: Alignment = "left"
 RIGHT: Alignment = "right"
 
 
+class TableError(ValueError):
+    """A table that cannot be made; the message says why and what to do."""
+
+
 def table(alignments: Sequence[Alignment], rows: Iterable[Sequence[str]], headers: Sequence[str] = ()) -> list[str]:
     """Return `rows` as lines, a cell under the other, two spaces between columns and none at the end of a line.
 
@@ -29,7 +33,10 @@ def table(alignments: Sequence[Alignment], rows: Iterable[Sequence[str]], header
     if not lines:
         return []
     # Here, so that whoever prints no table does not load it.
-    from tabulate import tabulate
+    try:
+        from tabulate import tabulate
+    except ImportError as error:
+        raise TableError(f"{error}: a table needs tabulate; install requirements.txt of the collection") from error
 
     # Headers are a row like the others: tabulate would draw a rule below them or align them by itself.
     text = tabulate(

@@ -35,8 +35,8 @@ class Load(Kind):
         return self.name
 
     def seconds(self, cell: Cell, pace: Pace, settings: LaunchSettings) -> float:
-        # Cold, warm, and reading the file through between them; each start answers one request.
-        return pace.cold_read_s + 3 * pace.start_s + pace.generation_s(2 * cell["n_gen"])
+        # The file is read cold by itself and by a cold start, then warm, and a warm start follows.
+        return 2 * pace.cold_read_s + 3 * pace.start_s + pace.generation_s(2 * cell["n_gen"])
 
     def argv(self, job: Job, settings: LaunchSettings) -> List[str]:
         return launch.argv_of(job)

@@ -53,6 +53,11 @@ class Serve(Kind):
         return slots
 
     def trouble(self, cell: Cell, settings: LaunchSettings) -> Optional[Trouble]:
+        if cell["n_gen"] < 2:
+            return (
+                "%s asks for a single token, which has no time per token" % cell["test"],
+                "Ask for 2 tokens of output or more.",
+            )
         users = cell.get("concurrency") or 1
         if users <= settings.slots:
             return None
@@ -66,8 +71,10 @@ class Serve(Kind):
         if "rate" in cell:
             rate: float = cell["rate"]
             count = settings.requests * settings.slots
-            alone = pace.prompt_s(cell["n_prompt"]) + pace.generation_s(cell["n_gen"])
-            return pace.start_s + max(count / rate, count * alone)
+            # Requests that arrive faster than they are answered fill the slots.
+            work = pace.prompt_s(count * cell["n_prompt"])
+            work += pace.generation_s(settings.requests * cell["n_gen"], settings.slots)
+            return pace.start_s + max(count / rate, work)
         users = cell["concurrency"]
         # The first request of each user warms up.
         each = pace.prompt_s(users * cell["n_prompt"]) + pace.generation_s(cell["n_gen"], users)

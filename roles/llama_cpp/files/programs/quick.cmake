@@ -3,27 +3,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Compiles faster what no figure comes from: argument parser, chat templates, JSON schemas, routes of the server, images
-# and sound. Such files are compiled together, so that what they all include is read once, and without optimisation.
-# ggml and llama, the tools themselves and whatever runs once a token are compiled as ever, but for the HTTP library, which
-# is one file that takes longer than any other, and sends in a thread of its own: it is optimised less
-# (docs/decisions/0015-what-is-not-measured-compiles-quickly.md).
+# and sound. Such files are compiled together, so that what they all include is read once, and are optimised less: images
+# and sound, of which a text needs nothing, not at all. ggml and llama, the tools themselves and whatever runs once a token
+# are compiled as ever, but for the HTTP library, which is one file that takes longer than any other, and sends in a thread
+# of its own (docs/decisions/0015-what-is-not-measured-compiles-quickly.md).
 #
 # Included by programs.cmake. -DCLOUDBENCH_QUICK_COMMON=OFF leaves everything as llama.cpp has it.
 option(CLOUDBENCH_QUICK_COMMON "Compile faster what is not measured" ON)
 
 # target|optimisation|pattern of file names|... for each group: nothing but these is touched. The order within a group is
-# that of the patterns. A llama.cpp without such a target or file has nothing of it.
+# that of the patterns. A llama.cpp without such a target or file has nothing of it. Of a template's code that a file here
+# shares with one that runs once a token, the linker may take the copy from here: so the server's files have -O2.
 set(CLOUDBENCH_QUICK_GROUPS
-  "llama-common|-O0|parsers/.*"
-  "llama-common|-O0|jinja/value|jinja/.*"
-  "llama-common|-O0|chat|chat-.*|peg-parser|json-schema|json-schema-to-grammar"
-  "llama-common|-O0|arg|preset|download|hf-cache|console|debug|fit|imatrix-loader|llguidance|subproc"
-  "common|-O0|arg|console|json-schema-to-grammar|train"
+  "llama-common|-O1|parsers/.*"
+  "llama-common|-O1|jinja/value|jinja/.*"
+  "llama-common|-O1|chat|chat-.*|peg-parser|json-schema|json-schema-to-grammar"
+  "llama-common|-O1|arg|preset|download|hf-cache|console|debug|fit|imatrix-loader|llguidance|subproc"
+  "common|-O1|arg|console|json-schema-to-grammar|train"
   "mtmd|-O0|models/.*"
   "mtmd|-O0|clip|mtmd|mtmd-audio|mtmd-image"
   "mtmd|-O0|mtmd-helper|mtmd-helper-gen"
-  "server-context|-O0|server-chat|server-mcp|server-schema|server-tools"
-  "llama-server-impl|-O0|server|server-models"
+  "server-context|-O2|server-chat|server-mcp|server-schema|server-tools"
+  "llama-server-impl|-O2|server|server-models"
   "cpp-httplib|-O1|httplib")
 
 # Replaces the sources of `target` that match the patterns after `optimisation` by one file of ours that includes them.
@@ -79,7 +80,7 @@ endfunction()
 function(cloudbench_quick)
   # Shared libraries and link-time optimisation choose by other rules among equal code: such builds stay as they are.
   if(NOT CLOUDBENCH_QUICK_COMMON OR BUILD_SHARED_LIBS OR GGML_LTO OR CMAKE_INTERPROCEDURAL_OPTIMIZATION
-     OR NOT CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang" OR APPLE)
+     OR "${CMAKE_C_FLAGS} ${CMAKE_CXX_FLAGS}" MATCHES "-flto" OR NOT CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang" OR APPLE)
     return()
   endif()
   set(number 0)

@@ -255,8 +255,8 @@ def test_what_cannot_be_compiled_together_is_compiled_file_by_file(tmp_path, qui
     whole = (built / "build.ninja").read_text()
     (tmp_path / "whole.ninja").write_text(whole)
     (built / "build.ninja").write_text(
-        "rule no\n  command = echo redefinition of x; false\nbuild x/cloudbench/llama-common-1.cpp.o: no\n"
-        "build all: phony x/cloudbench/llama-common-1.cpp.o\n"
+        "rule no\n  command = echo redefinition of x; false\nbuild x/__/cloudbench/llama-common-1.cpp.o: no\n"
+        "build all: phony x/__/cloudbench/llama-common-1.cpp.o\n"
     )
     cmake = fake_ninja(tmp_path / "cmake", f'echo "$@" > {tmp_path}/asked; cp {tmp_path}/whole.ninja "$2"/build.ninja')
     with (built / "CMakeCache.txt").open("a") as cache:

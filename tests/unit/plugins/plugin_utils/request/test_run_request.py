@@ -89,7 +89,7 @@ def test_a_request_is_not_changed_once_it_is_made() -> None:
         ({"minutes": "soon"}, "llama_bench_minutes is a number, not 'soon'"),
         ({"minutes": True}, "llama_bench_minutes is a number, not True"),
         ({"twin": "perhaps"}, "llama_bench_twin is true or false, not 'perhaps'"),
-        ({"tests": 7}, "llama_bench_tests is a list, not 7"),
+        ({"tests": {}}, r"llama_bench_tests is a list, not \{\}"),
         ({"seed": "x"}, "llama_bench_seed is a number, not 'x'"),
         ({"slots": 0}, "llama_bench_slots must be 1 or more, not 0"),
         ({"requests": 1.5}, "llama_bench_requests is a whole number, not 1.5"),
@@ -153,3 +153,24 @@ def test_what_is_no_model_has_no_size() -> None:
     assert request.models == ()
     assert "'no-preset' is no preset model" in request.refused[0]["cause"]
     assert request.refused[0]["advice"] == "Correct llama_model_models."
+
+
+def test_a_number_is_a_list_of_one_as_ansible_has_it() -> None:
+    assert RunRequest.of({"threads": 8}).threads == (8,)
+
+
+@pytest.mark.parametrize("seed", [2**53 + 1, -(2**63), 0])
+def test_a_seed_is_kept_to_its_last_digit(seed: int) -> None:
+    assert RunRequest.of({"seed": seed}).seed == seed
+    assert RunRequest.of({"seed": str(seed)}).seed == seed
+
+
+def test_a_number_that_no_float_holds_is_no_traceback() -> None:
+    assert RunRequest.of({"seed": 10**400}).seed == 10**400
+    with pytest.raises(RequestError, match="is a number, not"):
+        RunRequest.of({"minutes": "1e999"})
+
+
+@pytest.mark.parametrize(("word", "truth"), [("y", True), ("t", True), ("1.0", True), (" n ", False), ("F", False)])
+def test_the_words_for_true_and_false_are_those_of_ansible(word: str, truth: bool) -> None:
+    assert RunRequest.of({"twin": word}).twin is truth

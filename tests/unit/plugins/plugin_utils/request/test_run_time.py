@@ -122,8 +122,8 @@ def test_more_users_take_longer(less, more):
 def test_loading_from_a_disk_is_slower_than_from_memory():
     one = host("c7g.16xlarge")
     load = run_time.launch_seconds(one, EIGHT, cell(0, **parse_test("load")), LaunchSettings(repetitions=2))
-    # 4.7 GB at the 125 MB/s of gp3.
-    assert 30 < load.low < load.high < 120
+    # 4.7 GB at the 125 MB/s of gp3, once by itself and once by a cold start.
+    assert 60 < load.low < load.high < 200
 
 
 @pytest.mark.parametrize("name", ["c7i.16xlarge", "c5.4xlarge", "t3.nano", "m9g.48xlarge"])
