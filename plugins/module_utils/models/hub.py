@@ -248,9 +248,8 @@ class Hub:
 def check_names(repository: str, file: str, revision: str) -> None:
     """Raise HubError for names that are none; they become parts of addresses and of paths."""
     if not _REPOSITORY.fullmatch(repository):
-        raise HubError(
-            f"{without_user(repository)!r} is no repository; write OWNER/NAME, such as unsloth/Llama-3.2-1B-Instruct-GGUF"
-        )
+        told = without_user(repository)
+        raise HubError(f"{told!r} is no repository; write OWNER/NAME, such as unsloth/Llama-3.2-1B-Instruct-GGUF")
     parts = file.split("/") if file else []
     if any(part in ("", ".", "..") for part in parts) or re.search(r"[\x00-\x1f\\?#]", file):
         raise HubError(f"{file!r} is no file of a repository; write its path there, such as model-F16.gguf")
