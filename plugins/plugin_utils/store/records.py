@@ -13,6 +13,7 @@ import glob
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -85,9 +86,14 @@ class Appended(NamedTuple):
 def checker() -> ModuleType:
     """Return schema.py, by which records are checked. Raises RecordError where it lacks a package, and says which."""
     try:
-        from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import schema
-    except ImportError as error:
-        raise RecordError(str(error)) from None
+        import msgspec  # noqa: F401  # only asked for: schema.py can be imported without it
+    except ImportError:
+        raise RecordError(
+            f"records are checked by msgspec, which {sys.executable} does not have: {sys.executable} -m pip install "
+            "msgspec"
+        ) from None
+    from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import schema
+
     return schema
 
 

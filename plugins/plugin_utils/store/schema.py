@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar
@@ -22,11 +21,15 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import me
 
 try:
     import msgspec
-except ImportError as error:
-    raise ImportError(
-        f"records are checked by msgspec, which {sys.executable} does not have: {sys.executable} -m pip install msgspec"
-    ) from error
-from msgspec import UNSET, Meta, Struct, UnsetType
+    from msgspec import UNSET, Meta, Struct, UnsetType
+except ImportError:
+    from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.stand_in import (  # type: ignore[no-redef]
+        UNSET,
+        Meta,
+        Struct,
+        UnsetType,
+        msgspec,
+    )
 
 # msgspec keeps the bounds of an integer in 64 bits.
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
