@@ -240,7 +240,11 @@ def test_the_pages_can_be_had_again_from_the_records_alone(tmp_path):
     # The index, the machine, the model, a page per type and one of all side by side; each figure in two colours.
     assert len([path for path in pages if path.suffix == ".md"]) == 7
     drawn = [path.name for path in pages if path.suffix == ".svg"]
-    assert {"q4-load-light.svg", "q4-load-dark.svg", "q4-roofline-light.svg", "speeds-light.svg"} <= set(drawn)
+    assert {"q4-load-light.svg", "q4-load-dark.svg", "speeds-light.svg"} <= set(drawn)
+    # The arithmetic of this machine is measured with both threads; on a busy one a single thread may be the fastest.
+    page = next(content for path, content in pages.items() if path.name == "q4.md").decode()
+    single = all(words in page for words in ("Generation: tg8, 1 thread", "Prompt: pp32, 1 thread"))
+    assert ("q4-roofline-light.svg" in drawn) is not single
     copy = tmp_path / "results"
     subprocess.run(["cp", "-r", str(RESULTS), str(copy)], check=True)
     for path in pages:
