@@ -25,6 +25,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import needs
+
 ROOT = Path(__file__).resolve().parent.parent
 PLUGIN_UTILS = "ansible_collections.cloudbench.llama.plugins.plugin_utils."
 TEMPLATE = ROOT / "tests" / "fixtures" / "records" / "schema-2.jsonl"
@@ -100,6 +102,11 @@ def main() -> int:
     if asked.inside:
         inside(Path(asked.inside[0]), int(asked.inside[1]), int(asked.inside[2]))
         return 0
+    needs.meet(
+        needs.requirements(),
+        needs.program("git", remedy="sudo apt-get install git") if asked.before else None,
+        needs.disk(Path(tempfile.gettempdir()), 2),
+    )
     print("| version | records there | appended | first ms | each ms | of it processor ms |")
     print("|:--|--:|--:|--:|--:|--:|")
     medians = []

@@ -27,7 +27,11 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
+import needs
+
+needs.meet(needs.requirements())
+
+import yaml  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
@@ -107,6 +111,13 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--cache", default="~/.cache/cloudbench/controller/sources", help="where the archives are kept")
     asked = parser.parse_args()
+    needs.meet(
+        needs.program("c++", "g++", "clang++", remedy="sudo apt-get install g++"),
+        needs.program("cmake", remedy="sudo apt-get install cmake"),
+        needs.program("ninja", remedy="sudo apt-get install ninja-build"),
+        needs.program("git", remedy="sudo apt-get install git") if asked.before else None,
+        needs.disk(Path(tempfile.gettempdir()), 6),
+    )
     os.environ["CCACHE_DISABLE"] = "1"
     targets = TARGETS[asked.build == "legacy"]
     with tempfile.TemporaryDirectory(prefix="compile-time-") as name:

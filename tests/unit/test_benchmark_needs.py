@@ -22,6 +22,8 @@ BUILD = ["--bench", "absent/llama-bench", "--model", "absent.gguf"]
 LACKING = {
     "ec2_provision": ([], ["jinja2", "moto", "make setup"]),
     "first_page": ([], ["the program git is missing", "sudo apt-get install make"]),
+    "append": ([], ["jinja2", "make setup"]),
+    "compile_time": ([], ["jinja2", "make setup"]),
     "generate_model": (["--vocabulary", "absent.gguf"], ["there is no file absent.gguf", "make bench"]),
     "harness_cost": ([], ["ansible-core", "make setup"]),
     "memory_bandwidth": (["--program", "absent/roofline"], ["absent/roofline", "sudo apt-get install likwid"]),
