@@ -15,7 +15,7 @@ from support.records.side_by_side import COMBINATIONS, MACHINE, MODEL
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import kernel_path
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records, schema
 
 Record = dict[str, Any]
 
@@ -251,7 +251,7 @@ def test_the_verdict_that_a_launch_records_is_shown(quantization: str) -> None:
             own["kernel"]["path"] = kernel_path.verdict(
                 own["kernel"], machine, builds[own["build"]], own["cell"]["quantization"], own["rows"][0]
             )
-            assert records.check(record) is None
+            assert schema.refusal(record) is None
     page = report.render(some)[PAGE if quantization == "Q4_0" else LEGACY_PAGE]
     assert "as expected" in page
     # A build without repacking is somebody's choice, told and not warned of.

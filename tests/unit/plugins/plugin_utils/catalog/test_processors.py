@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe.machine import PROCESSOR_FLAGS
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records, schema
 
 FIXTURES = Path(__file__).resolve().parents[4] / "fixtures"
 with (FIXTURES / "instance-types" / "ec2.csv").open(encoding="utf-8") as _file:
@@ -155,7 +155,7 @@ def test_a_processor_is_recognised(machine, core, told):
     assert json.loads(json.dumps(found)) == found
     payload = {"id": "m" * 12, "name": "m", **{k: v for k, v in machine.items() if k != "emulated"}, "processor": found}
     record = {"schema": 1, "kind": "machine", "run": "r", "time": "2026-11-23T15:55:23Z", "machine": "m"}
-    assert records.check({**record, "payload": payload}) is None
+    assert schema.refusal({**record, "payload": payload}) is None
 
 
 def test_the_record_of_a_graviton3():
