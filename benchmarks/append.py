@@ -76,7 +76,8 @@ def run(checkout: Path, results: Path, many: int, appended: int) -> list[tuple[f
     argv = [sys.executable, __file__, "--inside", str(results), str(many), str(appended)]
     environment = {**os.environ, "PYTHONPATH": str(checkout / "collections")}
     ended = subprocess.run(argv, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return [(wall, processor) for wall, processor in json.loads(ended.stdout)]
+    took: list[tuple[float, float]] = json.loads(ended.stdout)
+    return took
 
 
 def checked_out(revision: str, folder: Path) -> Path:

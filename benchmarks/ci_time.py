@@ -61,7 +61,7 @@ def commit(revision: str) -> str:
 def stage_times(output: str) -> dict[str, float]:
     """Seconds of each stage, from the table that tests/run.py ends with."""
     _before, _heading, table = output.rpartition("\nstage ")
-    rows = re.findall(r"^(\S+) +(\d+\.\d) +\d+ +\d+", table, re.MULTILINE)
+    rows = re.findall(r"^(\S+) +(\d+\.\d) +(?:\d+\.\d +)?\d+ +\d+", table, re.MULTILINE)
     return {name: float(seconds) for name, seconds in rows}
 
 

@@ -154,8 +154,8 @@ def told(
         cpu[name] = statistics.median(run.cpu_s for run in done)
         wall = statistics.median(run.wall_s for run in done)
         print(f"| {name} | {done[0].steps} | {cpu[name]:.0f} | {wall:.0f} | {sizes[name] / 1e6:.0f} |")
-    first, second = cpu
-    ratio = cpu[second] / cpu[first]
+    first, second = (cpu[name] for name in runs)
+    ratio = second / first
     same = all(other == objects[0] for other in objects)
     print(
         f"\nCPU seconds: {ratio:.2f} of before (target {TARGET_RATIO}): {'met' if ratio <= TARGET_RATIO else 'MISSED'}"

@@ -69,6 +69,7 @@ class Outcome(NamedTuple):
     seconds: float
     counts: Counts
     failures: list[str]
+    cpu_s: float = 0.0
 
 
 def read_by_ansible_lint(name: Path) -> bool:
@@ -208,7 +209,7 @@ def measured(stage: Stage, reports: Path, output: IO[bytes] | None = None) -> Ou
     if passed and passed.exists():
         say(f"\n==> {stage.name}: has passed with the same files and tools ({passed})", output)
         return Outcome(stage.name, time.monotonic() - start, Counts(passed=1), [])
-    status = run(stage, output)
+    status, cpu_s = run(stage, output)
     if passed and status == 0:
         passed.parent.mkdir(parents=True, exist_ok=True)
         passed.touch()
@@ -216,7 +217,7 @@ def measured(stage: Stage, reports: Path, output: IO[bytes] | None = None) -> Ou
     failed = failures(reports / stage.name)
     if counts.failed > len(failed):
         failed.append(f"ended with status {status}: {shlex.join(stage.command)}")
-    return Outcome(stage.name, time.monotonic() - start, counts, failed)
+    return Outcome(stage.name, time.monotonic() - start, counts, failed, cpu_s)
 
 
 class Lanes:
@@ -291,11 +292,11 @@ class Lanes:
                 self._changed.notify_all()
 
 
-def run(stage: Stage, output: IO[bytes] | None = None) -> int:
-    """Run a stage with its output shown as it comes, or written to `output`; return its exit status.
+def run(stage: Stage, output: IO[bytes] | None = None) -> tuple[int, float]:
+    """Run a stage with its output shown as it comes, or written to `output`; return its exit status and processor time.
 
-    That is 127 if the command does not exist. Ctrl-C interrupts the command too, which may have hosts and processes to
-    remove: it is waited for.
+    The time is in seconds, of the command and of all that it waited for. The status is 127 if the command does not
+    exist. Ctrl-C interrupts the command too, which may have hosts and processes to remove: it is waited for.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     environment = {
@@ -313,8 +314,10 @@ def run(stage: Stage, output: IO[bytes] | None = None) -> int:
         )
     except OSError as error:
         say(f"{stage.command[0]}: {error}", output)
-        return 127
-    return process.wait()
+        return 127, 0.0
+    _pid, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_utime + usage.ru_stime
 
 
 def emulates(scenarios: Iterable[Stage]) -> bool:
@@ -348,9 +351,9 @@ def summary(outcomes: list[Outcome]) -> str:
     """
     width = max([len("stage"), *(len(outcome.name) for outcome in outcomes)])
     lines = [f"FAILED {outcome.name}: {line}" for outcome in outcomes for line in outcome.failures]
-    lines.append(f"{'stage':<{width}}  seconds  passed  failed")
-    for name, seconds, counts, _failures in outcomes:
-        line = f"{name:<{width}}  {seconds:7.1f}  {counts.passed:6d}  {counts.failed:6d}"
+    lines.append(f"{'stage':<{width}}  seconds    cpu s  passed  failed")
+    for name, seconds, counts, _failures, cpu_s in outcomes:
+        line = f"{name:<{width}}  {seconds:7.1f}  {cpu_s:7.1f}  {counts.passed:6d}  {counts.failed:6d}"
         lines.append(line + (f"  ({counts.skipped} not run)" if counts.skipped else ""))
     passed = sum(outcome.counts.passed for outcome in outcomes)
     failed = sum(outcome.counts.failed for outcome in outcomes)
@@ -358,8 +361,11 @@ def summary(outcomes: list[Outcome]) -> str:
 
 
 def table(outcomes: list[Outcome]) -> str:
-    """The stages as JSON: a list of objects with stage, seconds, passed, failed and skipped."""
-    rows = [{"stage": one.name, "seconds": round(one.seconds, 1), **one.counts._asdict()} for one in outcomes]
+    """The stages as JSON: a list of objects with stage, seconds, cpu_s, passed, failed and skipped."""
+    rows = [
+        {"stage": one.name, "seconds": round(one.seconds, 1), "cpu_s": round(one.cpu_s, 1), **one.counts._asdict()}
+        for one in outcomes
+    ]
     return json.dumps(rows, indent=1) + "\n"
 
 

@@ -115,6 +115,7 @@ def main() -> int:
     """Return 0 if every applicable sanity test ran and passed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--junit", type=Path, metavar="FOLDER", help="keep the JUnit files of the tests here")
+    parser.add_argument("--test", action="append", metavar="NAME", default=[], help="only this test, or several")
     options = parser.parse_args()
 
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -127,7 +128,10 @@ def main() -> int:
         prepare_home(home)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         status = subprocess.run(
-            ["ansible-test", "sanity", "--python", version, "--requirements", "--junit", "--color", "no"],
+            [
+                *("ansible-test", "sanity", "--python", version, "--requirements", "--junit", "--color", "no"),
+                *(f"--test={name}" for name in options.test),
+            ],
             cwd=copy,
             env={**os.environ, "HOME": str(home), "PATH": path, "LC_ALL": "C.UTF-8"},
             check=False,

@@ -57,8 +57,9 @@ def test_the_plan_that_the_documents_show_is_the_one_that_is_printed() -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     for document in ("README.md", "docs/aws.md"):
-        shown = re.findall(r"^(?:expected|at most), .*$", (ROOT / document).read_text("utf-8"), re.MULTILINE)
-        assert len(shown) == 2
+        text = (ROOT / document).read_text("utf-8")
+        shown = re.findall(r"^(?:0    1 x|USD an hour|expected,|at most,) .*$", text, re.MULTILINE)
+        assert len(shown) == 4
         assert all(line in done.stdout for line in shown), document
 
 

@@ -67,7 +67,7 @@ def test_a_run_shows_every_stage_and_fails_if_one_does(
     assert run.main() == 1
     shown = capfd.readouterr().out
     assert "the output of three" in shown
-    assert [line.split()[:1] + line.split()[2:4] for line in shown.splitlines()[-4:-1]] == [
+    assert [line.split()[:1] + line.split()[3:5] for line in shown.splitlines()[-4:-1]] == [
         ["absent", "0", "1"],
         ["two", "1", "2"],
         ["three", "1", "0"],
@@ -131,12 +131,13 @@ def test_the_table_is_kept_where_it_is_asked_for(
 ) -> None:
     kept = tmp_path / "times.json"
     monkeypatch.setenv("CLOUDBENCH_TIMES", str(kept))
-    monkeypatch.setattr(run, "stages", lambda groups, reports: [run.Stage("one", [sys.executable, "-c", ""])])
+    busy = "import time\nwhile time.process_time() < 0.25: pass"
+    monkeypatch.setattr(run, "stages", lambda groups, reports: [run.Stage("one", [sys.executable, "-c", busy])])
     monkeypatch.setattr(sys, "argv", ["run.py", "lint"])
     assert run.main() == 0
     assert capfd.readouterr().out.endswith("\n1 passed, 0 failed\n")
     (row,) = json.loads(kept.read_text())
-    assert row.pop("seconds") >= 0
+    assert row.pop("seconds") >= row.pop("cpu_s") >= 0.2
     assert row == {"stage": "one", "passed": 1, "failed": 0, "skipped": 0}
 
 
@@ -176,6 +177,9 @@ def test_a_linter_that_has_passed_is_run_again_when_what_it_reads_has_changed(
     code = f"open({str(ran)!r}, 'a').write('x'); raise SystemExit('bad' in open('play.yml').read())"
     linter = run.Stage("linter", [sys.executable, "-c", code], reads=lambda name: name.suffix == ".yml")
 
+    def refused(root: Path) -> list[Path]:
+        raise OSError(f"no git in {root}")
+
     def runs() -> tuple[int, Counts]:
         counts = run.measured(linter, tmp_path).counts
         return len(ran.read_text()), counts
@@ -193,7 +197,7 @@ def test_a_linter_that_has_passed_is_run_again_when_what_it_reads_has_changed(
     monkeypatch.setattr(run, "installed", lambda: frozenset({("linter", "2")}))
     assert runs() == (5, Counts(1))
     # Without git nobody knows which files there are.
-    monkeypatch.setattr(run, "checkout_files", lambda root: (_ for _ in ()).throw(OSError("no git")))
+    monkeypatch.setattr(run, "checkout_files", refused)
     assert [runs(), runs()] == [(6, Counts(1)), (7, Counts(1))]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import List, Optional
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.batch import launch
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.batch import launch as launching
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import TOKENS, Cell, Kind, Started
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import Outcome
@@ -22,9 +22,9 @@ class Batch(Kind):
     """Many sequences in one process, prompts and generation apart."""
 
     name = "batch"
-    program = launch.PROGRAM
+    program = launching.PROGRAM
     headlines = ("batched_tg_tps",)
-    metrics = launch.METRICS
+    metrics = launching.METRICS
     throughput = "batched_tg_tps"
     forms = "batch<prompt>+<output>@c<sequences> for as many sequences without a server"
 
@@ -48,10 +48,10 @@ class Batch(Kind):
         return pace.start_s + prompts + pace.generation_s(cell["n_gen"], sequences)
 
     def argv(self, job: Job, settings: LaunchSettings) -> List[str]:
-        return launch.argv_of(job)
+        return launching.argv_of(job)
 
     def launch(self, job: Job, settings: LaunchSettings, started: Optional[Started] = None) -> Outcome:
-        return launch.launch(job, settings, started)
+        return launching.launch(job, settings, started)
 
 
 KIND = Batch()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import List, Optional
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench import launch
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench import launch as launching
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import TOKENS, Cell, Kind, Started
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import Outcome
@@ -25,7 +25,7 @@ class Bench(Kind):
     """One process of llama-bench differs from the next by about 1 %, so its intervals become that narrow."""
 
     name = "bench"
-    program = launch.PROGRAM
+    program = launching.PROGRAM
     precision = 1.0
     headlines = ("pp_tps", "tg_tps")
     metrics = headlines
@@ -72,10 +72,10 @@ class Bench(Kind):
         return pace.start_s + pace.prompt_s(prompts) + pace.generation_s(settings.repetitions * cell["n_gen"])
 
     def argv(self, job: Job, settings: LaunchSettings) -> List[str]:
-        return launch.argv_of(job, settings.repetitions)
+        return launching.argv_of(job, settings.repetitions)
 
     def launch(self, job: Job, settings: LaunchSettings, started: Optional[Started] = None) -> Outcome:
-        return launch.launch(job, settings, started)
+        return launching.launch(job, settings, started)
 
 
 KIND = Bench()

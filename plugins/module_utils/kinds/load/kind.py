@@ -9,7 +9,7 @@ from typing import List, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import Cell, Kind, Started
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.load import launch
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.load import launch as launching
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import Outcome
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.pace import Pace
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
@@ -19,10 +19,10 @@ class Load(Kind):
     """Two starts of a server, of which the first reads its file from the disk."""
 
     name = "load"
-    program = launch.PROGRAM
+    program = launching.PROGRAM
     headlines = ("load_warm_s",)
     lower_is_better = headlines
-    metrics = launch.METRICS
+    metrics = launching.METRICS
     forms = "load for the time until a server answers"
     examples = ("load",)
     reads_disk = True
@@ -39,10 +39,10 @@ class Load(Kind):
         return 2 * pace.cold_read_s + 3 * pace.start_s + pace.generation_s(2 * cell["n_gen"])
 
     def argv(self, job: Job, settings: LaunchSettings) -> List[str]:
-        return launch.argv_of(job)
+        return launching.argv_of(job)
 
     def launch(self, job: Job, settings: LaunchSettings, started: Optional[Started] = None) -> Outcome:
-        return launch.launch(job, settings, started)
+        return launching.launch(job, settings, started)
 
 
 KIND = Load()

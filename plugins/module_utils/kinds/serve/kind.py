@@ -12,7 +12,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import TOKENS, Cell, Kind, Started, Trouble
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import Outcome
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.pace import Pace
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve import launch
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve import launch as launching
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 
 _TEST = re.compile(
@@ -24,10 +24,10 @@ class Serve(Kind):
     """A server under load differs from launch to launch by more than a process that runs alone."""
 
     name = "serve"
-    program = launch.PROGRAM
+    program = launching.PROGRAM
     headlines = ("tpot_s",)
     lower_is_better = headlines
-    metrics = launch.METRICS
+    metrics = launching.METRICS
     throughput = "output_tps"
     forms = "serve<prompt>+<output>@c<users> or @r<requests per second> for a server"
     examples = ("serve128+64@c4",)
@@ -81,10 +81,10 @@ class Serve(Kind):
         return pace.start_s + (settings.requests + 1) * each
 
     def argv(self, job: Job, settings: LaunchSettings) -> List[str]:
-        return launch.argv_of(job, settings)
+        return launching.argv_of(job, settings)
 
     def launch(self, job: Job, settings: LaunchSettings, started: Optional[Started] = None) -> Outcome:
-        return launch.launch(job, settings, started)
+        return launching.launch(job, settings, started)
 
 
 KIND = Serve()

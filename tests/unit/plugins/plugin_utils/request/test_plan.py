@@ -21,9 +21,9 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_reque
 MACHINE = {"name": "local-test", "cpu_count": 8, "physical_cores": 4, "emulated": False}
 
 
-def plan(machine=MACHINE, **changes):
+def plan(machine=None, **changes):
     asked = {"models": ["tiny-synthetic"], "tests": ["pp512", "tg128"], "twin": False}
-    return make_plan(RunRequest.of({**asked, **changes}), machine)
+    return make_plan(RunRequest.of({**asked, **changes}), machine or MACHINE)
 
 
 def shown(model):
