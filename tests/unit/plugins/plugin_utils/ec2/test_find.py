@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore import xform_name
+from support.aws.given import Clock
 from support.aws.server import AwsServer
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
@@ -328,19 +329,6 @@ def role_commands(role: Resource) -> list[str]:
     for body, values in zip(bodies, (inline, attached), strict=True):
         commands += [body.replace('"$policy"', value) for value in values]
     return [*commands, role.removal.rpartition("; ")[2]]
-
-
-class Clock:
-    """Time that passes only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class TestWait:

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from support.aws.given import Clock
 from support.aws.server import AwsServer
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
@@ -29,19 +30,6 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6Zlq3Cm2kMZl5mYHnq1mQbq1y1rJ1zq0m8y
 @pytest.fixture
 def client(server: AwsServer) -> Any:
     return aws.client("ec2", "us-east-1")
-
-
-class Clock:
-    """Time that passes only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def launch(kind: str = "c7g.16xlarge", count: int = 1, connection: str = "ssh", **more: Any) -> list[str]:

@@ -7,21 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from support.aws.given import REGION, RUN, resource
+
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.judge import attempts_of, left_over, may_go
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.removal import teardown_command
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource import Listing, Resource, line
-
-RUN = "20261124T190000Z-1a2b"
-REGION = "us-east-1"
-END = "2026-11-24T21:00:00Z"
-
-
-def resource(kind: str = "volume", **more: Any) -> Resource:
-    given = {
-        "kind": kind, "id": f"{kind[:3]}-1", "name": "", "region": REGION, "run": RUN, "owner": "alice",
-        "expires_at": END, "state": "", "why": "tag", "removal": f"aws remove {kind}",
-    }  # fmt: skip
-    return Resource(**{**given, **more})
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource import Listing, line
 
 
 class TestText:

@@ -9,22 +9,10 @@ import datetime
 from typing import Any
 
 import pytest
+from support.aws.given import END, REGION, RUN, resource
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource import Resource
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.sweep import of_no_run, over, sweep_table
-
-RUN = "20261124T190000Z-1a2b"
-REGION = "us-east-1"
-END = "2026-11-24T21:00:00Z"
-
-
-def resource(kind: str = "volume", **more: Any) -> Resource:
-    given = {
-        "kind": kind, "id": f"{kind[:3]}-1", "name": "", "region": REGION, "run": RUN, "owner": "alice",
-        "expires_at": END, "state": "", "why": "tag", "removal": f"aws remove {kind}",
-    }  # fmt: skip
-    return Resource(**{**given, **more})
-
 
 NOW = datetime.datetime(2026, 11, 24, 22, 0, tzinfo=datetime.UTC)
 LATER = "2026-11-25T21:00:00Z"
