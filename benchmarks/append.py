@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import needs
+from versions import checked_out
 
 ROOT = Path(__file__).resolve().parent.parent
 PLUGIN_UTILS = "ansible_collections.cloudbench.llama.plugins.plugin_utils."
@@ -78,16 +79,6 @@ def run(checkout: Path, results: Path, many: int, appended: int) -> list[tuple[f
     ended = subprocess.run(argv, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     took: list[tuple[float, float]] = json.loads(ended.stdout)
     return took
-
-
-def checked_out(revision: str, folder: Path) -> Path:
-    """Return a folder with the files of a commit."""
-    folder.mkdir()
-    with subprocess.Popen(["git", "-C", str(ROOT), "archive", revision], stdout=subprocess.PIPE) as archive:
-        subprocess.run(["tar", "-x", "-C", str(folder)], stdin=archive.stdout, check=True)
-    if archive.returncode:
-        raise SystemExit(f"git knows no commit {revision!r}")
-    return folder
 
 
 def main() -> int:
