@@ -29,7 +29,7 @@ def test_all_of_them_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(rotation.VARIABLE, "1")
     assert rotation.chosen(CASES, "00000001") == CASES
     monkeypatch.setenv(rotation.VARIABLE, "every")
-    with pytest.raises(ValueError, match="CLOUDBENCH_ALL_REFUSALS is 'every': it is 1 for all"):
+    with pytest.raises(ValueError, match="CLOUDBENCH_THOROUGH is 'every': it is 1 for all"):
         rotation.chosen(CASES)
 
 

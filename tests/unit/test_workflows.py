@@ -136,8 +136,8 @@ def test_pushes_and_pull_requests_are_tested_and_nights_are_for_all_of_it() -> N
     for name, job in (("nightly", "everything"), ("release", "checks")):
         called = load(ROOT / f".github/workflows/{name}.yml")["jobs"][job]
         assert called["uses"] == CALL
-        assert called["with"] == {"all_refusals": True}
-    assert load(ROOT / CALL)["env"] == {"CLOUDBENCH_ALL_REFUSALS": "${{ inputs.all_refusals && '1' || '' }}"}
+        assert called["with"] == {"thorough": True}
+    assert load(ROOT / CALL)["env"] == {"CLOUDBENCH_THOROUGH": "${{ inputs.thorough && '1' || '' }}"}
 
 
 def test_every_group_of_the_suite_has_a_job(jobs: dict[str, Any]) -> None:
