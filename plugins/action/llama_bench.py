@@ -44,8 +44,7 @@ class ActionModule(LiveAction):
         """Return a path as the module on the host will: by HOME there, which _remote_expand_user does not ask."""
         if not path.startswith("~/"):
             return str(self._remote_expand_user(path))
-        home: str = self._low_level_execute_command('printf %s "$HOME"')["stdout"].strip()
-        return home + path[1:]
+        return self._said('printf %s "$HOME"') + path[1:]
 
     def _whose(self) -> str:
         return self._machine
@@ -60,7 +59,7 @@ class ActionModule(LiveAction):
         """
         look = "touch -c {0}.seen; cat {0}.progress.json 2>/dev/null; echo; tail -n +{1} {0}.jsonl 2>/dev/null"
         command = look.format(shlex.quote(prefix), self._lines + 1)
-        shown, _newline, new = self._low_level_execute_command(command)["stdout"].partition("\n")
+        shown, _newline, new = self._said(command).partition("\n")
         # The last line may be one that is just being written.
         whole = new[: new.rfind("\n") + 1]
         self._keep(_records(whole))
@@ -85,7 +84,11 @@ class ActionModule(LiveAction):
         ended = self._result(job)
         if envelope.RESULT_KEY in ended:
             return ended
-        written = _records(self._low_level_execute_command("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix))["stdout"])
+        try:
+            written = _records(self._said("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix)))
+        except AnsibleConnectionFailure as error:
+            self._display.vvv("not read: %s" % error)
+            written = self._kept
         ended.setdefault("msg", "the runner ended without a result")
         return self._failed(ended, written)
 

@@ -9,6 +9,7 @@ import json
 import os
 import posixpath
 import time
+import uuid
 from abc import abstractmethod
 from typing import Any
 
@@ -108,6 +109,22 @@ class LiveAction(ActionBase):
     @abstractmethod
     def _whose(self) -> str:
         """Return the name under which a person knows the host."""
+
+    def _said(self, command: str) -> str:
+        """Return what a shell command prints on the host, between two marks of our own.
+
+        The rest is noise: a shell may greet whoever logs in, before each command that comes over ssh. Raises
+        AnsibleConnectionFailure where the marks are missing, so that nothing is taken for an answer that is none.
+        """
+        mark = uuid.uuid4().hex
+        # In two words, so that a shell that prints its commands does not print the mark.
+        sign = "printf %%s%%s cloudbench: %s" % mark
+        whole = self._low_level_execute_command("%s; %s; %s" % (sign, command, sign))["stdout"]
+        parts = str(whole).split("cloudbench:" + mark)
+        if len(parts) != 3:
+            told = whole.strip()[-200:]
+            raise AnsibleConnectionFailure("its shell did not answer, it said %r" % told if told else "no answer")
+        return parts[1]
 
     def _state(self, text: str) -> dict[str, Any] | None:
         """Return the content of a progress file with `alive`: whether who wrote it is there and at work."""
