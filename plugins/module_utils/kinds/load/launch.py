@@ -23,7 +23,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome imp
     buffer_metrics,
     usage_metrics,
 )
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.prompts import prompts
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.prompts import prompts, tokens_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server import (
@@ -64,10 +64,13 @@ def argv_of(job: Job) -> List[str]:
 
 
 def _start(job: Job, settings: LaunchSettings, started: Optional[Callable[[int], None]]) -> _Start:
+    # Before the clock runs: reading a header takes its time.
+    tokens = tokens_of(job.model_path)
     server = Server(argv_of(job), settings.time_limit, started)
     with server:
         # Two tokens, so that the first one is an event of its own and not the summary.
-        answer = complete(ADDRESS, server.port, prompts(settings.seed)(1), 2, max(0.1, server.remaining()))
+        prompt = prompts(settings.seed, tokens)(1)
+        answer = complete(ADDRESS, server.port, prompt, 2, max(0.1, server.remaining()))
         if answer.error or not answer.events:
             if server.ended():
                 raise server.failure("at its first request")
