@@ -23,7 +23,8 @@ def installing(tasks: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_packages_wait_300_seconds_for_the_lock():
-    packages = [args for path in ROLES.glob("*/tasks/**/*.yml") for args in installing(yaml.safe_load(path.read_text()))]
+    files = [yaml.safe_load(path.read_text()) for path in ROLES.glob("*/tasks/**/*.yml")]
+    packages = [args for tasks in files for args in installing(tasks)]
     assert len(packages) == 2
     for args in packages:
         assert "__llama_cpp_lock_seconds" in args["lock_timeout"]

@@ -66,7 +66,7 @@ def test_the_home_of_a_host_is_read_through_a_greeting(greeting):
 
 def test_a_shell_that_does_not_answer_is_a_lost_host(tmp_path):
     silent = action(llama_bench, "echo 'This account is closed.'; exit 1")
-    with pytest.raises(AnsibleConnectionFailure, match="did not answer, it said 'This account is closed.'"):
+    with pytest.raises(AnsibleConnectionFailure, match=r"did not answer, it said .This account is closed"):
         silent._look(str(tmp_path / "run"))
     silent._kept = [{"kind": "launch"}]
     assert silent._complete({}, str(tmp_path / "run"))["bench_records"]["records"] == silent._kept

@@ -147,7 +147,8 @@ def test_what_a_module_without_a_result_left_is_read():
 
 def test_who_holds_the_lock_of_the_package_manager_is_named():
     cause = cause_of(APT)
-    assert cause.startswith("'/usr/bin/apt-get -y") and LOCKED in cause
+    assert cause.startswith("'/usr/bin/apt-get -y")
+    assert LOCKED in cause
     assert cause.endswith(" | held by process 2684 (python3)")
     assert advice_of("build", cause).startswith("Wait for that process to end")
     said = "Failed to lock apt: E:Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)"
