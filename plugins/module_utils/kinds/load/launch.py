@@ -63,13 +63,10 @@ def argv_of(job: Job) -> List[str]:
     return argv + where_known(job, PROGRAM, ("--no-webui",), ("--cache-ram", "0"), ("-fit", "off"), ("-lv", "5"))
 
 
-def _start(job: Job, settings: LaunchSettings, started: Optional[Callable[[int], None]]) -> _Start:
-    # Before the clock runs: reading a header takes its time.
-    tokens = tokens_of(job.model_path)
+def _start(job: Job, settings: LaunchSettings, prompt: List[int], started: Optional[Callable[[int], None]]) -> _Start:
     server = Server(argv_of(job), settings.time_limit, started)
     with server:
         # Two tokens, so that the first one is an event of its own and not the summary.
-        prompt = prompts(settings.seed, tokens)(1)
         answer = complete(ADDRESS, server.port, prompt, 2, max(0.1, server.remaining()))
         if answer.error or not answer.events:
             if server.ended():
@@ -99,17 +96,19 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int],
 
     seconds: Dict[str, Optional[float]] = {}
     starts: List[_Start] = []
+    # Before the file is dropped: reading its header would warm it again.
+    prompt = prompts(settings.seed, tokens_of(job.model_path))(1)
     try:
         share = page_cache.drop(path)
         cold = share <= COLD_SHARE
         if cold:
             seconds["load_read_s"] = page_cache.read_through(path)
             share = page_cache.drop(path)
-            starts.append(_start(job, settings, started))
+            starts.append(_start(job, settings, prompt, started))
             seconds["load_cold_s"], seconds["first_token_cold_s"] = starts[0][:2]
         page_cache.read_through(path)
         warm_share = page_cache.resident_share(path)
-        starts.append(_start(job, settings, started))
+        starts.append(_start(job, settings, prompt, started))
         seconds["load_warm_s"], seconds["first_token_warm_s"] = starts[-1][:2]
         seconds["load_repack_s"] = repack_seconds(starts[-1].server)
     except ServerError as error:
