@@ -21,7 +21,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
 pip=("$folder/venv/bin/pip" install --quiet --disable-pip-version-check)
-# Of what it depends on, what the figures of a request are made with: the rest, such as torch, reads data and asks servers.
+# Of what it depends on, what the figures of a request are made with: the rest, torch too, reads data and asks servers.
 "${pip[@]}" loguru==0.7.3 numpy==2.4.6 pydantic==2.14.4 pydantic-settings==2.16.3 uvloop==0.23.0
 "${pip[@]}" --no-deps guidellm==0.8.1
 "$folder/venv/bin/python" - <<'END'

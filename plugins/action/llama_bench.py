@@ -14,7 +14,11 @@ from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import describe
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.live import PATIENCE_SECONDS, LiveAction
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.live import (
+    PATIENCE_SECONDS,
+    START_SECONDS,
+    LiveAction,
+)
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RESULTS_DIR_VARIABLE
 
@@ -89,7 +93,8 @@ class ActionModule(LiveAction):
         except AnsibleConnectionFailure as error:
             self._display.vvv("not read: %s" % error)
             written = self._kept
-        ended.setdefault("msg", "the runner ended without a result")
+        silent = "the runner gave no sign of life for %d s, and begins nothing more" % START_SECONDS
+        ended.setdefault("msg", "the runner ended without a result" if self._begun or job else silent)
         return self._failed(ended, written)
 
     def _lost(self, error: AnsibleConnectionFailure) -> dict[str, Any]:

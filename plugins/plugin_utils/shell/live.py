@@ -34,6 +34,8 @@ class LiveAction(ActionBase):
     _supports_check_mode = True
     # How long a host may not answer before it counts as lost, in seconds.
     _silence = 600.0
+    # Whether the runner has said how far it is.
+    _begun = False
 
     @abstractmethod
     def _look(self, prefix: str) -> dict[str, Any] | None:
@@ -132,6 +134,7 @@ class LiveAction(ActionBase):
             state = json.loads(text)
         except ValueError:
             return None
+        self._begun = True
         alive = self._low_level_execute_command("kill -0 %d 2>/dev/null" % int(state["pid"]))["rc"] == 0
         return dict(state, alive=alive and not state.get("finished"))
 

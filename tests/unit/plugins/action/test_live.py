@@ -70,3 +70,12 @@ def test_a_shell_that_does_not_answer_is_a_lost_host(tmp_path):
         silent._look(str(tmp_path / "run"))
     silent._kept = [{"kind": "launch"}]
     assert silent._complete({}, str(tmp_path / "run"))["bench_records"]["records"] == silent._kept
+
+
+def test_a_runner_that_was_never_heard_of_is_not_said_to_have_ended(tmp_path):
+    prefix = str(tmp_path / "run")
+    looking = action(llama_bench, "")
+    assert looking._complete({}, prefix)["msg"].startswith("the runner gave no sign of life for 300 s")
+    (tmp_path / "run.progress.json").write_text(json.dumps({"pid": os.getpid()}))
+    looking._look(prefix)
+    assert looking._complete({}, prefix)["msg"] == "the runner ended without a result"
