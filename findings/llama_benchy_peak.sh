@@ -5,7 +5,7 @@
 #
 # llama-benchy 0.4.0 gives a short answer a "peak t/s" above the speed at which its tokens came, although they came
 # evenly: where the first and the last token are less than a second apart, it divides n tokens by the n - 1 gaps between
-# them (results.py, _calculate_peak_throughput). Its own "t/s" of the same answer counts n - 1 tokens, without the first.
+# them (results.py, _calculate_peak_throughput). Its own "t/s" of the same answer counts n - 1 tokens, not the first.
 #
 # Behaviour seen on 2026-11-29 of tokens that come every 0.1 s, which is 10 t/s:
 #
