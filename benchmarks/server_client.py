@@ -5,7 +5,8 @@
 
 Both send unique prompts of so many tokens, take outputs of a fixed length, and keep so many users busy. Ours is the
 client that runs `serve` tests; its first request of each user only warms up, so as many of guidellm's are left out.
-Target: the medians of TTFT and TPOT within 5 %.
+Both figures are reckoned by our definitions from the times and tokens of each request, guidellm's too: what it calls
+time per output token contains the TTFT. Target: the medians of TTFT and TPOT within 5 %.
 
     python3 -m venv ~/guidellm && ~/guidellm/bin/pip install guidellm==0.8.1
     .venv/bin/python benchmarks/server_client.py --guidellm ~/guidellm/bin/guidellm --bin BUILD/bin --model 1b.gguf
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +34,7 @@ sys.path.insert(0, str(ROOT / "collections"))
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.prompts import LLAMA_3, tokens_of  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.requests import tpot  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve import launch as serving  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings  # noqa: E402
@@ -40,6 +43,8 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.streamin
 
 PROMPT, GENERATE = 128, 64
 WITHIN = 0.05
+# Two names are of one figure when they differ by less than this.
+SAME_S = 1e-6
 GUIDELLM = "python3 -m venv ~/guidellm && ~/guidellm/bin/pip install guidellm==0.8.1"
 NAMES = ("ttft_s", "tpot_s")
 
@@ -74,13 +79,27 @@ def texts(port: int, count: int, seed: int) -> list[str]:
     return prompts
 
 
-def ours(port: int, users: int, each: int, seed: int) -> Figures:
+def ours(port: int, users: int, each: int, seed: int, tokens: Sequence[int] = LLAMA_3) -> Figures:
     """Measure with our client."""
-    done = serving.closed_loop(users, each, PROMPT, seed, lambda p: complete(ADDRESS, port, p, GENERATE, 300.0))
+    done = serving.closed_loop(users, each, PROMPT, seed, lambda p: complete(ADDRESS, port, p, GENERATE, 300.0), tokens)
     requests = [request for request in serving.described(done) if not request.get("warmup")]
     if failed := [request for request in requests if not request["ok"]]:
         raise SystemExit(f"{len(failed)} of {len(requests)} requests of ours failed, the first: {failed[0]}")
     return Figures([request["ttft_s"] for request in requests], [tpot(request) or 0.0 for request in requests])
+
+
+def as_ours(request: dict[str, Any]) -> dict[str, Any]:
+    """Return one of guidellm's requests as our records have them; exits where its own figures are of something else."""
+    timings = request["info"]["timings"]
+    told = {
+        "ttft_s": timings["first_token_iteration"] - timings["request_start"],
+        "e2e_s": timings["last_token_iteration"] - timings["request_start"],
+        "n_gen": request["output_tokens"],
+    }
+    for name, mine in (("time_to_first_token_ms", told["ttft_s"]), ("inter_token_latency_ms", tpot(told))):
+        if mine is None or abs(request[name] / 1000 - mine) > SAME_S:
+            raise SystemExit(f"guidellm's {name} of {request[name]} ms is {mine} s by our definition: read its source")
+    return told
 
 
 def theirs(guidellm: Path, port: int, users: int, each: int, seed: int) -> Figures:
@@ -118,11 +137,8 @@ def theirs(guidellm: Path, port: int, users: int, each: int, seed: int) -> Figur
     sizes = {(request["prompt_tokens"], request["output_tokens"]) for request in good}
     if sizes != {(PROMPT, GENERATE)}:
         raise SystemExit(f"guidellm sent and got {sorted(sizes)} tokens and not {PROMPT} and {GENERATE}")
-    measured = good[users:]
-    return Figures(
-        [request["time_to_first_token_ms"] / 1000 for request in measured],
-        [request["inter_token_latency_ms"] / 1000 for request in measured],
-    )
+    measured = [as_ours(request) for request in good[users:]]
+    return Figures([request["ttft_s"] for request in measured], [tpot(request) or 0.0 for request in measured])
 
 
 def main() -> int:
@@ -148,7 +164,7 @@ def main() -> int:
     }  # fmt: skip
     job = Job(cell, str(asked.bin.resolve()), str(asked.model.resolve()), {"id": "b", "name": "b"}, {"id": "m"})
     settings = LaunchSettings(time_limit=3600.0, slots=max(asked.users), requests=asked.each, seed=1)
-    met = True
+    met, tokens = True, tokens_of(job.model_path)
     print("| users | figure | ours, median s | guidellm, median s | ratio by round | ratio of medians | met |")
     print("|--:|:--|--:|--:|:--|--:|:--|")
     with Server(serving.argv_of(job, settings), 3600.0) as server:
@@ -160,7 +176,7 @@ def main() -> int:
                 random.Random(seed).shuffle(order)
                 for side in order:
                     if side == "ours":
-                        both[side].append(ours(server.port, users, asked.each, seed))
+                        both[side].append(ours(server.port, users, asked.each, seed, tokens))
                     else:
                         both[side].append(theirs(asked.guidellm, server.port, users, asked.each, seed))
             for name in NAMES:

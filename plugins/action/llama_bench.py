@@ -14,7 +14,11 @@ from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import describe
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.live import PATIENCE_SECONDS, LiveAction
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.live import (
+    PATIENCE_SECONDS,
+    START_SECONDS,
+    LiveAction,
+)
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RESULTS_DIR_VARIABLE
 
@@ -44,8 +48,7 @@ class ActionModule(LiveAction):
         """Return a path as the module on the host will: by HOME there, which _remote_expand_user does not ask."""
         if not path.startswith("~/"):
             return str(self._remote_expand_user(path))
-        home: str = self._low_level_execute_command('printf %s "$HOME"')["stdout"].strip()
-        return home + path[1:]
+        return self._said('printf %s "$HOME"') + path[1:]
 
     def _whose(self) -> str:
         return self._machine
@@ -60,7 +63,7 @@ class ActionModule(LiveAction):
         """
         look = "touch -c {0}.seen; cat {0}.progress.json 2>/dev/null; echo; tail -n +{1} {0}.jsonl 2>/dev/null"
         command = look.format(shlex.quote(prefix), self._lines + 1)
-        shown, _newline, new = self._low_level_execute_command(command)["stdout"].partition("\n")
+        shown, _newline, new = self._said(command).partition("\n")
         # The last line may be one that is just being written.
         whole = new[: new.rfind("\n") + 1]
         self._keep(_records(whole))
@@ -85,8 +88,13 @@ class ActionModule(LiveAction):
         ended = self._result(job)
         if envelope.RESULT_KEY in ended:
             return ended
-        written = _records(self._low_level_execute_command("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix))["stdout"])
-        ended.setdefault("msg", "the runner ended without a result")
+        try:
+            written = _records(self._said("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix)))
+        except AnsibleConnectionFailure as error:
+            self._display.vvv("not read: %s" % error)
+            written = self._kept
+        silent = "the runner gave no sign of life for %d s, and begins nothing more" % START_SECONDS
+        ended.setdefault("msg", "the runner ended without a result" if self._begun or job else silent)
         return self._failed(ended, written)
 
     def _lost(self, error: AnsibleConnectionFailure) -> dict[str, Any]:

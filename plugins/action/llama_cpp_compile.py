@@ -41,7 +41,7 @@ class ActionModule(LiveAction):
 
     def _look(self, prefix: str) -> dict[str, Any] | None:
         look = "touch -c {0}.seen; cat {0}.progress.json 2>/dev/null".format(shlex.quote(prefix))
-        return self._state(self._low_level_execute_command(look)["stdout"])
+        return self._state(self._said(look))
 
     def _complete(self, job: dict[str, Any], prefix: str) -> dict[str, Any]:
         ended = self._result(job)

@@ -44,8 +44,7 @@ def _run(argv: List[str], what: str) -> str:
     if done.timed_out:
         raise SourceError("%s: no end after %d s" % (what, _SECONDS))
     if done.exit_code != 0:
-        words = done.stderr.strip().splitlines()[-3:]
-        raise SourceError("%s: %s" % (what, " ".join(words) or "exit code %s" % done.exit_code))
+        raise SourceError("%s: %s" % (what, process.reason(done.stderr) or "exit code %s" % done.exit_code))
     return done.stdout.strip()
 
 
@@ -183,7 +182,10 @@ def from_archive(path: str, sha256: str, commit: Optional[str]) -> Dict[str, Any
 
 
 def from_tree(cache: str, path: str) -> Dict[str, Any]:
-    """Return a local tree as an archive that is the same for the same content: names sorted, no times, no owners."""
+    """Return a local tree as an archive that is the same for the same content: names sorted, no times, no owners.
+
+    Where git does not tell the commit of its own tree, as of one that belongs to another user, `warnings` says why.
+    """
     if not os.path.isfile(os.path.join(path, "ggml", "CMakeLists.txt")):
         raise SourceError("%s is not a tree of llama.cpp: it has no ggml/CMakeLists.txt" % path)
 
@@ -207,12 +209,21 @@ def from_tree(cache: str, path: str) -> Dict[str, Any]:
         sha256 = sha256_file(draft)
         archive = os.path.join(cache, "llama.cpp-tree-%s.tar.gz" % sha256[:12])
         os.replace(draft, archive)
-    commit = None
-    if os.path.exists(os.path.join(path, ".git")):
-        with contextlib.suppress(SourceError):
-            commit = _run(["git", "-C", path, "rev-parse", "HEAD"], "reading the commit of %s" % path)
-            if _run(["git", "-C", path, "status", "--porcelain"], "reading the state of %s" % path):
-                commit += "+changes"
     name = os.path.basename(os.path.abspath(path))
-    source = {"type": "tree", "name": name, "version": None, "commit": commit, "sha256": sha256, "url": None}
-    return {"archive": archive, "subdirectory": _PREFIX, "source": source}
+    source: Dict[str, Any] = {
+        "type": "tree", "name": name, "version": None, "commit": None, "sha256": sha256, "url": None,
+    }  # fmt: skip
+    result: Dict[str, Any] = {"archive": archive, "subdirectory": _PREFIX, "source": source}
+    if os.path.exists(os.path.join(path, ".git")):
+        try:
+            source["commit"] = _commit_of_tree(path)
+        except SourceError as error:
+            result["warnings"] = ["the commit of %s is not known, so the records name none: %s" % (path, error)]
+    return result
+
+
+def _commit_of_tree(path: str) -> str:
+    """Return the commit that is checked out at `path`, with +changes where files differ. Raises SourceError."""
+    commit = _run(["git", "-C", path, "rev-parse", "HEAD"], "reading the commit")
+    changes = _run(["git", "-C", path, "status", "--porcelain"], "reading the state of the files")
+    return commit + "+changes" if changes else commit

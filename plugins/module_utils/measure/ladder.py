@@ -29,15 +29,15 @@ class Rung(NamedTuple):
 
 
 def rungs(machine: Dict[str, Any]) -> List[Rung]:
-    """Return what is tried on a machine (the payload of its record): 1, 2, 4 ... all processors.
+    """Return what is tried on a machine (the payload of its record): 1, 2, 4 ... its physical cores, all processors.
 
-    With the physical cores where each has two threads, three quarters of a large machine, where collapses begin, and
-    the cores of one NUMA node, kept to it.
+    With three quarters of a large machine, where collapses begin, and the cores of one NUMA node, kept to it.
     """
     most = machine["cpu_count"]
-    counts = {1, most, min(machine.get("physical_cores") or most, most)}
+    cores = min(machine.get("physical_cores") or most, most)
+    counts = {1, cores, most}
     count = 2
-    while count < most:
+    while count < cores:
         counts.add(count)
         count *= 2
     if most >= 16:

@@ -14,7 +14,7 @@ import platform
 import re
 import struct
 import sys
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Set
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import cgroup, ec2_metadata
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import utc
@@ -100,10 +100,15 @@ def _cpu_directories(root: str) -> Iterator[str]:
             yield "%s/%s" % (base, name)
 
 
-def _cores(root: str, key: str) -> Optional[int]:
-    """Count the distinct cores (key core_id) or sockets (key physical_package_id) of the online processors."""
+def _cores(root: str, key: str, allowed: Optional[Set[int]] = None) -> Optional[int]:
+    """Count the distinct cores (key core_id) or sockets (key physical_package_id) of the online processors.
+
+    With `allowed`, numbers of processors, of these alone: an affinity mask may hold both threads of a core.
+    """
     seen = set()
     for directory in _cpu_directories(root):
+        if allowed is not None and int(directory.rpartition("/cpu")[2]) not in allowed:
+            continue
         package = _text(root, directory + "/topology/physical_package_id")
         number = _text(root, "%s/topology/%s" % (directory, key))
         if number is not None:
@@ -124,12 +129,31 @@ def _caches(root: str) -> Dict[str, int]:
     return sizes
 
 
-def _nodes(root: str) -> Optional[int]:
+def _cpu_list(text: str) -> Set[int]:
+    """Return the processors of a list of the kernel's, such as 0-3,8 (Documentation/admin-guide/cputopology.rst)."""
+    ranges = [part.partition("-") for part in re.findall(r"\d+(?:-\d+)?", text)]
+    return {number for first, _dash, last in ranges for number in range(int(first), int(last or first) + 1)}
+
+
+def _nodes(root: str, allowed: Optional[Set[int]] = None) -> Optional[int]:
+    """Count the NUMA nodes that have processors, with `allowed` those that have some of these.
+
+    A node may be memory alone: that of an accelerator, of CXL, or high-bandwidth memory.
+    """
+    base = "sys/devices/system/node"
     try:
-        names = os.listdir(os.path.join(root, "sys/devices/system/node"))
+        names = [name for name in os.listdir(os.path.join(root, base)) if re.match(r"node\d+$", name)]
     except OSError:
         return None
-    return len([name for name in names if re.match(r"node\d+$", name)]) or None
+    count = 0
+    for name in names:
+        path = "%s/%s/cpulist" % (base, name)
+        if os.path.exists(os.path.join(root, path)):
+            processors = _cpu_list(_text(root, path) or "")
+            if not (processors if allowed is None else processors & allowed):
+                continue
+        count += 1
+    return count or None
 
 
 def _field(text: Optional[str], name: str) -> Optional[str]:
@@ -199,13 +223,17 @@ def local_name(cpu_model: Optional[str], architecture: str, cpu_part: Optional[s
     return "local-" + (slug(model) or slug("%s %s" % (architecture, cpu_part or "")))
 
 
-def fingerprint(root: str = "/", emulated: bool = False) -> Dict[str, Any]:
+def fingerprint(root: str = "/", emulated: bool = False, allowed: Optional[Set[int]] = None) -> Dict[str, Any]:
     """Return the payload of a machine record without `id`; what the machine does not tell is None.
 
     `cpu_count` is the number of processors this process may keep busy, `memory_bytes` that of the machine, `cgroup`
     what its control group leaves of it; sizes in bytes. `bits` are those of this Python's addresses. Implementer and
     part are for Arm; vendor, family and model number for x86. An emulated machine is no instance, whatever it runs on.
+    `physical_cores` and `numa_nodes` are those of the processors `allowed`, by default the affinity mask of this
+    process, and of another `root` all that it has.
     """
+    if allowed is None and root == "/":
+        allowed = os.sched_getaffinity(0)
     processors = _cpuinfo(root)
     first = processors[0] if processors else {}
     flags = features(root)
@@ -228,9 +256,9 @@ def fingerprint(root: str = "/", emulated: bool = False) -> Dict[str, Any]:
         "cpu_family": _whole(first.get("cpu family")),
         "cpu_model_number": _whole(first.get("model")),
         "cpu_count": cgroup.usable_cpus(root),
-        "physical_cores": _cores(root, "core_id"),
+        "physical_cores": _cores(root, "core_id", allowed),
         "sockets": _cores(root, "physical_package_id"),
-        "numa_nodes": _nodes(root),
+        "numa_nodes": _nodes(root, allowed),
         "cpu_features": flags,
         "sve_bytes": sve_bytes() if "sve" in flags else None,
         "byte_order": sys.byteorder,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -170,3 +171,13 @@ def last_words(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     named = [line for line in lines if "error" in line.lower() or "failed" in line.lower()]
     return (named or lines or ["it said nothing"])[-1][:300]
+
+
+def reason(stderr: str, most: int = 1000) -> str:
+    """Return what a program said from the first line that names an error on, in one line of at most `most` characters.
+
+    git says first what is wrong and then what to do, pip the other way round. Empty where it said nothing.
+    """
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    begins = [index for index, line in enumerate(lines) if re.match(r"(?i)(fatal|error|remote): ", line)]
+    return " ".join(lines[begins[0] if begins else 0 :])[:most]

@@ -22,10 +22,27 @@ ADVICE = {
     "report": "Run the playbook cloudbench.llama.report: it needs the records alone.",
 }
 
+# What ansible-core says where a module printed no result: why, stands in what it printed instead.
+_NO_RESULT = re.compile(r"Module result deserialization failed|MODULE FAILURE")
+# Python says so of the first line of a module that it is too old for: 3.6 of its future, 3.7 of what 3.8 brought.
+_TOO_OLD = re.compile(r"^SyntaxError: (?:future feature annotations is not defined|invalid syntax)$", re.MULTILINE)
+_OLD_PYTHON = "the Python of the host is older than 3.8"
+
+# apt's and dnf's words of who keeps them waiting; apt's stand in its progress and not in its last message.
+_HOLDER = re.compile(r"(?i)held by process \d+(?: \([^)\n]*\))?")
+
 # What to do where the cause itself tells, whatever the phase.
 _ADVICE_BY_CAUSE = (
     (
-        re.compile(r"(?i)interpreter .*not found|no python|python\S*: (command )?not found"),
+        re.compile(r"minimum of Python version"),
+        "Install a Python of that version or newer on the host, and name it in ansible_python_interpreter.",
+    ),
+    (
+        re.compile(r"held by process"),
+        "Wait for that process to end (a new machine updates itself), or end it, and run again.",
+    ),
+    (
+        re.compile(rf"(?i){re.escape(_OLD_PYTHON)}|interpreter .*not found|no python|python\S*: (command )?not found"),
         "Install Python 3.8 or newer on the host, or name the one it has in ansible_python_interpreter.",
     ),
     # botocore's words, behind those of a module of amazon.aws.
@@ -39,9 +56,14 @@ _LONGEST = 1500
 
 
 def _telling(text: str) -> list[str]:
-    """Return the lines of an output that best say why a program failed: those that name an error, or the last."""
+    """Return the lines of an output that best say why a program failed: those that name an error, or the last.
+
+    Of Python's traceback that is the last one.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    named = [line for line in lines if "error" in line.lower()]
+    if any(line.startswith("Traceback (most recent call last)") for line in lines):
+        return lines[-1:]
+    named = [line for line in lines if re.search(r"(?i)error|^(fatal|E):", line)]
     return (named[:3] if named else lines[-3:]) if lines else []
 
 
@@ -59,6 +81,11 @@ def cause_of(result: dict[str, Any]) -> str:
             return cause_of(item)
     said = _words(result.get("msg") or "the task failed without a message").strip()
     parts = [retold(said) or said]
+    # What a module left that ended without a result, as where its Python or sudo is at fault.
+    left = str(result.get("module_stderr") or "").strip() or str(result.get("module_stdout") or "").strip()
+    if left:
+        old = [f"{_OLD_PYTHON}, which the modules need"] if _TOO_OLD.search(left) else []
+        parts = (old or ([] if _NO_RESULT.match(said) else parts)) + _telling(left)
     if result.get("assertion"):
         parts.append(f"assertion: {_words(result['assertion'])}")
     if result.get("cmd"):
@@ -66,7 +93,10 @@ def cause_of(result: dict[str, Any]) -> str:
         if result.get("rc"):
             parts.append(f"exit code {result['rc']}" if result["rc"] > 0 else f"ended by signal {-result['rc']}")
         parts += _telling(str(result.get("stderr") or "")) or _telling(str(result.get("stdout") or ""))
-    return " | ".join(parts)[:_LONGEST]
+    cause = " | ".join(parts)[:_LONGEST]
+    holders = [_HOLDER.search(_words(result.get(name) or "")) for name in ("stdout", "stderr")]
+    holder = next((match.group(0) for match in holders if match), None)
+    return f"{cause} | {holder}" if holder and not _HOLDER.search(cause) else cause
 
 
 def advice_of(phase: str, cause: str) -> str:

@@ -9,6 +9,7 @@ import json
 import os
 import posixpath
 import time
+import uuid
 from abc import abstractmethod
 from typing import Any
 
@@ -33,6 +34,8 @@ class LiveAction(ActionBase):
     _supports_check_mode = True
     # How long a host may not answer before it counts as lost, in seconds.
     _silence = 600.0
+    # Whether the runner has said how far it is.
+    _begun = False
 
     @abstractmethod
     def _look(self, prefix: str) -> dict[str, Any] | None:
@@ -109,12 +112,29 @@ class LiveAction(ActionBase):
     def _whose(self) -> str:
         """Return the name under which a person knows the host."""
 
+    def _said(self, command: str) -> str:
+        """Return what a shell command prints on the host, between two marks of our own.
+
+        The rest is noise: a shell may greet whoever logs in, before each command that comes over ssh. Raises
+        AnsibleConnectionFailure where the marks are missing, so that nothing is taken for an answer that is none.
+        """
+        mark = uuid.uuid4().hex
+        # In two words, so that a shell that prints its commands does not print the mark.
+        sign = "printf %%s%%s cloudbench: %s" % mark
+        whole = self._low_level_execute_command("%s; %s; %s" % (sign, command, sign))["stdout"]
+        parts = str(whole).split("cloudbench:" + mark)
+        if len(parts) != 3:
+            told = whole.strip()[-200:]
+            raise AnsibleConnectionFailure("its shell did not answer, it said %r" % told if told else "no answer")
+        return parts[1]
+
     def _state(self, text: str) -> dict[str, Any] | None:
         """Return the content of a progress file with `alive`: whether who wrote it is there and at work."""
         try:
             state = json.loads(text)
         except ValueError:
             return None
+        self._begun = True
         alive = self._low_level_execute_command("kill -0 %d 2>/dev/null" % int(state["pid"]))["rc"] == 0
         return dict(state, alive=alive and not state.get("finished"))
 

@@ -5,22 +5,50 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from typing import Any, Dict, List, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import one_shot
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench.output import parse_row
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.one_shot import Row, Run, Started, run_process
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import Outcome
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed, Outcome
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME
 
 PROGRAM = "llama-bench"
+# From process.HOME.
+_LINKS = os.path.join(".cache", "cloudbench", "links")
+
+
+def _readable(path: str) -> str:
+    """Return the path by which llama-bench can be given the model at `path`: for a comma, that of a link to it.
+
+    A comma ends one model and begins the next there (split_delim of its source), and there is no way to quote it.
+    """
+    if "," not in path:
+        return path
+    place = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return os.path.join(_LINKS, place, os.path.basename(path).replace(",", "_"))
+
+
+def _link(path: str) -> None:
+    """Make the link of `_readable`, which stays, so that the command of a record can be run by hand. Raises OSError."""
+    link, target = os.path.join(HOME, _readable(path)), os.path.join(HOME, path)
+    if link == target or (os.path.islink(link) and os.readlink(link) == target):
+        return
+    os.makedirs(os.path.dirname(link), exist_ok=True)
+    draft = "%s.%d" % (link, os.getpid())
+    os.symlink(target, draft)
+    os.replace(draft, link)
 
 
 def argv_of(job: Job, repetitions: int) -> List[str]:
     """Return the command line of one launch. -v, because only the log names buffers and layouts."""
     cell = job.cell
-    argv = [program(job, PROGRAM), "-m", job.model_path, "-t", str(cell["threads"])]
+    argv = [program(job, PROGRAM), "-m", _readable(job.model_path), "-t", str(cell["threads"])]
     argv += ["-p", str(cell["n_prompt"]), "-n", str(cell["n_gen"]), "-r", str(repetitions), "-o", "jsonl", "-v"]
     # What is not asked for is left out: older versions do not know these options.
     if cell["n_depth"]:
@@ -45,4 +73,18 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Started] = None
     def figures(row: Row) -> Dict[str, Dict[str, Any]]:
         return {metric: {"value": row["avg_ts"], "unit": "token/s", "samples": row["samples_ts"]}}
 
-    return one_shot.launch(job, argv_of(job, repetitions), settings.time_limit, started, run, parse, figures)
+    argv = argv_of(job, repetitions)
+    try:
+        _link(job.model_path)
+    except OSError as error:
+        raise LaunchFailed(
+            envelope.failure(
+                "measure",
+                "%s takes the comma in %s for the end of a path, and no link to it can be made: %s"
+                % (PROGRAM, job.model_path, error),
+                "Rename the file or its directory, so that no comma is in them.",
+                cell,
+                argv=argv,
+            )
+        ) from error
+    return one_shot.launch(job, argv, settings.time_limit, started, run, parse, figures)

@@ -23,7 +23,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome imp
     buffer_metrics,
     usage_metrics,
 )
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.prompts import prompts
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.prompts import prompts, tokens_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server import (
@@ -63,11 +63,11 @@ def argv_of(job: Job) -> List[str]:
     return argv + where_known(job, PROGRAM, ("--no-webui",), ("--cache-ram", "0"), ("-fit", "off"), ("-lv", "5"))
 
 
-def _start(job: Job, settings: LaunchSettings, started: Optional[Callable[[int], None]]) -> _Start:
+def _start(job: Job, settings: LaunchSettings, prompt: List[int], started: Optional[Callable[[int], None]]) -> _Start:
     server = Server(argv_of(job), settings.time_limit, started)
     with server:
         # Two tokens, so that the first one is an event of its own and not the summary.
-        answer = complete(ADDRESS, server.port, prompts(settings.seed)(1), 2, max(0.1, server.remaining()))
+        answer = complete(ADDRESS, server.port, prompt, 2, max(0.1, server.remaining()))
         if answer.error or not answer.events:
             if server.ended():
                 raise server.failure("at its first request")
@@ -96,17 +96,19 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int],
 
     seconds: Dict[str, Optional[float]] = {}
     starts: List[_Start] = []
+    # Before the file is dropped: reading its header would warm it again.
+    prompt = prompts(settings.seed, tokens_of(job.model_path))(1)
     try:
         share = page_cache.drop(path)
         cold = share <= COLD_SHARE
         if cold:
             seconds["load_read_s"] = page_cache.read_through(path)
             share = page_cache.drop(path)
-            starts.append(_start(job, settings, started))
+            starts.append(_start(job, settings, prompt, started))
             seconds["load_cold_s"], seconds["first_token_cold_s"] = starts[0][:2]
         page_cache.read_through(path)
         warm_share = page_cache.resident_share(path)
-        starts.append(_start(job, settings, started))
+        starts.append(_start(job, settings, prompt, started))
         seconds["load_warm_s"], seconds["first_token_warm_s"] = starts[-1][:2]
         seconds["load_repack_s"] = repack_seconds(starts[-1].server)
     except ServerError as error:

@@ -14,7 +14,7 @@ import random
 import statistics
 import threading
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program, where_known
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.memory import context_of
@@ -24,7 +24,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome imp
     buffer_metrics,
     usage_metrics,
 )
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.prompts import prompts
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.prompts import LLAMA_3, prompts, tokens_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.requests import tpot
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
@@ -72,9 +72,11 @@ def arrivals(rate: float, count: int, seed: int) -> List[float]:
 Send = Callable[[List[int]], Answer]
 
 
-def closed_loop(users: int, each: int, n_prompt: int, seed: int, send: Send) -> List[Request]:
+def closed_loop(
+    users: int, each: int, n_prompt: int, seed: int, send: Send, tokens: Sequence[int] = LLAMA_3
+) -> List[Request]:
     """Let every user send a request for warming up and then `each` requests, one after the other."""
-    make, lock = prompts(seed), threading.Lock()
+    make, lock = prompts(seed, tokens), threading.Lock()
     asked = [[make(n_prompt) for _request in range(each + 1)] for _user in range(users)]
     done: List[Request] = []
     warm = threading.Barrier(users)
@@ -93,9 +95,11 @@ def closed_loop(users: int, each: int, n_prompt: int, seed: int, send: Send) -> 
     return sorted(done, key=lambda request: request.due)
 
 
-def open_loop(rate: float, count: int, n_prompt: int, seed: int, send: Send) -> List[Request]:
+def open_loop(
+    rate: float, count: int, n_prompt: int, seed: int, send: Send, tokens: Sequence[int] = LLAMA_3
+) -> List[Request]:
     """Send one request for warming up, then `count` requests at their times, however many are under way."""
-    make, lock = prompts(seed), threading.Lock()
+    make, lock = prompts(seed, tokens), threading.Lock()
     due = time.monotonic()
     done = [Request(due, send(make(n_prompt)), True)]
     zero = time.monotonic()
@@ -180,10 +184,17 @@ def metrics_of(requests: List[Dict[str, Any]], slo_ttft_s: float, slo_tpot_s: fl
     return metrics
 
 
+def _advice(error: str) -> str:
+    """Return what to do about requests that failed so."""
+    if error.startswith(("TimeoutError", "timeout")):
+        return "Raise llama_bench_time_limit, or ask for fewer tokens; stderr_tail is the end of the server's log."
+    return "Read stderr_tail, the end of the server's log; run the command of this record by hand."
+
+
 def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int], None]] = None) -> Outcome:
     """Start a server, send it the requests of a cell and end it. Raises LaunchFailed when there is no figure."""
     cell = job.cell
-    argv = argv_of(job, settings)
+    argv, tokens = argv_of(job, settings), tokens_of(job.model_path)
 
     def failed(cause: str, advice: str, **detail: Any) -> LaunchFailed:
         return LaunchFailed(envelope.failure("measure", cause, advice, cell, argv=argv, **detail))
@@ -197,10 +208,10 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int],
 
             if "rate" in cell:
                 count = settings.requests * settings.slots
-                requests = open_loop(cell["rate"], count, cell["n_prompt"], settings.seed, send)
+                requests = open_loop(cell["rate"], count, cell["n_prompt"], settings.seed, send, tokens)
             else:
                 users = cell["concurrency"]
-                requests = closed_loop(users, settings.requests, cell["n_prompt"], settings.seed, send)
+                requests = closed_loop(users, settings.requests, cell["n_prompt"], settings.seed, send, tokens)
             if server.ended():
                 raise server.failure("while it served")
     except ServerError as error:
@@ -211,8 +222,7 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int],
     if len(errors) > MOST_ERRORS * len(measured):
         raise failed(
             "%d of %d requests failed, the first one so: %s" % (len(errors), len(measured), errors[0]),
-            "Read stderr_tail, the end of the server's log; a request that takes too long wants a higher "
-            "llama_bench_time_limit.",
+            _advice(str(errors[0])),
             stderr_tail=server.text()[-STDERR_TAIL:],
             requests=told,
         )

@@ -218,6 +218,17 @@ def test_git_says_what_is_wrong(tmp_path, repository, url, ref, message):
     assert sorted(os.listdir(repository)) == [".git", "ggml"]
 
 
+def test_what_git_says_is_told_to_its_end(tmp_path, repository):
+    """What a transport says of the rights comes last, and the cause before it."""
+    program = tmp_path / "upload-pack"
+    program.write_text('#!/bin/sh\necho "fatal: detected dubious ownership in repository at /x" >&2\nexit 128\n')
+    program.chmod(0o755)
+    with pytest.raises(SourceError) as caught:
+        sources._run(["git", "-C", str(repository), "fetch", f"--upload-pack={program}", str(repository)], "fetching")
+    assert "detected dubious ownership" in str(caught.value)
+    assert str(caught.value).endswith("and the repository exists.")
+
+
 def test_git_keeps_a_password_to_itself(tmp_path, git, repository, monkeypatch):
     url = "https://user:p@ss:w0rd@git.example.com/llama.cpp"
     for name, value in (("COUNT", "1"), ("KEY_0", f"url.file://{repository}.insteadOf"), ("VALUE_0", url)):
@@ -304,6 +315,29 @@ def test_a_tree_knows_its_commit_and_that_it_was_changed(tmp_path, git, reposito
     assert sources.from_tree(str(tmp_path / "cache"), str(repository))["source"]["commit"] == commit
     (repository / "new.txt").write_text("x")
     assert sources.from_tree(str(tmp_path / "cache"), str(repository))["source"]["commit"] == commit + "+changes"
+
+
+def test_a_tree_whose_commit_git_withholds_says_why(tmp_path, repository, monkeypatch):
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    found = sources.from_tree(str(tmp_path / "cache"), str(repository))
+    assert found["source"]["commit"] is None
+    (warning,) = found["warnings"]
+    assert f"the commit of {repository} is not known" in warning
+    assert "fatal: detected dubious ownership in repository" in warning
+    assert warning.endswith(f"git config --global --add safe.directory {repository}")
+
+
+def test_a_tree_whose_state_git_withholds_has_no_commit(tmp_path, repository):
+    (repository / ".git" / "index").write_bytes(b"damaged")
+    found = sources.from_tree(str(tmp_path / "cache"), str(repository))
+    assert found["source"]["commit"] is None
+    assert "reading the state of the files: " in found["warnings"][0]
+
+
+def test_a_tree_without_git_has_no_commit_to_be_told(tmp_path):
+    found = sources.from_tree(str(tmp_path / "cache"), str(write_tree(tmp_path / "tree")))
+    assert found["source"]["commit"] is None
+    assert "warnings" not in found
 
 
 def test_a_directory_without_llama_cpp_is_no_tree(tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.ladder import rungs
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import machine
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import with_id
 
@@ -123,6 +124,34 @@ def test_a_machine_with_hyperthreads_and_two_sockets(tmp_path):
         "instance": None,
         "emulated": False,
     }
+
+
+def hyperthreaded(root: Path, cpus: int) -> str:
+    """A machine of one socket whose processors n and n + cpus / 2 are the two threads of a core."""
+    cores = cpus // 2
+    files = {"sys/devices/system/node/node0/cpulist": f"0-{cpus - 1}\n"}
+    for cpu in range(cpus):
+        topology = f"sys/devices/system/cpu/cpu{cpu}/topology"
+        files |= {f"{topology}/physical_package_id": "0\n", f"{topology}/core_id": f"{cpu % cores}\n"}
+    return plant(root, files)
+
+
+def test_an_affinity_mask_may_hold_both_threads_of_a_core(tmp_path):
+    root = hyperthreaded(tmp_path, 32)
+    both = machine.fingerprint(root, allowed={*range(6), *range(16, 22)})
+    assert both["physical_cores"] == 6
+    counts = [rung.threads for rung in rungs(dict(both, cpu_count=12))]
+    assert counts == [1, 2, 4, 6, 12]
+    assert machine.fingerprint(root, allowed=set(range(12)))["physical_cores"] == 12
+    assert machine.fingerprint(root)["physical_cores"] == 16
+
+
+def test_a_node_of_memory_alone_is_not_counted(tmp_path):
+    lists = {0: "0-63\n", 1: "64-127\n", 2: "\n", 3: ""}
+    root = plant(tmp_path, {f"sys/devices/system/node/node{node}/cpulist": text for node, text in lists.items()})
+    assert machine.fingerprint(root)["numa_nodes"] == 2
+    assert machine.fingerprint(root, allowed={3, 5})["numa_nodes"] == 1
+    assert [rung.numa for rung in rungs(dict(machine.fingerprint(root), cpu_count=128)) if rung.numa] == ["isolate"]
 
 
 def test_graviton3_has_a_part_number_where_others_have_a_model_name(tmp_path, monkeypatch):

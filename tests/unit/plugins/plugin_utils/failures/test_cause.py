@@ -33,6 +33,27 @@ LOOP = {
 }  # fmt: skip
 ASSERT = {"failed": True, "evaluated_to": False, "assertion": "1 + 1 == 3", "msg": "Assertion failed", "changed": False}
 MODULE = {"failed": True, "changed": False, "msg": "Request failed: <urlopen error [Errno 111] Connection refused>\n"}
+# Of hosts whose Python is 3.6.15 and 3.7.16, with ansible-core 2.19.14.
+NO_RESULT = "Module result deserialization failed: No start of json char found"
+PYTHON_36 = {
+    "failed": True, "msg": NO_RESULT, "rc": 1, "module_stdout": "", "exception": "(traceback unavailable)",
+    "module_stderr": '  File "<stdin>", line 3\nSyntaxError: future feature annotations is not defined\n',
+}  # fmt: skip
+PYTHON_37 = {
+    **PYTHON_36,
+    "module_stderr": 'Traceback (most recent call last):\n  File "<stdin>", line 138, in invoke_module\n'
+    '  File "/tmp/a/errors.zip/ansible/module_utils/_internal/__init__.py", line 50\n'
+    "    def import_controller_module(_module_name: str, /) -> t.Any:\n"
+    "                                                    ^\nSyntaxError: invalid syntax\n",
+}
+# Of apt 2.6.1, while another process held the lock, shortened.
+LOCKED = "E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), is another process using it?"
+APT = {
+    "failed": True, "rc": 100, "stderr": LOCKED + "\n",
+    "msg": f"'/usr/bin/apt-get -y -o DPkg::Lock::Timeout=3 install 'sl=5.02-1+b1'' failed: {LOCKED}\n",
+    "stdout": "Waiting for cache lock: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 2684 "
+    "(python3)...\n" * 2,
+}  # fmt: skip
 
 # Messages of modules of amazon.aws 10.1.2, to which the API of the tests refused an action.
 REFUSED = {
@@ -102,6 +123,36 @@ def test_what_is_no_refusal_is_left_as_it_is():
 )
 def test_a_cause_is_what_was_said(result, cause):
     assert cause_of(result) == cause
+
+
+@pytest.mark.parametrize(
+    ("result", "last"),
+    [(PYTHON_36, "SyntaxError: future feature annotations is not defined"), (PYTHON_37, "SyntaxError: invalid syntax")],
+)
+def test_an_old_python_is_named(result, last):
+    cause = cause_of(result)
+    assert cause == f"the Python of the host is older than 3.8, which the modules need | {last}"
+    assert advice_of("plan", cause).startswith("Install Python 3.8 or newer")
+
+
+def test_what_a_module_without_a_result_left_is_read():
+    sudo = {"failed": True, "msg": NO_RESULT, "module_stderr": "sudo: a password is required\n", "module_stdout": ""}
+    assert cause_of(sudo) == "sudo: a password is required"
+    crash = 'Traceback (most recent call last):\n  File "errors.py", line 1, in f\n    error()\nMemoryError\n'
+    assert cause_of({"msg": NO_RESULT, "module_stdout": crash}) == "MemoryError"
+    core = "ansible-core requires a minimum of Python version 3.9. Current version: 3.8.18"
+    assert cause_of({"msg": core}) == core
+    assert "that version or newer" in advice_of("plan", core)
+
+
+def test_who_holds_the_lock_of_the_package_manager_is_named():
+    cause = cause_of(APT)
+    assert cause.startswith("'/usr/bin/apt-get -y")
+    assert LOCKED in cause
+    assert cause.endswith(" | held by process 2684 (python3)")
+    assert advice_of("build", cause).startswith("Wait for that process to end")
+    said = "Failed to lock apt: E:Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)"
+    assert cause_of({"msg": said}) == said
 
 
 def test_a_cause_is_no_log():

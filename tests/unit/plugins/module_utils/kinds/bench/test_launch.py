@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench import launch as launching
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench.launch import argv_of, launch
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed
@@ -93,3 +94,28 @@ def test_the_command_asks_for_the_cell():
     assert argv_of(job("tg8,load=none,repack=off", numa="isolate"), 1)[-6:] == [
         "--load-mode", "none", "--repack", "0", "--numa", "isolate",
     ]  # fmt: skip
+
+
+def test_a_model_with_a_comma_in_its_path_is_given_by_a_link(tmp_path, monkeypatch):
+    """llama-bench takes it for the paths of two models."""
+    monkeypatch.setattr(launching, "HOME", str(tmp_path))
+    (tmp_path / "models, new").mkdir()
+    (tmp_path / "models, new" / "8b,q4.gguf").write_text("the model")
+    comma = job()._replace(model_path="models, new/8b,q4.gguf")
+    seen = []
+    outcome = launch(comma, SETTINGS, run=lambda argv, _limit, _started: seen.append(argv) or answer(argv))
+    given = outcome.argv[outcome.argv.index("-m") + 1]
+    assert "," not in given
+    assert given.endswith("/8b_q4.gguf")
+    assert (tmp_path / given).read_text() == "the model"
+    # Once more, and for another file of the same name.
+    assert launch(comma, SETTINGS, run=lambda argv, _limit, _started: answer(argv)).argv == seen[0]
+    assert argv_of(comma._replace(model_path="a,b/8b,q4.gguf"), 2)[2] != given
+
+
+def test_a_link_that_cannot_be_made_is_a_failure_that_names_the_comma(tmp_path, monkeypatch):
+    monkeypatch.setattr(launching, "HOME", str(tmp_path))
+    (tmp_path / ".cache").write_text("no directory")
+    with pytest.raises(LaunchFailed, match=r"takes the comma in /srv/a,b\.gguf for the end of a path") as failed:
+        launch(job()._replace(model_path="/srv/a,b.gguf"), SETTINGS, run=lambda argv, _limit, _started: answer(argv))
+    assert failed.value.payload["advice"].startswith("Rename the file")

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.prompts import prompts
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve import launch as serving
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve.launch import (
@@ -153,3 +154,37 @@ def test_the_server_is_given_its_slots_its_context_and_both_thread_counts():
     given = dict(itertools.pairwise(argv))
     assert argv[0] == "bin/llama-server"
     assert [given[option] for option in ("-m", "-t", "-tb", "-np", "-c")] == ["m.gguf", "3", "5", "2", "512"]
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ("TimeoutError: no event for 60 s", "Raise llama_bench_time_limit"),
+        ("timeout: no event for 60 s", "Raise llama_bench_time_limit"),
+        ('HTTP 400: {"error":{"message":"Prompt contains invalid tokens"}}', "Read stderr_tail"),
+    ],
+)
+def test_only_what_takes_too_long_wants_a_higher_time_limit(monkeypatch, error, advice):
+    class Broken:
+        port, argv, usage = 1, ["llama-server"], None
+
+        def __init__(self, *_arguments) -> None: ...
+        def __enter__(self) -> Broken:
+            return self
+
+        def __exit__(self, *_exception) -> None: ...
+        def ended(self) -> bool:
+            return False
+
+        def remaining(self) -> float:
+            return 1.0
+
+        def text(self) -> str:
+            return "the log"
+
+    monkeypatch.setattr(serving, "Server", Broken)
+    monkeypatch.setattr(serving, "complete", lambda *_arguments: Answer(0.0, [], 0, 0, error))
+    with pytest.raises(LaunchFailed) as failed:
+        serving.launch(job(), SETTINGS)
+    assert error in failed.value.payload["cause"]
+    assert failed.value.payload["advice"].startswith(advice)
