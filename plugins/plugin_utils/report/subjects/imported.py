@@ -13,6 +13,9 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown i
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.subject import Subject
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Section, View
 
+# What the sections on the build and the model have.
+_ELSEWHERE = ("compiler", "model_n_params", "model_size", "system_info")
+
 
 def _section(view: View) -> Section | None:
     if not summary.imported(view.run):
@@ -30,18 +33,32 @@ def _section(view: View) -> Section | None:
         "never ranked with figures that were measured here."
     )
     titles = (
-        ("File", LEFT), ("Form", LEFT), ("Cells", LEFT), ("Load time it names", RIGHT), ("SHA-256 begins", LEFT),
+        ("File", LEFT), ("Form", LEFT), ("Measured", LEFT), ("Cells", LEFT), ("Load time it names", RIGHT),
+        ("SHA-256 begins", LEFT),
     )  # fmt: skip
-    lines = [_line(told, rows) for told, rows in files.values()]
-    return Section("Imported", [markdown.text(words, None), markdown.table(titles, lines)])
+    lines = [_line(view, told, rows) for told, rows in files.values()]
+    blocks = [markdown.text(words, None), markdown.table(titles, lines)]
+    shared = summary.shared_settings(row.cell for row in view.every)
+    said = parts.settings_words(view.every[0].cell, [name for name in shared if name not in _ELSEWHERE])
+    if said:
+        blocks.insert(1, markdown.text(f"All of them: {said}.", None))
+    return Section("Imported", blocks)
 
 
-def _line(told: Payload, rows: list[Row]) -> list[Cell]:
+def _line(view: View, told: Payload, rows: list[Row]) -> list[Cell]:
+    times = sorted(
+        record["time"]
+        for row in rows
+        for record in row.launches
+        if (record["payload"].get("imported") or {}).get("sha256") == told["sha256"]
+    )
+    days = list(dict.fromkeys(map(parts.day, times)))
     loads = [seconds for row in rows for seconds in summary.values(row, "log_load_s")]
     return [
         markdown.code(told["file"]),
         told["form"],
-        ", ".join(dict.fromkeys(parts.cell_words(row.cell) for row in rows)),
+        " to ".join(dict.fromkeys((days[0], days[-1]))) if days else None,
+        ", ".join(dict.fromkeys(view.words(row) for row in rows)),
         metrics.with_unit("log_load_s", loads[0]) if loads else None,
         markdown.code(told["sha256"][:16]),
     ]

@@ -112,7 +112,7 @@ def test_what_has_no_metric_is_named_and_the_rest_is_kept() -> None:
     found = imports.records([str(FILES / "llama-bench-pg.md")], machine="box")
     assert set(launches(found)) == {"tg8@d64"}
     assert found.problems == [
-        "llama-bench-pg.md, result 2: pp16+tg4 is the speed of both at once, which stands for no metric here"
+        "llama-bench-pg.md, line 4: pp16+tg4 is the speed of both at once, which stands for no metric here"
     ]
 
 
@@ -154,34 +154,3 @@ def test_files_that_are_not_there_or_too_large_are_refused(tmp_path: Path, monke
         imports.records([write(tmp_path, "1234")])
     with pytest.raises(ImportFailed, match="no file was named"):
         imports.records([])
-
-
-@pytest.mark.parametrize(
-    ("model_type", "kind"),
-    [
-        ("llama 8B Q4_0", "Q4_0"),
-        ("LLaMA 7B mostly Q4_0", "Q4_0"),
-        ("llama 8B Q4_K - Medium", "Q4_K_M"),
-        ("llama 8B Q3_K - Large", "Q3_K_L"),
-        ("llama 1B Q6_K", "Q6_K"),
-        ("llama 1B Q2_K - Medium", "Q2_K"),
-        ("llama 70B IQ4_XS - 4.25 bpw", "IQ4_XS"),
-        ("llama 8B all F32", "F32"),
-        ("llama 8B BF16", "BF16"),
-        ("llama 8B Q4_0_8_8", "Q4_0_8_8"),
-        ("llama ?B", "unknown"),
-        ("", "unknown"),
-    ],
-)
-def test_the_type_is_read_from_llama_cpps_own_words(model_type: str, kind: str) -> None:
-    assert imports.quantization({"model_type": model_type}) == kind
-
-
-def test_names_of_files_give_what_the_words_do_not() -> None:
-    row = {"model_filename": "C:\\models\\Meta-Llama-3-8B-Instruct.Q5_K_M.gguf"}
-    assert imports.model_name(row) == "meta-llama-3-8b-instruct"
-    assert imports.quantization(row) == "Q5_K_M"
-    assert imports.model_name({"model_type": "llama 8B Q4_0"}) == "llama-8b"
-    assert imports.machine_name("", [{"cpu_info": "Neoverse-V1"}]) == "imported-neoverse-v1"
-    assert imports.machine_name("imported-x", []) == "imported-x"
-    assert imports.machine_name("", [{}]) == "imported-machine"
