@@ -175,16 +175,14 @@ def read(text: str) -> tuple[list[Result], list[str]] | None:
             common["load_s"] = ms / 1000
         threads = _THREADS.search(run.text)
         timed = [match for match in run.figures if match.group(1)]
-        prompt = 0
+        prompt = next((int(match.group(2)) for match in timed if match.group(1) == "prompt eval"), 0)
+        if prompt:
+            # What is generated stands behind its prompt.
+            common["prompt_tokens"] = prompt
         for match in timed:
             of_prompt, tokens = match.group(1) == "prompt eval", int(match.group(2))
             row = {**common, "n_prompt": tokens if of_prompt else 0, "n_gen": 0 if of_prompt else tokens}
             row["avg_ts"] = match.group(3)
-            if of_prompt:
-                prompt = tokens
-            elif prompt:
-                # What is generated stands behind its prompt.
-                row["prompt_before"] = prompt
             if threads:
                 row["n_threads"] = int((of_prompt and threads.group(2)) or threads.group(1))
             # A prompt of one token, or no token at all, is no measurement.

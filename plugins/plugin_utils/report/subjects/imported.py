@@ -28,7 +28,7 @@ def _section(view: View) -> Section | None:
                 rows = files.setdefault(told["sha256"], (told, []))[1]
                 rows += [row] if row not in rows else []
     words = (
-        "These figures come from files of other programs. One file is one process, so its repetitions are no launches; "
+        "These figures come from files of other programs. What one process repeated is one launch; "
         "machine, memory, processors and disturbances are known as far as the files say, which is little. They are "
         "never ranked with figures that were measured here."
     )
