@@ -53,7 +53,8 @@ class ActionModule(CoreAction):
         }
         return {
             "changed": new,
-            "machine": ", ".join(imported.machines),
+            "machine": imported.machine,
+            "machines": imported.machines,
             "run": imported.run,
             "pages": sorted(os.path.join(results_dir, path) for path in paths),
             "problems": problems,

@@ -283,13 +283,13 @@ def _markdown(text: str) -> _Reading | None:
             if line and not line.startswith("```"):
                 reading.foreign.append(number)
         elif not _RULE.fullmatch(line):
-            row = _named(names, cells)
-            if row is None:
+            told = _named(names, cells)
+            if told is None:
                 reading.problems.append(
                     f"line {number}: it has {len(cells)} cells where the head has {len(names)}: cut off or broken"
                 )
             else:
-                table.append((number, row))
+                table.append((number, told))
     if process < 0:
         return None
     reading.results.extend(_of_table(table, process))
@@ -329,7 +329,7 @@ def _of_line(row: dict[str, Any], decimals: str) -> dict[str, Any]:
             row["stddev_ts"] = deviation
     for name, field, of in (("size", "model_size", logs.size), ("params", "model_n_params", logs.count)):
         said = re.fullmatch(r"(\S+)\s*([KMGTB]\w*)", row.pop(name, ""))
-        if said and (amount := of(*said.groups(), decimals)):
+        if said and (amount := of(said.group(1), said.group(2), decimals)):
             row[field] = amount
     if "build_number" in row:
         row["build_number"] = int(row["build_number"])

@@ -133,16 +133,16 @@ def _of_build(text: str) -> dict[str, Any]:
 
 def _of_model(text: str) -> dict[str, Any]:
     row: dict[str, Any] = {}
-    loaded, banner = _LOADED.search(text), _BANNER_MODEL.search(text)
-    if loaded or banner:
-        row["model_filename"] = (loaded or banner).group(1).strip()  # type: ignore[union-attr] - one of them is there
+    named = _LOADED.search(text) or _BANNER_MODEL.search(text)
+    if named:
+        row["model_filename"] = named.group(1).strip()
     kind = _FTYPE.search(text) or _BANNER_FTYPE.search(text)
     if kind:
         words = [match.group(1) for pattern in (_ARCHITECTURE, _TYPE) if (match := pattern.search(text))]
         row["model_type"] = " ".join([*words, kind.group(1).strip()])
     for field, name, of in (("model_size", "size", size), ("model_n_params", "params", count)):
         said = re.search(rf"(?:model|file) {name}\s+= ([\d.]+) ([KMGTB]\w*)", text)
-        if said and (amount := of(*said.groups())):
+        if said and (amount := of(said.group(1), said.group(2))):
             row[field] = amount
     return row
 
