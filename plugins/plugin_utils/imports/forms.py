@@ -399,12 +399,12 @@ def _judged(reading: _Reading, form: str, text: str, name: str) -> Tool:
 
 def _foreign_words(name: str, numbers: Iterable[int], lines: list[str]) -> list[str]:
     """Return one sentence on the lines that are neither results nor a program's log, none without such lines."""
+    # A log goes on where a row ended.
+    rest = {number: lines[number - 1].strip().lstrip("[]{}, ") for number in numbers}
     strange = [
         number
-        for number in numbers
-        if lines[number - 1].strip()
-        and (_TROUBLE.search(lines[number - 1]) or not _LOG_LINE.match(lines[number - 1]))
-        and not _BUILD_WORDS.match(lines[number - 1])
+        for number, line in rest.items()
+        if line and (_TROUBLE.search(line) or not _LOG_LINE.match(line)) and not _BUILD_WORDS.match(line)
     ]
     if not strange:
         return []

@@ -351,6 +351,18 @@ def test_every_row_has_its_own_time_and_a_log_without_one_none(tmp_path: Path) -
 # ---- Files ----
 
 
+def test_a_real_log_with_rows_in_the_middle_of_it_gives_both(tmp_path: Path) -> None:
+    found = imports.records([str(FILES / "llama-bench-verbose.txt")])
+    assert found.problems == []
+    assert found.machines == ["imported-amd-epyc"]
+    of_launches = [one["payload"] for one in found.records if one["kind"] == "launch"]
+    told = [(each["cell"]["test"], each["cell"]["settings"]["flash_attn"]) for each in of_launches]
+    assert told == [("pp8", "0"), ("tg2", "0"), ("pp8", "1"), ("tg2", "1")]
+    for each in of_launches:
+        assert each["metrics"]["model_buffer_bytes"]["value"] == int(718.75 * 2**20)
+        assert each["metrics"]["repack_buffer_bytes"]["value"] == 522 * 2**20
+
+
 @pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
 def test_a_windows_shell_writes_utf_16(tmp_path: Path, coding: str) -> None:
     for name in ("llama-bench-new.jsonl", "llama-bench-new.md"):
