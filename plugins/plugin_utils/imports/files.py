@@ -267,17 +267,22 @@ def _launches(
     return [(process, cell, rows) for (process, _text), (cell, rows) in launches.items()]
 
 
+# A clock that was never set says 1970 or less.
+_END_OF_TIME = 4e9
+
+
 def _time(row: Mapping[str, Any]) -> float | None:
     """Return when a row was measured, in seconds since the epoch, None where it does not say."""
     try:
         said = datetime.fromisoformat(str(row.get("test_time")).replace("Z", "+00:00"))
-        return (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
+        time = (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
+    return time if 0 < time < _END_OF_TIME else None
 
 
 def _latest(rows: Iterable[Mapping[str, Any]]) -> float:
-    known = [time for row in rows if (time := _time(row)) is not None and 0 < time < 4e9]
+    known = [time for row in rows if (time := _time(row)) is not None]
     return max(known, default=envelope.seconds(envelope.UNDATED))
 
 
@@ -288,6 +293,8 @@ def _threads(row: Mapping[str, Any], threads: int, file: str) -> int:
     return count
 
 
+# In bytes, or parameters: what is more is nonsense.
+_MOST_SIZE = 10**15
 # Sizes of one model, one of them rounded for a table, differ by less.
 _SAME_SIZE = 0.01
 
@@ -362,13 +369,14 @@ def _build(row: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:
 
 def _model(row: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:
     size, parameters = forms.tokens(row, "model_size"), forms.tokens(row, "model_n_params")
+    size, parameters = size if size <= _MOST_SIZE else 0, parameters if parameters <= _MOST_SIZE else 0
     return envelope.with_id(
         {
             "name": cell["model"],
             "quantization": cell["quantization"],
             "file": names.stem(row) or None,
-            "bytes": size or None,
-            "parameters": parameters or None,
+            "bytes": size if size > 0 else None,
+            "parameters": parameters if parameters > 0 else None,
             # A file of results says nothing of the weights.
             "synthetic": None,
             "source": "imported",

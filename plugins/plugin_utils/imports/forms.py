@@ -383,18 +383,29 @@ def _judged(reading: _Reading, form: str, text: str, name: str) -> Tool:
     """Return the results that can be imported, and a sentence for what cannot."""
     results, problems = [], [f"{name}, {problem}" for problem in reading.problems]
     decimals = _style(result.row for result in reading.results if isinstance(result.row, dict))
+    # JSON may escape half a surrogate pair, which no page and no file can hold.
+    escapes = bool(re.search(r"\\u[dD][89a-fA-F]", text))
     for result in reading.results:
         reason = wrong(result.row, decimals)
         if reason:
             problems.append(f"{name}, line {result.line}: {reason}")
         else:
-            results.append(result._replace(row={**result.row, "avg_ts": figure.number(result.row["avg_ts"], decimals)}))
+            row = {**result.row, "avg_ts": figure.number(result.row["avg_ts"], decimals)}
+            results.append(result._replace(row=_encodable(row) if escapes else row))
     if not results:
         told = f": {problems[0]}" if problems else ""
         raise ImportFailed(f"{name} ({form}) holds no result that can be imported{told}")
     problems += _foreign_words(name, reading.foreign, text.splitlines())
     parts = [run.text for run in logs.runs(text)] if form == "llama.cpp log" else [text]
     return Tool(form, results, problems, [parse_log(part) for part in parts])
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_encodable(item) for item in value]
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _foreign_words(name: str, numbers: Iterable[int], lines: list[str]) -> list[str]:
@@ -424,6 +435,9 @@ def _spans(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
         yield held[0], held[-1]
 
 
+_MOST_TOKENS, _MOST_THREADS = 10_000_000, 10**5
+
+
 def tokens(row: Mapping[str, Any], name: str) -> int:
     """Return a whole number of a row by its name, 0 where there is none."""
     value = figure.number(row.get(name))
@@ -446,8 +460,10 @@ def wrong(row: Any, decimals: str = "") -> str | None:
     if not row.get("unknown_length"):
         if row.get("test") and "n_prompt" not in row:
             return f"its test is {row['test']!r:.40}, which is none such as pp512, tg128 or tg128 @ d4096"
-        if prompt < 0 or generated < 0 or not 0 < prompt + generated < 10_000_000:
+        if prompt < 0 or generated < 0 or not 0 < prompt + generated < _MOST_TOKENS:
             return f"it has {row.get('n_prompt')!r:.40} tokens of prompt and {row.get('n_gen')!r:.40} of output"
+    if not 0 <= tokens(row, "n_threads") <= _MOST_THREADS or not 0 <= tokens(row, "n_depth") < _MOST_TOKENS:
+        return f"it has {row.get('n_threads')!r:.40} threads and a depth of {row.get('n_depth')!r:.40}"
     if isinstance(said, str) and figure.ambiguous(said, decimals):
         return f"its speed is {said!r}, with a thousands mark one figure and with a decimal comma another"
     known = metrics.metric(speed_name(row))

@@ -135,6 +135,12 @@ ROW = {"model_type": "llama 8B Q4_K - Medium", "n_prompt": 512, "n_gen": 0, "n_t
         (json.dumps({**ROW, "avg_ts": "nan"}), "its speed is 'nan', outside"),
         (json.dumps({**ROW, "avg_ts": 1e300}), "its speed is 1e\\+300, outside"),
         (json.dumps({**ROW, "n_prompt": 0}), "it has 0 tokens of prompt and 0 of output"),
+        (json.dumps({**ROW, "n_threads": 10**9}), "it has 1000000000 threads"),
+        (json.dumps({**ROW, "n_threads": -4}), "it has -4 threads"),
+        (
+            json.dumps({**ROW, "n_gen": 0, "n_prompt": 10**30}),
+            "it has 1000000000000000000000000000000 tokens of prompt",
+        ),
         (json.dumps({**ROW, "n_threads": 0}), r"does not say how many threads .* give the number \(THREADS=64\)"),
         ("[[]]", r"\[\] is no object"),
         ("[" * 100_000, "cannot be read as that"),
@@ -361,6 +367,20 @@ def test_a_real_log_with_rows_in_the_middle_of_it_gives_both(tmp_path: Path) -> 
     for each in of_launches:
         assert each["metrics"]["model_buffer_bytes"]["value"] == int(718.75 * 2**20)
         assert each["metrics"]["repack_buffer_bytes"]["value"] == 522 * 2**20
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"samples_ts": None, "stddev_ts": None, "flash_attn": None, "model_size": None},
+        {"model_type": 5, "model_filename": 7, "n_batch": [1], "samples_ts": [1, "x"]},
+        {"model_size": 10**30, "model_n_params": -1, "test_time": "9999-01-01T00:00:00Z", "stddev_ts": "x"},
+        {"type_k": "\ud800", "test_time": "0001-01-01T00:00:00Z", "model_filename": "\ud800|<script>.gguf"},
+    ],
+)
+def test_whatever_a_row_holds_becomes_records_that_can_be_read(tmp_path: Path, change: dict[str, Any]) -> None:
+    found = imports.records([rows_of(tmp_path, change)], machine="box")
+    assert figures(next(page for path, page in pages_of(tmp_path, found).items() if path.count("/") == 2)) == ["20.00"]
 
 
 @pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
