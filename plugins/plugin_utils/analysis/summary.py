@@ -184,6 +184,16 @@ def differing_settings(cells: Iterable[Payload]) -> list[str]:
     return [name for name in names if len({settings.get(name) for settings in every}) > 1]
 
 
+# What a file of results says of weights and build, beside the settings of a launch.
+OF_WEIGHTS, OF_BUILD = ("model_n_params", "model_size"), ("compiler", "system_info")
+
+
+def launch_settings(cell: Payload) -> dict[str, str]:
+    """Return the settings of a cell that may be alike for other weights and another build."""
+    settings = cell.get("settings") or {}
+    return {name: value for name, value in settings.items() if name not in (*OF_WEIGHTS, *OF_BUILD)}
+
+
 def shared_settings(cells: Iterable[Payload]) -> dict[str, str]:
     """Return the settings that all cells have and none has otherwise."""
     every = [cell.get("settings") or {} for cell in cells]
@@ -591,10 +601,9 @@ def same_test(rows: Sequence[Row], test: Row) -> list[Row]:
     """Return the rows that measured what `test` measured."""
 
     def key(row: Row) -> tuple[Any, ...]:
-        settings = row.cell.get("settings") or {}
-        # Two models may have one name; their sizes tell.
-        sizes = (settings.get("model_size"), settings.get("model_n_params"))
-        return (*(row.cell[name] for name in ("model", "test", "n_prompt", "n_gen", "n_depth")), *sizes)
+        # Two models may have one name: their numbers of parameters tell.
+        parameters = (row.cell.get("settings") or {}).get("model_n_params")
+        return (*(row.cell[name] for name in ("model", "test", "n_prompt", "n_gen", "n_depth")), parameters)
 
     return [row for row in rows if key(row) == key(test)]
 

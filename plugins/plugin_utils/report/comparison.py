@@ -123,7 +123,8 @@ def _table(view: SideBySide, rows: Sequence[Row], references: References) -> Mar
     told = [
         column for subject in registry.SUBJECTS if subject.compared for column in subject.compared(view, references)
     ]
-    settings = summary.differing_settings(row.cell for row in rows)
+    # The size is that of the file, below the memory.
+    settings = [name for name in summary.differing_settings(row.cell for row in rows) if name != "model_size"]
     columns = [("Quantization", LEFT), ("Build", LEFT), ("Threads", RIGHT), *((name, LEFT) for name in settings)]
     lines = []
     for row in rows:

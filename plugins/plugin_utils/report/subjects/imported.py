@@ -13,9 +13,6 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown i
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.subject import Subject
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Section, View
 
-# What the sections on the build and the model have.
-_ELSEWHERE = ("compiler", "model_n_params", "model_size", "system_info")
-
 
 def _section(view: View) -> Section | None:
     if not summary.imported(view.run):
@@ -39,7 +36,9 @@ def _section(view: View) -> Section | None:
     lines = [_line(view, told, rows) for told, rows in files.values()]
     blocks = [markdown.text(words, None), markdown.table(titles, lines)]
     shared = summary.shared_settings(row.cell for row in view.every)
-    said = parts.settings_words(view.every[0].cell, [name for name in shared if name not in _ELSEWHERE])
+    said = parts.settings_words(
+        view.every[0].cell, [name for name in shared if name in summary.launch_settings(view.every[0].cell)]
+    )
     if said:
         blocks.insert(1, markdown.text(f"All of them: {said}.", None))
     return Section("Imported", blocks)

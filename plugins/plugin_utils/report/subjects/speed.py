@@ -222,7 +222,10 @@ def _speeds(view: SideBySide) -> Drawing | None:
         if top is None:
             continue
         best: dict[tuple[str, str], Row] = {}
+        alike = summary.launch_settings(top.cell)
         for row in summary.same_test(view.rows, top):
+            if summary.launch_settings(row.cell) != alike:
+                continue
             key = summary.combination(row.cell)
             if row.interval and (key not in best or row.interval.mean > _centre(best[key])):
                 best[key] = row

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports import files as imports
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.files import ImportFailed
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
@@ -252,6 +253,23 @@ def test_a_build_that_differs_is_no_average(tmp_path: Path) -> None:
     found = imports.records([rows_of(tmp_path, {"build_commit": "debian", "build_number": 11669})])
     (build,) = (one["payload"] for one in found.records if one["kind"] == "build")
     assert (build["name"], build["source"], build["build_number"]) == ("debian-b11669", None, 11669)
+
+
+def test_what_is_set_side_by_side_has_the_same_settings(tmp_path: Path) -> None:
+    of_q8 = {"model_filename": "/m/llama-7b.Q8_0.gguf", "model_type": "llama 7B Q8_0", "model_size": 7160799232}
+    speeds_of = (({}, 0, 20.0), ({}, 1, 22.0), (of_q8, 0, 15.0), (of_q8, 1, 14.0))
+    changes = [{**of_type, "flash_attn": on, "avg_ts": speed} for of_type, on, speed in speeds_of]
+    found = imports.records([rows_of(tmp_path, *changes)], machine="box")
+    runs = summary.runs(found.records)
+    compared = compare.compare(runs, "quantization=Q4_K_M", "quantization=Q8_0", ["model"])
+    pairs = [(one.a.interval, one.b.interval) for one in compared]
+    assert [(a.mean, b.mean) for a, b in pairs if a and b] == [(20.0, 15.0), (22.0, 14.0)]
+    lines = compare.lines(compared)
+    assert ["flash_attn 0" in lines[0], "flash_attn 1" in lines[1]] == [True, True]
+    page = pages_of(tmp_path, found)["imported-box/llama-7b/README.md"]
+    assert "| Quantization | Build | Threads | flash_attn |" in page
+    # Of the fastest cell's settings, whatever is faster with others.
+    assert "Q4_K_M, 51f311e0 22.00 token/s; generation of Q8_0, 51f311e0 14.00 token/s" in page
 
 
 def test_models_of_other_sizes_have_other_names(tmp_path: Path) -> None:
