@@ -33,19 +33,29 @@ class ActionModule(CoreAction):
         results_dir = os.path.abspath(args["results_dir"])
         files = [os.path.abspath(path) for path in args["files"]]
         imported = imports.records(files, args["machine"], args["model"], args["threads"])
-        known = records.read(results_dir, imported.run).records
-        new = not any(record["machine"] == imported.machine for record in known)
+        known = [
+            record for machine in imported.machines for record in records.read(results_dir, machine=machine).records
+        ]
+        imports.refuse_other_processor(imported, known)
+        there = {record["machine"] for record in known if record["run"] == imported.run}
+        fresh = [record for record in imported.records if record["machine"] not in there]
+        new = bool(fresh)
         problems = list(imported.problems)
         if new and not self.check_mode:
-            appended = records.append(results_dir, imported.records)
+            appended = records.append(results_dir, fresh)
             problems += map(str, appended.problems)
             pages, _problems = report.render_store(results_dir)
             report.write(results_dir, pages, pages.figures)
-        cells = [record["payload"]["cell"] for record in imported.records if record["kind"] == "launch"]
+        paths = {
+            summary.page_path(record["machine"], record["payload"]["cell"])
+            for record in imported.records
+            if record["kind"] == "launch"
+        }
         return {
             "changed": new,
             "machine": imported.machine,
+            "machines": imported.machines,
             "run": imported.run,
-            "pages": sorted({os.path.join(results_dir, summary.page_path(imported.machine, cell)) for cell in cells}),
+            "pages": sorted(os.path.join(results_dir, path) for path in paths),
             "problems": problems,
         }

@@ -11,7 +11,10 @@ short_description: Make records and pages of what other programs have printed
 description:
   - Reads outputs of llama-bench in any of its forms (JSON, JSON Lines, CSV, SQL, markdown), and logs of llama-cli and
     llama-completion that end with their timings.
-  - A file is one process; its repetitions are samples of one launch. What a file does not say stays unknown.
+  - What one process repeated is one launch with samples. What a file does not say stays unknown.
+  - Every setting that a row names belongs to its cell, so that unlike rows are never averaged. Rows of another
+    processor or with a GPU are kept as another machine.
+  - Lines that are no results, and results that are cut off, are left out and named.
   - Files that were imported already are left as they are.
 version_added: 0.1.0
 author:
@@ -25,12 +28,15 @@ attributes:
     support: full
 options:
   files:
-    description: The files on the controller, of one machine. Each is one process.
+    description: The files on the controller.
     type: list
     elements: path
     required: true
   machine:
-    description: A name for the machine; it is kept as C(imported-NAME). By default that of the processor in the files.
+    description:
+      - A name for the machine; it is kept as C(imported-NAME). By default that of the processor in the files.
+      - It must be given for several files of which one names no processor, as on Arm, and may not be given for files of
+        several processors.
     type: str
     default: ""
   model:
@@ -56,10 +62,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 machine:
-  description: The machine under which the figures are kept.
+  description: The first of the machines.
   returned: success
   type: str
   sample: imported-my-graviton
+machines:
+  description: The machines under which the figures are kept.
+  returned: success
+  type: list
+  elements: str
+  sample: [imported-my-graviton]
 run:
   description: The id of the run that the files became.
   returned: success
@@ -72,7 +84,7 @@ pages:
   elements: str
   sample: [/tmp/results/imported-my-graviton/llama-3-8b/q4.md]
 problems:
-  description: Results that could not be imported, with file and reason.
+  description: What was left out of the files, with file, line and reason.
   returned: success
   type: list
   elements: str

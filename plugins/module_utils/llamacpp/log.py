@@ -14,6 +14,12 @@ from typing import Any, Dict, List, Set
 # "load_tensors:   CPU_Mapped model buffer size =   670.51 MiB", "CPU KV buffer size = ...", "CPU compute buffer
 # size = ..."; before 2025 "llm_load_tensors:        CPU buffer size = ..." for the model's.
 _BUFFER = re.compile(r"(\S+?)\s+(?:(model|KV|compute|output|RS)\s+)?buffer size\s*=\s*([0-9.]+)\s*MiB")
+# Where a model is opened, and where a context is made: what stands behind is of another one.
+_OPENED = r"loaded meta data with|load_tensors: loading model tensors"
+_MADE = r"constructing llama_context|llama_new_context_with_model: n_ctx"
+_EVENT = re.compile("(%s)|(%s)|(?:%s)" % (_OPENED, _MADE, _BUFFER.pattern))
+# Buffers with weights in the layout of a kernel, by the names that they have had.
+REPACKED = ("CPU_REPACK", "CPU_AARCH64", "CPU_KLEIDIAI", "AMX")
 _REPACK = re.compile(r"repack tensor (\S+) with (\S+)")
 _TILES = re.compile(r"amx repack tensor (\S+) of type (\S+)")
 # The name of the layout that weights have in the buffer of that name, whatever their type.
@@ -37,12 +43,9 @@ def parse_log(text: str) -> Dict[str, Any]:
     tensors}}, "tensors": {type: number of tensors in the file}}.
 
     `use` is model, kv, compute, output or rs. The log gives MiB with two digits, so bytes are right to 5 KiB.
-    A log that names nothing gives an empty list and empty dicts. A context is made once per test, so a
-    buffer that is named again replaces the earlier one.
+    A log that names nothing gives an empty list and empty dicts.
     """
-    buffers: Dict[Any, int] = {}
-    for name, use, size in _BUFFER.findall(text):
-        buffers[name, (use or "model").lower()] = int(float(size) * 1024 * 1024)
+    buffers = _buffers(text)
     layouts: Dict[str, Set[str]] = {}
     for tensor, layout in _REPACK.findall(text):
         layouts.setdefault(layout, set()).add(tensor)
@@ -63,14 +66,42 @@ def parse_log(text: str) -> Dict[str, Any]:
     return {"buffers": rows, "repack": repack, "types": types, "tensors": tensors}
 
 
+def _buffers(text: str) -> Dict[Any, int]:
+    """Return the bytes of the buffers by name and use, of the last model that was opened and the last context.
+
+    The weights have a buffer for each range of a file that is mapped and for each part of a file, a context one for
+    each kind of layer: these are summed. What is named again without another model or context replaces the earlier.
+    """
+    buffers: Dict[Any, int] = {}
+    contexts = re.search(_MADE, text) is not None
+    # Of what the buffers named so far are over, since another model or context was begun.
+    over = {"model": False, "kv": False}
+    for opened, made, name, use, size in _EVENT.findall(text):
+        if opened or made:
+            over.update({"model": True, "kv": True} if opened else {"kv": True})
+            continue
+        use = (use or "model").lower()
+        if over.get(use):
+            for key in [key for key in buffers if key[1] == use]:
+                del buffers[key]
+            over[use] = False
+        summed = use == "model" or (use == "kv" and contexts)
+        buffers[name, use] = int(float(size) * 1024 * 1024) + (buffers.get((name, use), 0) if summed else 0)
+    return buffers
+
+
+def is_repacked(buffer: Dict[str, Any]) -> bool:
+    """Say whether a buffer of a parsed log holds weights in the layout of a kernel."""
+    return bool(buffer["use"] == "model" and buffer["name"] in REPACKED)
+
+
 def buffer_bytes(kernel: Dict[str, Any]) -> Dict[str, int]:
     """Return the sums of a parsed log's buffers by metric name; repacked weights are counted apart from mapped ones."""
     sums = {"model_buffer_bytes": 0, "repack_buffer_bytes": 0, "kv_buffer_bytes": 0, "compute_buffer_bytes": 0}
     for buffer in kernel["buffers"]:
         use = buffer["use"]
         if use == "model":
-            copy = "REPACK" in buffer["name"] or buffer["name"] == "AMX"
-            sums["repack_buffer_bytes" if copy else "model_buffer_bytes"] += buffer["bytes"]
+            sums["repack_buffer_bytes" if is_repacked(buffer) else "model_buffer_bytes"] += buffer["bytes"]
         elif use in ("kv", "compute"):
             sums[use + "_buffer_bytes"] += buffer["bytes"]
     return sums

@@ -10,6 +10,7 @@ so that a file of records stands alone without repeating a fingerprint on every 
 
 from __future__ import annotations
 
+import calendar
 import hashlib
 import json
 import re
@@ -53,6 +54,15 @@ def with_id(payload: Mapping[str, Any]) -> Dict[str, Any]:
     """Return a copy of `payload` whose `id` is the digest of all the rest of it."""
     body = {key: value for key, value in payload.items() if key != "id"}
     return dict(body, id=digest(body))
+
+
+# The time of what was measured nobody knows when, as of a log without a date.
+UNDATED = "1970-01-01T00:00:00Z"
+
+
+def seconds(when: str) -> float:
+    """Return a time as utc() gives it in seconds since the epoch."""
+    return float(calendar.timegm(time.strptime(when, "%Y-%m-%dT%H:%M:%SZ")))
 
 
 def utc(seconds: Optional[float] = None) -> str:

@@ -46,6 +46,7 @@ class Cell(_Cell, total=False):
     repack: bool
     numa: str
     purpose: str
+    settings: Dict[str, str]
 
 
 class _Metric(TypedDict):
@@ -57,6 +58,7 @@ class Metric(_Metric, total=False):
     """A figure of a launch, in the unit that the registry of metrics has for its name."""
 
     samples: List[float]
+    stddev: float
 
 
 class Slo(TypedDict):

@@ -121,8 +121,14 @@ def select(runs: Sequence[Run], wanted: Mapping[str, str]) -> list[tuple[Run, Ro
 
 def _identity(row: Row, free: Iterable[str]) -> tuple[Any, ...]:
     """Return what must be equal of two cells, short of the keys that the selections name."""
-    ignored = set(free) | {"threads_batch"}
-    return tuple(sorted((key, str(value)) for key, value in row.cell.items() if key not in ignored))
+    named = set(free)
+    ignored = named | {"threads_batch", "settings"}
+    # Other weights have another size, and another build another compiler.
+    of_free: tuple[str, ...] = summary.OF_WEIGHTS if named & {"model", "quantization"} else ()
+    of_free += summary.OF_BUILD if named & {"build", "commit"} else ()
+    settings = {name: value for name, value in (row.cell.get("settings") or {}).items() if name not in of_free}
+    of_cell = sorted((key, str(value)) for key, value in row.cell.items() if key not in ignored)
+    return (*of_cell, *sorted(settings.items()))
 
 
 def _leaves(value: Any, path: str) -> dict[str, Any]:
@@ -246,7 +252,8 @@ def lost(runs: Sequence[Run], b: str) -> list[dict[str, Any]]:
 
 def lines(compared: Sequence[Compared], lost: Sequence[Mapping[str, Any]] = ()) -> list[str]:
     """Return the comparison in lines for a terminal, each beginning with its word, the last one a summary."""
-    rows = [_cells(cell) for cell in compared]
+    settings = summary.differing_settings(cell.b.cell for cell in compared)
+    rows = [_cells(cell, settings) for cell in compared]
     rows += [(MISSING, "", "", f"{cell_text(dict(cell))}: B has no figure of it") for cell in lost]
     words = (verdict.FASTER, verdict.SLOWER, verdict.EQUAL, verdict.UNDECIDED, verdict.INFORMATIONAL)
     counts = [(word, sum(cell.verdict.word == word for cell in compared)) for word in words]
@@ -256,7 +263,7 @@ def lines(compared: Sequence[Compared], lost: Sequence[Mapping[str, Any]] = ()) 
     return [*table((LEFT, LEFT, LEFT, LEFT), rows), f"B against A{mark}: {said}"]
 
 
-def _cells(cell: Compared) -> tuple[str, str, str, str]:
+def _cells(cell: Compared, settings: Sequence[str] = ()) -> tuple[str, str, str, str]:
     """Return a line of the table: the word, the ratio, the two means, and what all that is of.
 
     What is long and ragged stands last, so that the columns before it stand below each other in a narrow terminal.
@@ -268,8 +275,9 @@ def _cells(cell: Compared) -> tuple[str, str, str, str]:
     else:
         how = f"{ratio.mean:.3f}x ({ratio.low:.3f} to {ratio.high:.3f}, n={ratio.n})"
     how += "" if cell.q is None else f", q={cell.q:.2g}"
+    there = cell.b.cell.get("settings") or {}
     notes = [
-        cell_text(cell.b.cell),
+        ", ".join([cell_text(cell.b.cell), *(f"{name} {there[name]}" for name in settings if name in there)]),
         f"some {cell.verdict.wanted} pairs may decide" if cell.verdict.wanted else "",
         "" if cell.interleaved else "not interleaved",
         "INVALID launches in it" if summary.INVALID in (cell.a.state, cell.b.state) else "",

@@ -24,6 +24,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_p
     SWITCHED_OFF,
     UNKNOWN,
 )
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import is_repacked
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import QuantizationError, slug
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
@@ -62,7 +63,8 @@ class Run(NamedTuple):
     """One run on one machine.
 
     `plan` is the payload of its run record, None when that is missing; `others` are the records that are neither of a
-    thing nor of a launch or failure, by kind; `by_cell` are the launches by the key of their cell.
+    thing nor of a launch or failure, by kind; `by_cell` are the launches by the key of their cell. `joined` are the
+    runs that this one holds the figures of, where it is one for all imports of a machine.
     """
 
     machine: str
@@ -76,15 +78,16 @@ class Run(NamedTuple):
     failures: list[Record]
     others: dict[str, list[Record]]
     by_cell: dict[tuple[Any, ...], list[Record]]
+    joined: Sequence[Run] = ()
 
 
 class Row(NamedTuple):
     """One cell of one run.
 
     `speed` is the metric that stands for the cell, pp_tps or tg_tps for llama-bench, `interval` that of the launches'
-    means (None without a launch), `lowest` and `highest` the extremes of those. `state` is VALID, UNSTABLE, INVALID or
-    MISSING, and `reasons` say why it is not VALID, in full, or that launches were left out. `launches` are all of
-    them, `figures` those that the interval is of.
+    means (None without a launch), `lowest` and `highest` the extremes of those, of imported ones of their samples.
+    `state` is VALID, UNSTABLE, INVALID or MISSING, and `reasons` say why it is not VALID, in full, or that launches
+    were left out. `launches` are all of them, `figures` those that the interval is of.
     """
 
     cell: Payload
@@ -170,7 +173,35 @@ def comparisons(machine: str, cells: Iterable[Payload]) -> dict[str, list[Payloa
 
 def cell_key(cell: Payload) -> tuple[Any, ...]:
     """Return what identifies a cell."""
-    return (*_cell_fields(cell), *map(str, map(cell.get, _MORE_FIELDS)))
+    settings = cell.get("settings")
+    return (*_cell_fields(cell), *map(str, map(cell.get, _MORE_FIELDS)), canonical(settings) if settings else "")
+
+
+def differing_settings(cells: Iterable[Payload]) -> list[str]:
+    """Return the names of the settings in which cells differ; one that some of them do not have is among them."""
+    every = [cell.get("settings") or {} for cell in cells]
+    names = sorted({name for settings in every for name in settings})
+    return [name for name in names if len({settings.get(name) for settings in every}) > 1]
+
+
+# What a file of results says of weights and build, beside the settings of a launch.
+OF_WEIGHTS, OF_BUILD = ("model_n_params", "model_size"), ("compiler", "system_info")
+
+
+def launch_settings(cell: Payload) -> dict[str, str]:
+    """Return the settings of a cell that may be alike for other weights and another build."""
+    settings = cell.get("settings") or {}
+    return {name: value for name, value in settings.items() if name not in (*OF_WEIGHTS, *OF_BUILD)}
+
+
+def shared_settings(cells: Iterable[Payload]) -> dict[str, str]:
+    """Return the settings that all cells have and none has otherwise."""
+    every = [cell.get("settings") or {} for cell in cells]
+    return {
+        name: value
+        for name, value in (every[0] if every else {}).items()
+        if all(settings.get(name) == value for settings in every)
+    }
 
 
 def speed_of(cell: Payload) -> str:
@@ -227,7 +258,54 @@ def runs(records: Iterable[Record]) -> list[Run]:
         for alike in by_kind.values():
             alike.sort(key=_Order)
     every = [_run(machine, run, by_kind) for (machine, run), by_kind in groups.items()]
-    return sorted(every, key=lambda run: (run.machine, run.time, run.run))
+    imports: dict[str, list[Run]] = {}
+    for run in every:
+        if imported(run):
+            imports.setdefault(run.machine, []).append(run)
+    of_imports = [_joined(sorted(alike, key=_run_order)) for alike in imports.values()]
+    return sorted([*(run for run in every if not imported(run)), *of_imports], key=_run_order)
+
+
+def _run_order(run: Run) -> tuple[str, str, str]:
+    return run.machine, run.time, run.run
+
+
+def _joined(imports: Sequence[Run]) -> Run:
+    """Return one run for all imports of a machine: what was imported first stands as what was imported since.
+
+    A file that is in several of them counts once.
+    """
+    *before, latest = imports
+    if not before:
+        return latest
+    of_file: dict[str, str] = {}
+    for run in imports:
+        for told in (run.plan or {}).get("imported") or []:
+            of_file[told["sha256"]] = run.run
+    launches = []
+    for run in imports:
+        for record in run.launches:
+            told = record["payload"].get("imported") or {}
+            if of_file.get(told.get("sha256", ""), run.run) == run.run:
+                launches.append(record)
+    by_cell: dict[tuple[Any, ...], list[Record]] = {}
+    for record in launches:
+        by_cell.setdefault(cell_key(record["payload"]["cell"]), []).append(record)
+    plan = dict(
+        latest.plan or {},
+        cells=[alike[0]["payload"]["cell"] for alike in by_cell.values()],
+        imported=list({told["sha256"]: told for run in imports for told in (run.plan or {})["imported"]}.values()),
+    )
+    return latest._replace(
+        plan=plan,
+        machines={key: payload for run in imports for key, payload in run.machines.items()},
+        builds={key: payload for run in imports for key, payload in run.builds.items()},
+        models={key: payload for run in imports for key, payload in run.models.items()},
+        launches=launches,
+        failures=[record for run in imports for record in run.failures],
+        by_cell=by_cell,
+        joined=tuple(imports),
+    )
 
 
 _OTHERS = ("bandwidth", "threads", "samples", "omitted", "end")
@@ -395,7 +473,17 @@ def _row(
     session = ["the session is INVALID"] if drifted else []
     state = INVALID if bad or session else UNSTABLE if weak else VALID
     reasons = [*session, *bad, *weak, *left_out]
-    return Row(cell, speed, used, interval, min(values), max(values), state, reasons, figures)
+    lowest, highest = _range_of_samples(figures, speed) if others else (min(values), max(values))
+    return Row(cell, speed, used, interval, lowest, highest, state, reasons, figures)
+
+
+def _range_of_samples(launches: Iterable[Record], speed: str) -> tuple[float | None, float | None]:
+    """Return the extremes of what imported processes repeated, None where one of them does not have its samples."""
+    samples = [record["payload"]["metrics"][speed].get("samples") for record in launches]
+    if not all(samples):
+        return None, None
+    every = [float(sample) for some in samples for sample in some or []]
+    return min(every), max(every)
 
 
 def _weak(interval: Interval, planned: int | None, precision: float) -> list[str]:
@@ -513,7 +601,9 @@ def same_test(rows: Sequence[Row], test: Row) -> list[Row]:
     """Return the rows that measured what `test` measured."""
 
     def key(row: Row) -> tuple[Any, ...]:
-        return tuple(row.cell[name] for name in ("model", "test", "n_prompt", "n_gen", "n_depth"))
+        # Two models may have one name: their numbers of parameters tell.
+        parameters = (row.cell.get("settings") or {}).get("model_n_params")
+        return (*(row.cell[name] for name in ("model", "test", "n_prompt", "n_gen", "n_depth")), parameters)
 
     return [row for row in rows if key(row) == key(test)]
 
@@ -584,6 +674,10 @@ NOT_REPACKED = "not repacked"
 def _layouts(kernel: Payload) -> list[Layout]:
     """Return the layouts in which the weights of a launch were used; empty when its log does not say."""
     tensors, types = kernel.get("tensors"), kernel.get("types")
+    copies = [buffer["name"] for buffer in kernel.get("buffers") or [] if buffer["bytes"] and is_repacked(buffer)]
+    if copies and not kernel.get("repack"):
+        # A log names the tensors only where it was asked to say more.
+        return [Layout("repacked", f"layouts not named, in {', '.join(copies)}")]
     if not tensors or types is None:
         repack = kernel.get("repack")
         if repack is None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval
-from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import UNDATED, canonical
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
@@ -70,7 +70,7 @@ def _described(figure: Figure) -> dict[str, Any]:
         "machine": run.machine,
         "instance_type": (summary.machine(run).get("instance") or {}).get("type") or "",
         "run": run.run,
-        "time": run.time,
+        "time": None if run.time == UNDATED else run.time,
         "model": cell["model"],
         "weights": "unknown" if synthetic is None else "synthetic" if synthetic else "real",
         "emulated": "yes" if summary.emulated(run) else "no",
@@ -82,6 +82,7 @@ def _described(figure: Figure) -> dict[str, Any]:
         "n_prompt": cell["n_prompt"],
         "n_gen": cell["n_gen"],
         "n_depth": cell["n_depth"],
+        "settings": " ".join(f"{name}={value}" for name, value in (cell.get("settings") or {}).items()),
         "state": row.state,
     }
 

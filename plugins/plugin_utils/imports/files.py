@@ -3,309 +3,59 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Figures that people have already: what llama-bench printed in any of its forms, and logs of llama.cpp's programs.
 
-A file is one process: its repetitions are samples of one launch, and never launches. What a file does not say stays
+What one process repeated is one launch with samples, however often it printed the test. What a file does not say stays
 unknown, nothing is known of what disturbed it, and what is imported stands on machines of its own, imported-*.
-
-Sources: tools/llama-bench/llama-bench.cpp (its printers), src/llama-context.cpp and common/ (the timings of a log).
 """
 
 from __future__ import annotations
 
-import csv
+import codecs
 import hashlib
-import io
-import json
-import math
-import re
-import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import buffer_metrics
-from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.version import VERSION
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports import figure, forms, logs, names
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.forms import ImportFailed, Tool, parse
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.logs import Result
+
+__all__ = ["ImportFailed", "Imported", "parse", "read", "records", "refuse_other_processor"]
 
 MOST_BYTES = 64 * 2**20
-PREFIX = "imported-"
-UNKNOWN = "unknown"
-
-
-class ImportFailed(ValueError):
-    """A file that cannot be imported; the message names it, the rule and the remedy."""
-
-
-class Tool(NamedTuple):
-    """What one file says.
-
-    Its form, the rows of its results by llama-bench's names of fields, what is not imported and why, and its log's
-    buffers and layouts.
-    """
-
-    form: str
-    rows: list[dict[str, Any]]
-    problems: list[str]
-    kernel: dict[str, Any]
-
-
-# ---- Forms ----
-
-_COLUMNS = {"model": "model_type", "threads": "n_threads", "backend": "backends", "test": "test", "t/s": "avg_ts"}
-_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
-_POWERS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
-_TEST = re.compile(r"(?:(pp)\s?(\d+))?\+?(?:(tg)\s?(\d+))?(?:\s*@\s*d(\d+))?")
-
-
-def _json(text: str) -> list[Any] | None:
-    """Return the rows of a JSON array or of JSON lines; None where the text is neither."""
-    stripped = text.strip()
-    if stripped.startswith("["):
-        rows = json.loads(stripped)
-        return rows if isinstance(rows, list) else None
-    if stripped.startswith("{"):
-        return [json.loads(line) for line in stripped.splitlines() if line.strip()]
-    return None
-
-
-def _csv(text: str) -> list[Any] | None:
-    first = text.lstrip().split("\n", 1)[0]
-    if "avg_ts" not in first or "," not in first or first.lstrip().upper().startswith(("INSERT", "CREATE")):
-        return None
-    return list(csv.DictReader(io.StringIO(text.lstrip())))
-
-
-_ALLOWED = {
-    sqlite3.SQLITE_CREATE_TABLE, sqlite3.SQLITE_INSERT, sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT,
-    sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_REINDEX, sqlite3.SQLITE_CREATE_INDEX,
-}  # fmt: skip
-
-
-def _sql(text: str) -> list[Any] | None:
-    """Return the rows of `-o sql`, by SQLite itself in memory, where it may make a table and fill it and no more."""
-    if not re.search(r"^\s*(CREATE TABLE|INSERT INTO)\b", text, re.IGNORECASE | re.MULTILINE):
-        return None
-    columns = re.search(r"INSERT INTO\s+(\w+)\s*\(([^)]*)\)", text, re.IGNORECASE)
-    if columns is None:
-        return None
-    table = columns.group(1)
-    database = sqlite3.connect(":memory:")
-    try:
-        database.set_authorizer(lambda action, *_what: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY)
-        if not re.search(r"CREATE TABLE", text, re.IGNORECASE):
-            database.execute(f"CREATE TABLE {table} ({columns.group(2)})")
-        database.executescript(text)
-        answer = database.execute(f"SELECT * FROM {table}")  # noqa: S608 - one word, in memory
-        names = [column[0] for column in answer.description]
-        return [dict(zip(names, row, strict=True)) for row in answer]
-    finally:
-        database.close()
-
-
-def _markdown(text: str) -> list[Any] | None:
-    """Return the rows of llama-bench's table, with the commit of the line below it."""
-    lines = [line.strip() for line in text.splitlines()]
-    heads = [at for at, line in enumerate(lines) if line.startswith("|") and "t/s" in line and "test" in line]
-    if not heads:
-        return None
-    built = re.search(r"^build:\s*(\w+)\s*\((\d+)\)", text, re.MULTILINE)
-    rows = []
-    for at in heads:
-        names = [cell.strip() for cell in lines[at].strip("|").split("|")]
-        for line in lines[at + 2 :]:
-            if not line.startswith("|"):
-                break
-            cells = [cell.strip() for cell in line.strip("|").split("|")]
-            if len(cells) == len(names):
-                row = {_COLUMNS.get(name, name): cell for name, cell in zip(names, cells, strict=True)}
-                rows.append(_of_table(row, built))
-    return rows
-
-
-def _of_table(row: dict[str, Any], built: re.Match[str] | None) -> dict[str, Any]:
-    test = _TEST.fullmatch(row.get("test", ""))
-    if test:
-        row["n_prompt"], row["n_gen"], row["n_depth"] = (int(test.group(at) or 0) for at in (2, 4, 5))
-    speed = re.match(r"([\d.]+)(?:\s*±\s*([\d.]+))?", row.get("avg_ts", ""))
-    row["avg_ts"] = speed.group(1) if speed else None
-    size = re.fullmatch(r"([\d.]+)\s*([KMGT]?i?B)", row.pop("size", ""))
-    if size:
-        row["model_size"] = round(float(size.group(1)) * _UNITS.get(size.group(2), 1))
-    count = re.fullmatch(r"([\d.]+)\s*([KMBT])", row.pop("params", ""))
-    if count:
-        row["model_n_params"] = round(float(count.group(1)) * _POWERS[count.group(2)])
-    if built:
-        row["build_commit"], row["build_number"] = built.group(1), int(built.group(2))
-    return row
-
-
-_PREFIX = r"(?:llama_print_timings|llama_perf_context_print|common_perf_print|llama_perf_print):\s+"
-_LOAD = re.compile(_PREFIX + r"load time =\s+([\d.]+) ms")
-_TIMED = re.compile(
-    _PREFIX
-    + r"(prompt eval|eval) time =\s+([\d.]+) ms /\s+(\d+) (?:tokens|runs)\s+\(\s*[\d.]+ ms per token,\s+([\d.]+)"
-)
-_THREADS = re.compile(r"system_info: n_threads = (\d+)(?: \(n_threads_batch = (\d+)\))? / \d+([^\n]*)")
-_SAID = {
-    "build_commit": re.compile(r"(?:^|\s)build(?: =|:) \d+ \((\w+)\)", re.MULTILINE),
-    "model_filename": re.compile(r"loaded meta data with .* from (\S+) \(version"),
-    "model_type": re.compile(r"(?:model ftype|file type)\s+= ([^\n]+)"),
-}
-
-
-def _log(text: str) -> list[Any] | None:
-    """Return prompt and generation of a log with timings, as llama-bench would name them."""
-    timed = _TIMED.findall(text)
-    if not timed and not _LOAD.search(text):
-        return None
-    threads = _THREADS.search(text)
-    size, count = (re.search(rf"(?:model|file) {word}\s+= ([\d.]+) ([KMGTB]\w*)", text) for word in ("size", "params"))
-    common: dict[str, Any] = {}
-    for name, pattern in _SAID.items():
-        match = pattern.search(text)
-        if match:
-            common[name] = match.group(1).strip()
-    if size and size.group(2) in _UNITS:
-        common["model_size"] = round(float(size.group(1)) * _UNITS[size.group(2)])
-    if count and count.group(2) in _POWERS:
-        common["model_n_params"] = round(float(count.group(1)) * _POWERS[count.group(2)])
-    if threads:
-        common["system_info"] = threads.group(3).strip(" |")
-    load = _LOAD.search(text)
-    rows = []
-    for kind, _ms, count, speed in timed:
-        prompt = kind == "prompt eval"
-        used = threads.group(2) if threads and prompt and threads.group(2) else threads.group(1) if threads else None
-        row = {**common, "n_prompt": int(count) if prompt else 0, "n_gen": 0 if prompt else int(count), "avg_ts": speed}
-        if used:
-            row["n_threads"] = int(used)
-        if load:
-            row["load_s"] = float(load.group(1)) / 1000
-        # A prompt of one token, or no token at all, is no measurement.
-        if int(count) > 1:
-            rows.append(row)
-    return rows
-
-
-FORMS: dict[str, Callable[[str], list[Any] | None]] = {
-    "llama-bench sql": _sql,
-    "llama-bench json": _json,
-    "llama-bench csv": _csv,
-    "llama-bench markdown": _markdown,
-    "llama.cpp log": _log,
-}
-
-
-def parse(text: str, name: str) -> Tool:
-    """Return what a file says that is called `name`; the form is recognised by the text.
-
-    Raises ImportFailed where it is of no known form or holds no result.
-    """
-    for form, reader in FORMS.items():
-        try:
-            every = reader(text)
-        except (ValueError, csv.Error, sqlite3.Error, RecursionError) as error:
-            raise ImportFailed(
-                f"{name} looks like {form} and cannot be read as that: {error}; import it whole"
-            ) from error
-        if every is not None:
-            rows, problems = [], []
-            for at, row in enumerate(every, 1):
-                reason = _wrong(row)
-                if reason:
-                    problems.append(f"{name}, result {at}: {reason}")
-                else:
-                    rows.append(row)
-            if not rows:
-                told = f": {problems[0]}" if problems else ""
-                raise ImportFailed(f"{name} ({form}) holds no result that can be imported{told}")
-            return Tool(form, rows, problems, parse_log(text))
-    raise ImportFailed(
-        f"{name} is neither an output of llama-bench (-o json, jsonl, csv, sql or md) nor a log of llama-cli or "
-        "llama-completion with its timings at the end: give one of these"
-    )
-
-
-def _number(value: Any) -> float | None:
-    try:
-        figure = float(value)
-    except (TypeError, ValueError):
-        return None
-    return figure if math.isfinite(figure) else None
-
-
-def _count(row: Mapping[str, Any], name: str) -> int:
-    figure = _number(row.get(name))
-    return int(figure) if figure is not None else 0
-
-
-def _wrong(row: Any) -> str | None:
-    """Return why a result cannot be imported, None when it can."""
-    if not isinstance(row, dict):
-        return f"{row!r:.40} is no object"
-    speed, prompt, generated = _number(row.get("avg_ts")), _count(row, "n_prompt"), _count(row, "n_gen")
-    if prompt and generated:
-        return f"pp{prompt}+tg{generated} is the speed of both at once, which stands for no metric here"
-    if not 0 < prompt + generated < 10_000_000:
-        return f"it has {row.get('n_prompt')!r:.40} tokens of prompt and {row.get('n_gen')!r:.40} of output"
-    known = metrics.metric("pp_tps" if prompt else "tg_tps")
-    if speed is None or not known.low <= speed <= known.high:
-        return f"its speed is {row.get('avg_ts')!r:.40}, outside {known.low:g} to {known.high:g} token/s"
-    return None
-
-
-# ---- What is measured ----
-
-# llama_model_ftype_name() of src/llama-model-loader.cpp, where it differs from the name of the file type.
-_NAMED = re.compile(r"(?:mostly |all )?([A-Z0-9_]+?)(?: - (Small|Medium|Large|[\d.]+ bpw))?(?: \(guessed\))?$")
-_SIZES = {"Small": "_S", "Medium": "_M", "Large": "_L"}
-_PLAIN_K = ("Q2_K", "Q6_K")
-_IN_NAME = re.compile(r"[-._]((?:I?Q\d|BF16|F16|F32|MXFP4|TQ\d)[A-Za-z0-9_]*)$", re.IGNORECASE)
-
-
-def quantization(row: Mapping[str, Any]) -> str:
-    """Return the file type of a row by its model_type (llama 8B Q4_K - Medium) or file name; "unknown" without one."""
-    words = str(row.get("model_type") or "")
-    match = _NAMED.search(words.replace("MXFP4 MoE", "MXFP4_MOE"))
-    if match and re.match(r"(I?Q\d|BF16|F16|F32|MXFP4|TQ\d)", match.group(1)):
-        kind, size = match.groups()
-        return kind if kind in _PLAIN_K else kind + _SIZES.get(size or "", "")
-    match = _IN_NAME.search(_stem(row))
-    return match.group(1).upper() if match else UNKNOWN
-
-
-def _stem(row: Mapping[str, Any]) -> str:
-    name = re.split(r"[\\/]", str(row.get("model_filename") or ""))[-1]
-    return re.sub(r"\.gguf$", "", name, flags=re.IGNORECASE)
-
-
-def model_name(row: Mapping[str, Any]) -> str:
-    """Return the name of a row's model: of the file without its type, else the first words of model_type."""
-    stem = _IN_NAME.sub("", _stem(row))
-    if stem:
-        return stem[:80].lower()
-    words = _NAMED.sub("", str(row.get("model_type") or "")).strip()
-    return re.sub(r"\s+", "-", words.lower())[:80] or UNKNOWN
-
-
-def machine_name(given: str, rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return the name under which a file's results are kept: as given, else by the processor it names."""
-    processors = [str(row.get("cpu_info") or "") for row in rows]
-    words = given or next(filter(None, processors), "") or "machine"
-    slug = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:60] or "machine"
-    return slug if slug.startswith(PREFIX) else PREFIX + slug
 
 
 class Imported(NamedTuple):
-    """What an import gives: the records, the machine they are of, and what of the files is not among them and why."""
+    """What an import gives: the records, the machines they are of, their run, and what is not among them and why."""
 
     records: list[dict[str, Any]]
-    machine: str
+    machines: list[str]
     run: str
     problems: list[str]
+
+    @property
+    def machine(self) -> str:
+        """The first of the machines."""
+        return self.machines[0]
+
+
+class _File(NamedTuple):
+    path: str
+    digest: str
+    tool: Tool
+
+    @property
+    def name(self) -> str:
+        return Path(self.path).name
+
+    def origin(self) -> dict[str, Any]:
+        return {"file": self.name, "sha256": self.digest, "form": self.tool.form}
 
 
 def read(path: str) -> tuple[str, str]:
@@ -317,55 +67,175 @@ def read(path: str) -> tuple[str, str]:
         content = Path(path).read_bytes()
     except OSError as error:
         raise ImportFailed(f"{path} cannot be read: {error.strerror}") from error
-    return content.decode("utf-8", "replace").removeprefix("\ufeff"), hashlib.sha256(content).hexdigest()
+    return _decoded(content).removeprefix("\ufeff"), hashlib.sha256(content).hexdigest()
+
+
+def _decoded(content: bytes) -> str:
+    """Return a text in UTF-8, or in UTF-16 as a Windows shell writes it, by its mark or by the zeros in it."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace")
+    begins = content[:512]
+    for coding, zeros, letters in (("utf-16-le", begins[1::2], begins[::2]), ("utf-16-be", begins[::2], begins[1::2])):
+        if zeros and zeros.count(0) > 0.8 * len(zeros) and letters.count(0) < 0.2 * len(letters):
+            return content.decode(coding, "replace")
+    return content.decode("utf-8", "replace")
+
+
+# ---- Machines ----
+
+
+class _Part(NamedTuple):
+    """The results of one file that are of one machine."""
+
+    file: _File
+    results: list[Result]
+
+
+def _by_machine(files: Sequence[_File], given: str) -> dict[tuple[str, str], list[_Part]]:
+    """Return the parts of the files by the processor and the GPU that they are of; "" for what is not said.
+
+    Within a file that names one processor alone, rows that name none are of that. Raises ImportFailed where a name
+    would make one machine of several.
+    """
+    machines: dict[tuple[str, str], list[_Part]] = {}
+    for file in files:
+        said = {names.processor(result.row) for result in file.tool.results} - {""}
+        alone = next(iter(said)) if len(said) == 1 else ""
+        parts: dict[tuple[str, str], list[Result]] = {}
+        for result in file.tool.results:
+            key = names.processor(result.row) or alone, names.accelerator(result.row)
+            parts.setdefault(key, []).append(result)
+        for key, results in parts.items():
+            machines.setdefault(key, []).append(_Part(file, results))
+    silent = sorted({part.file.name for (cpu, _gpu), parts in machines.items() if not cpu for part in parts})
+    processors = sorted({cpu for cpu, _gpu in machines if cpu})
+    if not given and silent and len(files) > 1:
+        raise ImportFailed(
+            f"{_listed(silent)} {'names' if len(silent) == 1 else 'name'} no processor (on Arm cpu_info is 'CPU'), so "
+            f"nothing tells whether the {len(files)} files are of one machine: give its name (MACHINE=my-graviton), "
+            "and import what is of another machine by itself"
+        )
+    if given and len(processors) > 1:
+        raise ImportFailed(
+            f"MACHINE={given:.80} would be one machine with {len(processors)} processors: "
+            f"{'; '.join(f'{cpu} ({_listed(_files_of(machines, cpu))})' for cpu in processors)}; import each by itself "
+            "under a name of its own, or leave MACHINE out"
+        )
+    return _assigned(machines, processors) if given else machines
+
+
+def _assigned(
+    machines: dict[tuple[str, str], list[_Part]], processors: Sequence[str]
+) -> dict[tuple[str, str], list[_Part]]:
+    """Return the parts where a person has said that all are of one machine: what names no processor is of that one."""
+    joined: dict[tuple[str, str], list[_Part]] = {}
+    for (_cpu, gpu), parts in machines.items():
+        joined.setdefault((processors[0] if processors else "", gpu), []).extend(parts)
+    return joined
+
+
+def _files_of(machines: Mapping[tuple[str, str], list[_Part]], cpu: str) -> list[str]:
+    return sorted({part.file.name for (of, _gpu), parts in machines.items() if of == cpu for part in parts})
+
+
+def _listed(items: Sequence[str]) -> str:
+    shown = [*items[:5], *([f"{len(items) - 5} more"] if items[5:] else [])]
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if shown[1:] else shown)
+
+
+def refuse_other_processor(imported: Imported, known: Iterable[Mapping[str, Any]]) -> None:
+    """Raise ImportFailed where records that are `known` have another processor under the name of an imported machine.
+
+    Of what names no processor nobody can tell.
+    """
+    there = {
+        record["machine"]: record["payload"]["cpu_model"]
+        for record in known
+        if record["kind"] == "machine" and record["payload"].get("cpu_model")
+    }
+    for record in imported.records:
+        now = record["payload"].get("cpu_model") if record["kind"] == "machine" else None
+        before = there.get(record["machine"])
+        if now and before and now != before:
+            raise ImportFailed(
+                f"{record['machine']} is a machine with the processor {before}, and these files are of {now}: give "
+                "them another name (MACHINE=...)"
+            )
+
+
+# ---- Records ----
 
 
 def records(paths: Iterable[str], machine: str = "", model: str = "", threads: int = 0) -> Imported:
-    """Return the records of some files, one process each; those of one test are launches of one cell.
+    """Return the records of some files; equal tests of one process are samples of one launch.
 
-    `machine` and `model` are names for what the files do not name, `threads` is the number where they have none. Time
-    and id of the run follow from the files (the latest test_time in them, else the time of the latest file), so that
-    importing them again gives the same run.
+    `machine` and `model` are names for what the files do not name, `threads` is the number where they have none.
+    Results of several processors are of several machines. Time and id of the run follow from the files (the latest
+    time in them, envelope.UNDATED where they have none), so that importing them again gives the same run.
     """
     paths = list(paths)
-    read_files = [(path, *read(path)) for path in paths]
-    if not read_files:
+    texts = [(path, *read(path)) for path in paths]
+    if not texts:
         raise ImportFailed("no file was named: name at least one")
-    tools = [(path, digest, parse(text, Path(path).name)) for path, text, digest in read_files]
-    rows = [row for _path, _digest, tool in tools for row in tool.rows]
-    name = machine_name(machine, rows)
-    when = _when(rows, paths)
-    seal = envelope.digest(sorted(digest for _path, digest, _tool in tools))
+    # One that is named twice is one.
+    files = list({digest: _File(path, digest, parse(text, Path(path).name)) for path, text, digest in texts}.values())
+    for file in files:
+        for result in file.tool.results:
+            _threads(result.row, threads, file.name)
+    when = _latest(result.row for file in files for result in file.tool.results)
+    seal = envelope.digest(sorted(file.digest for file in files))
     run = f"{envelope.utc(when).translate({ord(c): None for c in '-:'})[:15]}Z-{seal[:4]}"
-    fingerprint = envelope.with_id({"name": name, "cpu_model": _first(rows, "cpu_info"), "emulated": None})
-    problems = [problem for _path, _digest, tool in tools for problem in tool.problems]
-    launches: list[dict[str, Any]] = []
+    every: list[dict[str, Any]] = []
+    machines = []
+    for (cpu, gpu), parts in _by_machine(files, machine).items():
+        name = names.machine_name(machine, cpu, gpu, seal[:6])
+        machines.append(name)
+        for kind, time, payload in _of_machine(name, cpu, parts, model, threads):
+            every.append(envelope.make(kind, run, name, payload, when if time is None else time))
+    return Imported(every, machines, run, [problem for file in files for problem in file.tool.problems])
+
+
+def _of_machine(
+    name: str, cpu: str, parts: Sequence[_Part], model: str, threads: int
+) -> list[tuple[str, float | None, dict[str, Any]]]:
+    """Return kind, time and payload of each record of one machine; no time where it is that of the run."""
+    rows = [result.row for part in parts for result in part.results]
+    fingerprint = envelope.with_id(
+        {
+            "name": name,
+            "cpu_model": cpu or None,
+            "architecture": _first(str(row.get("compiler_target") or "").partition("-")[0] for row in rows),
+            "cpu_count": max((forms.tokens(row, "cpus") for row in rows), default=0) or None,
+            "emulated": None,
+        }
+    )
+    called = _model_names(rows, model)
+    launches: list[tuple[str, float | None, dict[str, Any]]] = []
     builds: dict[str, dict[str, Any]] = {}
     models: dict[str, dict[str, Any]] = {}
     cells: dict[str, dict[str, Any]] = {}
-    for path, digest, tool in tools:
-        for row in tool.rows:
-            cell = _cell(row, model, threads, Path(path).name)
-            build, weights = _build(row, cell), _model(row, cell)
+    for part in parts:
+        for process, cell, alike in _launches(part, called, threads):
+            build, weights = _build(alike[0], cell), _model(alike[0], cell)
             builds[build["id"]], models[weights["id"]] = build, weights
             cells[envelope.canonical(cell)] = cell
-            launches.append(
-                {
-                    "cell": cell,
-                    "build": build["id"],
-                    "model": weights["id"],
-                    "machine": fingerprint["id"],
-                    "number": len(launches) + 1,
-                    "block": None,
-                    "metrics": _metrics(row, tool.kernel),
-                    "kernel": tool.kernel if tool.kernel["buffers"] else None,
-                    "rows": [row] if tool.form.startswith("llama-bench") else None,
-                    "gates": None,
-                    "validity": {"state": "VALID", "reasons": []},
-                    "key": envelope.comparable_key(fingerprint, build, weights, cell),
-                    "imported": {"file": Path(path).name, "sha256": digest, "form": tool.form},
-                }
-            )
+            kernel = part.file.tool.kernel(process)
+            payload = {
+                "cell": cell,
+                "build": build["id"],
+                "model": weights["id"],
+                "machine": fingerprint["id"],
+                "number": len(launches) + 1,
+                "block": None,
+                "metrics": _metrics(alike, kernel),
+                "kernel": kernel if kernel["buffers"] else None,
+                "rows": alike if part.file.tool.form.startswith("llama-bench") else None,
+                "gates": None,
+                "validity": {"state": "VALID", "reasons": []},
+                "key": envelope.comparable_key(fingerprint, build, weights, cell),
+                "imported": part.file.origin(),
+            }
+            launches.append(("launch", _time(alike[0]) or envelope.seconds(envelope.UNDATED), payload))
     plan = {
         "cells": list(cells.values()),
         "launches": 1,
@@ -374,69 +244,139 @@ def records(paths: Iterable[str], machine: str = "", model: str = "", threads: i
         "versions": {"collection": VERSION},
         "emulated": False,
         "command": "make import",
-        "imported": [{"file": Path(path).name, "sha256": digest, "form": tool.form} for path, digest, tool in tools],
+        "imported": [part.file.origin() for part in parts],
     }
-    made = [("run", plan), ("machine", fingerprint)]
-    made += [("build", build) for build in builds.values()] + [("model", weights) for weights in models.values()]
-    made += [("launch", launch) for launch in launches]
-    return Imported([envelope.make(kind, run, name, payload, when) for kind, payload in made], name, run, problems)
+    things = [("run", plan), ("machine", fingerprint)]
+    things += [("build", build) for build in builds.values()] + [("model", weights) for weights in models.values()]
+    return [*((kind, None, payload) for kind, payload in things), *launches]
 
 
-def _when(rows: Iterable[Mapping[str, Any]], paths: Iterable[str]) -> float:
-    """Return when the latest of the results was measured, as far as the files say, in seconds since the epoch."""
-    said = []
-    for row in rows:
-        try:
-            said.append(datetime.fromisoformat(str(row.get("test_time")).replace("Z", "+00:00")))
-        except ValueError:
-            continue
-    known = [time if time.tzinfo else time.replace(tzinfo=UTC) for time in said]
-    return max(known).timestamp() if known else max(Path(path).stat().st_mtime for path in paths)
+def _first(values: Iterable[str]) -> str | None:
+    return next(filter(None, values), None)
 
 
-def _first(rows: Iterable[Mapping[str, Any]], name: str) -> str | None:
-    return next((str(row[name]) for row in rows if row.get(name)), None)
+def _launches(
+    part: _Part, called: Mapping[tuple[Any, ...], str], threads: int
+) -> list[tuple[int, dict[str, Any], list[dict[str, Any]]]]:
+    """Return process, cell and rows of each launch: what one process printed of one cell."""
+    launches: dict[tuple[int, str], tuple[dict[str, Any], list[dict[str, Any]]]] = {}
+    for result in part.results:
+        row = result.row
+        cell = _cell(row, called[_weights(row)], _threads(row, threads, part.file.name), part.file.name)
+        launches.setdefault((result.process, envelope.canonical(cell)), (cell, []))[1].append(row)
+    return [(process, cell, rows) for (process, _text), (cell, rows) in launches.items()]
 
 
-def _cell(row: Mapping[str, Any], model: str, threads: int, file: str) -> dict[str, Any]:
-    prompt, generated, depth = (_count(row, name) for name in ("n_prompt", "n_gen", "n_depth"))
-    count = _count(row, "n_threads") or threads
+# A clock that was never set says 1970 or less.
+_END_OF_TIME = 4e9
+
+
+def _time(row: Mapping[str, Any]) -> float | None:
+    """Return when a row was measured, in seconds since the epoch, None where it does not say."""
+    try:
+        said = datetime.fromisoformat(str(row.get("test_time")).replace("Z", "+00:00"))
+        time = (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return time if 0 < time < _END_OF_TIME else None
+
+
+def _latest(rows: Iterable[Mapping[str, Any]]) -> float:
+    known = [time for row in rows if (time := _time(row)) is not None]
+    return max(known, default=envelope.seconds(envelope.UNDATED))
+
+
+def _threads(row: Mapping[str, Any], threads: int, file: str) -> int:
+    count = forms.tokens(row, "n_threads") or threads
     if count < 1:
         raise ImportFailed(f"{file} does not say how many threads it was measured with: give the number (THREADS=64)")
-    test = f"{'pp' if prompt else 'tg'}{prompt or generated}" + (f"@d{depth}" if depth else "")
-    mapped = {name: str(row[name]) for name in ("type_k", "type_v") if row.get(name) not in (None, "f16")}
-    build = "-".join([(_commit(row) or UNKNOWN)[:12], *mapped.values()])
-    return {
-        **registry.parse_test(test),
-        "model": model or model_name(row),
-        "quantization": quantization(row),
-        "build": build,
-        "threads": count,
-    }
+    return count
 
 
-def _commit(row: Mapping[str, Any]) -> str | None:
-    said = str(row.get("build_commit") or UNKNOWN)
-    return None if said == UNKNOWN else said
+# In bytes, or parameters: what is more is nonsense.
+_MOST_SIZE = 10**15
+# Sizes of one model, one of them rounded for a table, differ by less.
+_SAME_SIZE = 0.01
 
 
-def _build(row: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:
-    commit = _commit(row)
-    source = {"commit": commit, "type": "imported"} if commit else None
-    return envelope.with_id(
-        {"name": cell["build"], "source": source, "system_info": row.get("system_info"), "way": None}
+def _weights(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what a row says of its weights."""
+    return (
+        names.model_name(row),
+        names.quantization(row),
+        forms.tokens(row, "model_n_params"),
+        forms.tokens(row, "model_size"),
     )
 
 
+def _model_names(rows: Iterable[Mapping[str, Any]], given: str) -> dict[tuple[Any, ...], str]:
+    """Return the model's name for each _weights(); with the size in it where several models would have one name."""
+    called: dict[tuple[Any, ...], str] = {}
+    groups: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+    for key in sorted({_weights(row) for row in rows}):
+        groups.setdefault((given or key[0], key[1]), []).append(key)
+    for (name, _kind), keys in groups.items():
+        several = [
+            field
+            for field in (2, 3)
+            if (sizes := [key[field] for key in keys if key[field]]) and max(sizes) > min(sizes) * (1 + _SAME_SIZE)
+        ]
+        for key in keys:
+            called[key] = name
+            if 2 in several and key[2]:
+                called[key] = f"{name[:60]}-{key[2] / 1e9:.3g}b"
+            elif several and key[3]:
+                called[key] = f"{name[:60]}-{key[3] / 2**30:.3g}gib"
+    return called
+
+
+def _cell(row: Mapping[str, Any], model: str, threads: int, file: str) -> dict[str, Any]:
+    held = names.settings(row)
+    if row.get("unknown_length"):
+        word = row["unknown_length"]
+        # Of two answers nobody knows whether they are of one length, so each stands for itself.
+        held = dict(sorted({**held, "log": file[:80]}.items()))
+        test: dict[str, Any] = {"test": f"{word}?", "n_prompt": 0, "n_gen": 0, "n_depth": 0}
+    else:
+        prompt, generated, depth = (forms.tokens(row, name) for name in ("n_prompt", "n_gen", "n_depth"))
+        name = f"{'pp' if prompt else 'tg'}{prompt or generated}" + (f"@d{depth}" if depth else "")
+        test = registry.parse_test(name)
+    cell = {**test, "model": model, "quantization": names.quantization(row), "build": _build_name(row)}
+    return {**cell, "threads": threads, **({"settings": held} if held else {})}
+
+
+def _build_name(row: Mapping[str, Any]) -> str:
+    word, number = str(row.get("build_commit") or names.UNKNOWN), forms.tokens(row, "build_number")
+    commit = logs.commit(word)
+    if commit:
+        return commit[:12]
+    # A distribution has its own word where the commit stands.
+    return "-".join([word[:20], *([f"b{number}"] if number else [])])
+
+
+def _build(row: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:
+    commit = logs.commit(str(row.get("build_commit") or ""))
+    build = {
+        "name": cell["build"],
+        "source": {"commit": commit, "type": "imported"} if commit else None,
+        "system_info": row.get("system_info"),
+        "way": None,
+    }
+    number, compiler = forms.tokens(row, "build_number"), row.get("compiler")
+    known = {"build_number": number or None, "compiler": str(compiler) if compiler else None}
+    return envelope.with_id({**build, **{name: value for name, value in known.items() if value}})
+
+
 def _model(row: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:
-    size, parameters = _count(row, "model_size"), _count(row, "model_n_params")
+    size, parameters = forms.tokens(row, "model_size"), forms.tokens(row, "model_n_params")
+    size, parameters = size if size <= _MOST_SIZE else 0, parameters if parameters <= _MOST_SIZE else 0
     return envelope.with_id(
         {
             "name": cell["model"],
             "quantization": cell["quantization"],
-            "file": _stem(row) or None,
-            "bytes": size or None,
-            "parameters": parameters or None,
+            "file": names.stem(row) or None,
+            "bytes": size if size > 0 else None,
+            "parameters": parameters if parameters > 0 else None,
             # A file of results says nothing of the weights.
             "synthetic": None,
             "source": "imported",
@@ -444,12 +384,26 @@ def _model(row: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-def _metrics(row: Mapping[str, Any], kernel: dict[str, Any]) -> dict[str, Any]:
-    speed = "pp_tps" if _count(row, "n_prompt") else "tg_tps"
-    measured: dict[str, Any] = {speed: {"value": _number(row["avg_ts"]), "unit": "token/s"}}
-    samples = row.get("samples_ts")
-    if isinstance(samples, list) and samples and all(_number(sample) is not None for sample in samples):
-        measured[speed]["samples"] = [_number(sample) for sample in samples]
-    if row.get("load_s"):
-        measured["log_load_s"] = {"value": round(float(row["load_s"]), 4), "unit": "s"}
+def _metrics(rows: Sequence[Mapping[str, Any]], kernel: dict[str, Any]) -> dict[str, Any]:
+    """Return the metrics of one launch: the mean of its rows, which are repetitions of one test in one process."""
+    speeds = [float(figure.number(row["avg_ts"]) or 0) for row in rows]
+    entry: dict[str, Any] = {"value": fmean(speeds) if speeds[1:] else speeds[0], "unit": "token/s"}
+    samples = [_samples(row) for row in rows]
+    if all(samples):
+        entry["samples"] = [sample for some in samples for sample in some]
+    deviation = figure.number(rows[0].get("stddev_ts")) if len(rows) == 1 else None
+    if deviation is not None and deviation >= 0:
+        entry["stddev"] = deviation
+    measured = {forms.speed_name(rows[0]): entry}
+    if rows[0].get("load_s"):
+        measured["log_load_s"] = {"value": round(float(rows[0]["load_s"]), 4), "unit": "s"}
     return {**measured, **buffer_metrics(kernel)}
+
+
+def _samples(row: Mapping[str, Any]) -> list[float]:
+    """Return the speeds of the repetitions of a row, none where it does not have all of them."""
+    said = row.get("samples_ts")
+    known = metrics.metric(forms.speed_name(row))
+    samples = [figure.number(sample) for sample in said] if isinstance(said, list) else []
+    good = [sample for sample in samples if sample is not None and known.low <= sample <= known.high]
+    return good if len(good) == len(samples) else []

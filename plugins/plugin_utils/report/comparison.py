@@ -32,7 +32,7 @@ def context(path: str, run: Run, later: Sequence[Run] = ()) -> tuple[dict[str, A
         "pages": _links(view, cells),
         "run": run,
         "date": parts.date(run.time),
-        "records": markdown.link(f"{run.run}.jsonl", view.relative(parts.records_file(run))),
+        "records": parts.records_links(run, view.relative),
         "later": _later(view, later),
         "synthetic": parts.synthetic_words(model) if synthetic else None,
         "emulated": parts.EMULATED_WORDS if view.emulated else None,
@@ -123,7 +123,9 @@ def _table(view: SideBySide, rows: Sequence[Row], references: References) -> Mar
     told = [
         column for subject in registry.SUBJECTS if subject.compared for column in subject.compared(view, references)
     ]
-    columns = [("Quantization", LEFT), ("Build", LEFT), ("Threads", RIGHT)]
+    # The size is that of the file, below the memory.
+    settings = [name for name in summary.differing_settings(row.cell for row in rows) if name != "model_size"]
+    columns = [("Quantization", LEFT), ("Build", LEFT), ("Threads", RIGHT), *((name, LEFT) for name in settings)]
     lines = []
     for row in rows:
         quantization, build = summary.combination(row.cell)
@@ -132,6 +134,7 @@ def _table(view: SideBySide, rows: Sequence[Row], references: References) -> Mar
             markdown.link(quantization, view.relative(page)),
             build,
             metrics.number(row.cell["threads"]),
+            *(parts.setting_value(row.cell, name) for name in settings),
         ]
         lines.append([*line, *(column.cell(row) for column in told)])
     return markdown.table([*columns, *((column.title, column.side) for column in told)], lines)

@@ -58,7 +58,7 @@ def _largest(rows: Sequence[Row]) -> dict[str, float | None]:
 
 def lean_run(run: Run) -> Run:
     """Return a run short of its launches and of what was sampled."""
-    return run._replace(launches=[], by_cell={}, builds={}, models={}, others={})
+    return run._replace(launches=[], by_cell={}, builds={}, models={}, others={}, joined=())
 
 
 def lean(item: Entry) -> Entry:
@@ -212,7 +212,7 @@ def machine_context(entries: Sequence[Entry], runs: Sequence[Run]) -> dict[str, 
             metrics.number(len(summary.pages(run))),
             summary.drift(run) or "no drift found",
         ]
-        for run in reversed(runs)
+        for run in reversed([held for run in runs for held in run.joined or (run,)])
     ]
     return {
         "title": f"{latest.machine}{parts.hardware(latest)}",
@@ -255,7 +255,7 @@ def _table(entries: Sequence[Entry], one_machine: bool = False, up: str = "") ->
                 markdown.lines(markdown.link(item.quantization, up + item.path), *marks),
                 *cells,
                 weights,
-                markdown.small(item.run.time[:10]),
+                markdown.small(parts.day(item.run.time)),
             ]
         )
     return _shown(columns, lines, one_machine)

@@ -50,7 +50,7 @@ def context(
         "sections": [
             section for subject in registry.SUBJECTS if subject.section and (section := subject.section(view))
         ],
-        "records": markdown.link(f"{run.run}.jsonl", view.relative(parts.records_file(run))),
+        "records": parts.records_links(run, view.relative),
     }
     drawings = ((name, draw(view)) for subject in registry.SUBJECTS for name, draw in subject.figures)
     return variables, figures.of_page(path, drawings)

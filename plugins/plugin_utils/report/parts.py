@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import FALLBACK
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import UNDATED
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import progress, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import (
     Finding,
@@ -88,8 +89,22 @@ def records_file(run: Run) -> str:
 
 
 def date(time: str) -> str:
-    """Return the time of a record to the minute: 2026-11-23 15:55 UTC."""
+    """Return the time of a record to the minute: 2026-11-23 15:55 UTC; of an import it may not be known."""
+    if time == UNDATED:
+        return "unknown date"
     return f"{time[:10]} {time[11:16]} UTC"
+
+
+def day(time: str) -> str:
+    """Return the day of the time of a record: 2026-11-23."""
+    return "unknown" if time == UNDATED else time[:10]
+
+
+def records_links(run: Run, relative: Callable[[str], str]) -> Markdown:
+    """Return links to the records of `run`, of several where it holds what those have."""
+    held = [markdown.link(f"{each.run}.jsonl", relative(records_file(each))) for each in run.joined or (run,)]
+    shown = [*held[-3:], *([f"and {len(held) - 3} more"] if held[3:] else [])]
+    return Markdown(", ".join(shown))
 
 
 def interval(row: Row | None) -> str:
@@ -162,6 +177,22 @@ def cell_words(cell: Payload, several_builds: bool = True) -> str:
     """Return a cell in words: tg128, depth 4,096, 2 threads, build default."""
     build = f", build {cell['build']}" if several_builds else ""
     return f"{test_words(cell)}, {progress.thread_count(cell)}{build}"
+
+
+def setting_value(cell: Payload, name: str) -> str | None:
+    """Return a setting of a cell as it is shown, None where the cell does not have it."""
+    value = (cell.get("settings") or {}).get(name)
+    if value is None or not value.isdecimal():
+        return value
+    if name == "model_size":
+        return metrics.binary(int(value))
+    return metrics.number(int(value)) if name == "model_n_params" else value
+
+
+def settings_words(cell: Payload, names: Sequence[str]) -> str:
+    """Return the settings of a cell by their names, those that it has: flash_attn 1, n_batch 2048."""
+    said = ((name, setting_value(cell, name)) for name in names)
+    return ", ".join(f"{name} {value}" for name, value in said if value is not None)
 
 
 def thread_words(cell: Payload) -> str:

@@ -97,6 +97,7 @@ class View(_Rows):
         self.generation = summary.headline(rows, "tg_tps")
         self.standings = [summary.standing(rows, row) for row in rows]
         self.several_builds = len({row.cell["build"] for row in rows}) > 1
+        self.settings = summary.differing_settings(row.cell for row in rows)
 
     @property
     def every(self) -> list[Row]:
@@ -115,12 +116,13 @@ class View(_Rows):
     def head(self) -> list[Column]:
         """Return the columns that name a cell."""
         build = [("Build", LEFT)] if self.several_builds else []
-        return [("Test", LEFT), ("Threads", RIGHT), *build]
+        return [("Test", LEFT), ("Threads", RIGHT), *build, *((name, LEFT) for name in self.settings)]
 
     def name(self, row: Row) -> list[Cell]:
         """Return the cells for head()."""
         build = [row.cell["build"]] if self.several_builds else []
-        return [parts.test_words(row.cell), metrics.number(row.cell["threads"]), *build]
+        settings = [parts.setting_value(row.cell, name) for name in self.settings]
+        return [parts.test_words(row.cell), metrics.number(row.cell["threads"]), *build, *settings]
 
     def table(self, columns: Iterable[Column], cells: Callable[[Row], list[Cell]]) -> Markdown | None:
         """Return a table with a line for each row that was measured, None when none was."""
@@ -131,7 +133,8 @@ class View(_Rows):
 
     def words(self, row: Row) -> str:
         """Return a row in words."""
-        return parts.cell_words(row.cell, self.several_builds)
+        words = (parts.cell_words(row.cell, self.several_builds), parts.settings_words(row.cell, self.settings))
+        return ", ".join(filter(None, words))
 
     def name_among(self, cell: Payload) -> str:
         """Return what tells a cell from the others of its page, in words; "" where nothing has to."""
@@ -228,4 +231,6 @@ class Entry(NamedTuple):
         """Return what tells a cell from the others of its page, in words; "" where nothing has to."""
         """Return what tells a cell of the page from one of another build."""
         several = len({row.cell["build"] for row in self.rows}) > 1
-        return f"build {cell['build']}" if several else ""
+        differing = summary.differing_settings(row.cell for row in self.rows)
+        words = (f"build {cell['build']}" if several else "", parts.settings_words(cell, differing))
+        return ", ".join(filter(None, words))

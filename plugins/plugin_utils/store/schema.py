@@ -102,6 +102,7 @@ class Cell(Struct, kw_only=True, gc=False):
     repack: bool | UnsetType = UNSET
     numa: str | UnsetType = UNSET
     purpose: str | UnsetType = UNSET
+    settings: dict[str, str] | UnsetType = UNSET
 
 
 class PlannedCell(Cell, kw_only=True, gc=False):
@@ -267,6 +268,7 @@ class Metric(Struct, kw_only=True, gc=False):
     value: Number
     unit: str
     samples: list[Number] | UnsetType = UNSET
+    stddev: Number | UnsetType = UNSET
 
 
 def _within(row: metrics.Metric) -> Any:
@@ -284,7 +286,14 @@ def _of_registry() -> tuple[Any, Any]:
         unit: Any = Literal[row.unit]
         samples: Any = list[number]
         entry: Any = msgspec.defstruct(
-            name, [("value", number), ("unit", unit), ("samples", samples | UnsetType, UNSET)], gc=False
+            name,
+            [
+                ("value", number),
+                ("unit", unit),
+                ("samples", samples | UnsetType, UNSET),
+                ("stddev", Number | UnsetType, UNSET),
+            ],
+            gc=False,
         )
         held.append((name, entry | UnsetType, UNSET))
         seen.append((name, number | None, None))

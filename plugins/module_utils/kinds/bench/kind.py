@@ -61,7 +61,8 @@ class Bench(Kind):
         return name + depth + load + (",repack=off" if cell.get("repack") is False else "")
 
     def headline(self, cell: Cell) -> str:
-        return "pp_tps" if cell["n_prompt"] else "tg_tps"
+        # pp? is a prompt of unknown length, of an imported log.
+        return "pp_tps" if cell["n_prompt"] or cell["test"] == "pp?" else "tg_tps"
 
     def plain(self, cell: Cell) -> bool:
         return not cell["n_depth"] and "load" not in cell and "repack" not in cell

@@ -32,7 +32,9 @@ INVALID_RULE = Markdown(
 def _same_cell(rows: Iterable[Row], wanted: Row) -> Row | None:
     """Return the row that differs from `wanted` in quantization or build only."""
     fields = ("test", "threads", "n_prompt", "n_gen", "n_depth")
-    return next((row for row in rows if all(row.cell[name] == wanted.cell[name] for name in fields)), None)
+    settings = summary.launch_settings(wanted.cell)
+    alike = (row for row in rows if summary.launch_settings(row.cell) == settings)
+    return next((row for row in alike if all(row.cell[name] == wanted.cell[name] for name in fields)), None)
 
 
 def words(view: SideBySide) -> list[Markdown]:

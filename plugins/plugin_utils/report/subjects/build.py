@@ -45,6 +45,8 @@ def _facts(build: Payload) -> list[tuple[str, object]]:
         ("Version", source.get("version")),
         ("Commit", markdown.code(source["commit"]) if source.get("commit") else None),
         ("URL", markdown.code(source["url"]) if source.get("url") else None),
+        # Of a build of ours the source says it.
+        ("Build number", str(build["build_number"]) if build.get("build_number") and not build.get("way") else None),
         ("Compiler", build.get("compiler")),
         ("CMake", build.get("cmake")),
         ("Compiled", parts.compiled(build)),

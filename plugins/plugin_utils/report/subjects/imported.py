@@ -25,23 +25,39 @@ def _section(view: View) -> Section | None:
                 rows = files.setdefault(told["sha256"], (told, []))[1]
                 rows += [row] if row not in rows else []
     words = (
-        "These figures come from files of other programs. One file is one process, so its repetitions are no launches; "
+        "These figures come from files of other programs. What one process repeated is one launch; "
         "machine, memory, processors and disturbances are known as far as the files say, which is little. They are "
         "never ranked with figures that were measured here."
     )
     titles = (
-        ("File", LEFT), ("Form", LEFT), ("Cells", LEFT), ("Load time it names", RIGHT), ("SHA-256 begins", LEFT),
+        ("File", LEFT), ("Form", LEFT), ("Measured", LEFT), ("Cells", LEFT), ("Load time it names", RIGHT),
+        ("SHA-256 begins", LEFT),
     )  # fmt: skip
-    lines = [_line(told, rows) for told, rows in files.values()]
-    return Section("Imported", [markdown.text(words, None), markdown.table(titles, lines)])
+    lines = [_line(view, told, rows) for told, rows in files.values()]
+    blocks = [markdown.text(words, None), markdown.table(titles, lines)]
+    shared = summary.shared_settings(row.cell for row in view.every)
+    said = parts.settings_words(
+        view.every[0].cell, [name for name in shared if name in summary.launch_settings(view.every[0].cell)]
+    )
+    if said:
+        blocks.insert(1, markdown.text(f"All of them: {said}.", None))
+    return Section("Imported", blocks)
 
 
-def _line(told: Payload, rows: list[Row]) -> list[Cell]:
+def _line(view: View, told: Payload, rows: list[Row]) -> list[Cell]:
+    times = sorted(
+        record["time"]
+        for row in rows
+        for record in row.launches
+        if (record["payload"].get("imported") or {}).get("sha256") == told["sha256"]
+    )
+    days = list(dict.fromkeys(map(parts.day, times)))
     loads = [seconds for row in rows for seconds in summary.values(row, "log_load_s")]
     return [
         markdown.code(told["file"]),
         told["form"],
-        ", ".join(dict.fromkeys(parts.cell_words(row.cell) for row in rows)),
+        " to ".join(dict.fromkeys((days[0], days[-1]))) if days else None,
+        ", ".join(dict.fromkeys(view.words(row) for row in rows)),
         metrics.with_unit("log_load_s", loads[0]) if loads else None,
         markdown.code(told["sha256"][:16]),
     ]

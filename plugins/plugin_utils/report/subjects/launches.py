@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe.gates import LIMITS
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import UNDATED
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Record
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
@@ -61,7 +62,7 @@ def _launch(record: Record, speed: str, names: list[str]) -> list[Cell]:
         metrics.number(launch["number"]),
         metrics.number(launch.get("block")),
         # Checked to be a time.
-        record["time"][11:19],
+        metrics.NOT_AVAILABLE if record["time"] == UNDATED else record["time"][11:19],
         metrics.show(speed, summary.value(record, speed)),
         shown or metrics.NOT_AVAILABLE,
         *(metrics.show(name, summary.value(record, name)) for name in names),

@@ -56,6 +56,8 @@ def _prompt_time(row: Row | None) -> list[list[Cell]]:
     if row is None:
         return []
     tokens: int = row.cell["n_prompt"]
+    if not tokens:
+        return []
     label = f"Time for the {metrics.number(tokens)}-token prompt"
     return _derived(row, label, "prompt_time_s", lambda tps: metrics.prompt_time_s(tokens, tps))
 
@@ -87,6 +89,7 @@ def _section(view: View) -> Section:
 
 def _throughput(view: View) -> Markdown | None:
     compared = any(view.standings)
+    inside = summary.imported(view.run)
     planned = view.run.plan["launches"] if view.run.plan else None
     columns = [
         *view.head(),
@@ -94,6 +97,7 @@ def _throughput(view: View) -> Markdown | None:
         (view.unit("token/s"), RIGHT),
         ("95 % interval", RIGHT),
         ("Min to max", RIGHT),
+        *([("Within a process", RIGHT)] if inside else []),
         ("Validity", LEFT),
         *([("Fastest", LEFT)] if compared else []),
     ]
@@ -108,6 +112,7 @@ def _throughput(view: View) -> Markdown | None:
                 figure,
                 _interval(row),
                 _range(row),
+                *([_within(row)] if inside else []),
                 parts.badge(row),
                 *([standing] if compared else []),
             ]
@@ -126,6 +131,13 @@ def _range(row: Row) -> str | None:
     if row.lowest is None or row.highest is None:
         return None
     return metrics.span(row.lowest, row.highest, metrics.decimals(row.highest))
+
+
+def _within(row: Row) -> str | None:
+    """Return the standard deviation of the repetitions of one process, the largest that a file names."""
+    entries = [record["payload"]["metrics"][row.speed] for record in row.launches]
+    known = [entry["stddev"] for entry in entries if entry.get("stddev") is not None]
+    return f"±{metrics.number(max(known))}" if known else None
 
 
 def _reasons(view: View) -> Markdown | None:
@@ -179,6 +191,7 @@ def _sweep(view: View) -> Drawing | None:
 def _of_one_kind(rows: Sequence[Row]) -> list[Row]:
     """Return the rows that differ in nothing but the length: prompts without a context, outputs of the usual number."""
     plain = [row for row in rows if not {"load", "repack", "numa"} & set(row.cell)]
+    plain = [row for row in plain if row.cell.get("settings") == plain[0].cell.get("settings")]
     if plain and plain[0].speed == "pp_tps":
         return [row for row in plain if not row.cell["n_depth"]]
     outputs = [row.cell["n_gen"] for row in plain]
@@ -209,7 +222,10 @@ def _speeds(view: SideBySide) -> Drawing | None:
         if top is None:
             continue
         best: dict[tuple[str, str], Row] = {}
+        alike = summary.launch_settings(top.cell)
         for row in summary.same_test(view.rows, top):
+            if summary.launch_settings(row.cell) != alike:
+                continue
             key = summary.combination(row.cell)
             if row.interval and (key not in best or row.interval.mean > _centre(best[key])):
                 best[key] = row

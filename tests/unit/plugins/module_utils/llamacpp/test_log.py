@@ -35,9 +35,35 @@ def test_buffers_and_layouts_are_those_the_log_names(name, layouts, model, repac
     assert sums["kv_buffer_bytes"] == int(kv * MIB)
 
 
-def test_a_buffer_that_is_named_again_is_counted_once():
-    line = "load_tensors:   CPU_Mapped model buffer size =    27.66 MiB\n"
-    assert buffer_bytes(parse_log(line * 2))["model_buffer_bytes"] == int(27.66 * MIB)
+OPENED = "llama_model_loader: loaded meta data with 29 key-value pairs and 39 tensors from a.gguf (version GGUF V3)\n"
+MAPPED = "load_tensors:   CPU_Mapped model buffer size =    27.66 MiB\n"
+
+
+def test_a_model_that_is_opened_again_is_counted_once():
+    assert buffer_bytes(parse_log((OPENED + MAPPED) * 2))["model_buffer_bytes"] == int(27.66 * MIB)
+    fit = "load_tensors:          AMX model buffer size =     1.00 MiB\n"
+    (buffer,) = parse_log(OPENED + fit + OPENED + MAPPED)["buffers"]
+    assert buffer["name"] == "CPU_Mapped"
+
+
+def test_the_ranges_of_a_file_and_the_parts_of_a_model_are_summed():
+    """llama.cpp 0.7.0 names a buffer for each range that it maps, and one for each part of a split file."""
+    ranges = "".join("load_tensors:   CPU_Mapped model buffer size = %8.2f MiB\n" % size for size in (0.37, 27.1, 0.0))
+    assert buffer_bytes(parse_log(OPENED + ranges))["model_buffer_bytes"] == int(0.37 * MIB) + int(27.1 * MIB)
+    assert buffer_bytes(parse_log(MAPPED * 61))["model_buffer_bytes"] == 61 * int(27.66 * MIB)
+
+
+def test_a_context_has_a_cache_for_each_kind_of_layer_and_the_next_context_its_own():
+    context = "llama_context: constructing llama_context\n"
+    cache = "llama_kv_cache:        CPU KV buffer size =    16.00 MiB\n"
+    assert buffer_bytes(parse_log((context + cache * 2) * 3))["kv_buffer_bytes"] == 32 * MIB
+    assert buffer_bytes(parse_log(cache * 3))["kv_buffer_bytes"] == 16 * MIB
+
+
+@pytest.mark.parametrize("name", ["CPU_REPACK", "CPU_AARCH64", "CPU_KLEIDIAI", "AMX"])
+def test_repacked_weights_are_counted_apart_whatever_their_buffer_is_called(name):
+    sums = buffer_bytes(parse_log("load_tensors: %s model buffer size = 4.00 MiB\n%s" % (name, MAPPED)))
+    assert (sums["repack_buffer_bytes"], sums["model_buffer_bytes"]) == (4 * MIB, int(27.66 * MIB))
 
 
 @pytest.mark.parametrize(

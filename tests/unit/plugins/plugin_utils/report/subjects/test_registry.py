@@ -171,12 +171,13 @@ def as_share_of_requests(every: list[Record], name: str, _value: float) -> str:
 
 
 def of_an_import(every: list[Record], name: str, value: float) -> str:
+    file = {"file": "a.log", "form": "llama-cli", "sha256": "0" * 64}
     for record in every:
         payload = record["payload"]
         if record["kind"] == "run":
-            payload["imported"] = True
+            payload["imported"] = [file]
         if record["kind"] == "launch":
-            payload["imported"] = {"file": "a.log", "form": "llama-cli", "sha256": "0" * 64}
+            payload["imported"] = file
             payload["metrics"][name] = {"value": value, "unit": "s"}
     return metrics.with_unit(name, value)
 

@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Numbers as people have them in files: with a decimal comma, with thousands marks, or as programs print them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+COMMA, POINT = "comma", "point"
+
+# Spaces and apostrophes between groups of three digits.
+_GROUPS = re.compile(r"(?<=\d)[ \u00a0\u2009\u202f'\u2019](?=\d{3}(?!\d))")
+_PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_POINT_MARKS = re.compile(r"\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,}")
+_COMMA_MARKS = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}")
+_ONE_COMMA = re.compile(r"\d+,\d+")
+_ONE_MARK = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
+
+
+def style(texts: Iterable[str]) -> str:
+    """Return which mark the decimals have in a file, COMMA or POINT, by those of its numbers that can be read one way.
+
+    "" where none of them says it.
+    """
+    for text in (_GROUPS.sub("", text.strip()) for text in texts):
+        if _ONE_MARK.fullmatch(text):
+            continue
+        if _COMMA_MARKS.fullmatch(text) or _ONE_COMMA.fullmatch(text):
+            return COMMA
+        if _POINT_MARKS.fullmatch(text) or re.fullmatch(r"\d+\.\d+", text):
+            return POINT
+    return ""
+
+
+def ambiguous(text: str, decimals: str = "") -> bool:
+    """Say whether a number is one thing with thousands marks and another with decimals: 1,040."""
+    return not decimals and "," in text and bool(_ONE_MARK.fullmatch(_GROUPS.sub("", text.strip())))
+
+
+def number(value: Any, decimals: str = "") -> float | None:
+    """Return the number of a field, None where it is none, not finite, or ambiguous; `decimals` is that of style()."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, str):
+        plain = _plain(_GROUPS.sub("", value.strip()), decimals)
+        if plain is None:
+            return None
+        value = plain
+    try:
+        figure = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return figure if math.isfinite(figure) else None
+
+
+def _plain(text: str, decimals: str) -> str | None:
+    """Return a number as Python writes it, None where it cannot be read in one way only."""
+    if _ONE_MARK.fullmatch(text):
+        mark = COMMA if "," in text else POINT
+        if mark == COMMA and not decimals:
+            return None
+        return text.replace(",", ".") if mark == (decimals or POINT) else re.sub(r"[.,]", "", text)
+    if _PLAIN.fullmatch(text):
+        return text
+    if _POINT_MARKS.fullmatch(text):
+        return text.replace(",", "")
+    if _COMMA_MARKS.fullmatch(text):
+        return text.replace(".", "").replace(",", ".")
+    return text.replace(",", ".") if _ONE_COMMA.fullmatch(text) else None

@@ -1,0 +1,472 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The forms in which llama-bench prints results: JSON, JSON lines, CSV, SQL and a table, also among other lines.
+
+What is understood is kept, what is not is named with its line.
+Source: tools/llama-bench/llama-bench.cpp (its printers).
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports import figure, logs
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.logs import Result
+
+
+class ImportFailed(ValueError):
+    """A file that cannot be imported; the message names it, the rule and the remedy."""
+
+
+class Tool(NamedTuple):
+    """What one file says.
+
+    Its form, its results by llama-bench's names of fields, what is not imported and why, and the buffers and layouts of
+    the log of each of its processes, which are counted from 0.
+    """
+
+    form: str
+    results: list[Result]
+    problems: list[str]
+    kernels: list[dict[str, Any]]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of the results."""
+        return [result.row for result in self.results]
+
+    def kernel(self, process: int) -> dict[str, Any]:
+        """Return what the log says of the kernels of one process."""
+        return self.kernels[min(process, len(self.kernels) - 1)]
+
+
+class _Reading(NamedTuple):
+    """What a form gave: results, the numbers of lines that are none of it, and what is wrong with single results."""
+
+    results: list[Result]
+    foreign: list[int]
+    problems: list[str]
+
+
+# ---- JSON ----
+
+_STRUCTURE = re.compile(r"[\s\[\],]*")
+_OBJECT = re.compile(r"\{\s*(?:\"|\}|$)")
+_OF_OBJECT = re.compile(r"\s*[\[\]{}\"]")
+# So many results that are broken say that the file is none of ours.
+_MOST_BROKEN = 100
+
+
+def _json(text: str) -> _Reading | None:
+    """Return the rows of a JSON array, of JSON lines, or of either among other lines."""
+    starts = text.lstrip().startswith(("{", "["))
+    if '"avg_ts"' not in text and (not starts or logs.read(text)):
+        return None
+    reading = _objects(text)
+    if not reading.results:
+        # Either this says what is wrong with it, or it holds values that are no objects.
+        rows = json.loads(text) if starts else []
+        return _Reading([Result(1, 0, row) for row in (rows if isinstance(rows, list) else [rows])], [], [])
+    return reading
+
+
+def _objects(text: str) -> _Reading:
+    decoder = json.JSONDecoder()
+    reading = _Reading([], [], [])
+    process, consumed, at_line = 0, 0, 0
+    broken = False
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        start, at_line = at_line, at_line + len(line)
+        position = max(start, consumed)
+        if position >= at_line:
+            continue
+        rest = text[position:at_line]
+        while len(reading.problems) < _MOST_BROKEN and (begun := _OBJECT.search(rest)) is not None:
+            at = position + begun.start()
+            # An array, or an object on its own, is what one process printed.
+            if "[" in text[position:at] and reading.results:
+                process += 1
+            try:
+                row, consumed = decoder.raw_decode(text, at)
+                broken = False
+            except (ValueError, RecursionError):
+                row, consumed, left = _among_others(decoder, text, at, number)
+                reading.foreign.extend(left)
+                broken = row is None
+            if row is None:
+                reading.problems.append(f"line {number}: a result that is cut off or broken: {line.strip()!r:.60}")
+                consumed = at_line
+            else:
+                reading.results.append(Result(number, process, row))
+            position = consumed
+            rest = text[position : max(position, at_line)]
+        if re.fullmatch(r"\s*\[\s*", rest):
+            process += bool(reading.results)
+        elif not _STRUCTURE.fullmatch(rest) and not (broken and _OF_OBJECT.match(rest)):
+            reading.foreign.append(number)
+    return reading
+
+
+def _among_others(
+    decoder: json.JSONDecoder, text: str, at: int, number: int
+) -> tuple[dict[str, Any] | None, int, list[int]]:
+    """Return an object that other lines stand in the middle of, where it ends, and the numbers of those lines."""
+    kept, foreign = [], []
+    end = at
+    for offset, line in enumerate(text[at : at + 65536].splitlines(keepends=True)):
+        end += len(line)
+        if offset and not _OF_OBJECT.match(line):
+            foreign.append(number + offset)
+            continue
+        kept.append(line)
+        if offset and line.strip().startswith("}"):
+            break
+    if not foreign:
+        return None, at, []
+    try:
+        row, _end = decoder.raw_decode("".join(kept))
+    except (ValueError, RecursionError):
+        return None, at, []
+    return row, end, foreign
+
+
+# ---- CSV ----
+
+
+def _csv(text: str) -> _Reading | None:
+    """Return the rows of `-o csv`, also of one that a spreadsheet has written with semicolons or tabs."""
+    reading = _Reading([], [], [])
+    names: list[str] = []
+    mark, process = ",", -1
+    for number, line in enumerate(text.splitlines(), 1):
+        if "avg_ts" in line and (head := _head(line)):
+            mark, names = head
+            process += 1
+        elif names and line.strip():
+            cells = next(csv.reader([line], delimiter=mark), [])
+            if len(cells) == len(names) and not line.count('"') % 2:
+                reading.results.append(Result(number, process, dict(zip(names, cells, strict=True))))
+            elif len(cells) > len(names) // 2:
+                reading.problems.append(
+                    f"line {number}: it has {len(cells)} fields of the head's {len(names)}, or an open one: cut off or "
+                    "broken"
+                )
+            else:
+                reading.foreign.append(number)
+        elif line.strip():
+            reading.foreign.append(number)
+    return reading if names else None
+
+
+def _head(line: str) -> tuple[str, list[str]] | None:
+    for mark in (",", ";", "\t"):
+        names = [name.strip() for name in next(csv.reader([line.strip()], delimiter=mark), [])]
+        if {"avg_ts", "n_prompt"} <= set(names):
+            return mark, names
+    return None
+
+
+# ---- SQL ----
+
+_ALLOWED = {
+    sqlite3.SQLITE_CREATE_TABLE, sqlite3.SQLITE_INSERT, sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_REINDEX, sqlite3.SQLITE_CREATE_INDEX,
+}  # fmt: skip
+_INSERT = re.compile(r"\s*INSERT INTO\s+(\w+)\s*\(([^)]*)\)", re.IGNORECASE)
+
+
+def _sql(text: str) -> _Reading | None:
+    """Return the rows of `-o sql`, by SQLite itself in memory, where it may make a table and fill it and no more."""
+    if not re.search(r"^\s*(CREATE TABLE|INSERT INTO)\b", text, re.IGNORECASE | re.MULTILINE):
+        return None
+    lines = text.splitlines()
+    inserts = [number for number, line in enumerate(lines, 1) if _INSERT.match(line)]
+    if not inserts:
+        return None
+    try:
+        rows = _executed(text, lines[inserts[0] - 1])
+    except sqlite3.Error:
+        return _by_statement(lines, inserts)
+    if len(rows) != len(inserts):
+        inserts = [inserts[0]] * len(rows)
+    return _Reading([Result(number, 0, row) for number, row in zip(inserts, rows, strict=True)], [], [])
+
+
+def _executed(text: str, insert: str) -> list[dict[str, Any]]:
+    """Return the rows of a table after a script has filled it; `insert` is a statement that names its columns."""
+    columns = _INSERT.match(insert)
+    if columns is None:
+        return []
+    table = columns.group(1)
+    database = sqlite3.connect(":memory:")
+    try:
+        database.set_authorizer(lambda action, *_what: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY)
+        if not re.search(r"CREATE TABLE", text, re.IGNORECASE):
+            database.execute(f"CREATE TABLE {table} ({columns.group(2)})")
+        database.executescript(text)
+        answer = database.execute(f"SELECT * FROM {table}")  # noqa: S608 - one word, in memory
+        names = [column[0] for column in answer.description]
+        return [dict(zip(names, row, strict=True)) for row in answer]
+    finally:
+        database.close()
+
+
+def _by_statement(lines: list[str], inserts: list[int]) -> _Reading:
+    """Return the rows of a script that is not whole, a statement at a time. Raises sqlite3.Error where none is left."""
+    reading = _Reading([], [], [])
+    error: sqlite3.Error | None = None
+    for number in inserts:
+        try:
+            reading.results.extend(Result(number, 0, row) for row in _executed(lines[number - 1], lines[number - 1]))
+        except sqlite3.Error as refused:
+            error = error or refused
+            reading.problems.append(f"line {number}: a statement that SQLite refuses: {refused}")
+    if not reading.results and error:
+        raise error
+    table = False
+    for number, line in enumerate(lines, 1):
+        table = table or bool(re.match(r"\s*CREATE TABLE", line, re.IGNORECASE))
+        if line.strip() and not table and number not in inserts:
+            reading.foreign.append(number)
+        if line.rstrip().endswith(";") or number in inserts:
+            table = False
+    return reading
+
+
+# ---- The table ----
+
+# What the table calls the fields of a row. Source: get_field_display_name() of llama-bench.cpp, old ones included.
+COLUMNS = {
+    "model": "model_type", "backend": "backends", "t/s": "avg_ts", "threads": "n_threads", "ngl": "n_gpu_layers",
+    "sm": "split_mode", "nkvo": "no_kv_offload", "fa": "flash_attn", "lm": "load_mode", "mmap": "use_mmap",
+    "dio": "use_direct_io", "embd": "embeddings", "nopo": "no_op_offload", "noh": "no_host", "rpk": "repack",
+    "dev": "devices", "ts": "tensor_split", "ot": "tensor_buft_overrides", "fitt": "fit_target", "fitc": "fit_min_ctx",
+}  # fmt: skip
+_TEST = re.compile(r"(?:(pp)\s?(\d+))?\+?(?:(tg)\s?(\d+))?(?:\s*@\s*d\s?(\d+))?")
+_SPEED = re.compile(r"([^±+]*?)(?:\s*(?:±|\+/-|\+-|\ufffd|Â±|┬▒)\s*(\S.*))?")
+_BUILD_LINE = re.compile(r"build:\s*(\S+)\s*\((\d+)\)")
+_RULE = re.compile(r"\|?(?:\s*:?-{2,}:?\s*\|?)+")
+
+
+def _table_cells(line: str) -> list[str]:
+    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
+
+
+def _markdown(text: str) -> _Reading | None:
+    """Return the rows of llama-bench's tables, each with the build of the line below its table."""
+    reading = _Reading([], [], [])
+    names: list[str] = []
+    process = -1
+    table: list[tuple[int, dict[str, Any]]] = []
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip().lstrip("> ").rstrip()
+        cells = _table_cells(line) if line.startswith("|") else []
+        built = _BUILD_LINE.fullmatch(line)
+        if {"test", "t/s"} <= set(cells):
+            reading.results.extend(_of_table(table, process))
+            names, process, table = cells, process + 1, []
+        elif built and names:
+            for _number, row in table:
+                row.setdefault("build_commit", built.group(1))
+                row.setdefault("build_number", built.group(2))
+        elif not names or not cells:
+            # A fence of code is no text.
+            if line and not line.startswith("```"):
+                reading.foreign.append(number)
+        elif not _RULE.fullmatch(line):
+            told = _named(names, cells)
+            if told is None:
+                reading.problems.append(
+                    f"line {number}: it has {len(cells)} cells where the head has {len(names)}: cut off or broken"
+                )
+            else:
+                table.append((number, told))
+    if process < 0:
+        return None
+    reading.results.extend(_of_table(table, process))
+    return reading
+
+
+def _named(names: list[str], cells: list[str]) -> dict[str, Any] | None:
+    """Return a row by the names of its fields; what is too many belongs to the model, whose name may hold a pipe."""
+    surplus = len(cells) - len(names)
+    if surplus < 0 or (surplus and names[0] != "model"):
+        return None
+    joined = ["|".join(cells[: surplus + 1]), *cells[surplus + 1 :]]
+    return {COLUMNS.get(name, name): cell for name, cell in zip(names, joined, strict=True)}
+
+
+def _of_table(rows: Sequence[tuple[int, dict[str, Any]]], process: int) -> list[Result]:
+    """Return the results of the rows of one table, numbers as numbers."""
+    decimals = _style(row for _number, row in rows)
+    return [Result(number, process, _of_line(row, decimals)) for number, row in rows]
+
+
+def _style(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the mark of the decimals in the speeds of some rows."""
+    texts = [match for row in rows if (match := _SPEED.fullmatch(str(row.get("avg_ts") or "")))]
+    return figure.style(part for match in texts for part in match.groups() if part)
+
+
+def _of_line(row: dict[str, Any], decimals: str) -> dict[str, Any]:
+    test = _TEST.fullmatch(row.get("test", ""))
+    if test:
+        row["n_prompt"], row["n_gen"], row["n_depth"] = (int(test.group(at) or 0) for at in (2, 4, 5))
+    speed = _SPEED.fullmatch(row.get("avg_ts", ""))
+    if speed and (mean := figure.number(speed.group(1), decimals)) is not None:
+        row["avg_ts"] = mean
+        deviation = figure.number(speed.group(2), decimals) if speed.group(2) else None
+        if deviation is not None:
+            row["stddev_ts"] = deviation
+    for name, field, of in (("size", "model_size", logs.size), ("params", "model_n_params", logs.count)):
+        said = re.fullmatch(r"(\S+)\s*([KMGTB]\w*)", row.pop(name, ""))
+        if said and (amount := of(said.group(1), said.group(2), decimals)):
+            row[field] = amount
+    if "build_number" in row:
+        row["build_number"] = int(row["build_number"])
+    return row
+
+
+# ---- Any of them ----
+
+
+def _log(text: str) -> _Reading | None:
+    told = logs.read(text)
+    return None if told is None else _Reading(told[0], [], told[1])
+
+
+FORMS: dict[str, Callable[[str], _Reading | None]] = {
+    "llama-bench sql": _sql,
+    "llama-bench json": _json,
+    "llama-bench csv": _csv,
+    "llama-bench markdown": _markdown,
+    "llama.cpp log": _log,
+}
+
+# A line of a program's log, as it stands around results: 0.00.060.940 I print_info: …, ggml_cuda_init: …
+_LOG_LINE = re.compile(r"[\s.]*(?:\d+(?:\.\d+){3} [DIWE] )?~?[A-Za-z_]\w*(?:::\w+)?(?:\(\))?:(?:\s|$)|[\s.]+$")
+_BUILD_WORDS = re.compile(r"build:\s")
+_TROUBLE = re.compile(r"\b(?:error|failed|abort\w*|killed|terminate\w*|core dumped)\b", re.IGNORECASE)
+
+
+def parse(text: str, name: str) -> Tool:
+    """Return what a file says that is called `name`; the form is recognised by the text.
+
+    Raises ImportFailed where it is of no known form or holds no result.
+    """
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+    for form, reader in FORMS.items():
+        try:
+            reading = reader(text)
+        except (ValueError, csv.Error, sqlite3.Error, RecursionError) as error:
+            raise ImportFailed(
+                f"{name} looks like {form} and cannot be read as that: {error}; import it whole"
+            ) from error
+        if reading is not None:
+            return _judged(reading, form, text, name)
+    raise ImportFailed(
+        f"{name} is neither an output of llama-bench (-o json, jsonl, csv, sql or md) nor a log of llama-cli or "
+        "llama-completion with its timings at the end: give one of these"
+    )
+
+
+def _judged(reading: _Reading, form: str, text: str, name: str) -> Tool:
+    """Return the results that can be imported, and a sentence for what cannot."""
+    results, problems = [], [f"{name}, {problem}" for problem in reading.problems]
+    decimals = _style(result.row for result in reading.results if isinstance(result.row, dict))
+    # JSON may escape half a surrogate pair, which no page and no file can hold.
+    escapes = bool(re.search(r"\\u[dD][89a-fA-F]", text))
+    for result in reading.results:
+        reason = wrong(result.row, decimals)
+        if reason:
+            problems.append(f"{name}, line {result.line}: {reason}")
+        else:
+            row = {**result.row, "avg_ts": figure.number(result.row["avg_ts"], decimals)}
+            results.append(result._replace(row=_encodable(row) if escapes else row))
+    if not results:
+        told = f": {problems[0]}" if problems else ""
+        raise ImportFailed(f"{name} ({form}) holds no result that can be imported{told}")
+    problems += _foreign_words(name, reading.foreign, text.splitlines())
+    parts = [run.text for run in logs.runs(text)] if form == "llama.cpp log" else [text]
+    return Tool(form, results, problems, [parse_log(part) for part in parts])
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_encodable(item) for item in value]
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def _foreign_words(name: str, numbers: Iterable[int], lines: list[str]) -> list[str]:
+    """Return one sentence on the lines that are neither results nor a program's log, none without such lines."""
+    # A log goes on where a row ended.
+    rest = {number: lines[number - 1].strip().lstrip("[]{}, ") for number in numbers}
+    strange = [
+        number
+        for number, line in rest.items()
+        if line and (_TROUBLE.search(line) or not _LOG_LINE.match(line)) and not _BUILD_WORDS.match(line)
+    ]
+    if not strange:
+        return []
+    spans = list(_spans(strange))
+    more = f" and {len(strange) - sum(last - first + 1 for first, last in spans[:8])} more" if spans[8:] else ""
+    listed = ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in spans[:8])
+    begins = lines[strange[0] - 1].strip()
+    if len(strange) == 1:
+        return [f"{name}, line {listed}: no result, left out: {begins!r:.60}"]
+    return [f"{name}, lines {listed}{more}: no results, left out; the first: {begins!r:.60}"]
+
+
+def _spans(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Return the first and the last of each row of numbers that follow each other."""
+    for _key, group in itertools.groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0]):
+        held = [number for _at, number in group]
+        yield held[0], held[-1]
+
+
+_MOST_TOKENS, _MOST_THREADS = 10_000_000, 10**5
+
+
+def tokens(row: Mapping[str, Any], name: str) -> int:
+    """Return a whole number of a row by its name, 0 where there is none."""
+    value = figure.number(row.get(name))
+    return int(value) if value is not None else 0
+
+
+def speed_name(row: Mapping[str, Any]) -> str:
+    """Return the metric that a row's speed is."""
+    return "pp_tps" if tokens(row, "n_prompt") or row.get("unknown_length") == "pp" else "tg_tps"
+
+
+def wrong(row: Any, decimals: str = "") -> str | None:
+    """Return why a result cannot be imported, None when it can."""
+    if not isinstance(row, dict):
+        return f"{row!r:.40} is no object"
+    said = row.get("avg_ts")
+    speed, prompt, generated = figure.number(said, decimals), tokens(row, "n_prompt"), tokens(row, "n_gen")
+    if prompt and generated:
+        return f"pp{prompt}+tg{generated} is the speed of both at once, which stands for no metric here"
+    if not row.get("unknown_length"):
+        if row.get("test") and "n_prompt" not in row:
+            return f"its test is {row['test']!r:.40}, which is none such as pp512, tg128 or tg128 @ d4096"
+        if prompt < 0 or generated < 0 or not 0 < prompt + generated < _MOST_TOKENS:
+            return f"it has {row.get('n_prompt')!r:.40} tokens of prompt and {row.get('n_gen')!r:.40} of output"
+    if not 0 <= tokens(row, "n_threads") <= _MOST_THREADS or not 0 <= tokens(row, "n_depth") < _MOST_TOKENS:
+        return f"it has {row.get('n_threads')!r:.40} threads and a depth of {row.get('n_depth')!r:.40}"
+    if isinstance(said, str) and figure.ambiguous(said, decimals):
+        return f"its speed is {said!r}, with a thousands mark one figure and with a decimal comma another"
+    known = metrics.metric(speed_name(row))
+    if speed is None or not known.low <= speed <= known.high:
+        return f"its speed is {said!r:.40}, outside {known.low:g} to {known.high:g} token/s"
+    return None

@@ -1,0 +1,216 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Logs of llama.cpp's programs: the runs in them, what each was measured with, and its timings.
+
+Sources: src/llama-context.cpp, src/llama-kv-cache.cpp, common/ (build, system_info, common_perf_print),
+tools/cli/cli-context.cpp (its banner and last line).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.figure import number
+
+_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_POWERS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+
+_BY = r"(?:llama_print_timings|llama_perf_context_print|common_perf_print|llama_perf_print):\s+"
+_LOAD = re.compile(_BY + r"load time =\s+([\d.,]+) ms")
+_TIMED = re.compile(
+    _BY + r"(prompt eval|eval) time =\s+[\d.,]+ ms /\s+(\d+) (?:tokens|runs)\s+"
+    r"\(\s*[\d.,]+ ms per token,\s+([\d.,]+|inf|-?nan) tokens per second\)"
+)
+# What llama-cli of 2026 ends each answer with: it says no number of tokens.
+_ANSWER = re.compile(r"\[ Prompt: ([\d.,]+) t/s \| Generation: ([\d.,]+) t/s \]")
+_FIGURES = re.compile(f"{_TIMED.pattern}|{_ANSWER.pattern}")
+
+_BUILD = re.compile(
+    r"(?:^|[\s:])build(?: =|:)? (\d+) \(([^)\s]+)\)(?: with ([^\n]+?) for ([^\s(]+)[^\n]*)?\s*$", re.MULTILINE
+)
+_BUILT_WITH = re.compile(r"\bbuilt with ([^\n]+?) for ([^\s(]+)")
+_BANNER = re.compile(r"^build\s+: b(\d+)-(\S+)\s*$", re.MULTILINE)
+_LOADED = re.compile(r"loaded meta data with .* from ([^\n]+?) \(version")
+# Where one run of a program begins: its build, else its banner, else the file that it opens.
+_BEGINNINGS = (_BUILD, _BANNER, _LOADED)
+
+_THREADS = re.compile(r"system_info: n_threads = (\d+)(?: \(n_threads_batch = (\d+)\))? / (\d+)([^\n]*)")
+_INFO = r"(?:print_info|llm_load_print_meta):\s*"
+_FTYPE = re.compile(r"(?:model ftype|file type)\s+= ([^\n]+)")
+_BANNER_FTYPE = re.compile(r"^ftype\s+: (\S[^\n]*)", re.MULTILINE)
+_BANNER_MODEL = re.compile(r"^model\s+: (\S[^\n]*)", re.MULTILINE)
+_ARCHITECTURE = re.compile(_INFO + r"arch\s+= (\S+)")
+_TYPE = re.compile(_INFO + r"model type\s+= (\S+)")
+_CONTEXT = {
+    name: re.compile(rf"(?:llama_context|llama_new_context_with_model|llama_init_from_model):\s+{name}\s+= (\w+)")
+    for name in ("n_ctx", "n_batch", "n_ubatch", "flash_attn")
+}
+_FLASH_CHOSEN = re.compile(r"Flash Attention was auto, set to (enabled|disabled)")
+_FLASH = {"enabled": "1", "disabled": "0", "auto": "-1"}
+_CACHE = re.compile(r"\bK \((\w+)\):\s*[\d.]+ MiB, V \((\w+)\):")
+_TIME = re.compile(r"^\W?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)\b", re.MULTILINE)
+
+
+class Result(NamedTuple):
+    """One result of a file: the line it stands on, the process it is of, counted within the file, and its row."""
+
+    line: int
+    process: int
+    row: dict[str, Any]
+
+
+def commit(word: str) -> str | None:
+    """Return a commit, None for a word that stands in its place, such as a distribution's."""
+    return word if re.fullmatch(r"[0-9a-f]{7,40}", word) else None
+
+
+def size(amount: str, unit: str, decimals: str = "") -> int | None:
+    """Return a size such as 4.33 GiB in bytes, None where it is none."""
+    figure = number(amount, decimals)
+    return round(figure * _UNITS[unit]) if figure is not None and unit in _UNITS else None
+
+
+def count(amount: str, unit: str, decimals: str = "") -> int | None:
+    """Return a number of parameters such as 8.03 B, None where it is none."""
+    figure = number(amount, decimals)
+    return round(figure * _POWERS[unit]) if figure is not None and unit in _POWERS else None
+
+
+class LogRun(NamedTuple):
+    """One run of a program: the text of it, where that begins in the log, and its figures in it."""
+
+    text: str
+    start: int
+    figures: list[re.Match[str]]
+
+
+def runs(text: str) -> list[LogRun]:
+    """Return the runs of a log, one that has no figures of its own left out.
+
+    A run begins where a program says its build, or for want of that opens a model, after the figures of the one before.
+    """
+    figures = list(_FIGURES.finditer(text))
+    starts = [0]
+    before = None
+    for match in figures:
+        if before is not None:
+            between = text[before.end() : match.start()]
+            begun = next((begun for pattern in _BEGINNINGS if (begun := pattern.search(between))), None)
+            if begun:
+                starts.append(before.end() + begun.start())
+        before = match
+    ends = [*starts[1:], len(text)]
+    return [
+        LogRun(text[start:end], start, [match for match in figures if start <= match.start() < end])
+        for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def _common(text: str) -> dict[str, Any]:
+    """Return what a run says of its build, model and settings, as llama-bench would name them."""
+    row = {**_of_build(text), **_of_model(text), **_of_context(text)}
+    threads = _THREADS.search(text)
+    if threads:
+        row["cpus"], row["system_info"] = int(threads.group(3)), threads.group(4).strip(" |")
+    if dated := _TIME.search(text):
+        row["test_time"] = dated.group(1)
+    return row
+
+
+def _of_build(text: str) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    built = _BUILD.search(text) or _BANNER.search(text)
+    if built:
+        row["build_number"], row["build_commit"] = int(built.group(1)), built.group(2)
+    if built and built.re is _BUILD and built.group(3):
+        row["compiler"], row["compiler_target"] = built.group(3, 4)
+    elif by := _BUILT_WITH.search(text):
+        row["compiler"], row["compiler_target"] = by.groups()
+    return row
+
+
+def _of_model(text: str) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    named = _LOADED.search(text) or _BANNER_MODEL.search(text)
+    if named:
+        row["model_filename"] = named.group(1).strip()
+    kind = _FTYPE.search(text) or _BANNER_FTYPE.search(text)
+    if kind:
+        words = [match.group(1) for pattern in (_ARCHITECTURE, _TYPE) if (match := pattern.search(text))]
+        row["model_type"] = " ".join([*words, kind.group(1).strip()])
+    for field, name, of in (("model_size", "size", size), ("model_n_params", "params", count)):
+        said = re.search(rf"(?:model|file) {name}\s+= ([\d.]+) ([KMGTB]\w*)", text)
+        if said and (amount := of(said.group(1), said.group(2))):
+            row[field] = amount
+    return row
+
+
+def _of_context(text: str) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    # A program may make more than one context; the last is the one that it computes in.
+    for name, pattern in _CONTEXT.items():
+        if values := pattern.findall(text):
+            row[name] = values[-1]
+    if chosen := _FLASH_CHOSEN.findall(text):
+        row["flash_attn"] = chosen[-1]
+    if "flash_attn" in row:
+        row["flash_attn"] = _FLASH.get(row["flash_attn"], row["flash_attn"])
+    if cache := _CACHE.findall(text):
+        row["type_k"], row["type_v"] = cache[-1]
+    return row
+
+
+def read(text: str) -> tuple[list[Result], list[str]] | None:
+    """Return the results of a log and sentences on what is left out of them; None where it is no log with timings."""
+    if not _FIGURES.search(text) and not _LOAD.search(text):
+        return None
+    results: list[Result] = []
+    problems: list[str] = []
+    for process, run in enumerate(runs(text)):
+        common = _common(run.text)
+        load = _LOAD.search(run.text)
+        if load and (ms := number(load.group(1))) is not None:
+            common["load_s"] = ms / 1000
+        threads = _THREADS.search(run.text)
+        timed = [match for match in run.figures if match.group(1)]
+        prompt = next((int(match.group(2)) for match in timed if match.group(1) == "prompt eval"), 0)
+        if prompt:
+            # What is generated stands behind its prompt.
+            common["prompt_tokens"] = prompt
+        for match in timed:
+            of_prompt, tokens = match.group(1) == "prompt eval", int(match.group(2))
+            row = {**common, "n_prompt": tokens if of_prompt else 0, "n_gen": 0 if of_prompt else tokens}
+            row["avg_ts"] = match.group(3)
+            if threads:
+                row["n_threads"] = int((of_prompt and threads.group(2)) or threads.group(1))
+            # A prompt of one token, or no token at all, is no measurement.
+            if tokens > 1:
+                results.append(Result(_line(text, match), process, row))
+        answers = [match for match in run.figures if match.group(4)]
+        if not timed and answers:
+            results += _answer(text, process, common, threads, answers[0])
+            if answers[1:]:
+                problems.append(
+                    f"line {_line(text, answers[1])}: the answers after the first stand behind a conversation of "
+                    "unknown length, and are not imported"
+                )
+    return results, problems
+
+
+def _answer(
+    text: str, process: int, common: dict[str, Any], threads: re.Match[str] | None, match: re.Match[str]
+) -> list[Result]:
+    """Return the two speeds of llama-cli's last line. Of how many tokens they are it does not say."""
+    results = []
+    for word, speed in (("pp", match.group(4)), ("tg", match.group(5))):
+        row = {**common, "unknown_length": word, "avg_ts": speed, "run_of_log": process + 1}
+        if threads:
+            row["n_threads"] = int((word == "pp" and threads.group(2)) or threads.group(1))
+        results.append(Result(_line(text, match), process, row))
+    return results
+
+
+def _line(text: str, match: re.Match[str]) -> int:
+    return text.count("\n", 0, match.start()) + 1

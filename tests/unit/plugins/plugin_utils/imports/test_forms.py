@@ -1,0 +1,232 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is understood of a file is kept, and what is not is named with its line, once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports import forms
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.forms import ImportFailed, parse
+
+ROW = {"model_type": "llama 8B Q4_0", "n_prompt": 512, "n_gen": 0, "n_threads": 64, "avg_ts": 200.5}
+TG = {**ROW, "n_prompt": 0, "n_gen": 128, "avg_ts": 20.5}
+LINES = f"{json.dumps(ROW)}\n{json.dumps(TG)}\n"
+PRETTY = json.dumps([ROW, TG], indent=2) + "\n"
+CSV = 'avg_ts,n_prompt,n_gen,n_threads,model_type\n200.5,512,0,64,"llama 8B Q4_0"\n20.5,0,128,64,"llama 8B Q4_0"\n'
+INSERT = "INSERT INTO test (avg_ts, n_prompt, n_gen, n_threads) VALUES"
+CREATE = (
+    "CREATE TABLE IF NOT EXISTS test (\n  avg_ts REAL,\n  n_prompt INTEGER,\n  n_gen INTEGER,\n  n_threads INTEGER\n);"
+)
+SQL = f"{CREATE}\n\n{INSERT} ('200.5', '512', '0', '64');\n{INSERT} ('20.5', '0', '128', '64');\n"
+HEAD = "| model | size | params | backend | threads | test | t/s |\n| --- | ---: | ---: | --- | ---: | ---: | ---: |\n"
+TABLE = (
+    f"{HEAD}| llama 8B Q4_0 | 4.33 GiB | 8.03 B | CPU | 64 | pp512 | 200.50 ± 1.25 |\n"
+    "| llama 8B Q4_0 | 4.33 GiB | 8.03 B | CPU | 64 | tg128 | 20.50 ± 0.10 |\n"
+)
+EVERY = {"jsonl": LINES, "json": PRETTY, "csv": CSV, "sql": SQL, "md": f"{TABLE}\nbuild: 0c1e57098 (1)\n"}
+
+
+def speeds(tool: forms.Tool) -> list[float]:
+    return [row["avg_ts"] for row in tool.rows]
+
+
+@pytest.mark.parametrize("form", EVERY)
+def test_lines_before_and_behind_the_rows_are_named_and_the_rows_kept(form: str) -> None:
+    assert parse(EVERY[form], "a").problems == []
+    tool = parse(f"hello\n{EVERY[form]}Killed\n", "a.txt")
+    assert speeds(tool) == [200.5, 20.5]
+    last = len(EVERY[form].splitlines()) + 2
+    assert tool.problems == [f"a.txt, lines 1, {last}: no results, left out; the first: 'hello'"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (LINES.replace("\n", "\nwhat is this\n", 1), 2),
+        (PRETTY.replace('"n_gen": 0,\n', '"n_gen": 0,\nwhat is this\n', 1), 6),
+        (CSV.replace('Q4_0"\n', 'Q4_0"\nwhat is this\n', 1), 3),
+        (SQL.replace(");\nINS", ");\nwhat is this\nINS", 1), 9),
+        (TABLE.replace("1.25 |\n", "1.25 |\nwhat is this\n", 1), 4),
+    ],
+)
+def test_lines_between_and_within_rows_cost_no_row(text: str, line: int) -> None:
+    tool = parse(text, "a")
+    assert speeds(tool) == [200.5, 20.5]
+    assert tool.problems == [f"a, line {line}: no result, left out: 'what is this'"]
+
+
+def test_a_programs_own_log_is_nothing_strange_unless_it_tells_of_trouble() -> None:
+    log = "ggml_cuda_init: found 1 device\n0.00.060.940 I print_info: file type   = Q4_0\n....\n"
+    assert parse(f"{log}{LINES}", "a").problems == []
+    tool = parse(f"{log}main: error: failed to create context\n{LINES}", "a")
+    assert tool.problems == ["a, line 4: no result, left out: 'main: error: failed to create context'"]
+
+
+@pytest.mark.parametrize("form", EVERY)
+def test_a_last_row_that_is_cut_off_is_named(form: str) -> None:
+    whole = EVERY[form].rstrip().removesuffix("build: 0c1e57098 (1)").rstrip()
+    tool = parse(whole[: -max(8, len(whole.splitlines()[-1]) // 3)] if form != "json" else whole[:-20], "a.txt")
+    assert speeds(tool) == [200.5]
+    (problem,) = tool.problems
+    assert problem.startswith("a.txt, line ")
+    assert "cut off or broken" in problem or "SQLite refuses" in problem
+
+
+@pytest.mark.parametrize(
+    ("speed", "others", "read"),
+    [
+        ("40,25 ± 0,10", "", 40.25),
+        ("1.040,25 ± 3,10", "", 1040.25),
+        ("1,040.25 ± 3.10", "", 1040.25),
+        ("1 040,25 ± 3,10", "", 1040.25),
+        ("1.040", "40,25 ± 0,10", 1040.0),
+        ("1,040", "40.25 ± 0.10", 1040.0),
+        ("40.25 +/- 0.10", "", 40.25),
+        ("40.25 \ufffd 0.10", "", 40.25),
+        ("40.25", "", 40.25),
+    ],
+)
+def test_a_table_may_have_the_marks_of_any_country(speed: str, others: str, read: float) -> None:
+    rows = [f"| llama 8B Q4_0 | 4,33 GiB | 8,03 B | CPU | 64 | tg128 | {each} |" for each in (speed, others) if each]
+    tool = parse(HEAD + "\n".join(rows), "a.md")
+    assert speeds(tool)[0] == read
+    assert tool.rows[0]["model_size"] == round(4.33 * 2**30)
+    assert tool.rows[0]["model_n_params"] == 8_030_000_000
+
+
+@pytest.mark.parametrize(("speed", "why"), [("1,040", "with a thousands mark one figure"), ("40.25x", "its speed is")])
+def test_a_speed_that_may_be_two_or_is_none_is_refused(speed: str, why: str) -> None:
+    with pytest.raises(ImportFailed, match=why):
+        parse(f"{HEAD}| llama 8B Q4_0 | 4.33 GiB | 8.03 B | CPU | 64 | tg128 | {speed} |", "a.md")
+
+
+def test_a_spreadsheets_csv_has_semicolons_and_commas() -> None:
+    text = "avg_ts;n_prompt;n_gen;n_threads;model_type\n1.040,25;512;0;64;llama 8B Q4_0\n40,5;0;128;64;llama 8B Q4_0\n"
+    assert speeds(parse(text, "a.csv")) == [1040.25, 40.5]
+
+
+def test_a_pipe_in_a_cell_costs_no_row() -> None:
+    rows = "".join(f"| {name} Q4_0 | 4.33 GiB | 8.03 B | CPU | 64 | tg128 | 20.5 |\n" for name in ("a \\| b", "a | b"))
+    tool = parse(HEAD + rows, "a.md")
+    assert [row["model_type"] for row in tool.rows] == ["a | b Q4_0", "a | b Q4_0".replace(" | ", "|")]
+    tool = parse(f"{HEAD}| llama 8B Q4_0 | CPU | tg128 | 9.0 |\n{TABLE.splitlines()[-1]}", "a.md")
+    assert tool.problems == ["a.md, line 3: it has 4 cells where the head has 7: cut off or broken"]
+
+
+def test_a_table_keeps_the_build_that_stands_below_it() -> None:
+    text = f"{TABLE}\nbuild: 0c1e57098 (11669)\n\n> {TABLE}\nbuild: debian (11700)\n\n{TABLE}"
+    tool = parse(text, "a.md")
+    assert [row.get("build_commit") for row in tool.rows] == ["0c1e57098"] * 2 + ["debian"] * 2 + [None] * 2
+    assert [result.process for result in tool.results] == [0, 0, 1, 1, 2, 2]
+
+
+def test_what_a_table_calls_its_columns_are_fields_of_a_row() -> None:
+    text = "| model | ngl | fa | rpk | lm | test | t/s |\n|--|--|--|--|--|--|--|\n"
+    text += "| llama 8B Q4_0 | 99 | 1 | 0 | none | tg8 | 5.0 |"
+    (row,) = parse(text, "a.md").rows
+    assert (row["n_gpu_layers"], row["flash_attn"], row["repack"], row["load_mode"]) == ("99", "1", "0", "none")
+
+
+def test_a_beginning_that_matches_is_no_match() -> None:
+    for test in ("pp512x", "tg128@pp512", "pp512 @ d", "xpp512"):
+        with pytest.raises(ImportFailed, match="its test is"):
+            parse(f"{HEAD}| llama 8B Q4_0 | 4.33 GiB | 8.03 B | CPU | 64 | {test} | 20.5 |", "a.md")
+
+
+def test_arrays_one_behind_the_other_are_a_process_each() -> None:
+    tool = parse(PRETTY + PRETTY, "a.json")
+    assert [result.process for result in tool.results] == [0, 0, 1, 1]
+    assert {result.process for result in parse(LINES * 3, "a.jsonl").results} == {0}
+
+
+def test_objects_without_end_take_no_time_without_end() -> None:
+    text = '{"avg_ts":\n' * 20_000
+    with pytest.raises(ImportFailed, match="cannot be read as that"):
+        parse(text, "a.json")
+
+
+LOG = """build: 11669 (0c1e57098) with cc (Debian 12.2.0-14) 12.2.0 for aarch64-linux-gnu
+llama_model_loader: loaded meta data with 29 pairs and 39 tensors from m/a-Q4_0-00001-of-00002.gguf (version GGUF V3)
+print_info: arch             = llama
+print_info: model type       = 8B
+print_info: file type   = Q4_0
+load_tensors:   CPU_Mapped model buffer size =   100.00 MiB
+load_tensors:   CPU_Mapped model buffer size =   200.00 MiB
+llama_context: n_ctx                 = 4096
+llama_context: n_batch               = 2048
+llama_context: n_ubatch              = 512
+llama_context: flash_attn            = auto
+llama_kv_cache: size =  512.00 MiB (  4096 cells,  32 layers,  1/1 seqs), K (q8_0):  256.00 MiB, V (f16):  256.00 MiB
+sched_reserve: Flash Attention was auto, set to enabled
+system_info: n_threads = 8 (n_threads_batch = 16) / 64 | CPU : NEON = 1 | SVE = 1 |
+common_perf_print:        load time =      13.14 ms
+common_perf_print: prompt eval time =      12.95 ms /    18 tokens (    0.72 ms per token,  1390.39 tokens per second)
+common_perf_print:        eval time =      48.34 ms /    15 runs   (    3.22 ms per token,   310.28 tokens per second)
+"""
+
+
+def test_a_log_says_how_it_was_measured() -> None:
+    tool = parse(LOG, "a.log")
+    prompt, generated = tool.rows
+    said: dict[str, Any] = {
+        "build_number": 11669,
+        "build_commit": "0c1e57098",
+        "compiler": "cc (Debian 12.2.0-14) 12.2.0",
+        "compiler_target": "aarch64-linux-gnu",
+        "cpus": 64,
+        "n_ctx": "4096",
+        "n_batch": "2048",
+        "n_ubatch": "512",
+        "flash_attn": "1",
+        "type_k": "q8_0",
+        "type_v": "f16",
+        "model_type": "llama 8B Q4_0",
+    }
+    assert said.items() <= prompt.items()
+    assert said.items() <= generated.items()
+    assert (prompt["n_threads"], generated["n_threads"]) == (16, 8)
+    (buffer,) = tool.kernel(0)["buffers"]
+    assert buffer["bytes"] == 300 * 2**20
+
+
+def test_a_log_with_two_runs_has_two() -> None:
+    other = LOG.replace("0c1e57098", "abcdef012").replace("/ 64", "/ 32").replace("310.28", "155.14")
+    tool = parse(LOG + other.replace("   100.00", "   400.00"), "a.log")
+    assert [result.process for result in tool.results] == [0, 0, 1, 1]
+    assert [row["build_commit"] for row in tool.rows] == ["0c1e57098"] * 2 + ["abcdef012"] * 2
+    assert [row["cpus"] for row in tool.rows] == [64, 64, 32, 32]
+    assert [tool.kernel(process)["buffers"][0]["bytes"] >> 20 for process in (0, 1)] == [300, 600]
+
+
+CLI = """
+build      : b11669-0c1e57098
+model      : Llama-3.2-1B-Instruct-Q4_K_M.gguf
+ftype      : Q4_K - Medium
+modalities : text
+
+> Hello
+
+[ Hi there, 12.5 t/s is not this line ]
+
+[ Prompt: 123.4 t/s | Generation: 20.5 t/s ]
+"""
+
+
+def test_todays_llama_cli_is_read_and_says_no_length() -> None:
+    tool = parse(f"{CLI}\n\nExiting...", "cli.log")
+    assert [(row["unknown_length"], row["avg_ts"]) for row in tool.rows] == [("pp", 123.4), ("tg", 20.5)]
+    assert {row["build_commit"] for row in tool.rows} == {"0c1e57098"}
+    assert tool.problems == []
+
+
+def test_a_later_answer_stands_behind_a_conversation_and_is_left_out() -> None:
+    tool = parse(CLI + "> More\n\n[ Prompt: 50.0 t/s | Generation: 18.0 t/s ]\n", "cli.log")
+    assert speeds(tool) == [123.4, 20.5]
+    (problem,) = tool.problems
+    assert problem.startswith("cli.log, line 14: the answers after the first stand behind a conversation")
+    assert speeds(parse(CLI + CLI, "cli.log")) == [123.4, 20.5] * 2
