@@ -306,6 +306,12 @@ def emulated(run: Run) -> bool:
     return planned or any(payload.get("emulated") for payload in run.machines.values())
 
 
+def environment(run: Run) -> dict[str, str]:
+    """Return the variables that were set on purpose for the programs of `run`."""
+    payloads = [run.plan or {}, *(record["payload"] for record in run.launches)]
+    return next((payload["environment"] for payload in payloads if payload.get("environment")), {})
+
+
 def imported(run: Run) -> bool:
     """Say whether the figures of `run` come from files of other programs."""
     return bool(run.plan and run.plan.get("imported"))

@@ -45,4 +45,4 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Started] = None
     def figures(row: Row) -> Dict[str, Dict[str, Any]]:
         return {metric: {"value": row["avg_ts"], "unit": "token/s", "samples": row["samples_ts"]}}
 
-    return one_shot.launch(job, argv_of(job, repetitions), settings.time_limit, started, run, parse, figures)
+    return one_shot.launch(job, argv_of(job, repetitions), settings, started, run, parse, figures)
