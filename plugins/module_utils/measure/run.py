@@ -232,14 +232,15 @@ class _Run:
         started = time.time()
         before, own_cpu = self.host.snapshot(), time.process_time()
         try:
-            with Sampler() as sampler:
+            with Sampler(threads=kind.threads(job.cell)) as sampler:
                 outcome = self.host.launch(job, settings.of_launch(job, number), sampler.watch)
             series = sampler.series()
         except LaunchFailed as failure:
             stage.failed[index] = True
             self.emit("failure", failure.payload, started)
             return
-        values = gates.gates(before, self.host.snapshot(), outcome.usage, time.process_time() - own_cpu)
+        own_s, ran = time.process_time() - own_cpu, sampler.threads_ran(*kind.computed(outcome))
+        values = gates.gates(before, self.host.snapshot(), outcome.usage, own_s, ran)
         if kind.reads_disk:
             values["major_faults"] = None
         place = {"number": number, "block": stage.block}
@@ -254,7 +255,7 @@ class _Run:
             kernel=outcome.kernel,
             rows=outcome.rows,
             gates=values,
-            validity=gates.validity(values),
+            validity=gates.validity(values, kind.threads(job.cell)),
             position=position,
             key=envelope.comparable_key(self.machine, job.build, job.model, job.cell, settings.environment),
             **place,
