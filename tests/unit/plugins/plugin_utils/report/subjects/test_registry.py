@@ -136,7 +136,8 @@ def where_threads_were_missed(every: list[Record], name: str, value: float) -> s
     for record in every:
         if record["kind"] == "launch":
             record["payload"]["cell"]["threads"] = int(value) + 1
-    return in_launches(every, name, value)
+            record["payload"]["gates"][name] = value
+    return metrics.show(name, value)
 
 
 def of_requests(every: list[Record], name: str, value: float) -> str:
