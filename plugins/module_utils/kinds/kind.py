@@ -83,7 +83,7 @@ class Kind:
         raise NotImplementedError
 
     def threads(self, cell: Cell) -> int:
-        """Return the fewest threads that a launch of a cell computes with at any time."""
+        """Return the fewest threads that a launch of a cell computes with at any time, 0 where they are not counted."""
         threads: int = min(cell["threads"], cell.get("threads_batch") or cell["threads"])
         return threads
 

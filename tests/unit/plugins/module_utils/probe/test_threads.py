@@ -137,6 +137,7 @@ def test_of_a_server_the_fewer_threads_of_prompt_and_generation_are_missed():
     cell = {"threads": 4, "threads_batch": 2, "test": "serve8+8@c1"}
     assert registry.SERVE.threads(cell) == 2
     assert registry.BENCH.threads({"threads": 4, "test": "tg8"}) == 4
+    assert registry.LOAD.threads({"threads": 4, "test": "load"}) == 0
 
 
 # What llama-bench is to the runner: it computes with OpenMP, and prints a row that repeats what it was asked.
