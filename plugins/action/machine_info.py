@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import with_id
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import machines
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import HostAction
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RESULTS_DIR_VARIABLE
 
 
 class ActionModule(HostAction):
@@ -25,5 +29,24 @@ class ActionModule(HostAction):
             machine = dict(machine, processor=processors.recognise(machine))
             if not args.get("name"):
                 machine["name"] = processors.machine_name(machine) or machine["name"]
+            machine["name"] = self._kept_as(machine)
             ended["machine"] = with_id(machine)
         return ended
+
+    def _kept_as(self, machine: Mapping[str, Any]) -> str:
+        """Return the name that tells a machine from others on record, the one it has where nothing is on record."""
+        name: str = machine["name"]
+        directory = os.environ.get(RESULTS_DIR_VARIABLE)
+        if not directory:
+            return name
+        try:
+            kept = machines.name_in(directory, name, machine)
+        except records.RecordError as error:
+            self._display.vvv("nothing is known of earlier machines: %s" % error)
+            return name
+        if kept != name:
+            self._display.warning(
+                "%s is on record as another machine, with other caches, flags or size: results of this one are kept as "
+                "%s" % (name, kept)
+            )
+        return kept

@@ -105,6 +105,11 @@ options:
         description: Whether one cell of generation is measured twice, for the noise of the machine.
         type: bool
         default: true
+      environment:
+        description: Variables for the programs that are measured, names and texts, beside the little that they get of
+          the host's environment. They are recorded, shown and part of what is compared.
+        type: dict
+        default: {}
       price:
         description:
           - What an hour of the host costs, for a host that is not on the list prices of EC2 or does not pay them.

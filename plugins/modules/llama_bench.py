@@ -86,6 +86,11 @@ options:
     description: What a request has to meet to count as goodput, C(ttft_s) and C(tpot_s) in seconds.
     type: dict
     default: {ttft_s: 2.0, tpot_s: 0.1}
+  environment:
+    description: Variables for the programs that are measured, names and texts. Of that of the module they get only
+      E(PATH), E(HOME), E(LANG), C(LC_*) and E(TMPDIR).
+    type: dict
+    default: {}
   spool:
     description: Directory on the host where each record is written as it is made.
     type: path
@@ -144,6 +149,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.measure.run impor
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.settings import Settings
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.spool import Spool, SpoolError, machine_lock
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.environment import EnvironmentRefused, checked
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME
 
 # Least values of the options, and what they count.
@@ -189,6 +195,7 @@ def main() -> None:
             slots=dict(type="int", default=4),
             requests=dict(type="int", default=4),
             slo=dict(type="dict", default={"ttft_s": 2.0, "tpot_s": 0.1}),
+            environment=dict(type="dict", default={}),
             spool=dict(type="path", default="~/.cache/cloudbench/spool"),
             patience=dict(type="float", default=0),
             silence=dict(type="float", default=600),
@@ -198,7 +205,8 @@ def main() -> None:
     params = module.params
     try:
         jobs = jobs_of(params["cells"], params["builds"], params["models"])
-    except JobError as error:
+        environment = checked(params["environment"], "environment")
+    except (JobError, EnvironmentRefused) as error:
         module.fail_json(msg=str(error))
     _check(module, jobs)
     if module.check_mode:
@@ -215,6 +223,7 @@ def main() -> None:
         requests=params["requests"],
         slo_ttft_s=params["slo"]["ttft_s"],
         slo_tpot_s=params["slo"]["tpot_s"],
+        environment=environment,
     )
     machine = params["machine"]
     patience: float = params["patience"]

@@ -31,6 +31,8 @@ options:
       - The name under which results are kept.
       - Made from the instance type (V(gv3-c7g-16xlarge), V(x86-c7i-16xlarge)), from the core of an emulated host
         (V(emulated-neoverse-v1)) or from the processor (V(local-amd-epyc)) when it is not given.
+      - Where results of another machine are kept under that name, one with other caches, flags or size, a word is added
+        that tells them apart (V(local-amd-epyc-znver3)), and a warning says so.
     type: str
   emulated:
     description: Whether the host is an emulation, so that none of its figures tells the speed of anything.

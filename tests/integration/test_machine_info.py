@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import with_id
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import make, with_id
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.processors import recognise
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
 ROOT = Path(__file__).resolve().parents[2]
 METADATA = {"instance-type": "c7g.16xlarge", "instance-id": "i-0123456789abcdef0", "instance-life-cycle": "spot"}
@@ -33,6 +34,9 @@ PLAYBOOK = """
       register: named
       check_mode: true
     - cloudbench.llama.machine_info:
+        name: taken-name
+      register: taken
+    - cloudbench.llama.machine_info:
         emulated: true
       register: emulated
     - cloudbench.llama.machine_info:
@@ -42,7 +46,8 @@ PLAYBOOK = """
     - ansible.builtin.copy:
         dest: "{{ playbook_dir }}/found.json"
         mode: "0644"
-        content: "{{ {'plain': plain, 'named': named, 'emulated': emulated, 'refused': refused} | to_json }}"
+        content: >-
+          {{ {'plain': plain, 'named': named, 'taken': taken, 'emulated': emulated, 'refused': refused} | to_json }}
 """
 
 
@@ -76,6 +81,9 @@ def endpoint():
 def test_the_host_reads_and_the_controller_recognises(tmp_path, endpoint):
     (tmp_path / "ansible.cfg").write_text(f"[defaults]\ncollections_path = {ROOT / 'collections'}\n")
     (tmp_path / "play.yml").write_text(PLAYBOOK)
+    # A machine of that name is on record, with other caches and as many processors as none has.
+    another = with_id({"name": "taken-name", "caches": {"L1d": 1}, "cpu_count": 123456})
+    records.append(tmp_path / "results", [make("machine", "20261123T155523Z-1a2b", "taken-name", another, 1.8e9)])
     own = {
         name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "CLOUDBENCH_", "AWS_"))
     }
@@ -83,7 +91,13 @@ def test_the_host_reads_and_the_controller_recognises(tmp_path, endpoint):
     done = subprocess.run(
         [playbook, "-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}", "play.yml"],
         cwd=tmp_path,
-        env={**own, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8", "AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint},
+        env={
+            **own,
+            "HOME": str(tmp_path),
+            "LC_ALL": "C.UTF-8",
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint,
+            "CLOUDBENCH_RESULTS_DIR": str(tmp_path / "results"),
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -103,6 +117,9 @@ def test_the_host_reads_and_the_controller_recognises(tmp_path, endpoint):
         assert with_id(one) == one
 
     assert found["named"]["machine"]["name"] == "my-name"
+    assert found["taken"]["machine"]["name"].startswith("taken-name-")
+    assert with_id(found["taken"]["machine"]) == found["taken"]["machine"]
+    assert "results of this one are kept as taken-name-" in " ".join((done.stdout + done.stderr).split())
     assert found["emulated"]["machine"]["name"].startswith("emulated-")
     assert found["emulated"]["machine"]["instance"] is None
     assert found["refused"]["failed"] is True

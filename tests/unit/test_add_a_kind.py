@@ -65,7 +65,7 @@ class Count(Kind):
         return one_shot.launch(
             job,
             self.argv(job, settings),
-            settings.time_limit,
+            settings,
             started,
             one_shot.run_process,
             json.loads,

@@ -289,9 +289,7 @@ def pytest_unconfigure() -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what came of all faults together."""
     if _refused:
-        terminalreporter.write_line(
-            "refused: {} of {} actions; CLOUDBENCH_THOROUGH=1 refuses each".format(*_refused)
-        )
+        terminalreporter.write_line("refused: {} of {} actions; CLOUDBENCH_THOROUGH=1 refuses each".format(*_refused))
     if _counted["faults"]:
         terminalreporter.write_line(f"faults: {_counted['faults']}, resources left: {_counted['left']}")
 

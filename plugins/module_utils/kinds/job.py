@@ -12,6 +12,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import capabilities
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import BY_NAME
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.environment import LIBRARIES
 
 # What a build is handed on with that is no part of its record.
 _PLACES = ("bin", "vocab", "archive", "subdirectory")
@@ -146,8 +147,12 @@ def explain(finished: process.Finished, time_limit: float, name: str = "llama-be
         told = (name, finished.signal, signal.Signals(finished.signal).name)
         return "%s was ended by signal %d (%s)" % told, advice
     if finished.exit_code:
-        return (
-            "%s ended with exit code %d: %s" % (name, finished.exit_code, process.last_words(finished.stderr)),
-            "Read stderr_tail; run the command of this record by hand.",
-        )
+        advice = "Read stderr_tail; run the command of this record by hand."
+        if "error while loading shared libraries" in finished.stderr:
+            advice = (
+                "Programs that are measured get no %s of the host: name the directory of the library in "
+                "llama_bench_environment." % LIBRARIES
+            )
+        told = (name, finished.exit_code, process.last_words(finished.stderr))
+        return "%s ended with exit code %d: %s" % told, advice
     return None

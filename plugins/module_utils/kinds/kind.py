@@ -82,6 +82,18 @@ class Kind:
         """Return the seconds that one launch of a cell is expected to take."""
         raise NotImplementedError
 
+    def threads(self, cell: Cell) -> int:
+        """Return the fewest threads that a launch of a cell computes with at any time, 0 where they are not counted."""
+        threads: int = min(cell["threads"], cell.get("threads_batch") or cell["threads"])
+        return threads
+
+    def computed(self, outcome: Outcome) -> Tuple[float, float]:
+        """Return from when until when the program computed without a pause, in seconds since its start.
+
+        Equal where that is not known: only in this time threads are missed that did not run.
+        """
+        return 0.0, 0.0
+
     def argv(self, job: Job, settings: LaunchSettings) -> List[str]:
         """Return the command line of a launch, as far as it is known before one."""
         raise NotImplementedError

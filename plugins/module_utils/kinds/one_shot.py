@@ -15,13 +15,14 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome imp
     buffer_metrics,
     usage_metrics,
 )
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME, STDERR_TAIL
 
 Started = Callable[[int], None]
-Run = Callable[[List[str], float, Optional[Started]], process.Finished]
+Run = Callable[[List[str], LaunchSettings, Optional[Started]], process.Finished]
 Row = Dict[str, Any]
 
 
@@ -29,21 +30,21 @@ class OutputError(ValueError):
     """What a program printed is not a result; the message says what is wrong with it."""
 
 
-def run_process(argv: List[str], time_limit: float, started: Optional[Started]) -> process.Finished:
-    """Run a program from HOME, to which its paths are relative."""
-    return process.run(argv, time_limit, directory=HOME, started=started)
+def run_process(argv: List[str], settings: LaunchSettings, started: Optional[Started]) -> process.Finished:
+    """Run a program from HOME, to which its paths are relative, in a clean environment."""
+    return process.run(argv, settings.time_limit, settings.environment, directory=HOME, started=started, clean=True)
 
 
 def launch(
     job: Job,
     argv: List[str],
-    time_limit: float,
+    settings: LaunchSettings,
     started: Optional[Started],
     run: Run,
     parse: Callable[[str], Row],
     figures: Callable[[Row], Dict[str, Dict[str, Any]]],
 ) -> Outcome:
-    """Run `argv` for at most `time_limit` seconds; `started` gets the process id.
+    """Run `argv` as `settings` say, in their environment and for at most their time; `started` gets the process id.
 
     `parse` finds the row in what it prints (it raises OutputError when there is none), `figures` the metrics in the
     row. Raises LaunchFailed when there is no figure.
@@ -54,7 +55,7 @@ def launch(
         return LaunchFailed(envelope.failure("measure", cause, advice, job.cell, argv=argv, **detail))
 
     try:
-        finished = run(argv, time_limit, started)
+        finished = run(argv, settings, started)
     except OSError as error:
         raise failed("%s could not be started: %s" % (name, error), "Rebuild llama.cpp: role llama_cpp.") from error
     ended: Dict[str, Any] = {
@@ -63,7 +64,7 @@ def launch(
         "stderr_tail": finished.stderr[-STDERR_TAIL:],
         "wall_s": round(finished.usage.wall_s, 3),
     }
-    explained = explain(finished, time_limit, name)
+    explained = explain(finished, settings.time_limit, name)
     if explained:
         raise failed(*explained, **ended)
     try:

@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Mapping, NamedTuple
+
+# Of a program for which a person sets nothing.
+NOTHING_SET: Mapping[str, str] = MappingProxyType({})
 
 
 class LaunchSettings(NamedTuple):
@@ -13,7 +17,8 @@ class LaunchSettings(NamedTuple):
 
     `repetitions` are those inside one process of llama-bench, `time_limit` the seconds that the launch may take,
     `slots` those of a server, `requests` those of each of its users, `slo_ttft_s` and `slo_tpot_s` the latency targets
-    of goodput in seconds, `seed` that of prompts and arrivals.
+    of goodput in seconds, `seed` that of prompts and arrivals, `environment` the variables that are set on purpose for
+    the program under test.
     """
 
     repetitions: int = 1
@@ -23,3 +28,4 @@ class LaunchSettings(NamedTuple):
     slo_ttft_s: float = 2.0
     slo_tpot_s: float = 0.1
     seed: int = 0
+    environment: Mapping[str, str] = NOTHING_SET

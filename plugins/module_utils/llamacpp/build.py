@@ -21,7 +21,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizati
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import machine
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.digests import sha256_file
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical, with_id
-from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
+from ansible_collections.cloudbench.llama.plugins.module_utils.system import environment, process
 
 # Programs a build cannot do without: purpose -> names, the first that is found is used.
 REQUIRED = {"C compiler": ("cc", "gcc", "clang"), "C++ compiler": ("c++", "g++", "clang++"), "CMake": ("cmake",),
@@ -201,7 +201,8 @@ def run_programs(directory: str, targets: List[str], made: Made = NOBODY) -> Dic
 def _run(directory: str, target: str, option: str = "--help") -> process.Finished:
     path = os.path.join(directory, "bin", target)
     try:
-        return process.run([path] if target in capabilities.WITHOUT_HELP else [path, option], _SECONDS)
+        argv = [path] if target in capabilities.WITHOUT_HELP else [path, option]
+        return process.run(argv, _SECONDS, environment.libraries(), clean=True)
     except OSError as error:
         raise BuildError("%s cannot be run: %s; remove %s and build again" % (target, error, directory)) from error
 

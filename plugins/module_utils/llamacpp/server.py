@@ -12,9 +12,10 @@ import socket
 import subprocess
 import threading
 import time
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.environment import inherited
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME, last_words
 
 NAME = "llama-server"
@@ -50,12 +51,20 @@ def free_port() -> int:
 class Server:
     """A llama-server from its entry, which waits until it is healthy, to its exit.
 
-    `argv` is its command without address and port; `started` gets the process id. `healthy_s` are the seconds from
-    the start to the first 200 of /health, `usage` what the kernel accounted for, once it has ended. Raises ServerError.
+    `argv` is its command without address and port; `started` gets the process id; `environment` is added to a
+    clean one. `healthy_s` are the seconds from the start to the first 200 of /health, `usage` what the kernel accounted
+    for, once it has ended. Raises ServerError.
     """
 
-    def __init__(self, argv: List[str], time_limit: float, started: Optional[Callable[[int], None]] = None) -> None:
+    def __init__(
+        self,
+        argv: List[str],
+        time_limit: float,
+        started: Optional[Callable[[int], None]] = None,
+        environment: Optional[Mapping[str, str]] = None,
+    ) -> None:
         self._command = argv
+        self._environment = dict(inherited(), **(environment or {}))
         self._started = started
         self._end = time.monotonic() + time_limit
         self._limit = time_limit
@@ -92,6 +101,7 @@ class Server:
             # The core knows no AnsibleModule, and a server is no command that ends.
             self._process = subprocess.Popen(  # pylint: disable=ansible-bad-function
                 self.argv,
+                env=self._environment,
                 cwd=HOME,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

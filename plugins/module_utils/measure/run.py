@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import memory, registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import LADDER
@@ -40,18 +40,20 @@ def _launch(job: Job, settings: LaunchSettings, started: Callable[[int], None]) 
     return registry.kind_of(job.cell).launch(job, settings, started)
 
 
-def _bandwidth(job: Job, threads: int, machine: Dict[str, Any]) -> Optional[Dict[str, Any]]:
-    return bandwidth.of_build(job.directory, threads, machine)
+def _bandwidth(
+    job: Job, threads: int, machine: Dict[str, Any], environment: Mapping[str, str]
+) -> Optional[Dict[str, Any]]:
+    return bandwidth.of_build(job.directory, threads, machine, environment)
 
 
 class Host(NamedTuple):
     """What a run does to this machine, so that a test can do it to none.
 
-    `launch` of a cell; `bandwidth` of a number of threads, None when there is no program for it.
+    `launch` of a cell; `bandwidth` of a number of threads in an environment, None when there is no program for it.
     """
 
     launch: Launcher = _launch
-    bandwidth: Callable[[Job, int, Dict[str, Any]], Optional[Dict[str, Any]]] = _bandwidth
+    bandwidth: Callable[[Job, int, Dict[str, Any], Mapping[str, str]], Optional[Dict[str, Any]]] = _bandwidth
     snapshot: Callable[[], gates.Snapshot] = gates.snapshot
     clock: Callable[[], float] = time.monotonic
 
@@ -106,7 +108,7 @@ class _Run:
             if (payload["stage"], payload["threads"]) == (stage, threads) and stage in ("ladder", "start"):
                 return
         started = time.time()
-        rates = self.host.bandwidth(job, threads, self.machine)
+        rates = self.host.bandwidth(job, threads, self.machine, self.settings.environment)
         if rates is not None:
             self.emit("bandwidth", dict(rates, stage=stage), started)
 
@@ -230,14 +232,15 @@ class _Run:
         started = time.time()
         before, own_cpu = self.host.snapshot(), time.process_time()
         try:
-            with Sampler() as sampler:
+            with Sampler(threads=kind.threads(job.cell)) as sampler:
                 outcome = self.host.launch(job, settings.of_launch(job, number), sampler.watch)
             series = sampler.series()
         except LaunchFailed as failure:
             stage.failed[index] = True
             self.emit("failure", failure.payload, started)
             return
-        values = gates.gates(before, self.host.snapshot(), outcome.usage, time.process_time() - own_cpu)
+        own_s, ran = time.process_time() - own_cpu, sampler.threads_ran(*kind.computed(outcome))
+        values = gates.gates(before, self.host.snapshot(), outcome.usage, own_s, ran)
         if kind.reads_disk:
             values["major_faults"] = None
         place = {"number": number, "block": stage.block}
@@ -252,11 +255,13 @@ class _Run:
             kernel=outcome.kernel,
             rows=outcome.rows,
             gates=values,
-            validity=gates.validity(values),
+            validity=gates.validity(values, kind.threads(job.cell)),
             position=position,
-            key=envelope.comparable_key(self.machine, job.build, job.model, job.cell),
+            key=envelope.comparable_key(self.machine, job.build, job.model, job.cell, settings.environment),
             **place,
         )
+        if settings.environment:
+            payload["environment"] = dict(settings.environment)
         # The log of a server names no tensor unless it is asked to, which takes time.
         told = outcome.kernel and kind.names_tensors
         if told and job.cell.get("repack", True):

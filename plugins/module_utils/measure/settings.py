@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Mapping, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import LADDER
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import NOTHING_SET, LaunchSettings
 
 # Launches of each rung of a thread ladder, of one repetition each: it chooses, it does not measure.
 LADDER_LAUNCHES = 3
@@ -21,7 +21,8 @@ class Settings(NamedTuple):
 
     Each cell gets `launches` undisturbed launches, then more until its interval is as narrow as its test allows
     (Kind.precision), and `launches_most` in all; `repetitions` are those of llama-bench in one launch, `seed` that
-    of the order, `time_limit` the seconds one launch may take, `budget` those of all together (0: as long as it takes).
+    of the order, `time_limit` the seconds one launch may take, `budget` those of all together (0: as long as it takes),
+    `environment` the variables that a person sets for all programs that are measured.
     """
 
     launches: int
@@ -34,6 +35,7 @@ class Settings(NamedTuple):
     requests: int = 4
     slo_ttft_s: float = 2.0
     slo_tpot_s: float = 0.1
+    environment: Mapping[str, str] = NOTHING_SET
 
     def of_launch(self, job: Job, number: int = 0) -> LaunchSettings:
         """Return the settings of a launch of a job.
@@ -49,4 +51,5 @@ class Settings(NamedTuple):
             slo_ttft_s=self.slo_ttft_s,
             slo_tpot_s=self.slo_tpot_s,
             seed=self.seed + number,
+            environment=self.environment,
         )

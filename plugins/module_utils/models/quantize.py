@@ -24,6 +24,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizati
     bits,
     listed,
 )
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.environment import libraries
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Finished, run
 
 HELP_SECONDS = 60.0
@@ -108,7 +109,7 @@ def quantize(
 
 def _run(argv: List[str], seconds: float) -> Finished:
     try:
-        return run(argv, seconds)
+        return run(argv, seconds, libraries(), clean=True)
     except OSError as error:
         raise ModelFileError(
             f"{argv[0]} cannot be run: {error.strerror}; build llama.cpp or name its llama-quantize"

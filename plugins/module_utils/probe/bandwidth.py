@@ -9,7 +9,7 @@ import json
 import math
 import os
 import statistics
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import cgroup
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
@@ -60,22 +60,26 @@ def parse(text: str, threads: int, size: int) -> Dict[str, List[float]]:
     return {name: printed[name] for name in _RATES}
 
 
-def _run(argv: List[str]) -> process.Finished:
-    return process.run(argv, _TIME_LIMIT, directory=HOME)
+Run = Callable[[List[str], Mapping[str, str]], process.Finished]
+
+
+def _run(argv: List[str], environment: Mapping[str, str]) -> process.Finished:
+    return process.run(argv, _TIME_LIMIT, environment, directory=HOME, clean=True)
 
 
 def measure(
-    path: str, threads: int, machine: Dict[str, Any], run: Callable[[List[str]], process.Finished] = _run
+    path: str, threads: int, machine: Dict[str, Any], environment: Mapping[str, str], run: Run = _run
 ) -> Dict[str, Any]:
     """Measure with the program at `path` (from HOME) and return the payload of a bandwidth record, short of its stage.
 
+    `environment` is added to the clean one that the program gets.
     Rates are in 1e9 bytes or operations per second: the best of the repetitions, their median, and all. Raises
     BandwidthError.
     """
     size = array_bytes(machine)
     argv = [path, "--threads", str(threads), "--bytes", str(size), "--repetitions", str(REPETITIONS)]
     try:
-        finished = run(argv)
+        finished = run(argv, environment)
     except OSError as error:
         raise BandwidthError("%s cannot be started: %s" % (path, error)) from error
     if finished.exit_code != 0:
@@ -88,12 +92,14 @@ def measure(
     return payload
 
 
-def of_build(directory: str, threads: int, machine: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+def of_build(
+    directory: str, threads: int, machine: Dict[str, Any], environment: Mapping[str, str]
+) -> Optional[Dict[str, Any]]:
     """Measure with the program in a build's `directory` (from HOME); None without a figure: nothing depends on it."""
     path = os.path.join(directory, PROGRAM)
     if not os.access(os.path.join(HOME, path), os.X_OK):
         return None
     try:
-        return measure(path, threads, machine)
+        return measure(path, threads, machine, environment)
     except BandwidthError:
         return None

@@ -67,10 +67,13 @@ def snapshot(proc: str = "/proc") -> Snapshot:
     return Snapshot(busy, steal, total, swap, pressure, time.monotonic())
 
 
-def gates(before: Snapshot, after: Snapshot, usage: Usage, own_s: float = 0.0) -> Dict[str, Any]:
+def gates(
+    before: Snapshot, after: Snapshot, usage: Usage, own_s: float = 0.0, threads_ran: Optional[int] = None
+) -> Dict[str, Any]:
     """Return the gates of a launch between two snapshots; a gate is None where the kernel does not say.
 
-    `own_s`: seconds of processor time that the runner itself took, which is no other process.
+    `own_s`: seconds of processor time that the runner itself took, which is no other process. `threads_ran`: how many
+    threads computed, None where they were not counted.
 
     steal_percent, other_cpu_percent: of all processor time there was. pressure_some_percent: of the time between the
     snapshots, which is somewhat longer than that of the launch.
@@ -93,14 +96,18 @@ def gates(before: Snapshot, after: Snapshot, usage: Usage, own_s: float = 0.0) -
         "pressure_some_percent": None if pressed_us is None else round(pressed_us / 1e4 / lasted_s, 3),
         "swap_in_pages": delta("swap_in_pages"),
         "major_faults": usage.major_faults,
+        "threads_ran": threads_ran,
     }
 
 
-def validity(values: Dict[str, Any]) -> Dict[str, Any]:
-    """Return {"state": VALID or INVALID, "reasons": sentences} of the gates of one launch."""
+def validity(values: Dict[str, Any], threads: int = 0) -> Dict[str, Any]:
+    """Return {"state": VALID or INVALID, "reasons": sentences} of the gates of one launch, told to use `threads`."""
     reasons: List[str] = []
     for name, (limit, meaning) in LIMITS.items():
         value = values.get(name)
         if value is not None and value > limit:
             reasons.append("%s = %s, above %s: %s" % (name, value, limit, meaning))
+    ran = values.get("threads_ran")
+    if ran is not None and ran < threads:
+        reasons.append("%d threads asked, %d ran" % (threads, ran))
     return {"state": "INVALID" if reasons else "VALID", "reasons": reasons}

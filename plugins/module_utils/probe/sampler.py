@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the processors and the memory do while a program runs, read from /proc once a second.
+"""What the processors, the memory and the program's threads do while it runs, read from /proc once a second.
 
 A thread of the runner, which sleeps while the program runs. Its price, and that it changes no figure, is measured by
 benchmarks/sampler_cost.py. smaps and PSS are never read: they cost a tenth of a second for each 4 GiB.
@@ -14,6 +14,8 @@ import re
 import threading
 import time
 from typing import Any, Dict, List, Optional, Tuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe.threads import ThreadCount
 
 INTERVAL_S = 1.0
 # What is not read any more after so many samples of a launch: a record is to stay some hundred kilobytes.
@@ -75,15 +77,19 @@ def _shares(before: Optional[Ticks], after: Optional[Ticks]) -> Optional[Tuple[f
 
 
 class Sampler:
-    """Samples from its entry to its exit; watch() names the process whose memory is read.
+    """Samples from its entry to its exit; watch() names the process whose memory is read and whose threads are counted.
 
-    A launch that is shorter than one interval has a first and a last sample. What cannot be read is None.
+    `threads`: how many the process is told to use. A launch that is shorter than one interval has a first and a last
+    sample. What cannot be read is None.
     """
 
-    def __init__(self, interval_s: float = INTERVAL_S, proc: str = "/proc", sys: str = "/sys") -> None:
+    def __init__(
+        self, interval_s: float = INTERVAL_S, proc: str = "/proc", sys: str = "/sys", threads: int = 0
+    ) -> None:
         self.interval_s = interval_s
         self._proc = proc
         self._sys = sys
+        self._threads = ThreadCount(threads, proc)
         self._pid: Optional[int] = None
         self._ended = threading.Event()
         self._thread: Optional[threading.Thread] = None
@@ -91,7 +97,8 @@ class Sampler:
         self._start = 0.0
 
     def watch(self, pid: int) -> None:
-        """From now on read the memory of this process."""
+        """From now on read the memory of this process, which has just been started, and count its threads."""
+        self._threads.begin(pid, time.monotonic())
         self._pid = pid
 
     def __enter__(self) -> Sampler:
@@ -142,6 +149,7 @@ class Sampler:
         taken: Dict[str, Any] = {"all": of_all, "cores": cores, "switches": switches, "mhz": self._mhz()}
         taken.update(self._memory())
         self._samples.append((now, taken))
+        self._threads.look(time.monotonic())
 
     def _mhz(self) -> Optional[float]:
         kilohertz = [int(text) for text in (file.read(64).strip() for file in self._frequencies) if text.isdigit()]
@@ -154,6 +162,10 @@ class Sampler:
             sizes = {name: int(size) * 1024 for name, size in _STATUS.findall(status.read(4096))}
             status.close()
         return {name: sizes.get(field.encode("ascii")) for name, field in _MEMORY.items()}
+
+    def threads_ran(self, after_s: float, until_s: float) -> Optional[int]:
+        """Return with how many threads the process computed between these seconds since its start; see threads.py."""
+        return self._threads.counted(after_s, until_s)
 
     def series(self) -> Dict[str, Any]:
         """Return the payload of a samples record, short of its cell and place, once it has ended.

@@ -91,8 +91,17 @@ def as_result(records: List[Dict[str, Any]]) -> Dict[str, Any]:
     return {"version": RESULT_VERSION, "records": records}
 
 
-def comparable_key(machine: Dict[str, Any], build: Dict[str, Any], model: Dict[str, Any], cell: Dict[str, Any]) -> str:
-    """Return the digest of what must be equal before launches may be pooled or compared as one thing."""
+def comparable_key(
+    machine: Dict[str, Any],
+    build: Dict[str, Any],
+    model: Dict[str, Any],
+    cell: Dict[str, Any],
+    environment: Optional[Mapping[str, str]] = None,
+) -> str:
+    """Return the digest of what must be equal before launches may be pooled or compared as one thing.
+
+    `environment`: the variables that were set on purpose for the programs; what the host has reaches none of them.
+    """
     memory = machine.get("memory_bytes")
     if isinstance(memory, int):
         # What the kernel leaves of the memory shifts by some pages from boot to boot: 64 MiB are one step.
@@ -101,6 +110,8 @@ def comparable_key(machine: Dict[str, Any], build: Dict[str, Any], model: Dict[s
     parts = {"cell": {key: value for key, value in cell.items() if key not in ("build", "purpose")}}
     for kind, payload in (("machine", machine), ("build", build), ("model", model)):
         parts[kind] = {key: value for key, value in payload.items() if key not in NOT_COMPARED[kind]}
+    if environment:
+        parts["environment"] = dict(environment)
     return digest(parts)
 
 

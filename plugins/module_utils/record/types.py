@@ -109,6 +109,7 @@ class Run(_Run, total=False):
     quick: Optional[bool]
     price: Optional[Price]
     imported: Optional[List[Imported]]
+    environment: Optional[Dict[str, str]]
 
 
 class Instance(TypedDict, total=False):
@@ -302,6 +303,7 @@ class Launch(_Launch, total=False):
     context: Optional[int]
     load: Optional[Dict[str, Any]]
     imported: Optional[Imported]
+    environment: Optional[Dict[str, str]]
 
 
 class _Samples(TypedDict):

@@ -14,7 +14,9 @@ import subprocess
 import tempfile
 import threading
 import time
-from typing import IO, Callable, Dict, List, NamedTuple, Optional
+from typing import IO, Callable, List, Mapping, NamedTuple, Optional
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.environment import inherited
 
 # Launches start in the home directory and name what lies below it from there, because llama-bench writes the model's
 # path into its row: a record that is published then tells no user's name, and its command can be run elsewhere.
@@ -94,14 +96,15 @@ def die_with_parent() -> None:
 def run(
     argv: List[str],
     time_limit: float,
-    environment: Optional[Dict[str, str]] = None,
+    environment: Optional[Mapping[str, str]] = None,
     directory: Optional[str] = None,
     started: Optional[Callable[[int], None]] = None,
+    clean: bool = False,
 ) -> Finished:
     """Run `argv` (no shell, empty standard input) for at most `time_limit` seconds and return how it ended.
 
-    `environment` is added to that of this process; `directory` is where the program starts; `started` is called with
-    its process id as soon as it runs.
+    `environment` is added to that of this process, with `clean` to what environment.inherited() leaves of it.
+    `directory` is where the program starts; `started` is called with its process id as soon as it runs.
 
     The process leads a process group of its own, and the whole group is killed at the time limit or when this
     call is interrupted. Raises OSError when the program cannot be started.
@@ -116,7 +119,7 @@ def run(
         # The core knows no AnsibleModule, and run_command accounts for nothing.
         process = subprocess.Popen(  # pylint: disable=ansible-bad-function
             argv,
-            env=dict(os.environ, **(environment or {})),
+            env=dict(inherited() if clean else os.environ, **(environment or {})),
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=out,

@@ -138,9 +138,9 @@ def _leaves(value: Any, path: str) -> dict[str, Any]:
 
 
 def _parts(run: Run, row: Row) -> dict[str, Any]:
-    """Return the leaves of machine, build and model of a cell, by path, without what is not compared."""
+    """Return the leaves of machine, build, model and environment of a cell, by path, without what is not compared."""
     launch = row.launches[-1]["payload"]
-    leaves: dict[str, Any] = {}
+    leaves: dict[str, Any] = _leaves(launch.get("environment") or {}, "environment")
     for kind, known in (("machine", run.machines), ("build", run.builds), ("model", run.models)):
         payload = known.get(launch[kind]) or {}
         for name, value in payload.items():

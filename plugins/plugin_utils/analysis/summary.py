@@ -28,6 +28,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log impo
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import QuantizationError, slug
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.machines import Names
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import NO_BREAK, one_place, plural
 
 INDEX = "README.md"
@@ -250,7 +251,10 @@ class _Order:
 
 
 def runs(records: Iterable[Record]) -> list[Run]:
-    """Return the runs in `records`, the oldest first within each machine. Unknown kinds say nothing here."""
+    """Return the runs in `records`, the oldest first within each machine. Unknown kinds say nothing here.
+
+    Machines are told apart by their fingerprints: a run on a second one of the same name has another name.
+    """
     groups: dict[tuple[str, str], dict[str, list[Record]]] = {}
     for record in records:
         groups.setdefault((record["machine"], record["run"]), {}).setdefault(record["kind"], []).append(record)
@@ -258,6 +262,10 @@ def runs(records: Iterable[Record]) -> list[Run]:
         for alike in by_kind.values():
             alike.sort(key=_Order)
     every = [_run(machine, run, by_kind) for (machine, run), by_kind in groups.items()]
+    names = Names()
+    # What begins a name comes before it, because one of the same beginning may be that of another fingerprint.
+    every.sort(key=lambda run: (run.machine.split("-"), run.time, run.run))
+    every = [run._replace(machine=names.of(run.machine, machine(run) or None)) for run in every]
     imports: dict[str, list[Run]] = {}
     for run in every:
         if imported(run):
@@ -382,6 +390,12 @@ def emulated(run: Run) -> bool:
     """Say whether the figures of `run` come from an emulated processor."""
     planned = bool(run.plan and run.plan["emulated"])
     return planned or any(payload.get("emulated") for payload in run.machines.values())
+
+
+def environment(run: Run) -> dict[str, str]:
+    """Return the variables that were set on purpose for the programs of `run`."""
+    payloads = [run.plan or {}, *(record["payload"] for record in run.launches)]
+    return next((payload["environment"] for payload in payloads if payload.get("environment")), {})
 
 
 def imported(run: Run) -> bool:

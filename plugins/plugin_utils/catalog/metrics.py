@@ -213,13 +213,15 @@ _ROWS = (
            one_place, "lower", 0, 110),
     Metric("pressure_some_percent", "%", "CPU pressure", "100 some total / wall_s", _PROC + ": pressure/cpu", one_place,
            "lower", 0, 110),
+    Metric("threads_ran", "1", "Threads that ran", "threads that had a fifth of the busiest one's time",
+           _PROC + "/<pid>: task/*/stat", whole, "none", 0, 1e5),
     Metric("swap_in_pages", "1", "Pages swapped in", "pswpin", _PROC + ": vmstat", whole, "lower", 0, _COUNT),
 )  # fmt: skip
 
 REGISTRY = {row.name: row for row in _ROWS}
 
 # What a launch record holds under `metrics`, and under `gates`; the rest is derived from those.
-GATES = ("steal_percent", "other_cpu_percent", "pressure_some_percent", "swap_in_pages", "major_faults")
+GATES = ("steal_percent", "other_cpu_percent", "pressure_some_percent", "swap_in_pages", "major_faults", "threads_ran")
 DERIVED = (
     "token_time_ms",
     "prompt_time_s",

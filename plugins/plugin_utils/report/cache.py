@@ -63,14 +63,15 @@ def _program() -> bytes:
     return seen.digest()
 
 
-def key(results_dir: str | os.PathLike[str], machine: str) -> bytes | None:
-    """Return the digest that stands for the records of a machine and for this program; None if they cannot be read."""
+def key(results_dir: str | os.PathLike[str], *machines: str) -> bytes | None:
+    """Return the digest that stands for the records of machines and for this program; None if they cannot be read."""
     seen = _DIGEST(_program())
     try:
-        for path in sorted(Path(results_dir, machine, "records").glob("*.jsonl")):
-            content = path.read_bytes()
-            seen.update(f"{machine}/{path.name}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
-            seen.update(content)
+        for machine in machines:
+            for path in sorted(Path(results_dir, machine, "records").glob("*.jsonl")):
+                content = path.read_bytes()
+                seen.update(f"{machine}/{path.name}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
+                seen.update(content)
     except OSError:
         return None
     return seen.digest()

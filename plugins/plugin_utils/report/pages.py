@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary, verdict
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import machines, summary, verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import cache as report_cache
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import (
     comparison,
@@ -101,7 +101,7 @@ def _comparisons(runs: Sequence[summary.Run]) -> dict[str, list[summary.Run]]:
 
 
 class _Part(NamedTuple):
-    """What one machine comes to: its pages, what the index says of them, and its latest run, short of its launches."""
+    """What some machines come to: pages, what the index says of them, and each one's latest run, short of launches."""
 
     pages: Pages
     entries: list[Entry]
@@ -110,11 +110,21 @@ class _Part(NamedTuple):
 
 
 def _part(records: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) -> _Part:
-    """Return what the records of one machine come to."""
-    runs = summary.runs(records)
+    """Return what the records of the machines of a family come to; see analysis/machines.py."""
+    by_machine: dict[str, list[summary.Run]] = {}
+    for run in summary.runs(records):
+        by_machine.setdefault(run.machine, []).append(run)
+    whole = _Part(Pages(), [], [], list(problems))
+    for of_machine in by_machine.values():
+        _add_machine(whole, of_machine)
+    return whole
+
+
+def _add_machine(whole: _Part, runs: Sequence[summary.Run]) -> None:
+    """Add what the runs of one machine come to."""
+    pages = whole.pages
     by_page = _runs_by_page(runs)
     compared = _comparisons(runs)
-    pages = Pages()
     try:
         entries = [index.entry(path, of_page, set(compared)) for path, of_page in by_page.items()]
     except verdict.StatisticsMissing as error:
@@ -126,11 +136,9 @@ def _part(records: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) -
     for path, (run, *later) in sorted(compared.items()):
         variables, shown = comparison.context(path, run, later)
         pages.add(path, "comparison.md.j2", variables, shown)
-    if runs:
-        path = summary.machine_path(runs[-1].machine)
-        pages.add(path, "machine.md.j2", index.machine_context(entries, runs), {})
-    lean = [index.lean(entry) for entry in entries]
-    return _Part(pages, lean, [index.lean_run(run) for run in runs[-1:]], list(problems))
+    pages.add(summary.machine_path(runs[-1].machine), "machine.md.j2", index.machine_context(entries, runs), {})
+    whole.entries.extend(index.lean(entry) for entry in entries)
+    whole.latest.append(index.lean_run(runs[-1]))
 
 
 def _whole(parts: Iterable[_Part], problems: Sequence[Problem] = ()) -> tuple[Pages, list[Problem]]:
@@ -161,20 +169,24 @@ def render(every: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) ->
     by_machine: dict[str, list[dict[str, Any]]] = {}
     for record in every:
         by_machine.setdefault(record["machine"], []).append(record)
-    return _whole((_part(alike) for _machine, alike in sorted(by_machine.items())), problems)[0]
+    families = machines.families(by_machine)
+    return _whole((_part(record for name in family for record in by_machine[name]) for family in families), problems)[0]
 
 
-def _part_of_store(results_dir: str, machine: str) -> _Part:
-    read = records.read(results_dir, machine=machine)
-    return _part(read.records, read.problems)
+def _part_of_store(results_dir: str, family: Sequence[str]) -> _Part:
+    every = [records.read(results_dir, machine=machine) for machine in family]
+    return _part(
+        [record for read in every for record in read.records], [problem for read in every for problem in read.problems]
+    )
 
 
-def _packed_part(results_dir: str, entries: Path | None, machine: str) -> bytes:
-    """Return what one machine comes to, packed: as it was kept, or made and kept."""
-    known_by = report_cache.key(results_dir, machine) if entries else None
+def _packed_part(results_dir: str, entries: Path | None, family: Sequence[str]) -> bytes:
+    """Return what the machines of a family come to, packed: as it was kept, or made and kept."""
+    machine = family[0]
+    known_by = report_cache.key(results_dir, *family) if entries else None
     packed = report_cache.load(entries, machine, known_by) if entries and known_by else None
     if packed is None:
-        packed = report_cache.pack(_part_of_store(results_dir, machine))
+        packed = report_cache.pack(_part_of_store(results_dir, family))
         if entries and known_by:
             report_cache.save(entries, machine, known_by, packed)
     return packed
@@ -193,18 +205,18 @@ def render_store(results_dir: str | os.PathLike[str]) -> tuple[Pages, list[Probl
     Raises what records.read() raises, and ReportError without SciPy where a machine has runs to compare.
     """
     root = os.fspath(results_dir)
-    machines = records.machines(root)
-    if len(machines) < MANY_MACHINES:
-        return _whole(_part_of_store(root, machine) for machine in machines)
+    families = machines.families(records.machines(root))
+    if len(families) < MANY_MACHINES:
+        return _whole(_part_of_store(root, family) for family in families)
     entries = report_cache.directory(root)
     # The processes only read and answer; what Ansible's loader has imported they have by being forked. They leave no
     # cycles behind that would be worth a search for garbage among all that a record is made of.
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(processes(), mp_context=context, initializer=gc.disable) as pool:
-        packed = pool.map(partial(_packed_part, root, entries), machines, chunksize=8)
+        packed = pool.map(partial(_packed_part, root, entries), families, chunksize=8)
         pages = _whole(map(report_cache.unpack, packed))
     if entries:
-        report_cache.forget(entries, set(machines))
+        report_cache.forget(entries, {family[0] for family in families})
     return pages
 
 

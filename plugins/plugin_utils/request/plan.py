@@ -75,6 +75,7 @@ def run_payload(
         "seed": seed,
         "versions": versions,
         "emulated": machine["emulated"],
+        **({"environment": dict(request.environment)} if request.environment else {}),
         **({"price": price} if price else {}),
         "command": command(request, seed),
     }

@@ -26,6 +26,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.source imp
 )
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import failure
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
+from ansible_collections.cloudbench.llama.plugins.module_utils.system import environment
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import ENOUGH_LAUNCHES
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds as catalog
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
@@ -109,6 +110,7 @@ VARIABLES: Mapping[str, Variable] = {
     ),
     "twin": Variable("llama_bench_twin", {"type": "bool", "default": True}),
     "price": Variable("llama_bench_price", {"type": "dict", "default": {}}),
+    "environment": Variable("llama_bench_environment", {"type": "dict", "default": {}}),
     "seed": Variable("llama_bench_seed", {"type": "int", "default": None}),
 }
 
@@ -150,7 +152,8 @@ class RunRequest:
     Models, builds, quantizations (by llama.cpp's spelling, or LEGACY), threads and tests (fields of cells) are those
     that are possible, each once, in the order given; `refused` are payloads of failure records, one for each value that
     is not. No `threads` leaves them to the ladder of the run. `launches_most` is that of a cell in this run; `minutes`
-    0 is no limit; `price` is what a person says that a host costs, as a run record has it. `asked` is everything as it
+    0 is no limit; `environment` are variables for the programs that are measured; `price` is what a person says that a
+    host costs, as a run record has it. `asked` is everything as it
     was given, by field.
     """
 
@@ -168,6 +171,7 @@ class RunRequest:
     slo_ttft_s: float
     slo_tpot_s: float
     twin: bool
+    environment: Mapping[str, str]
     price: Payload | None
     seed: int | None
     refused: tuple[Payload, ...]
@@ -197,6 +201,11 @@ class RunRequest:
             price = prices.paid(asked["price"])
         except prices.PriceError as error:
             raise RequestError(str(error)) from error
+        try:
+            variables = environment.checked(asked["environment"], _variable("environment"))
+        except environment.EnvironmentRefused as error:
+            raise RequestError(str(error)) from error
+        asked["environment"] = variables
         refused: list[Payload] = []
         launches = asked["launches"]
         return cls(
@@ -215,6 +224,7 @@ class RunRequest:
             slo_ttft_s=settings.slo_ttft_s,
             slo_tpot_s=settings.slo_tpot_s,
             twin=asked["twin"],
+            environment=variables,
             price=price,
             seed=asked["seed"],
             refused=tuple(refused),
@@ -243,6 +253,7 @@ class RunRequest:
             **self.asked,
             "models": [public_entry(entry) for entry in self.asked["models"]],
             "builds": [catalog.public_build(entry) for entry in self.asked["builds"]],
+            "environment": self.environment or None,
             "price": self.price,
             "seed": seed,
         }

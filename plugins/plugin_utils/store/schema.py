@@ -153,6 +153,7 @@ class Run(Struct, kw_only=True, gc=False):
     quick: bool | None = None
     price: Price | None = None
     imported: list[Imported] | None = None
+    environment: dict[str, str] | None = None
 
 
 class Instance(Struct, kw_only=True, gc=False):
@@ -379,6 +380,7 @@ class Launch(Struct, kw_only=True, gc=False):
     context: Count | None = None
     load: dict[str, Any] | None = None
     imported: Imported | None = None
+    environment: dict[str, str] | None = None
 
 
 class Samples(Struct, kw_only=True, gc=False):

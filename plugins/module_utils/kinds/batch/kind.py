@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.batch import launch as launching
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
@@ -46,6 +46,11 @@ class Batch(Kind):
         sequences = cell["concurrency"]
         prompts = pace.prompt_s(sequences * cell["n_prompt"])
         return pace.start_s + prompts + pace.generation_s(cell["n_gen"], sequences)
+
+    def computed(self, outcome: Outcome) -> Tuple[float, float]:
+        # What is timed comes last, and of that the generation.
+        end = outcome.usage.wall_s
+        return end - sum(row["pl"] * row["tg"] / row["speed_tg"] for row in outcome.rows), end
 
     def argv(self, job: Job, settings: LaunchSettings) -> List[str]:
         return launching.argv_of(job)

@@ -64,6 +64,4 @@ def _figures(row: Row) -> Dict[str, Dict[str, Any]]:
 
 def launch(job: Job, settings: LaunchSettings, started: Optional[Started] = None, run: Run = run_process) -> Outcome:
     """Run llama-batched-bench once. Raises LaunchFailed when there is no figure."""
-    return one_shot.launch(
-        job, argv_of(job), settings.time_limit, started, run, lambda text: parse(text, job.cell), _figures
-    )
+    return one_shot.launch(job, argv_of(job), settings, started, run, lambda text: parse(text, job.cell), _figures)

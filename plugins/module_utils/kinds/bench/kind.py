@@ -9,7 +9,7 @@ pp512,load=none and tg128,repack=off are the same with another way to load.
 from __future__ import annotations
 
 import re
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench import launch as launching
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
@@ -71,6 +71,11 @@ class Bench(Kind):
         # A prompt is processed once more for warming up, and a context is filled before each repetition.
         prompts = (settings.repetitions + 1) * (cell["n_prompt"] + cell["n_depth"])
         return pace.start_s + pace.prompt_s(prompts) + pace.generation_s(settings.repetitions * cell["n_gen"])
+
+    def computed(self, outcome: Outcome) -> Tuple[float, float]:
+        # What is timed comes last.
+        end = outcome.usage.wall_s
+        return end - sum(sum(row["samples_ns"]) / 1e9 for row in outcome.rows), end
 
     def argv(self, job: Job, settings: LaunchSettings) -> List[str]:
         return launching.argv_of(job, settings.repetitions)

@@ -87,4 +87,4 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Started] = None
                 argv=argv,
             )
         ) from error
-    return one_shot.launch(job, argv, settings.time_limit, started, run, parse, figures)
+    return one_shot.launch(job, argv, settings, started, run, parse, figures)

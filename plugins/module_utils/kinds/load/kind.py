@@ -38,6 +38,10 @@ class Load(Kind):
         # The file is read cold by itself and by a cold start, then warm, and a warm start follows.
         return 2 * pace.cold_read_s + 3 * pace.start_s + pace.generation_s(2 * cell["n_gen"])
 
+    def threads(self, cell: Cell) -> int:
+        # A token or two is too little to count by.
+        return 0
+
     def argv(self, job: Job, settings: LaunchSettings) -> List[str]:
         return launching.argv_of(job)
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import TOKENS, Cell, Kind, Started, Trouble
@@ -79,6 +79,9 @@ class Serve(Kind):
         # The first request of each user warms up.
         each = pace.prompt_s(users * cell["n_prompt"]) + pace.generation_s(cell["n_gen"], users)
         return pace.start_s + (settings.requests + 1) * each
+
+    def computed(self, outcome: Outcome) -> Tuple[float, float]:
+        return launching.computed(outcome.detail.get("requests") or [], outcome.usage.wall_s)
 
     def argv(self, job: Job, settings: LaunchSettings) -> List[str]:
         return launching.argv_of(job, settings)

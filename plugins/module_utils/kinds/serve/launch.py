@@ -14,7 +14,7 @@ import random
 import statistics
 import threading
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program, where_known
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.memory import context_of
@@ -40,6 +40,9 @@ METRICS = (
 
 # More failed requests than this, and the launch is no measurement.
 MOST_ERRORS = 0.1
+
+# Between two requests of a user this much is no pause of the server.
+_NO_PAUSE_S = 0.05
 
 
 class Request(NamedTuple):
@@ -128,6 +131,26 @@ def _together(threads: List[threading.Thread]) -> None:
         thread.join()
 
 
+def computed(requests: List[Dict[str, Any]], lasted_s: float) -> Tuple[float, float]:
+    """Return from when until when a server had a request all the time, the longest such time.
+
+    In seconds since its start; it `lasted_s`, and ended after the last answer. `requests`: as described() makes them.
+    """
+    answered = [request for request in requests if request["e2e_s"] is not None]
+    spans = sorted((request["start_s"], request["start_s"] + request["e2e_s"]) for request in answered)
+    if not spans:
+        return 0.0, 0.0
+    joined = [spans[0]]
+    for start, end in spans[1:]:
+        if start - joined[-1][1] <= _NO_PAUSE_S:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    start, end = max(joined, key=lambda span: span[1] - span[0])
+    last = max(end for _start, end in spans)
+    return lasted_s - (last - start), lasted_s - (last - end)
+
+
 def described(requests: List[Request]) -> List[Dict[str, Any]]:
     """Return the requests as a record keeps them: seconds from when the first measured one was due."""
     measured = [request.due for request in requests if not request.warmup]
@@ -199,7 +222,7 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int],
     def failed(cause: str, advice: str, **detail: Any) -> LaunchFailed:
         return LaunchFailed(envelope.failure("measure", cause, advice, cell, argv=argv, **detail))
 
-    server = Server(argv, settings.time_limit, started)
+    server = Server(argv, settings.time_limit, started, settings.environment)
     try:
         with server:
 

@@ -24,6 +24,8 @@ _ALWAYS = (
     ("steal_percent", "Steal %"),
     ("other_cpu_percent", "Other CPU %"),
 )
+# Where fewer ran than were asked for.
+_WHERE_MISSED = (("threads_ran", "Threads that ran"),)
 # Where memory did not suffice, threads wait for what was swapped out.
 _WHERE_SWAPPED = (("swap_in_pages", "Swapped in"), ("pressure_some_percent", "Pressure %"))
 
@@ -32,9 +34,13 @@ def _section(view: View) -> Section | None:
     if not view.launches:
         return None
     allowed, _meaning = LIMITS["swap_in_pages"]
-    gates = (record["payload"].get("gates") or {} for record in view.launches)
-    swapped = any((seen.get("swap_in_pages") or 0) > allowed for seen in gates)
-    shown = (*_ALWAYS, *(_WHERE_SWAPPED if swapped else ()))
+    swapped = any((summary.value(record, "swap_in_pages") or 0) > allowed for record in view.launches)
+    missed = any(
+        (summary.value(record, "threads_ran") or row.cell["threads"]) < row.cell["threads"]
+        for row in view.measured
+        for record in row.launches
+    )
+    shown = (*_ALWAYS, *(_WHERE_MISSED if missed else ()), *(_WHERE_SWAPPED if swapped else ()))
     names = [name for name, _title in shown]
     columns: list[Column] = [
         ("Launch", RIGHT),
@@ -80,6 +86,7 @@ SUBJECT = Subject(
         "rss_peak_bytes",
         "steal_percent",
         "other_cpu_percent",
+        "threads_ran",
         "swap_in_pages",
         "pressure_some_percent",
     ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.environment import assignments
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
@@ -31,6 +32,10 @@ def _method(view: View) -> Section:
         parts.RECORDS_RULE,
         f"Memory and CPU use are of the whole process: load, warm-up and test.{loaded}",
     ]
+    variables = summary.environment(view.run)
+    if variables:
+        named = markdown.join(map(markdown.code, assignments(variables)))
+        items.append(Markdown(f"Set on purpose in the environment of the programs: {named}."))
     return Section("Method", [markdown.bullets(items)])
 
 
@@ -46,7 +51,9 @@ def _reproduce(view: View) -> Section:
         argv = row.launches[0]["payload"].get("argv")
         if argv:
             # A line break in a host's word would end the comment and begin a command.
-            commands.append(f"# {markdown.visible(view.words(row))}\n{shlex.join(argv)}")
+            variables = assignments(row.launches[0]["payload"].get("environment") or {})
+            command = shlex.join(["env", *variables, *argv] if variables else argv)
+            commands.append(f"# {markdown.visible(view.words(row))}\n{command}")
     if commands:
         blocks.append(Markdown("One launch of each cell, as it was run, from the home directory of the host:"))
         blocks.append(markdown.fenced("\n".join(commands), "sh"))

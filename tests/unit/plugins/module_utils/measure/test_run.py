@@ -48,10 +48,12 @@ class Machine:
         self.disturbed: set[int] = set()
         self.broken: set[str] = set()
         self.asked: list[int] = []
+        self.environments: list[dict] = []
 
     def launch(self, one: Job, settings: LaunchSettings, started: Callable[[int], None]) -> Outcome:
         self.calls.append(one.cell)
         self.seeds.append(settings.seed)
+        self.environments.append(settings.environment)
         if one.cell["test"] in self.broken:
             raise LaunchFailed(envelope.failure("measure", "it broke", "Mend it.", one.cell))
         name = registry.headline(one.cell)
@@ -64,8 +66,9 @@ class Machine:
         usage = Usage(self.wall, self.wall, 0.0, 1 << 20, 0, faults, 0, 0)
         return Outcome(["x"], metrics, [], {}, usage, {})
 
-    def bandwidth(self, _job: Job, threads: int, _machine: dict) -> dict:
+    def bandwidth(self, _job: Job, threads: int, _machine: dict, environment: dict) -> dict:
         self.asked.append(threads)
+        self.environments.append(environment)
         rate = {"best": 10.0, "median": 9.0, "samples": [9.0, 10.0]}
         return {"machine": "m" * 12, "threads": threads, "read_gb_s": rate, "triad_gb_s": rate, "bytes": 1, "argv": []}
 
@@ -312,3 +315,15 @@ def test_each_launch_of_a_server_has_prompts_of_its_own():
     machine = Machine()
     go([job("serve8+8@c1")], machine)
     assert len(set(machine.seeds)) == 3
+
+
+def test_what_is_set_for_the_programs_reaches_all_of_them_and_is_on_record():
+    machine = Machine()
+    emitted, _states, _ended = go([job(threads=0)], machine, environment={"OMP_PROC_BIND": "close"})
+    assert machine.asked
+    assert all(environment == {"OMP_PROC_BIND": "close"} for environment in machine.environments)
+    launches = payloads(emitted)
+    assert all(launch["environment"] == {"OMP_PROC_BIND": "close"} for launch in launches)
+    plain = payloads(go([job(threads=0)], Machine())[0])
+    assert not any("environment" in launch for launch in plain)
+    assert not {launch["key"] for launch in plain} & {launch["key"] for launch in launches}

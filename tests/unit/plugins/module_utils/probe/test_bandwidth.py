@@ -31,11 +31,11 @@ PRINTED = {
 
 def run(stdout: str, exit_code: int | None = 0, stderr: str = ""):
     ended = Finished([], stdout, stderr, exit_code, None, False, False, Usage(1, 1, 0, 1, 0, 0, 0, 0))
-    return lambda _argv: ended
+    return lambda _argv, _environment: ended
 
 
 def test_best_median_and_all():
-    payload = measure("b/x", 2, MACHINE, run(json.dumps(PRINTED)))
+    payload = measure("b/x", 2, MACHINE, {}, run(json.dumps(PRINTED)))
     assert payload["read_gb_s"] == {"best": 11.0, "median": 10.0, "samples": [9.0, 11.0, 10.0]}
     assert payload["triad_gb_s"]["best"] == 9.5
     assert payload["fma_gflops"] == {"best": 170.0, "median": 160.0, "samples": [170.0, 150.0]}
@@ -74,12 +74,12 @@ def test_arrays_are_beyond_the_caches_and_within_the_memory(machine, size):
 )
 def test_what_is_no_figure_is_refused(stdout, exit_code, words):
     with pytest.raises(BandwidthError, match=words):
-        measure("b/x", 2, MACHINE, run(stdout, exit_code, "error: no memory"))
+        measure("b/x", 2, MACHINE, {}, run(stdout, exit_code, "error: no memory"))
 
 
 def test_a_build_without_the_program_has_no_bandwidth(tmp_path):
-    assert of_build(str(tmp_path), 1, MACHINE) is None
+    assert of_build(str(tmp_path), 1, MACHINE, {}) is None
     broken = tmp_path / bandwidth.PROGRAM
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
-    assert of_build(str(tmp_path), 1, MACHINE) is None
+    assert of_build(str(tmp_path), 1, MACHINE, {}) is None

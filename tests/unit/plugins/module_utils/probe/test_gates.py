@@ -22,6 +22,7 @@ def test_shares_are_of_the_whole_machine():
         "pressure_some_percent": 1.0,
         "swap_in_pages": 0,
         "major_faults": 0,
+        "threads_ran": None,
     }
     assert validity(found) == {"state": "VALID", "reasons": []}
 

@@ -62,6 +62,14 @@ def test_what_a_cell_is_measured_for_changes_nothing():
     assert key({**parts, "cell": {**parts["cell"], "repack": False}}) != key(parts)
 
 
+def test_what_is_set_for_the_programs_is_part_of_what_is_compared():
+    parts = payloads()
+    things = (parts["machine"], parts["build"], parts["model"], parts["cell"])
+    plain = envelope.comparable_key(*things)
+    assert envelope.comparable_key(*things, {}) == plain
+    assert envelope.comparable_key(*things, {"OMP_DYNAMIC": "true"}) != plain
+
+
 def test_some_pages_of_memory_more_make_no_other_machine():
     parts = payloads()
     parts["machine"] = {**parts["machine"], "memory_bytes": 24 << 30}

@@ -84,6 +84,16 @@ def test_what_differs_in_more_than_was_asked_for_is_refused_by_name(one_run):
         compared([*one_run, *later], "previous", "latest", "machine.kern")
 
 
+def test_another_environment_is_another_thing_and_named(one_run):
+    later = again(one_run)
+    for record in later:
+        if record["kind"] == "launch":
+            record["payload"]["environment"] = {"LLAMA_ARG_CACHE_TYPE_K": "q8_0"}
+    with pytest.raises(CompareError, match=r"environment\.LLAMA_ARG_CACHE_TYPE_K: None against 'q8_0'"):
+        compared([*one_run, *later], "previous", "latest")
+    assert compared([*one_run, *later], "previous", "latest", "environment")
+
+
 @pytest.mark.parametrize(
     ("kind", "key", "value", "pinned"),
     [("build", "compiler", "c++ 99", "build=default"), ("model", "sha256", "0" * 64, "quantization=Q4_0")],

@@ -43,6 +43,18 @@ def test_a_run_without_any_of_it_has_none_of_it(real):
         assert f"## {title}" not in text
 
 
+def test_what_was_set_for_the_programs_is_said_once_and_in_the_commands(real):
+    assert "Set on purpose" not in page(real)
+    for record in real:
+        if record["kind"] in ("run", "launch"):
+            record["payload"]["environment"] = {"OMP_PROC_BIND": "close", "X": "a b"}
+    text = page(real)
+    said = "Set on purpose in the environment of the programs: `OMP_PROC_BIND=close`, `X=a b`."
+    assert text.count(said) == 1
+    assert said in section(text, "Method")
+    assert "\nenv OMP_PROC_BIND=close 'X=a b' " in section(text, "Reproduce")
+
+
 def test_names_of_a_record_stay_text(real):
     evil = "x | <b>y</b>\n# z"
     for one in real:

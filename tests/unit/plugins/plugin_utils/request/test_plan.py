@@ -213,7 +213,8 @@ def test_a_seed_follows_from_the_run():
 def test_a_record_says_how_to_ask_for_the_same_again():
     secret = {"name": "mine", "url": "https://me:pass@host/m.gguf?token=abc", "sha256": "0" * 64}
     price = {"usd_hour": 0.85, "date": "2026-11-27"}
-    request = RunRequest.of({"models": [secret], "tests": ["pp8", "it's"], "launches": 2, "price": price})
+    given = {"models": [secret], "tests": ["pp8", "it's"], "launches": 2, "price": price, "environment": {"A": "b"}}
+    request = RunRequest.of(given)
     payload = run_payload(request, make_plan(request, MACHINE), 7, MACHINE, {"python": "3.11"}, None)
     assert payload["command"] == command(request, 7)
     program, playbook, option, variables = shlex.split(payload["command"])
@@ -227,5 +228,6 @@ def test_a_record_says_how_to_ask_for_the_same_again():
     assert (payload["quick"], payload["launches"], payload["launches_most"], payload["time_limit_s"]) == (
         True, 2, 2, 3600,
     )  # fmt: skip
+    assert payload["environment"] == {"A": "b"}
     assert "price" not in payload
     assert "llama_bench_price" not in command(RunRequest.of({}), 7)

@@ -97,11 +97,21 @@ def test_a_request_is_not_changed_once_it_is_made() -> None:
         ({"slo": {"ttft_s": 0, "tpot_s": 1}}, "ttft_s of llama_bench_slo must be above 0, not 0"),
         ({"slo": "fast"}, "llama_bench_slo is a mapping, not 'fast'"),
         ({"price": {"usd_hour": 1}}, "the price of a host has no date"),
+        ({"environment": "OMP"}, "llama_bench_environment is a mapping, not 'OMP'"),
+        ({"environment": {"A-B": "x"}}, "llama_bench_environment has 'A-B', which is no name of a variable"),
+        ({"environment": {"HF_TOKEN": "x"}}, "llama_bench_environment.HF_TOKEN looks like a secret"),
     ],
 )
 def test_what_stops_a_run_names_the_variable_the_rule_and_the_value(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(RequestError, match=words):
         RunRequest.of(changes)
+
+
+def test_the_environment_is_asked_for_again_and_only_where_there_is_any() -> None:
+    request = RunRequest.of({"environment": {"MALLOC_ARENA_MAX": 1}})
+    assert request.environment == {"MALLOC_ARENA_MAX": "1"}
+    assert request.variables(1)["llama_bench_environment"] == {"MALLOC_ARENA_MAX": "1"}
+    assert "llama_bench_environment" not in RunRequest.of({}).variables(1)
 
 
 def test_values_may_be_texts_as_on_a_command_line() -> None:
@@ -112,6 +122,7 @@ def test_values_may_be_texts_as_on_a_command_line() -> None:
         "minutes": "1.5",
         "slo": '{"ttft_s": 1, "tpot_s": "0.5"}',
         "twin": "False",
+        "environment": '{"OMP_PROC_BIND": "close"}',
         "price": "{}",
         "seed": "7",
     }
@@ -122,6 +133,7 @@ def test_values_may_be_texts_as_on_a_command_line() -> None:
         "minutes": 1.5,
         "slo": {"ttft_s": 1.0, "tpot_s": 0.5},
         "twin": False,
+        "environment": {"OMP_PROC_BIND": "close"},
         "price": {},
         "seed": 7,
     }

@@ -16,3 +16,14 @@ def test_pressure_and_pages_swapped_in_have_columns_where_pages_were_swapped_in(
     throughput = section(page(real), "Throughput")
     assert "| Other CPU % | Swapped in | Pressure % | Validity |" in throughput
     assert "| 1,234 | 56.7 |" in throughput
+
+
+def test_the_threads_that_ran_have_a_column_where_some_did_not(real: list[Record]) -> None:
+    launches = [record["payload"] for record in real if record["kind"] == "launch"]
+    for launch in launches:
+        launch["gates"]["threads_ran"] = launch["cell"]["threads"]
+    assert "Threads that ran" not in section(page(real), "Throughput")
+    for launch in launches:
+        if launch["cell"]["test"] == "pp512":
+            launch["cell"]["threads"], launch["gates"]["threads_ran"] = 2, 1
+    assert "| Other CPU % | Threads that ran | Validity |" in section(page(real), "Throughput")

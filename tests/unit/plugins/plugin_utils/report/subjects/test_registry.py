@@ -132,6 +132,14 @@ def where_pages_were_swapped_in(every: list[Record], name: str, value: float) ->
     return in_launches(every, name, value)
 
 
+def where_threads_were_missed(every: list[Record], name: str, value: float) -> str:
+    for record in every:
+        if record["kind"] == "launch":
+            record["payload"]["cell"]["threads"] = int(value) + 1
+            record["payload"]["gates"][name] = value
+    return metrics.show(name, value)
+
+
 def of_requests(every: list[Record], name: str, value: float) -> str:
     """Plant what the median of the requests is then, as the target forms it."""
     seconds = value / 1000
@@ -228,6 +236,7 @@ PLANTED: dict[str, Callable[[list[Record], str, float], str]] = {
     **dict.fromkeys(("read_gb_s", "triad_gb_s", "fma_gflops"), of_the_machine),
     **dict.fromkeys(metrics.DERIVED, derived),
     "pressure_some_percent": where_pages_were_swapped_in,
+    "threads_ran": where_threads_were_missed,
     "error_share": as_share_of_requests,
     "log_load_s": of_an_import,
 }
