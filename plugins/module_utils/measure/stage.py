@@ -118,6 +118,7 @@ class Stage:
             "of": done + sum(wanted),
             "now": self.jobs[now].cell if now is not None else None,
             "figures": figures,
+            "out_of_time": sum(late and not launches for late, launches in zip(self.out_of_time, self.launches)),
             "failed": [job.cell for job, gone in zip(self.jobs, self.failed) if gone],
             "left_s": order.seconds_left(self.walls(), wanted),
             "time": time.time(),
