@@ -35,6 +35,12 @@ class ActionModule(CoreAction):
             groups = task_vars.get("groups") or {}
             if not groups.get("bench") and "ec2_environment" not in groups:
                 said.append(_nothing_to_measure())
+            if "localhost" not in task_vars.get("ansible_play_hosts_all", ["localhost"]):
+                limit = context.CLIARGS.get("subset")
+                said.append(
+                    f"--limit {limit} leaves out localhost, where the run is reported and its exit code made: "
+                    f"use --limit {limit},localhost"
+                )
         if said:
             raise RequestError("Nothing was done, because " + "; ".join(dict.fromkeys(said)))
         return {}

@@ -97,6 +97,20 @@ def test_an_inventory_without_hosts_to_measure_is_a_failure(tmp_path: Path) -> N
     refused(play(tmp_path, "-i", str(inventory), "site.yml"), "has no host in the group bench")
 
 
+def test_a_limit_without_the_host_that_reports_is_a_failure(tmp_path: Path) -> None:
+    """What fails on a host is rescued there: without a report such a run would end as if all were well."""
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("bench: {hosts: {near: {ansible_connection: local}, far: {ansible_connection: local}}}\n")
+    done = play(tmp_path, "-i", str(inventory), "playbooks/prepare.yml", "--limit", "near")
+    refused(done, "use --limit near,localhost")
+    # With it only what is wrong on purpose is told.
+    wrong = play(
+        tmp_path, "-i", str(inventory), "playbooks/prepare.yml", "--limit", "near,localhost", "-e", "llama_cpp_wy=x"
+    )
+    refused(wrong, "no role has a variable llama_cpp_wy")
+    assert "--limit" not in wrong.output
+
+
 def test_an_inventory_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
     missing = str(tmp_path / "nowhere.yml")
     refused(play(tmp_path, "-i", missing, "site.yml"), f"there is no {missing}")

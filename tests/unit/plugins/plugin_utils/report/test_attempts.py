@@ -13,7 +13,8 @@ import pytest
 from support.records import side_by_side
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.export import forms as export
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import terminal
 
@@ -86,6 +87,14 @@ def test_figures_stay_where_a_newer_run_has_none(real: list[Record], attempt: tu
         assert "newer run of 2099-01-01" in after[path], path
         assert why in after[path].replace("\\", ""), path
     assert f"records/{LATER}.jsonl" in after[page]
+
+
+def test_exports_and_comparisons_keep_to_the_run_with_figures(
+    real: list[Record], attempt: tuple[list[Record], str]
+) -> None:
+    runs = summary.runs([*real, *attempt[0]])
+    assert [run.run for run in export.latest(runs)] == [real[0]["run"]]
+    assert {run.run for run, _row in compare.select(runs, {"run": compare.LATEST})} == {real[0]["run"]}
 
 
 def test_alone_it_says_why_on_its_page_and_in_the_terminal(
