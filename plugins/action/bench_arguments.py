@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible import constants, context
-from ansible.errors import AnsibleUndefinedVariable
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request import arguments
@@ -28,7 +30,7 @@ class ActionModule(CoreAction):
     ERRORS = (RequestError,)
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        said = arguments.unknown(task_vars)
+        said = arguments.unknown({*task_vars, *self._names_of_groups(task_vars)})
         given = self._given(task_vars)
         said += [*self._wrong_types(given), *arguments.wrong_values(given)]
         if args["measure"]:
@@ -44,6 +46,18 @@ class ActionModule(CoreAction):
         if said:
             raise RequestError("Nothing was done, because " + "; ".join(dict.fromkeys(said)))
         return {}
+
+    def _names_of_groups(self, task_vars: Mapping[str, Any]) -> set[str]:
+        """Return the names of variables that hosts which are going to be rented will have of their groups."""
+        if "ec2_environment" not in (task_vars.get("groups") or {}):
+            return set()
+        names: set[str] = set()
+        for source in map(Path, context.CLIARGS.get("inventory") or ()):
+            for path in sorted((source if source.is_dir() else source.parent).glob("group_vars/**/*")):
+                if path.is_file() and path.suffix in ("", ".yml", ".yaml", ".json"):
+                    with contextlib.suppress(AnsibleError):
+                        names.update(self._loader.load_from_file(str(path)) or {})
+        return names
 
     def _given(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values of the roles' variables; what depends on something that is not there yet is left out."""

@@ -41,4 +41,5 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+# Nothing but what every module returns.
 """

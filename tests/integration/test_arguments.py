@@ -78,6 +78,15 @@ def test_a_plan_of_another_matrix_than_was_meant_is_not_shown(tmp_path: Path) ->
     assert "USD" not in done.output
 
 
+def test_what_hosts_that_are_not_rented_yet_will_have_is_looked_at_too(tmp_path: Path) -> None:
+    inventory = tmp_path / "aws"
+    (inventory / "group_vars").mkdir(parents=True)
+    (inventory / "hosts.yml").write_text((ROOT / "inventory" / "aws" / "hosts.yml").read_text("utf-8"))
+    (inventory / "group_vars" / "aws_ec2.yml").write_text("llama_bench_thread: [4]\n")
+    done = play(tmp_path, "-i", str(inventory), "playbooks/plan.yml")
+    refused(done, "no role has a variable llama_bench_thread; the nearest is llama_bench_threads")
+
+
 @pytest.mark.parametrize(
     ("playbook", "value", "words"),
     [
