@@ -18,6 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request import arguments
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import VARIABLES, RequestError
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records, run_id
 
 # What an inventory gives on the command line may be: hosts, with a comma, or a path.
 _HOSTS_MARK = ","
@@ -26,7 +27,7 @@ _HOSTS_MARK = ","
 class ActionModule(CoreAction):
     """Looks at the variables of the host, and does nothing."""
 
-    ARGUMENTS = spec(measure=dict(type="bool", default=False))
+    ARGUMENTS = spec(measure=dict(type="bool", default=False), planned=dict(type="bool", default=False))
     ERRORS = (RequestError,)
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,6 +44,8 @@ class ActionModule(CoreAction):
                     f"--limit {limit} leaves out localhost, where the run is reported and its exit code made: "
                     f"use --limit {limit},localhost"
                 )
+        if args["planned"] and not _begun(task_vars):
+            said.append("there is nothing to measure: no host was planned; use the playbook site, or prepare before it")
         if said:
             raise RequestError("Nothing was done, because " + "; ".join(dict.fromkeys(said)))
         return {}
@@ -82,6 +85,18 @@ class ActionModule(CoreAction):
             expected = {key: value for key, value in entry.items() if key in ("type", "elements", "options")}
             said += ArgumentSpecValidator({name: expected}).validate({name: given[name]}).error_messages
         return said
+
+
+def _begun(task_vars: Mapping[str, Any]) -> bool:
+    """Say whether this command has planned a host, or has on record why it could not."""
+    if any("llama_bench_plan" in of_host for of_host in (task_vars.get("hostvars") or {}).values()):
+        return True
+    results_dir = os.environ.get(run_id.RESULTS_DIR_VARIABLE)
+    try:
+        return not results_dir or bool(records.read(results_dir, run_id.current_run()).records)
+    except (records.RecordError, run_id.RunError, OSError):
+        # Whoever cannot read them says so.
+        return True
 
 
 def _nothing_to_measure() -> str:

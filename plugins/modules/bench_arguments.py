@@ -30,6 +30,10 @@ options:
       going to have some.
     type: bool
     default: false
+  planned:
+    description: Whether it fails too that no host was planned by this command, where nothing is on record of why.
+    type: bool
+    default: false
 seealso:
   - module: cloudbench.llama.bench_plan
 """

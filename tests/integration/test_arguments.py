@@ -125,6 +125,10 @@ def test_an_inventory_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
     refused(play(tmp_path, "-i", missing, "site.yml"), f"there is no {missing}")
 
 
+def test_measuring_what_nobody_planned_is_a_failure(tmp_path: Path) -> None:
+    refused(play(tmp_path, "playbooks/measure.yml"), "no host was planned; use the playbook site")
+
+
 def test_a_checkout_whose_settings_ansible_ignores_is_told(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     checkout.mkdir()
