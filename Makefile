@@ -15,6 +15,26 @@ VENV := .venv/stamp-venv-$(call KEY)
 RUN := .venv/stamp-run-$(call KEY,requirements.txt)
 DEV := .venv/stamp-dev-$(call KEY,requirements.txt requirements-dev.txt)
 
+# What each target takes on the command line, beside PYTHON. A word that none of those asked for takes would be ignored,
+# and something else be done than was meant: it ends the command before anything is.
+WORDS_bench := ARGS
+WORDS_explain := TYPE GCC ARGS
+WORDS_plan := ARGS
+WORDS_report := ARGS
+WORDS_compare := A B ALLOW FAIL_ON ARGS
+WORDS_export := FORMAT OUT ARGS
+WORDS_import := FILES MACHINE MODEL THREADS ARGS
+WORDS_site := SITE ARGS
+TAKEN := $(foreach goal,$(MAKECMDGOALS),$(WORDS_$(goal))) PYTHON
+GIVEN := $(foreach word,$(.VARIABLES),$(if $(filter command,$(origin $(word))),$(word)))
+UNKNOWN := $(filter-out $(TAKEN),$(GIVEN))
+NEAREST = $(shell PYTHONPATH=plugins/module_utils $(PYTHON) -B -c \
+  'import sys; from record import words; print(words.did_you_mean(sys.argv[1], sys.argv[2:]))' \
+  '$(1)' $(TAKEN) 2>/dev/null)
+ifneq ($(UNKNOWN),)
+$(error $(foreach word,$(UNKNOWN),make $(MAKECMDGOALS) does not take $(word)$(or $(call NEAREST,$(word)),.)) It takes $(TAKEN))
+endif
+
 .PHONY: help bench explain plan report compare export import site setup test lint unit integration browser sanity \
   molecule clean
 

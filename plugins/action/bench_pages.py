@@ -62,6 +62,12 @@ class ActionModule(CoreAction):
         missing = ["page " + path for path in promised if not os.path.exists(os.path.join(results_dir, path))]
         missing += unrecorded(of_run, _promised(task_vars, run))
         failures = summary.standing_failures(of_run)
+        # What failed says so itself; what only had no time, or was ended, would pass for a run in which all is well.
+        missing += [
+            f"every figure of {of_host.machine}: {summary.why_nothing(of_host)}"
+            for of_host in summary.runs(of_run)
+            if of_host.plan and not summary.fruitful(of_host) and not of_host.failures
+        ]
         return {
             "changed": bool(changed),
             "written": changed,

@@ -103,6 +103,29 @@ STRANGE = """
     - cloudbench.llama.bench_report
 """
 
+# A limit that has no room for anything: the runner says so of each cell, and nothing fails.
+NO_TIME = """
+- hosts: here
+  gather_facts: false
+  tasks:
+    - cloudbench.llama.machine_info:
+        name: local-test
+      register: host
+    - cloudbench.llama.bench_plan:
+        machine: "{{ host.machine }}"
+        request: {tests: [pp512], minutes: 6}
+      register: promised
+    - stranger:
+        version: 1
+        records:
+          - {schema: SCHEMA, kind: omitted, run: RUN, time: "2026-11-23T15:55:23Z", machine: local-test,
+             payload: {cell: "{{ promised.plan.cells[0] }}", cause: no room, advice: Raise it.}}
+- hosts: here
+  gather_facts: false
+  roles:
+    - cloudbench.llama.bench_report
+"""
+
 WITHOUT = """
 - hosts: here
   gather_facts: false
@@ -136,7 +159,7 @@ def play(folder: Path, playbook: str, *arguments: str, enabled: str = CALLBACK) 
     files = {
         "ansible.cfg": f"[defaults]\ninventory = hosts.yml\ncollections_path = {ROOT / 'collections'}\n{enabled}",
         "hosts.yml": INVENTORY,
-        "play.yml": playbook.replace("RUN", RUN),
+        "play.yml": playbook.replace("RUN", RUN).replace("SCHEMA", str(SCHEMA)),
         "library/stranger.py": STRANGER,
     }
     for name, text in files.items():
@@ -237,3 +260,12 @@ def test_what_is_no_record_of_ours_does_no_harm(tmp_path):
     assert "local-test: model: kept all the same. None." in done.output
     assert "bench_report: wrote " not in done.output, "the role has written them"
     assert not (tmp_path / "results").exists()
+
+
+def test_a_run_in_which_nothing_was_measured_fails_and_says_why(tmp_path):
+    done = play(tmp_path, NO_TIME)
+    assert done.code == 2, done.output
+    why = "the time limit of 6 min had no room for its one cell"
+    assert f"missing: every figure of local-test: {why}" in done.output
+    assert f"local-test: nothing was measured: {why}" in done.output
+    assert f"Nothing was measured: {why}" in done.files["local-test/llama-3.2-1b-synthetic/q4.md"]

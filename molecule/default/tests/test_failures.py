@@ -95,26 +95,31 @@ def expect(run: Run, *causes: str, launches: int) -> None:
     assert len(run.records["launch"]) == launches, run.output
 
 
-def test_names_and_numbers_that_do_not_exist_stop_nothing_else(site):
+def test_names_that_do_not_exist_end_the_run_before_anything_is_done(site):
     run = site(
         llama_model_models=["tiny-synthetic", "llama-3.2-1c"],
         llama_model_quantizations=["Q4_0", "Q4_9"],
-        llama_bench_threads=[1, 9999],
         llama_bench_tests=["pp8", "qq8"],
+        llama_cpp_builds=["default", "no-repak"],
     )
-    expect(run, "'llama-3.2-1c'", "'Q4_9'", "9999 threads are more than", "'qq8' is no test", launches=1)
-    assert "llama-3.2-1b-synthetic" in run.pages
-    assert "Q8_0" in run.pages
+    assert run.code != 0, run.output
+    said = " ".join(run.output.split())
+    for words in ("'llama-3.2-1c'", "'Q4_9'", "'qq8' is no test", "did you mean no-repack"):
+        assert words in said, words
+    assert "Traceback" not in said
+    assert (run.records, run.pages) == ({"launch": [], "failure": []}, "")
+
+
+def test_more_threads_than_processors_stop_nothing_else(site):
+    run = site(llama_bench_threads=[1, 9999])
+    expect(run, "9999 threads are more than", launches=1)
 
 
 def test_a_build_that_cannot_be_had_stops_no_other(site, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
-    run = site(
-        llama_cpp_builds=["default", "no-repak", {"name": "mine", "source_type": "tree", "path": str(empty)}],
-    )
-    expect(run, "'no-repak' is no build", "is not a tree of llama.cpp", launches=1)
-    assert "did you mean no-repack" in run.pages
+    run = site(llama_cpp_builds=["default", {"name": "mine", "source_type": "tree", "path": str(empty)}])
+    expect(run, "is not a tree of llama.cpp", launches=1)
 
 
 def test_a_file_of_a_removed_type_in_a_current_build_is_refused_with_the_reason(site):

@@ -22,7 +22,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import k
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import ladder as thread_ladder
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import time_budget
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.ladder import Rung
-from ansible_collections.cloudbench.llama.plugins.module_utils.measure.settings import Settings
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.settings import LADDER_SHARE, Settings
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.stage import Stage
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import bandwidth, cgroup, gates
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe.sampler import Sampler, peaks
@@ -81,6 +81,9 @@ class _Run:
         self.started = host.clock()
         self.stopped = False
         self.advice: Dict[str, Optional[Dict[str, Any]]] = {}
+        # Seconds that one launch of each cell is expected to take, where the ladder told.
+        self.expected: List[float] = []
+        self.told = {envelope.canonical(payload["cell"]) for payload in self._payloads("omitted")}
 
     def _payloads(self, kind: str) -> List[Dict[str, Any]]:
         return [record["payload"] for record in self.earlier if record["kind"] == kind]
@@ -142,12 +145,15 @@ class _Run:
         }
         for name, advice in self.advice.items():
             headline = "pp_tps" if name == "prompt" else "tg_tps"
-            if advice and not given and stage.disturbed(headline):
+            why = "was disturbed" if stage.disturbed(headline) else None
+            if stage.unlaunched(headline):
+                why = "had no time for every number of threads"
+            if advice and not given and why:
                 self.advice[name] = dict(
                     advice,
                     best=self.every(),
                     collapse=None,
-                    reason="the ladder was disturbed, so one thread on each physical core was taken",
+                    reason="the ladder %s, so one thread on each physical core was taken" % why,
                 )
         if not given:
             build, model = _ids(job)
@@ -180,20 +186,47 @@ class _Run:
         """Say of which cells the time limit has no room for, before the first of them is launched."""
         if not self.settings.budget:
             return
-        told = {envelope.canonical(payload["cell"]) for payload in self._payloads("omitted")}
         known = _reference(ladder, self.advice) if ladder else None
         if known is None:
             return
-        seconds = [time_budget.launch_seconds(job, known, self.settings.of_launch(job)) for job in stage.jobs]
-        wanted = [0.0 if stage.failed[i] or stage.launches[i] else cost for i, cost in enumerate(seconds)]
-        out, _total = time_budget.omit(wanted, self.settings.launches, self.left())
+        self.expected = [time_budget.launch_seconds(job, known, self.settings.of_launch(job)) for job in stage.jobs]
+        self.make_room(stage)
+
+    def make_room(self, stage: Stage) -> None:
+        """Leave out the cells for whose least launches no time is left, those that were asked for last first.
+
+        The first that is to be launched at all stays as long as one launch of it may fit: few launches of what matters
+        most say more than none of anything.
+        """
+        if not self.settings.budget or stage.ladder:
+            return
+        left = self.left()
+        waiting = [index for index in range(len(stage.jobs)) if stage.wants(index)]
+        seconds = [self.seconds(stage, index) for index in range(len(stage.jobs))]
+        missing = [max(0, self.settings.launches - len(stage.launches[index])) for index in range(len(stage.jobs))]
+        out = [waiting[i] for i in time_budget.omit([seconds[i] * missing[i] for i in waiting], 1, left)[0]]
+        if waiting and out == waiting:
+            out = [index for index in waiting if index != next((i for i in waiting if seconds[i] <= left), None)]
         for index in out:
-            stage.out_of_time[index] = True
-            job = stage.jobs[index]
-            if envelope.canonical(job.cell) not in told:
-                payload = time_budget.omission(job, seconds[index], self.settings.launches, self.settings.budget)
-                self.emit("omitted", payload, time.time())
-        self.expected = seconds
+            self.leave_out(stage, index, seconds[index])
+
+    def seconds(self, stage: Stage, index: int) -> float:
+        """Return the seconds that a launch of a cell took until now, or is expected to take; 0 where nobody knows."""
+        walls = stage.walls()[index]
+        if walls:
+            return sum(walls) / len(walls)
+        return self.expected[index] if self.expected else 0.0
+
+    def leave_out(self, stage: Stage, index: int, seconds: float) -> None:
+        """Launch a cell no more, and record it where it has not been launched at all."""
+        stage.out_of_time[index] = True
+        job = stage.jobs[index]
+        place = envelope.canonical(job.cell)
+        if stage.launches[index] or place in self.told or stage.ladder:
+            return
+        self.told.add(place)
+        payload = time_budget.omission(job, seconds, self.settings.launches, self.settings.budget)
+        self.emit("omitted", payload, time.time())
 
     # Launches.
 
@@ -203,6 +236,8 @@ class _Run:
         `middle` is called once, between two blocks, when half of the least launches are done.
         """
         while True:
+            if stage.begins_block():
+                self.make_room(stage)
             order = stage.next_block()
             if not order:
                 return
@@ -214,15 +249,17 @@ class _Run:
                     self.stopped = True
                     return
                 if self.too_late(stage, index):
-                    stage.out_of_time[index] = True
+                    self.leave_out(stage, index, self.seconds(stage, index))
                     continue
                 self.progress(dict(stage.state(index), stage=what))
                 self.launch(stage, index, position)
 
     def too_late(self, stage: Stage, index: int) -> bool:
-        """Say whether the next launch of a cell would end after the time limit."""
-        walls = [launch["metrics"]["wall_s"]["value"] for launch in stage.launches[index]]
-        return self.left() <= (sum(walls) / len(walls) if walls else 0.0)
+        """Say whether the next launch of a cell would end after the time limit, or after the ladder's share of it."""
+        if not stage.ladder:
+            walls = stage.walls()[index]
+            return self.left() <= (sum(walls) / len(walls) if walls else 0.0)
+        return self.left() - self.settings.budget * (1 - LADDER_SHARE) < stage.likely_seconds(index)
 
     def launch(self, stage: Stage, index: int, position: int) -> None:
         """Launch a cell once and record what came of it."""

@@ -14,6 +14,8 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings im
 # Launches of each rung of a thread ladder, of one repetition each: it chooses, it does not measure.
 LADDER_LAUNCHES = 3
 LADDER_REPETITIONS = 1
+# Of the time limit a ladder takes no more than this: what was asked for is to be measured.
+LADDER_SHARE = 0.5
 
 
 class Settings(NamedTuple):

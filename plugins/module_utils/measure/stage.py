@@ -25,6 +25,8 @@ class Stage:
     def __init__(self, jobs: List[Job], settings: Settings, earlier: Iterable[Dict[str, Any]]) -> None:
         self.jobs = jobs
         self.settings = settings
+        # Whether it chooses thread counts; all of its cells are rungs then.
+        self.ladder = any(job.cell.get("purpose") == LADDER for job in jobs)
         self.launches: List[List[Dict[str, Any]]] = [[] for _job in jobs]
         self.failed = [False] * len(jobs)
         # Cells that one more launch would take beyond the time limit.
@@ -72,6 +74,29 @@ class Stage:
         of_headline = [index for index, job in enumerate(self.jobs) if registry.headline(job.cell) == headline]
         return any(self.launches[index] and not self.values(index) for index in of_headline)
 
+    def unlaunched(self, headline: str) -> bool:
+        """Say whether a cell of this headline that can be launched never was."""
+        of_headline = [index for index, job in enumerate(self.jobs) if registry.headline(job.cell) == headline]
+        return any(not self.launches[index] and not self.failed[index] for index in of_headline)
+
+    def likely_seconds(self, index: int) -> float:
+        """Return the seconds of a launch of a rung, from those of its like; 0 where none has been launched.
+
+        With fewer threads a launch takes longer in proportion at most, with more of them no longer.
+        """
+        cell = self.jobs[index].cell
+        likely = [
+            sum(walls) / len(walls) * max(1.0, job.cell["threads"] / cell["threads"])
+            for job, walls in zip(self.jobs, self.walls())
+            if walls and job.cell["test"] == cell["test"]
+        ]
+        own_walls = self.walls()[index]
+        return sum(own_walls) / len(own_walls) if own_walls else min(likely) if likely else 0.0
+
+    def begins_block(self) -> bool:
+        """Say whether next_block() begins a block: nothing is left to launch of the one at hand."""
+        return not self.done or not any(self.wants(index) for index in range(len(self.jobs)) if index not in self.done)
+
     def wants(self, index: int) -> int:
         """Return how many launches a cell still needs by what is known now; 0 when it has enough."""
         cell, launches = self.jobs[index].cell, self.launches[index]
@@ -118,6 +143,7 @@ class Stage:
             "of": done + sum(wanted),
             "now": self.jobs[now].cell if now is not None else None,
             "figures": figures,
+            "out_of_time": sum(late and not launches for late, launches in zip(self.out_of_time, self.launches)),
             "failed": [job.cell for job, gone in zip(self.jobs, self.failed) if gone],
             "left_s": order.seconds_left(self.walls(), wanted),
             "time": time.time(),

@@ -81,12 +81,21 @@ def _both(numbers: Tuple[int, int], unit: str, smaller: str) -> str:
 
 
 def omission(job: Job, seconds: float, launches: int, limit: float) -> Dict[str, Any]:
-    """Return the payload of the record that says what the time limit has no room for."""
-    wanted = duration(seconds * launches)
+    """Return the payload of the record that says what the time limit has no room for.
+
+    `seconds` are those that one launch of it is expected to take, 0 where nobody knows.
+    """
+    cause = "the time limit of %s was over before its first launch" % duration(limit)
+    if seconds:
+        wanted = duration(seconds * launches)
+        cause = "%d launches of it take about %s, for which the time limit of %s has no room left" % (
+            launches,
+            wanted,
+            duration(limit),
+        )
     return {
         "cell": job.cell,
-        "cause": "%d launches of it take about %s, for which the time limit of %s has no room left"
-        % (launches, wanted, duration(limit)),
+        "cause": cause,
         "advice": "Raise llama_bench_minutes (0 is no limit), or ask for fewer tests, models or builds.",
     }
 

@@ -74,7 +74,7 @@ def parse_selection(text: str) -> dict[str, str]:
 def _runs(runs: Sequence[Run], wanted: Mapping[str, str]) -> list[Run]:
     """Return the runs that a selection is of: all with the id it names, else the latest of each machine."""
     machine = wanted.get("machine")
-    measured = [run for run in runs if run.launches and machine in (None, run.machine)]
+    measured = [run for run in runs if machine in (None, run.machine) and summary.fruitful(run)]
     if "commit" in wanted:
         measured = [run for run in measured if wanted["commit"] in summary.commits(run, run.launches)]
     name = wanted.get("run", LATEST)

@@ -35,7 +35,9 @@ def _figure(entry: dict[str, Any]) -> str:
 def describe(state: dict[str, Any]) -> str:
     """Return the progress that module llama_bench wrote, in one line: what, n of N, figure so far, time left."""
     if state.get("finished"):
-        done = f"{plural(state['done'], 'launch')} done"
+        done = f"{plural(state['done'], 'launch')} done" if state["done"] else "nothing was measured"
+        if state.get("out_of_time"):
+            done += f", {plural(state['out_of_time'], 'cell')} left out for want of time"
         return done + (f", {plural(len(state['failed']), 'cell')} failed" if state["failed"] else "")
     if state["now"] is None:
         return "reading the models and measuring the memory"

@@ -26,6 +26,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_p
 )
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import is_repacked
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import QuantizationError, slug
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.machines import Names
@@ -424,11 +425,126 @@ def cells(run: Run) -> list[Payload]:
 
 
 def pages(run: Run) -> dict[str, list[Payload]]:
-    """Return the cells of `run` by the page that shows them."""
+    """Return the cells of `run` by the page that shows them.
+
+    Where time had no room for anything of a page, it has what was planned, to say so.
+    """
     by_page: dict[str, list[Payload]] = {}
     for cell in cells(run):
         by_page.setdefault(page_path(run.machine, cell), []).append(cell)
-    return by_page
+    left: dict[str, list[Payload]] = {}
+    for cell in sorted(run.plan["cells"] if run.plan else [], key=cell_order):
+        page = page_path(run.machine, cell)
+        if page not in by_page and not cell.get("purpose"):
+            left.setdefault(page, []).append(cell)
+    return {**by_page, **left}
+
+
+def measured_cells(run: Run, wanted: Iterable[Payload]) -> list[Payload]:
+    """Return those of the `wanted` cells of `run` that have a figure."""
+    return [
+        cell
+        for cell in wanted
+        if any(value(record, speed_of(cell)) is not None for record in run.by_cell.get(cell_key(cell), []))
+    ]
+
+
+def fruitful(run: Run) -> bool:
+    """Say whether a run has a figure of anything that it was asked for: its thread ladder alone is none."""
+    return bool(measured_cells(run, cells(run)))
+
+
+def fruitful_on(run: Run, page: str) -> bool:
+    """Say whether a run has a figure of anything that a page shows."""
+    return any(_shown_on(run, cell, page) for cell in measured_cells(run, cells(run)))
+
+
+def _compared_by(cell: Payload) -> tuple[str, str, str]:
+    return (speed_of(cell), *combination(cell))
+
+
+def falls_short(run: Run, wanted: Sequence[Payload], before: Run, wanted_before: Sequence[Payload]) -> bool:
+    """Say whether `run` gives less of a page than the run `before`, so that it must not take its place.
+
+    It does without any figure, and where it ended before it came to something that is known of the run before. What
+    failed, or was left out for want of time, was come to. `wanted`: the cells that the page shows of each.
+    """
+    done = {_compared_by(cell) for cell in measured_cells(before, wanted_before)}
+    if not done:
+        return False
+    measured = measured_cells(run, wanted)
+    failed = {cell_key(record["payload"]["cell"]) for record in run.failures if record["payload"].get("cell")}
+    ended = {cell_key(cell) for cell in measured} | failed
+    left = {_compared_by(cell) for cell in wanted if cell_key(cell) not in ended}
+    return not measured or bool(done & (left - {_compared_by(cell) for cell in measured}))
+
+
+class OfPage(NamedTuple):
+    """The runs that a page is made of, the one it shows last, and what was tried since without taking its place."""
+
+    runs: list[Run]
+    attempts: list[Run]
+
+
+def of_page(concerned: Iterable[tuple[Run, Sequence[Payload]]]) -> OfPage:
+    """Return which runs a page shows, of those that concern it, in their order and each with its cells on the page."""
+    kept: list[Run] = []
+    attempts: list[Run] = []
+    shown: tuple[Run, Sequence[Payload]] | None = None
+    for run, wanted in concerned:
+        if shown and falls_short(run, wanted, *shown):
+            attempts.append(run)
+            continue
+        kept += [*attempts, run]
+        attempts, shown = [], (run, wanted)
+    return OfPage(kept, attempts)
+
+
+def _shown_on(run: Run, cell: Payload, page: str | None) -> bool:
+    """Say whether a cell stands on a page, or on the one that sets it beside others; on no page in particular: yes."""
+    path = page_path(run.machine, cell)
+    return page in (None, path, comparison_path(path))
+
+
+def planned(run: Run, page: str | None = None) -> list[Payload]:
+    """Return the cells that `run` was asked for, of a page or of all."""
+    cells_asked = run.plan["cells"] if run.plan else []
+    return [cell for cell in cells_asked if not cell.get("purpose") and _shown_on(run, cell, page)]
+
+
+def why_nothing(run: Run, page: str | None = None) -> str:
+    """Return why a run without a figure has none: what failed, what time had no room for, or that it was ended.
+
+    `page`: of what a page shows, or None for all of the run.
+    """
+    failures = [
+        record["payload"]
+        for record in run.failures
+        if not record["payload"].get("cell") or _shown_on(run, record["payload"]["cell"], page)
+    ]
+    if failures:
+        more = f" (and {plural(len(failures) - 1, 'failure')} more)" if len(failures) > 1 else ""
+        return f"phase {failures[0]['phase']}: {failures[0]['cause'].rstrip('.')}{more}"
+    omitted = [record for record in run.others.get("omitted", []) if _shown_on(run, record["payload"]["cell"], page)]
+    if omitted:
+        limit = duration((run.plan or {}).get("time_limit_s") or 0)
+        return f"the time limit of {limit} had no room for {_all_of(len(omitted))}{_ladder_words(run)}"
+    return f"it ended before the first launch of {_all_of(len(planned(run, page)))}{_ladder_words(run)}"
+
+
+def _all_of(count: int) -> str:
+    return "its one cell" if count == 1 else f"any of its {count} cells"
+
+
+def _ladder_words(run: Run) -> str:
+    """Return how long a run chose thread counts, and how many launches of that were disturbed, "" where it did not."""
+    climbed = [record for record in run.launches if record["payload"]["cell"].get("purpose") == cell_fields.LADDER]
+    if not climbed:
+        return ""
+    took = duration(sum(float(value(record, "wall_s") or 0) for record in climbed))
+    disturbed = len(climbed) - len(undisturbed(climbed))
+    company = f", and {disturbed} of its {len(climbed)} launches were disturbed" if disturbed else ""
+    return f": choosing the thread counts took {took}{company}"
 
 
 def failures_of(run: Run, page: str) -> list[Record]:
@@ -445,11 +561,18 @@ def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
     failed = [record["payload"].get("cell") for record in run.failures]
     keys = {cell_key(cell) for cell in failed if cell}
     whole = None in failed
-    planned = run.plan["launches"] if run.plan else None
+    launches_planned = run.plan["launches"] if run.plan else None
     drifted = drift(run)
     others = imported(run)
+    omitted = {cell_key(by_ladder(record["payload"]["cell"])) for record in run.others.get("omitted", [])}
+
+    def missing(cell: Payload) -> str:
+        if whole or cell_key(cell) in keys:
+            return "see Failures"
+        return "no time was left, see Not measured" if cell_key(by_ladder(cell)) in omitted else "no launch on record"
+
     return [
-        _row(cell, run.by_cell.get(cell_key(cell), []), planned, whole or cell_key(cell) in keys, drifted, others)
+        _row(cell, run.by_cell.get(cell_key(cell), []), launches_planned, missing(cell), drifted, others)
         for cell in wanted
     ]
 
@@ -460,13 +583,12 @@ def undisturbed(launches: Iterable[Record]) -> list[Record]:
 
 
 def _row(
-    cell: Payload, launches: list[Record], planned: int | None, failed: bool, drifted: str | None, others: bool
+    cell: Payload, launches: list[Record], planned: int | None, missing: str, drifted: str | None, others: bool
 ) -> Row:
     speed = speed_of(cell)
     used = [record for record in launches if value(record, speed) is not None]
     if not used:
-        why = "see Failures" if failed else "no launch on record"
-        return Row(cell, speed, [], None, None, None, MISSING, [why])
+        return Row(cell, speed, [], None, None, None, MISSING, [missing])
     good = undisturbed(used)
     bad = [
         f"launch {record['payload']['number']}: {reason}"

@@ -57,8 +57,8 @@ def _short(value: Any) -> Any:
 
 
 def latest(runs: Iterable[Run]) -> list[Run]:
-    """Return the latest run of each machine that has launched anything; `runs` come in their order."""
-    return [run for _machine, run in sorted({run.machine: run for run in runs if run.launches}.items())]
+    """Return the latest run of each machine that has measured anything; `runs` come in their order."""
+    return [run for _machine, run in sorted({run.machine: run for run in runs if summary.fruitful(run)}.items())]
 
 
 def _described(figure: Figure) -> dict[str, Any]:

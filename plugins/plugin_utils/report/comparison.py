@@ -17,13 +17,16 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects i
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import References, SideBySide
 
 
-def context(path: str, run: Run, later: Sequence[Run] = ()) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
+def context(
+    path: str, run: Run, later: Sequence[Run] = (), attempts: Sequence[Run] = ()
+) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
     """Return the variables of templates/comparison.md.j2 for the page `path`, and its figures by name.
 
-    `run` is the latest that has more than one combination of this model; `later`: runs of this model since.
+    `run` is the latest that has more than one combination of this model; `later`: runs of this model since, `attempts`:
+    such as have more than one, but came to less.
     """
     cells = summary.comparisons(run.machine, summary.cells(run))[path]
-    view = SideBySide(path, run, summary.rows(run, cells))
+    view = SideBySide(path, run, summary.rows(run, cells), attempts)
     model = cells[0]["model"]
     synthetic = any(parts.is_synthetic(run, cell) for cell in cells)
     variables = {

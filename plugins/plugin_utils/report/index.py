@@ -22,10 +22,10 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.records imp
 # ---- What is held of a page ----
 
 
-def entry(path: str, runs: Sequence[Run], compared: Collection[str] = ()) -> Entry:
-    """Return the index entry of the page `path`, of which the last of `runs` is the latest.
+def entry(path: str, runs: Sequence[Run], compared: Collection[str] = (), attempts: Sequence[Run] = ()) -> Entry:
+    """Return the index entry of the page `path`, of which the last of `runs` is shown.
 
-    `compared` are the pages of comparisons.
+    `compared` are the pages of comparisons, `attempts` later runs that came to less.
     """
     run = runs[-1]
     cells = summary.pages(run)[path]
@@ -46,6 +46,7 @@ def entry(path: str, runs: Sequence[Run], compared: Collection[str] = ()) -> Ent
         rows=rows,
         comparison=comparison if comparison in compared else None,
         slower=registry.slower(path, runs),
+        attempt=parts.attempts_words(attempts, path),
     )
 
 
@@ -201,7 +202,9 @@ def machine_context(entries: Sequence[Entry], runs: Sequence[Run]) -> dict[str, 
 
     `entries` are those of its pages, `runs` all of its runs, the latest last.
     """
-    latest = runs[-1]
+    # What nothing was measured in says nothing of the machine's figures.
+    latest = next((run for run in reversed(runs) if summary.fruitful(run)), runs[-1])
+    attempts = runs[runs.index(latest) + 1 :]
     near = [item._replace(path=_near(item.path), comparison=_near(item.comparison or "") or None) for item in entries]
     columns = [("Run", LEFT), ("Date", LEFT), ("Launches", RIGHT), ("Pages", RIGHT), ("Session", LEFT)]
     lines = [
@@ -218,10 +221,11 @@ def machine_context(entries: Sequence[Entry], runs: Sequence[Run]) -> dict[str, 
         "title": f"{latest.machine}{parts.hardware(latest)}",
         "index": markdown.link("All results", posixpath.relpath(summary.INDEX, latest.machine)),
         "emulated": parts.EMULATED_WORDS if summary.emulated(latest) else None,
+        "attempt": parts.attempts_alert(attempts, latest.machine),
         "session": parts.session_alert(latest),
         "table": _table(near, one_machine=True) if near else markdown.text("Nothing was planned for this machine."),
         "felt": _felt(near, one_machine=True),
-        "failures": _failures([latest], _near),
+        "failures": _failures(runs[-1:], _near),
         "sections": [subject.machine_section(latest) for subject in registry.SUBJECTS if subject.machine_section],
         "runs": markdown.table(columns, lines),
         "states_rule": parts.STATES_RULE,
@@ -255,7 +259,9 @@ def _table(entries: Sequence[Entry], one_machine: bool = False, up: str = "") ->
                 markdown.lines(markdown.link(item.quantization, up + item.path), *marks),
                 *cells,
                 weights,
-                markdown.small(parts.day(item.run.time)),
+                markdown.lines(
+                    markdown.small(parts.day(item.run.time)), markdown.small(item.attempt) if item.attempt else None
+                ),
             ]
         )
     return _shown(columns, lines, one_machine)

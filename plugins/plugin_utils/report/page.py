@@ -22,14 +22,18 @@ LOG_CHARACTERS = 6000
 
 
 def context(
-    path: str, runs: Sequence[Run], compared: bool = False, slower: Sequence[str] = ()
+    path: str,
+    runs: Sequence[Run],
+    compared: bool = False,
+    slower: Sequence[str] = (),
+    attempts: Sequence[Run] = (),
 ) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
     """Return the variables of templates/page.md.j2 for the page `path`, and its figures by name.
 
-    `runs` concern it, the latest comes last.
+    `runs` concern it, the one that is shown comes last, and after it came the `attempts`, which came to less.
     `compared`: there is a page that sets this one's figures beside others. `slower`: sentences of registry.slower().
     """
-    view = View(path, runs, slower)
+    view = View(path, runs, slower, attempts)
     run, cell = view.run, view.cells[0]
     comparison = view.relative(summary.comparison_path(path))
     variables = {

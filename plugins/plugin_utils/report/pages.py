@@ -78,25 +78,38 @@ def _page(template: str, variables: Mapping[str, Any]) -> str:
     return text.rstrip("\n") + "\n"
 
 
-def _runs_by_page(runs: Sequence[summary.Run]) -> dict[str, list[summary.Run]]:
-    """Return the runs that concern each page, in their order (the latest last)."""
-    pages: dict[str, list[summary.Run]] = {}
+def _runs_by_page(runs: Sequence[summary.Run]) -> dict[str, summary.OfPage]:
+    """Return the runs that concern each page, in their order (the one that is shown last), and what was tried since."""
+    pages: dict[str, list[tuple[summary.Run, list[dict[str, Any]]]]] = {}
     for run in runs:
-        for path in summary.pages(run):
-            pages.setdefault(path, []).append(run)
-    return pages
+        for path, cells in summary.pages(run).items():
+            pages.setdefault(path, []).append((run, cells))
+    return {path: summary.of_page(concerned) for path, concerned in pages.items()}
 
 
-def _comparisons(runs: Sequence[summary.Run]) -> dict[str, list[summary.Run]]:
-    """Return by path of each page of a comparison the runs of its model: the last that compares, then later ones."""
-    pages: dict[str, list[summary.Run]] = {}
+class _Compared(NamedTuple):
+    """The run that a page sets side by side, the runs of its model since, and those that came to less than it."""
+
+    run: summary.Run
+    cells: list[dict[str, Any]]
+    later: list[summary.Run]
+    attempts: list[summary.Run]
+
+
+def _comparisons(runs: Sequence[summary.Run]) -> dict[str, _Compared]:
+    """Return by path of each page of a comparison the last run that compares, then later ones."""
+    pages: dict[str, _Compared] = {}
     for run in runs:
         compared = summary.comparisons(run.machine, summary.cells(run))
         for path in dict.fromkeys(summary.comparison_path(page) for page in summary.pages(run)):
-            if path in compared:
-                pages[path] = [run]
-            elif path in pages:
-                pages[path].append(run)
+            before = pages.get(path)
+            if path not in compared:
+                if before:
+                    before.later.append(run)
+            elif before and summary.falls_short(run, compared[path], before.run, before.cells):
+                before.attempts.append(run)
+            else:
+                pages[path] = _Compared(run, compared[path], [], [])
     return pages
 
 
@@ -126,15 +139,18 @@ def _add_machine(whole: _Part, runs: Sequence[summary.Run]) -> None:
     by_page = _runs_by_page(runs)
     compared = _comparisons(runs)
     try:
-        entries = [index.entry(path, of_page, set(compared)) for path, of_page in by_page.items()]
+        entries = [
+            index.entry(path, of_page.runs, set(compared), of_page.attempts) for path, of_page in by_page.items()
+        ]
     except verdict.StatisticsMissing as error:
         raise ReportError(f"the pages cannot say what has changed since the run before: {error}") from error
     slower = {entry.path: entry.slower for entry in entries}
     for path, of_page in sorted(by_page.items()):
-        variables, shown = report_page.context(path, of_page, summary.comparison_path(path) in compared, slower[path])
+        beside = summary.comparison_path(path) in compared
+        variables, shown = report_page.context(path, of_page.runs, beside, slower[path], of_page.attempts)
         pages.add(path, "page.md.j2", variables, shown)
-    for path, (run, *later) in sorted(compared.items()):
-        variables, shown = comparison.context(path, run, later)
+    for path, sides in sorted(compared.items()):
+        variables, shown = comparison.context(path, sides.run, sides.later, sides.attempts)
         pages.add(path, "comparison.md.j2", variables, shown)
     pages.add(summary.machine_path(runs[-1].machine), "machine.md.j2", index.machine_context(entries, runs), {})
     whole.entries.extend(index.lean(entry) for entry in entries)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Sequence
 
@@ -352,6 +353,37 @@ def session_alert(run: Run) -> Markdown | None:
     """Return a loud line where a whole run is INVALID, because the machine was not the same one throughout."""
     why = summary.drift(run)
     return markdown.alert("CAUTION", markdown.text(f"INVALID session: {why}.", None)) if why else None
+
+
+def nothing_alert(run: Run, path: str) -> Markdown | None:
+    """Return a loud line where a run that was planned has no figure of a page."""
+    if not run.plan or summary.fruitful_on(run, path):
+        return None
+    return markdown.alert("CAUTION", markdown.text(f"Nothing was measured: {summary.why_nothing(run, path)}.", None))
+
+
+def attempts_words(attempts: Sequence[Run], path: str | None = None) -> str | None:
+    """Return what is to be said of the newest of the runs that came to less than the one that is shown.
+
+    `path` is that of the page, None where all of a run counts.
+    """
+    if not attempts:
+        return None
+    run = attempts[-1]
+    measured = summary.fruitful_on(run, path) if path else summary.fruitful(run)
+    told = "ended early" if measured else f"measured nothing: {summary.why_nothing(run, path)}"
+    return f"A newer run of {date(run.time)} {told}"
+
+
+def attempts_alert(attempts: Sequence[Run], here: str, path: str | None = None) -> Markdown | None:
+    """Return a loud line on runs that came to less than the one that is shown; `here` is the directory of the page."""
+    words = attempts_words(attempts, path)
+    if words is None:
+        return None
+    run = attempts[-1]
+    kept = markdown.link(f"{run.run}.jsonl", posixpath.relpath(records_file(run), here))
+    told = markdown.text(f"{words}. The figures are those of the run before it; its records:", None)
+    return markdown.alert("CAUTION", Markdown(f"{told} {kept}."))
 
 
 def failure_item(where: Sequence[object], record: Record) -> Markdown:

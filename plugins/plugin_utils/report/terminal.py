@@ -49,9 +49,11 @@ def _path(results_dir: str, page: str) -> str:
 
 
 def lines(records: Sequence[Record], run_id: str, results_dir: str) -> list[str]:
-    """Return the lines for the run `run_id`, none when it measured nothing."""
+    """Return the lines for the run `run_id`; of a host on which it measured nothing, why."""
     told: list[str] = []
-    runs = [run for run in summary.runs(records) if run.run == run_id and run.launches]
+    of_run = [run for run in summary.runs(records) if run.run == run_id]
+    runs = [run for run in of_run if summary.fruitful(run)]
+    barren = [run for run in of_run if run.plan and not summary.fruitful(run)]
     for run in runs[:MOST]:
         by_model: dict[str, list[Payload]] = {}
         for cell in summary.cells(run):
@@ -72,6 +74,8 @@ def lines(records: Sequence[Record], run_id: str, results_dir: str) -> list[str]
                 _rest(run, rows),
                 f"  {_path(results_dir, page)}",
             ]
-    if len(runs) > MOST:
-        told.append(f"... and {len(runs) - MOST} machines more: {_path(results_dir, summary.INDEX)}")
+    told += [f"{run.machine}: nothing was measured: {summary.why_nothing(run)}" for run in barren[:MOST]]
+    more = max(0, len(runs) - MOST) + max(0, len(barren) - MOST)
+    if more:
+        told.append(f"... and {metrics.plural(more, 'machine')} more: {_path(results_dir, summary.INDEX)}")
     return [_plain(line) for line in told]

@@ -59,6 +59,7 @@ class _Rows:
     run: Run
     rows: list[Row]
     emulated: bool
+    attempts: Sequence[Run]
 
     def relative(self, target: str) -> str:
         """Return the way from this page to `target`, both relative to the results directory."""
@@ -78,14 +79,17 @@ class View(_Rows):
     """One page of the latest of its runs.
 
     `rows` are its cells of llama-bench, `others` those of other kinds; `slower`: sentences on cells that have become
-    slower since the run before.
+    slower since the run before; `attempts`: later runs that came to less.
     """
 
-    def __init__(self, path: str, runs: Sequence[Run], slower: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: str, runs: Sequence[Run], slower: Sequence[str] = (), attempts: Sequence[Run] = ()
+    ) -> None:
         self.path = path
         self.runs = runs
         self.run = runs[-1]
         self.slower = slower
+        self.attempts = attempts
         self.cells = summary.pages(self.run)[path]
         every = summary.rows(self.run, self.cells)
         self.others = [row for row in every if not summary.benched(row.cell)]
@@ -147,10 +151,14 @@ class View(_Rows):
 
 
 class SideBySide(_Rows):
-    """One run of several quantizations or builds of a model: its rows of llama-bench, in the order of the tables."""
+    """One run of several quantizations or builds of a model: its rows of llama-bench, in the order of the tables.
 
-    def __init__(self, path: str, run: Run, rows: Sequence[Row]) -> None:
+    `attempts`: later runs of several that came to less.
+    """
+
+    def __init__(self, path: str, run: Run, rows: Sequence[Row], attempts: Sequence[Run] = ()) -> None:
         self.path = path
+        self.attempts = attempts
         self.run = run
         self.emulated = summary.emulated(run)
         # Latencies and load times are compared on no page yet: a ratio of theirs has another direction.
@@ -201,7 +209,7 @@ class Entry(NamedTuple):
     """What the index shows of one page: its latest run and the rows that stand for it.
 
     `largest` are the largest values of metrics among the launches of those two rows, `slower` sentences on cells that
-    have become slower since the run before.
+    have become slower since the run before, `attempt` one on a later run that came to less, None without.
     """
 
     path: str
@@ -217,6 +225,7 @@ class Entry(NamedTuple):
     rows: list[Row]
     comparison: str | None
     slower: list[str]
+    attempt: str | None = None
 
     @property
     def ranked(self) -> bool:

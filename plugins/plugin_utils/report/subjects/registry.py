@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts
@@ -68,7 +69,10 @@ slower = history.slower
 def alerts(view: View | SideBySide) -> list[Markdown]:
     """Return what stands loudly at the head of a page, the loudest first."""
     since = history.alert(view) if isinstance(view, View) else None
-    return [alert for alert in (parts.session_alert(view.run), since, *kernel_path.alerts(view)) if alert]
+    newer = parts.attempts_alert(view.attempts, posixpath.dirname(view.path), view.path)
+    nothing = parts.nothing_alert(view.run, view.path)
+    every = (newer, nothing, parts.session_alert(view.run), since, *kernel_path.alerts(view))
+    return [alert for alert in every if alert]
 
 
 def remarks(view: View | SideBySide) -> Markdown | None:

@@ -243,6 +243,71 @@ def test_no_launch_begins_that_would_end_after_the_time_limit():
     assert len([one for one in payloads(emitted) if "purpose" not in one["cell"]]) == 5
 
 
+def measured_tests(emitted: list[dict]) -> list[str]:
+    return [one["cell"]["test"] for one in payloads(emitted) if "purpose" not in one["cell"]]
+
+
+def test_the_ladder_leaves_half_of_the_time_to_what_was_asked_for():
+    """Whole, the ladder would take all of the 90 s."""
+    jobs = [job("pp32", threads=0), job("tg8", threads=0)]
+    emitted, _states, _ended = go(jobs, Machine(wall=5.0), launches=6, launches_most=6, budget=90.0)
+    ladder = [one for one in payloads(emitted) if one["cell"].get("purpose") == "ladder"]
+    assert len(ladder) == 9
+    (advice,) = payloads(emitted, "threads")
+    rungs = [rung for part in ("prompt", "generation") for rung in advice[part]["ladder"]]
+    assert sorted(rung["n"] for rung in rungs) == [1, 1, 1, 2, 2, 2]
+    # What was asked for first is measured, and the other is said to be left out.
+    assert measured_tests(emitted) == ["pp32"] * 6
+    assert [one["cell"]["test"] for one in payloads(emitted, "omitted")] == ["tg8"]
+
+
+def test_a_ladder_without_time_for_each_rung_chooses_the_physical_cores():
+    jobs = [job("pp32", threads=0), job("tg8", threads=0)]
+    emitted, _states, _ended = go(jobs, Machine(by_threads(1), wall=12.0), launches=6, launches_most=6, budget=60.0)
+    (advice,) = payloads(emitted, "threads")
+    cut = [part for part in (advice["prompt"], advice["generation"]) if part and "had no time" in part["reason"]]
+    assert cut
+    assert all(part["best"] == 4 for part in cut)
+
+
+def test_a_limit_too_short_for_all_launches_of_anything_still_measures_the_first():
+    jobs = [job(test, threads=0) for test in ("pp32", "tg8", "tg4")]
+    emitted, states, ended = go(jobs, Machine(wall=5.0), launches=20, launches_most=20, budget=60.0)
+    assert ended
+    assert set(measured_tests(emitted)) == {"pp32"}
+    assert [one["cell"]["test"] for one in payloads(emitted, "omitted")] == ["tg8", "tg4"]
+    assert states[-1]["out_of_time"] == 2
+
+
+def test_where_launches_take_longer_than_expected_what_was_asked_for_last_goes_first():
+    machine = Machine(wall=1.0)
+    slow = machine.launch
+
+    def launch(one: Job, settings: LaunchSettings, started: Callable[[int], None]) -> Outcome:
+        if one.cell.get("purpose") != "ladder":
+            machine.wall = 10.0
+        return slow(one, settings, started)
+
+    machine.launch = launch  # type: ignore[method-assign]
+    machine.clock = lambda: sum(1.0 if cell.get("purpose") else 10.0 for cell in machine.calls)  # type: ignore[method-assign]
+    jobs = [job(test, threads=0) for test in ("pp32", "tg8", "tg4")]
+    emitted, _states, _ended = go(jobs, machine, launches=6, launches_most=6, budget=120.0)
+    counts = [measured_tests(emitted).count(test) for test in ("pp32", "tg8", "tg4")]
+    assert counts[0] == 6
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_what_no_time_was_left_for_is_on_record_even_where_nobody_knew_what_it_takes():
+    """With one test of the ladder broken there is nothing to estimate from."""
+    machine = Machine(wall=31.0)
+    machine.broken = {"tg32"}
+    emitted, _states, _ended = go([job(), job("tg8")], machine, launches=6, launches_most=6, budget=60.0)
+    left = {one["cell"]["test"]: one["cause"] for one in payloads(emitted, "omitted")}
+    told = {*measured_tests(emitted), *left}
+    assert told == {"pp32", "tg8"}
+    assert all("1 min was over before its first launch" in cause for cause in left.values())
+
+
 def taken_up(emitted: list[dict], *, without: int) -> list[dict]:
     """Return the records of a run that was interrupted before its last launches."""
     numbers = [index for index, one in enumerate(emitted) if one["kind"] == "launch"]

@@ -39,9 +39,13 @@ def test_a_cell_is_named_without_what_goes_without_saying():
         ({"of": 0, "now": None}, "reading the models and measuring the memory"),
         ({"finished": True, "done": 12, "now": None}, "12 launches done"),
         ({"finished": True, "done": 1, "now": None, "failed": [PP]}, "1 launch done, 1 cell failed"),
-        ({"finished": True, "done": 0, "now": None, "failed": [PP, TG]}, "0 launches done, 2 cells failed"),
+        ({"finished": True, "done": 0, "now": None, "failed": [PP, TG]}, "nothing was measured, 2 cells failed"),
+        (
+            {"finished": True, "done": 0, "now": None, "out_of_time": 2},
+            "nothing was measured, 2 cells left out for want of time",
+        ),
     ],
-    ids=["begins", "knows the time", "one launch", "prepares", "done", "one failed", "all failed"],
+    ids=["begins", "knows the time", "one launch", "prepares", "done", "one failed", "all failed", "no time"],
 )  # fmt: skip
 def test_progress_is_one_line(changes, text):
     state = {"done": 0, "of": 12, "now": PP, "figures": [], "failed": [], "left_s": None, **changes}

@@ -49,7 +49,6 @@ def test_what_was_not_measured_is_said(real):
 def test_another_run_or_nothing_has_no_lines(real):
     assert told(real, "20200101T000000Z-0000") == []
     assert terminal.lines([], "20200101T000000Z-0000", "results") == []
-    assert told([one for one in real if one["kind"] != "launch"]) == []
 
 
 def test_names_do_not_steer_the_terminal(real):

@@ -1,0 +1,153 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run that came to less never takes the place of one with figures, and says on every page why."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+import pytest
+from support.records import side_by_side
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.export import forms as export
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import terminal
+
+Record = dict[str, Any]
+
+LATER = "20990101T000000Z-ffff"
+WHEN = "2099-01-01T00:00:00Z"
+
+
+def again(real: list[Record], *kinds: str) -> list[Record]:
+    """Return the same run at a later time, as far as its records are of these kinds."""
+    return [dict(copy.deepcopy(record), run=LATER, time=WHEN) for record in real if record["kind"] in kinds]
+
+
+def failed(machine: str, cells: list[dict[str, Any]] | list[None], cause: str = "the compiler is gone") -> list[Record]:
+    payloads = [envelope.failure("build", cause, "Install it.", cell) for cell in cells]
+    return [dict(envelope.make("failure", LATER, machine, payload), time=WHEN) for payload in payloads]
+
+
+def planned(real: list[Record]) -> list[dict[str, Any]]:
+    return next(record["payload"]["cells"] for record in real if record["kind"] == "run")
+
+
+def figures(page: str) -> list[str]:
+    """Return the lines of a page that have a speed."""
+    return [line for line in page.splitlines() if "token/s" in line]
+
+
+def attempts(real: list[Record]) -> dict[str, tuple[list[Record], str]]:
+    machine = real[0]["machine"]
+    plan = again(real, "machine", "run")
+    threads = [
+        dict(copy.deepcopy(record), run=LATER, time=WHEN)
+        for record in real
+        if record["kind"] == "launch"
+    ][:1]  # fmt: skip
+    threads[0]["payload"]["cell"] = {**threads[0]["payload"]["cell"], "purpose": "ladder"}
+    omitted = [
+        dict(
+            envelope.make("omitted", LATER, machine, {"cell": cell, "cause": "no room", "advice": "Raise it."}),
+            time=WHEN,
+        )
+        for cell in planned(real)
+    ]
+    return {
+        "nothing built": ([*plan, *failed(machine, planned(real))], "phase build: the compiler is gone"),
+        "host lost": ([*plan, *failed(machine, [None])], "phase build: the compiler is gone"),
+        "interrupted": (plan, "it ended before the first launch of any of its"),
+        "interrupted in its ladder": ([*plan, *threads], "choosing the thread counts took"),
+        "no time for anything": ([*plan, *omitted], "had no room for"),
+    }
+
+
+@pytest.fixture(
+    params=["nothing built", "host lost", "interrupted", "interrupted in its ladder", "no time for anything"]
+)
+def attempt(request: pytest.FixtureRequest, real: list[Record]) -> tuple[list[Record], str]:
+    """The records of a later run without a figure, and words of the reason."""
+    return attempts(real)[request.param]
+
+
+def test_figures_stay_where_a_newer_run_has_none(real: list[Record], attempt: tuple[list[Record], str]) -> None:
+    newer, why = attempt
+    before, after = report.render(real), report.render([*real, *newer])
+    for path in before:
+        assert set(figures(before[path])) <= set(figures(after[path])), path
+    page = next(path for path in before if path.endswith("q4.md"))
+    machine = summary.machine_path(real[0]["machine"])
+    for path in (page, machine, summary.INDEX):
+        assert "newer run of 2099-01-01" in after[path], path
+        assert why in after[path].replace("\\", ""), path
+    assert f"records/{LATER}.jsonl" in after[page]
+
+
+def test_exports_and_comparisons_keep_to_the_run_with_figures(
+    real: list[Record], attempt: tuple[list[Record], str]
+) -> None:
+    runs = summary.runs([*real, *attempt[0]])
+    assert [run.run for run in export.latest(runs)] == [real[0]["run"]]
+    assert {run.run for run, _row in compare.select(runs, {"run": compare.LATEST})} == {real[0]["run"]}
+
+
+def test_alone_it_says_why_on_its_page_and_in_the_terminal(
+    real: list[Record], attempt: tuple[list[Record], str]
+) -> None:
+    newer, why = attempt
+    pages = report.render(newer)
+    (page,) = (text for path, text in pages.items() if path.endswith("q4.md"))
+    assert re.search(f"Nothing was measured: .*{re.escape(why)}", page.replace("\\", ""))
+    (line,) = terminal.lines(newer, LATER, "results")
+    assert line.startswith(f"{real[0]['machine']}: nothing was measured: ")
+    assert why in line
+
+
+def test_a_run_that_ended_before_its_second_test_leaves_both_figures(real: list[Record]) -> None:
+    newer = [
+        record
+        for record in again(real, "machine", "run", "build", "model", "launch")
+        if record["kind"] != "launch" or record["payload"]["cell"]["test"] == "pp512"
+    ]
+    before, after = report.render(real), report.render([*real, *newer])
+    page = next(path for path in before if path.endswith("q4.md"))
+    assert set(figures(before[page])) <= set(figures(after[page]))
+    assert "A newer run of 2099-01-01 00:00 UTC ended early" in after[page]
+
+
+def test_a_run_that_measured_all_takes_the_place(real: list[Record]) -> None:
+    after = report.render([*real, *again(real, "machine", "run", "build", "model", "launch")])
+    page = next(text for path, text in after.items() if path.endswith("q4.md"))
+    assert f"run {LATER}" in page
+    assert "newer run of" not in page
+
+
+def test_a_cell_that_failed_was_come_to(real: list[Record]) -> None:
+    """What a newer run has measured is not hidden because something else of it broke."""
+    newer = [
+        record
+        for record in again(real, "machine", "run", "build", "model", "launch")
+        if record["kind"] != "launch" or record["payload"]["cell"]["test"] == "pp512"
+    ]
+    newer += failed(real[0]["machine"], [cell for cell in planned(real) if cell["test"] != "pp512"])
+    page = next(text for path, text in report.render([*real, *newer]).items() if path.endswith("q4.md"))
+    assert f"run {LATER}" in page
+    assert "see Failures" in page
+
+
+def test_what_stands_side_by_side_stays(real: list[Record]) -> None:
+    good = side_by_side.records()
+    run = max(record["run"] for record in good)
+    newer = again([record for record in good if record["run"] == run], "machine", "run")
+    before, after = report.render(good), report.render([*good, *newer])
+    compared = [path for path, text in before.items() if "side by side" in text.partition("\n\n")[2][:200]]
+    assert compared
+    for path in compared:
+        assert set(figures(before[path])) <= set(figures(after[path])), path
+        assert "A newer run of 2099-01-01 00:00 UTC measured nothing" in after[path], path

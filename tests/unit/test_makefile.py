@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A word on the command line of make that its target does not take ends the command; one that it takes reaches it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "Makefile").read_text("utf-8")
+# Words of each target, as the Makefile lists them.
+WORDS = {name: words.split() for name, words in re.findall(r"^WORDS_(\w+) := (.*)$", TEXT, re.MULTILINE)}
+
+
+def make(*words: str) -> subprocess.CompletedProcess[str]:
+    """Ask make what it would do, apart from the make that may run the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", "--no-print-directory", "-n", *words], cwd=ROOT, env=kept, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("explain", "TYP=c8g.4xlarge"), "make explain does not take TYP; did you mean TYPE?"),
+        (("bench", "ARG=-v"), "make bench does not take ARG; did you mean ARGS?"),
+        (("bench", "TYPE=c8g.4xlarge"), "make bench does not take TYPE. It takes ARGS PYTHON"),
+        (("import", "FILE=a.jsonl"), "did you mean FILES?"),
+        (("export", "out=figures.csv", "FORMAT=csv"), "make export does not take out"),
+        (("unit", "ARGS=-v"), "make unit does not take ARGS"),
+    ],
+)
+def test_a_word_that_the_target_does_not_take_ends_it(words: tuple[str, ...], said: str) -> None:
+    done = make(*words)
+    assert done.returncode == 2, done.stdout
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("target", [*WORDS, "unit", "molecule-aws", "help"])
+def test_every_word_that_a_target_takes_is_taken(target: str) -> None:
+    done = make(target, "PYTHON=python3", *(f"{word}=some words" for word in WORDS.get(target, [])))
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_words_of_a_target_are_those_that_its_recipe_reads() -> None:
+    for target in re.findall(r"^([a-z]+): \$\(RUN\)$", TEXT, re.MULTILINE):
+        lines = re.findall(rf"^{target}: .*(?:\n\t.*)*", TEXT, re.MULTILINE)
+        read = set(re.findall(r"\$\((?:if \$\()?([A-Z_]+)\)", "\n".join(lines))) - {"RUN"}
+        assert set(WORDS[target]) == read, target
