@@ -89,10 +89,10 @@ class WarmPython:
 def load(purpose: str) -> None:
     """Load what every program of this purpose loads, and have it found again by every session of botocore."""
     import boto3
-    import botocore.loaders
+    import botocore.session
 
-    shared = botocore.loaders.create_loader()
-    botocore.loaders.create_loader = lambda search_path_string=None: shared
+    shared = botocore.session.create_loader()
+    botocore.session.create_loader = lambda search_path_string=None: shared
     for service in SERVICES[purpose]:
         boto3.session.Session("x", "x", region_name="us-east-1").client(service)
     if purpose == CONTROLLER:
