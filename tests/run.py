@@ -114,6 +114,8 @@ def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
     asked = set(groups)
     python = sys.executable
     docs_lint = ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "dependent"]
+    # The tests of a file stay together, with what they share.
+    processes = {"unit": ["--numprocesses=2", "--dist=loadfile"]}
     scenarios = sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))
     by_group = {
         "lint": [
@@ -134,7 +136,10 @@ def stages(groups: Iterable[str], reports: Path) -> list[Stage]:
             name: [
                 Stage(
                     name,
-                    [python, "-m", "pytest", f"tests/{name}", f"--junit-xml={reports}/{name}/{name}.xml"],
+                    [
+                        *[python, "-m", "pytest", f"tests/{name}", f"--junit-xml={reports}/{name}/{name}.xml"],
+                        *processes.get(name, []),
+                    ],
                     counts_itself=False,
                 )
             ]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -38,7 +39,9 @@ def own_paths(*paths: str | Path) -> str:
     folders = [folder for path in map(Path, paths) for folder in (path, *path.parents)]
     own = {str(folder) for folder in folders if not (len(folder.parts) <= 2 and folder.name in COMMON | {""})}
     own -= {str(folder) for folder in map(Path, own) if folder.parts[1:2] == ("usr",) or folder.parent.name == "home"}
-    return "|".join(rf"(?<![\w.~)}}*$-]){re.escape(folder)}(?![\w.-])" for folder in sorted(own)) or "(?!)"
+    # The slash first: what begins with a letter to look for is searched for ten times as fast.
+    within = "|".join(re.escape(folder.removeprefix("/")) for folder in sorted(own))
+    return rf"/(?<![\w.~)}}*$-]/)(?:{within})(?![\w.-])" if own else "(?!)"
 
 
 FIND_LINKS = os.environ.get("PIP_FIND_LINKS", "")
@@ -49,6 +52,7 @@ def load(name: str) -> Any:
     return yaml.safe_load((ROOT / name).read_text("utf-8"))
 
 
+@functools.cache
 def text_files() -> dict[Path, str]:
     found = {}
     for name in FILES:

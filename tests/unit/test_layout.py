@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,9 +38,19 @@ def name_of(path: Path) -> str:
 KNOWN = {name_of(path) for path in PLUGINS.rglob("*.py")}
 
 
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
+@functools.cache
+def imports(path: Path) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    return tuple(node for node in nodes(path) if isinstance(node, (ast.Import, ast.ImportFrom)))
+
+
 def imported(path: Path) -> Iterator[tuple[str, str]]:
     """The modules of ours that a file imports, below plugins, each with the name that is taken from it."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in imports(path):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PREFIX):
             parent = (node.module or "")[len(PREFIX) :]
             for alias in node.names:
@@ -99,7 +110,7 @@ def test_the_inside_of_a_room_is_opened_by_its_own_door(path):
 @pytest.mark.parametrize("path", modules("module_utils"), ids=name_of)
 def test_what_goes_to_a_host_needs_nothing_but_python_and_what_ansible_ships(path):
     foreign = []
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in imports(path):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         for name in names:
@@ -113,16 +124,15 @@ def test_what_goes_to_a_host_needs_nothing_but_python_and_what_ansible_ships(pat
 def test_only_shells_know_ansible(path):
     names = {
         name
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for node in imports(path)
         for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""])
     }
     if place(name_of(path))[1] != "shell":
         assert {name for name in names if name.partition(".")[0] == "ansible"} == set()
 
 
-def bound(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(tree):
+def bound(path: Path) -> Iterator[tuple[str, int]]:
+    for node in nodes(path):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id, node.lineno
         elif isinstance(node, ast.arg):
@@ -131,6 +141,4 @@ def bound(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize("path", sorted(PLUGINS.rglob("*.py")), ids=name_of)
 def test_names_of_locals_say_what_they_hold(path):
-    assert [
-        f"{name}, line {line}" for name, line in bound(ast.parse(path.read_text("utf-8"))) if name in EMPTY_NAMES
-    ] == []
+    assert [f"{name}, line {line}" for name, line in bound(path) if name in EMPTY_NAMES] == []

@@ -17,6 +17,7 @@ from typing import Any
 
 try:
     import boto3
+    import botocore.loaders
     import botocore.session
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
@@ -79,11 +80,32 @@ def need() -> None:
         )
 
 
+@functools.cache
+def _models(path: str | None) -> Any:
+    """Return what reads botocore's models of the services, and those below `path`; each is read once.
+
+    The one of EC2 takes a third of a second, and a session reads it anew.
+    """
+    return botocore.loaders.create_loader(path)
+
+
+def _below() -> Any:
+    """Return a session of botocore. Raises BotoCoreError."""
+    below = botocore.session.get_session()
+    below.register_component("data_loader", _models(below.get_config_variable("data_path")))
+    return below
+
+
 def session(region: str | None = None) -> Any:
     """Return a boto3 session of its own: the default one keeps the credentials it once had. Raises AwsError."""
     need()
     with asked("a session of AWS"):
-        return boto3.session.Session(region_name=region or None)
+        below = _below()
+        made = boto3.session.Session(region_name=region or None, botocore_session=below)
+    # boto3 appends its own path each time.
+    paths = below.get_component("data_loader").search_paths
+    paths[:] = dict.fromkeys(paths)
+    return made
 
 
 def client(service: str, region: str | None = None, of: Any = None, **settings: Any) -> Any:
@@ -107,7 +129,7 @@ def regions() -> tuple[str, ...]:
     """Return every region with EC2 that the installed botocore knows, empty without botocore."""
     if boto3 is None:
         return ()
-    source = botocore.session.Session()
+    source = _below()
     return tuple(
         sorted(
             name

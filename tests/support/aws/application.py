@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from moto import backends
 from moto import settings as moto_settings
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from support.aws.account import ACCOUNT, NO_ASSUME, Account, known_settings, no_profile
@@ -264,6 +265,8 @@ def serve(state: Path, port: int, settings: dict[str, Any]) -> BaseWSGIServer:
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # over a thousand of ECS; the account loads those of EC2
     moto_settings.EC2_ENABLE_INSTANCE_TYPE_VALIDATION = True
     moto_settings.ENABLE_AMI_VALIDATION = True
+    services = tuple(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: services  # else it lists its folder for each request
     application = Application(state, settings)
     server = make_server("127.0.0.1", port, application, threaded=True, request_handler=Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -10,8 +10,9 @@ The interpreter is a small program that hands its standard streams, environment,
 which forks, and runs in the fork what a Python would have run. A fork ends when its interpreter does, in whatever way;
 who is to be interrupted as by Ctrl-C wants a Python of its own. For modules, boto3 is loaded: they themselves, and all
 of Ansible, come from the task as ever, and what has the same source is compiled once. For the controller, Ansible is
-loaded too, with the settings of the server's environment, and a module is packed once for all playbooks. For tests that
-run hundreds of tasks, on Linux.
+loaded too, with the settings of the server's environment, and a module is packed once for all playbooks. For modules
+that are run from the checkout, without a task, what Ansible gives to a module is loaded. For tests that run hundreds of
+tasks, on Linux.
 """
 
 from __future__ import annotations
@@ -38,11 +39,12 @@ from pathlib import Path
 from typing import Any
 
 # What a Python may be for.
-MODULES, CONTROLLER = "modules", "controller"
+MODULES, CONTROLLER, CHECKOUT = "modules", "controller", "checkout"
 # The services whose models are kept; any other is loaded when it is asked for.
 SERVICES = {
     MODULES: ("ec2", "iam", "scheduler", "sts"),
     CONTROLLER: ("ec2", "iam", "pricing", "scheduler", "service-quotas", "sts"),
+    CHECKOUT: ("ec2", "scheduler"),
 }
 
 # With neither site-packages nor the environment's settings it starts in a hundredth of a second.
@@ -62,7 +64,7 @@ os._exit(code[0] if code else 1)
 class WarmPython:
     """The server in a process of its own, as a context manager that gives the path of the interpreter.
 
-    `purpose` is MODULES or CONTROLLER; `environment` is that of the server, by default this process's.
+    `purpose` is MODULES, CONTROLLER or CHECKOUT; `environment` is that of the server, by default this process's.
     """
 
     def __init__(self, purpose: str = MODULES, environment: dict[str, str] | None = None) -> None:
@@ -89,15 +91,18 @@ class WarmPython:
 def load(purpose: str) -> None:
     """Load what every program of this purpose loads, and have it found again by every session of botocore."""
     import boto3
-    import botocore.loaders
+    import botocore.session
 
-    shared = botocore.loaders.create_loader()
-    botocore.loaders.create_loader = lambda search_path_string=None: shared
+    shared = botocore.session.create_loader()
+    botocore.session.create_loader = lambda search_path_string=None: shared
     for service in SERVICES[purpose]:
         boto3.session.Session("x", "x", region_name="us-east-1").client(service)
     if purpose == CONTROLLER:
         importlib.import_module("ansible.cli.playbook")
         importlib.import_module("ansible.executor.module_common")
+    if purpose == CHECKOUT:
+        importlib.import_module("ansible.module_utils.basic")
+        importlib.import_module("ansible.module_utils.urls")
 
 
 def keep_compiled(directory: Path) -> None:

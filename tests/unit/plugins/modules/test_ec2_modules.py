@@ -6,31 +6,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from support import modules
 from support.aws.server import AwsServer
 
-ROOT = Path(__file__).resolve().parents[4]
-MODULES = "ansible_collections.cloudbench.llama.plugins.modules."
 RUN = "20261124T190000Z-1a2b"
 
 
 def call(module: str, /, check: bool = False, **arguments: Any) -> dict[str, Any]:
-    request = {"ANSIBLE_MODULE_ARGS": {"region": "us-east-1", **arguments, "_ansible_check_mode": check}}
-    process = subprocess.run(
-        [sys.executable, "-m", MODULES + module],
-        input=json.dumps(request),
-        env={**os.environ, "PYTHONPATH": str(ROOT / "collections")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    process = modules.run(module, {"region": "us-east-1", **arguments}, check)
     assert process.stdout, process.stderr
     return json.loads(process.stdout)
 

@@ -9,13 +9,12 @@ import hashlib
 import importlib
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from support import modules
 from support.models import gguf_files as files
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.file import verify
@@ -30,15 +29,7 @@ MODULES = "ansible_collections.cloudbench.llama.plugins.modules."
 
 
 def call(module: str, /, check: bool = False, **arguments: Any) -> dict[str, Any]:
-    request = {"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check}}
-    process = subprocess.run(
-        [sys.executable, "-m", MODULES + module],
-        input=json.dumps(request),
-        env={**os.environ, "PYTHONPATH": str(ROOT / "collections")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    process = modules.run(module, arguments, check)
     assert process.stdout, process.stderr
     result = json.loads(process.stdout)
     assert process.returncode == (1 if result.get("failed") else 0)

@@ -8,31 +8,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import modules
 from support.models import gguf_files as files
 from support.models.hub_server import HubServer
 
-ROOT = Path(__file__).resolve().parents[4]
-MODULES = "ansible_collections.cloudbench.llama.plugins.modules."
 TOKEN = "hf_known_to_the_hub"
 
 
 def call(module: str, /, check: bool = False, **arguments: Any) -> dict[str, Any]:
-    request = {"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check}}
-    process = subprocess.run(
-        [sys.executable, "-m", MODULES + module],
-        input=json.dumps(request),
-        env={**os.environ, "PYTHONPATH": str(ROOT / "collections")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    process = modules.run(module, arguments, check)
     assert process.stdout, process.stderr
     assert TOKEN not in process.stdout + process.stderr
     return json.loads(process.stdout)

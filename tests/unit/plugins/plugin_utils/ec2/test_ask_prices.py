@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.stub import ANY, Stubber
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import ask_prices
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.client import AwsError
 
 
@@ -22,7 +22,7 @@ def clients():
     kept = dict(
         aws_access_key_id="testing", aws_secret_access_key="testing", config=Config(retries={"total_max_attempts": 1})
     )
-    return {name: boto3.session.Session().client(name, region_name="us-east-1", **kept) for name in ("pricing", "ec2")}
+    return {name: aws.session().client(name, region_name="us-east-1", **kept) for name in ("pricing", "ec2")}
 
 
 def product(usd, unit="Hrs"):

@@ -99,6 +99,27 @@ def test_without_boto3(monkeypatch):
         aws.regions.cache_clear()
 
 
+def test_models_of_services_are_read_once_and_credentials_anew(monkeypatch):
+    def keys(session):
+        return session.get_credentials().access_key, session.client("sts", "us-east-1").meta.service_model
+
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "first")
+    first, model = keys(aws.session())
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "second")
+    second, again = keys(aws.session())
+    assert (first, second) == ("first", "second")
+    assert again.metadata is model.metadata
+    paths = [aws.session("us-east-1")._session.get_component("data_loader").search_paths for _time in range(3)]
+    assert len(paths[0]) == len(set(paths[0]))
+
+
+def test_models_below_a_path_of_the_environment_are_read(monkeypatch, environment):
+    aws.session()
+    monkeypatch.setenv("AWS_DATA_PATH", str(environment / "models"))
+    assert str(environment / "models") in aws.session()._session.get_component("data_loader").search_paths
+
+
 def test_no_request_without_end(monkeypatch):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "50")
     settings = aws.client("ec2", "us-east-1").meta.config

@@ -43,7 +43,7 @@ class Maker:
     """Makes what a run makes, each with its tags from the call that creates it."""
 
     def __init__(self, run: str = RUN, owner: str = "alice", region: str = REGION, expires_at: str = END) -> None:
-        session = boto3.session.Session(region_name=region)
+        session = aws.session(region)
         self.ec2, self.iam = session.client("ec2"), session.client("iam")
         self.scheduler = session.client("scheduler")
         self.name = f"cloudbench-{run}"

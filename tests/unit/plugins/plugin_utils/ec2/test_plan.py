@@ -308,7 +308,7 @@ def test_a_region_without_the_type(server):
 
 
 def launch(kind: str, count: int, run: str, spot: bool = False) -> None:
-    ec2 = boto3.session.Session(region_name="us-east-1").client("ec2")
+    ec2 = aws.session("us-east-1").client("ec2")
     image = plan([{"type": kind}])["rows"][0]["image_id"]
     market = {"InstanceMarketOptions": {"MarketType": "spot"}} if spot else {}
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "RunId", "Value": run}]}]
@@ -425,7 +425,7 @@ def test_an_instance_too_small_for_the_model(server):
 
 
 def subnets(*zones: str, vpcs: int = 1) -> tuple[str, ...]:
-    ec2 = boto3.session.Session(region_name="us-east-1").client("ec2")
+    ec2 = aws.session("us-east-1").client("ec2")
     made = [ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for _index in range(vpcs)]
     return tuple(
         ec2.create_subnet(VpcId=made[index % vpcs], CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=zone)["Subnet"][

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import copy
 import re
+import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,16 +17,26 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pag
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.site import html as site
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
-Record = dict[str, Any]
+SCHEMA_2 = Path(__file__).resolve().parents[4] / "fixtures" / "records" / "schema-2.jsonl"
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, report.Pages]:
+    """The results of a real run, and their pages: to draw the figures takes seconds."""
+    results = tmp_path_factory.mktemp("drawn") / "results"
+    records.append(results, [records.decode(line) for line in SCHEMA_2.read_bytes().splitlines()])
+    read = records.read(results)
+    pages = report.render(read.records, read.problems)
+    report.write(results, pages, pages.figures)
+    return results, pages
 
 
 @pytest.fixture
-def made(tmp_path: Path, real: list[Record]) -> tuple[Path, report.Pages]:
-    records.append(tmp_path / "results", real)
-    read = records.read(tmp_path / "results")
-    pages = report.render(read.records, read.problems)
-    report.write(tmp_path / "results", pages, pages.figures)
-    return tmp_path, pages
+def made(tmp_path: Path, drawn: tuple[Path, report.Pages]) -> tuple[Path, report.Pages]:
+    """A copy of them for each test."""
+    results, pages = drawn
+    shutil.copytree(results, tmp_path / "results")
+    return tmp_path, copy.deepcopy(pages)
 
 
 def test_every_page_figure_and_record_is_there_and_twice_is_the_same(made: tuple[Path, report.Pages]) -> None:
