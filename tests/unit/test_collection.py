@@ -117,7 +117,7 @@ def test_the_link_leads_to_this_checkout() -> None:
 def test_this_checkout_is_what_python_imports() -> None:
     from ansible_collections.cloudbench import llama
 
-    assert [Path(entry).resolve() for entry in llama.__path__] == [ROOT]
+    assert {Path(entry).resolve() for entry in llama.__path__} == {ROOT}
 
 
 @pytest.mark.parametrize("kind", PRIVATE)

@@ -266,13 +266,21 @@ def runs(records: Iterable[Record]) -> list[Run]:
     names = Names()
     # What begins a name comes before it, because one of the same beginning may be that of another fingerprint.
     every.sort(key=lambda run: (run.machine.split("-"), run.time, run.run))
-    every = [run._replace(machine=names.of(run.machine, machine(run) or None)) for run in every]
+    every = [_renamed(run, names.of(run.machine, machine(run) or None)) for run in every]
     imports: dict[str, list[Run]] = {}
     for run in every:
         if imported(run):
             imports.setdefault(run.machine, []).append(run)
     of_imports = [_joined(sorted(alike, key=_run_order)) for alike in imports.values()]
     return sorted([*(run for run in every if not imported(run)), *of_imports], key=_run_order)
+
+
+def _renamed(run: Run, name: str) -> Run:
+    """Return `run` under the name that tells its machine apart, which the records need not have known."""
+    if name == run.machine:
+        return run
+    machines = {key: {**payload, "name": name} for key, payload in run.machines.items()}
+    return run._replace(machine=name, machines=machines)
 
 
 def _run_order(run: Run) -> tuple[str, str, str]:
