@@ -72,7 +72,10 @@ def tags_of(params: dict[str, Any]) -> list[set[str]]:
 
 def test_it_went_through_all_phases_in_order(log):
     plays = re.findall(r"^PLAY \[(.*?)\]", log, re.MULTILINE)
-    assert plays == [
+    # Each playbook that site.yml imports can be run alone, and checks; within a run the others leave it to the first.
+    check = "Check what is asked for"
+    assert plays[0] == check
+    assert [play for play in plays if play != check] == [
         "Plan the instances",
         "Provision",
         "Join the run",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -168,11 +169,15 @@ def test_only_what_takes_too_long_wants_a_higher_time_limit(monkeypatch, error, 
     class Broken:
         port, argv, usage = 1, ["llama-server"], None
 
-        def __init__(self, *_arguments) -> None: ...
-        def __enter__(self) -> Broken:
+        def __init__(self, *_arguments) -> None:
+            pass
+
+        def __enter__(self) -> Any:
             return self
 
-        def __exit__(self, *_exception) -> None: ...
+        def __exit__(self, *_exception) -> None:
+            pass
+
         def ended(self) -> bool:
             return False
 
