@@ -10,6 +10,7 @@ import signal
 
 import boto3
 import pytest
+from support import rotation
 
 testinfra_hosts = ["local://"]
 
@@ -340,10 +341,9 @@ def test_two_runs_at_once_do_not_touch_each_other(account):
 # ---- The one who started it goes away ----
 
 
-@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill"])
-@pytest.mark.parametrize(
-    "action",
-    [
+BROKEN_OFF = [
+    (action, with_signal)
+    for action in (
         "CreateRole",
         "CreateVpc",
         "CreateSecurityGroup",
@@ -351,6 +351,16 @@ def test_two_runs_at_once_do_not_touch_each_other(account):
         "CreateRouteTable",
         "CreateLaunchTemplate",
         "RunInstances",
+    )
+    for with_signal in (signal.SIGINT, signal.SIGKILL)
+]
+
+
+@pytest.mark.parametrize(
+    ("action", "with_signal"),
+    [
+        pytest.param(action, with_signal, id=f"{action}-{'Ctrl-C' if with_signal == signal.SIGINT else 'kill'}")
+        for action, with_signal in rotation.chosen(BROKEN_OFF)
     ],
 )
 def test_what_a_broken_off_run_has_made_is_found(account, action, with_signal):

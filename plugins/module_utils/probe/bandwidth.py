@@ -17,6 +17,8 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.system.process im
 
 PROGRAM = "llama-roofline"
 REPETITIONS = 10
+# Of an emulated machine, whose speed is nobody's.
+EMULATED_REPETITIONS = 2
 # A ladder over many threads is not to take minutes.
 _TIME_LIMIT = 120.0
 
@@ -77,7 +79,8 @@ def measure(
     BandwidthError.
     """
     size = array_bytes(machine)
-    argv = [path, "--threads", str(threads), "--bytes", str(size), "--repetitions", str(REPETITIONS)]
+    repetitions = EMULATED_REPETITIONS if machine.get("emulated") else REPETITIONS
+    argv = [path, "--threads", str(threads), "--bytes", str(size), "--repetitions", str(repetitions)]
     try:
         finished = run(argv, environment)
     except OSError as error:

@@ -16,11 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import digest
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean, without_user
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors, yaml_file
 
 # Changed when a build of an earlier version of this collection must not be used any more.
 _LAYOUT = 3
@@ -77,7 +75,7 @@ class Configuration(NamedTuple):
 
 @cache
 def _data() -> dict[str, Any]:
-    data = yaml.safe_load(Path(__file__).with_name("builds.yml").read_text("utf-8"))
+    data = yaml_file.read(Path(__file__).with_name("builds.yml"))
     return {
         "sdists": {str(version): row for version, row in data["sdists"].items()},
         "presets": data["presets"],

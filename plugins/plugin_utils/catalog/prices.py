@@ -12,9 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors, yaml_file
 
 # What a month has, where AWS divides a price by the month.
 MONTH_H = 730
@@ -52,7 +50,7 @@ def _cell(word: str) -> tuple[str, tuple[Decimal, int]]:
 
 @functools.lru_cache(maxsize=1)
 def _table() -> _Table:
-    data = yaml.safe_load(_FILE.read_text("utf-8"))
+    data = yaml_file.read(_FILE)
     return _Table(
         {name: (row["text"], str(row["date"])) for name, row in data["sources"].items()},
         {

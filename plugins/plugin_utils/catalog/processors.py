@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe.machine import slug
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import nearest
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import yaml_file
 
 COMPILERS = ("gcc", "clang")
 
@@ -149,7 +148,7 @@ def _frozen(row: Mapping[str, Any]) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=1)
 def _catalog() -> _Catalog:
-    data = yaml.safe_load(_FILE.read_text("utf-8"))
+    data = yaml_file.read(_FILE)
     cores = {}
     for name, row in data["cores"].items():
         builds = [Build(**_frozen(build)) for build in row["builds"]]

@@ -9,7 +9,7 @@ import functools
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import yaml_file
 
 _FILE = Path(__file__).with_suffix(".yml")
 
@@ -47,7 +47,7 @@ def table() -> tuple[Published, ...]:
     """Return all published figures, in the order of the file."""
     return tuple(
         Published(Source(about["title"], about["date"], about["version"]), **row)
-        for about in yaml.safe_load(_FILE.read_text("utf-8")).values()
+        for about in yaml_file.read(_FILE).values()
         for row in about["rows"]
     )
 

@@ -10,10 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import alike, did_you_mean
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds as catalog
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import yaml_file
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import (
     VARIABLES,
     RequestError,
@@ -61,7 +60,7 @@ def options() -> Mapping[str, Mapping[str, Any]]:
     """Return the entry in the argument specs of each variable of each role, by its name."""
     entries: dict[str, Mapping[str, Any]] = {}
     for path in sorted(_ROLES.glob("*/meta/argument_specs.yml")):
-        for entry_point in yaml.safe_load(path.read_text("utf-8"))["argument_specs"].values():
+        for entry_point in yaml_file.read(path)["argument_specs"].values():
             entries.update(entry_point.get("options", {}))
     return entries
 

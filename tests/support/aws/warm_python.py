@@ -35,6 +35,7 @@ import threading
 import traceback
 import types
 import zipimport
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +92,13 @@ class WarmPython:
 def load(purpose: str) -> None:
     """Load what every program of this purpose loads, and have it found again by every session of botocore."""
     import boto3
+    import botocore.loaders
     import botocore.session
 
     shared = botocore.session.create_loader()
-    botocore.session.create_loader = lambda search_path_string=None: shared
+    # Under the name that sessions of botocore know it by, and under that of plugin_utils/ec2/client.py.
+    for module in (botocore.session, botocore.loaders):
+        module.create_loader = lambda search_path_string=None: shared
     for service in SERVICES[purpose]:
         boto3.session.Session("x", "x", region_name="us-east-1").client(service)
     if purpose == CONTROLLER:
@@ -110,18 +114,41 @@ def keep_compiled(directory: Path) -> None:
     compiled_by_python = zipimport._compile_source  # type: ignore[attr-defined]
 
     def compiled(pathname: str, source: bytes) -> types.CodeType:
-        kept = directory / hashlib.sha256(source).hexdigest()
-        with contextlib.suppress(OSError):
-            # Written by this program, for this Python.
-            known: types.CodeType = marshal.loads(kept.read_bytes())  # noqa: S302 - as the line before says
-            return known
-        code: types.CodeType = compiled_by_python(pathname, source)
-        part = kept.with_suffix(f".{os.getpid()}")
-        part.write_bytes(marshal.dumps(code))
-        part.rename(kept)
-        return code
+        return _kept(directory, source, lambda: compiled_by_python(pathname, source))
 
     zipimport._compile_source = compiled  # type: ignore[attr-defined]
+
+
+def keep_plugins(directory: Path) -> None:
+    """The same for what Ansible's loader of collections compiles anew in each process."""
+    from ansible.utils.collection_loader import _collection_finder
+
+    loader = _collection_finder._AnsibleCollectionPkgLoaderBase
+    compiled_by_ansible = loader.get_code
+
+    def get_code(self: Any, fullname: str) -> Any:
+        source = self.get_source(fullname)
+        if not source:
+            return compiled_by_ansible(self, fullname)
+        # Code knows the path that it is of.
+        key = self.get_filename(fullname).encode() + b"\n" + source
+        return _kept(directory, key, lambda: compiled_by_ansible(self, fullname))
+
+    loader.get_code = get_code
+
+
+def _kept(directory: Path, key: bytes, compile_it: Callable[[], types.CodeType]) -> types.CodeType:
+    """What `compile_it` gave for this key, now or before."""
+    kept = directory / hashlib.sha256(key).hexdigest()
+    with contextlib.suppress(OSError):
+        # Written by this program, for this Python.
+        known: types.CodeType = marshal.loads(kept.read_bytes())  # noqa: S302 - as the line before says
+        return known
+    code = compile_it()
+    part = kept.with_suffix(f".{os.getpid()}")
+    part.write_bytes(marshal.dumps(code))
+    part.rename(kept)
+    return code
 
 
 def receive(connection: socket.socket, length: int) -> bytes:
@@ -191,10 +218,10 @@ def main() -> None:
     # What lies beside this file is not for the programs.
     sys.path.pop(0)
     load(purpose)
-    if purpose == MODULES:
+    if purpose != CHECKOUT:
         compiled = Path(address).with_name("compiled")
         compiled.mkdir()
-        keep_compiled(compiled)
+        (keep_compiled if purpose == MODULES else keep_plugins)(compiled)
     gc.freeze()
     server = socket.socket(socket.AF_UNIX)
     server.bind(address)

@@ -126,6 +126,33 @@ int main(int argc, char **argv) {
 }
 """
 
+# Where the hosts keep, together, what their Python has compiled. Each task of Ansible brings its modules as source, and
+# an emulated Python compiles them for longer than it runs them.
+COMPILED = "/var/cache/cloudbench-compiled"
+SITECUSTOMIZE = f"""\
+import _imp, marshal, os, zipimport
+
+compiled_by_python = zipimport._compile_source
+
+
+def compiled(pathname, source):
+    kept = "{COMPILED}/%d-%s" % (len(source), _imp.source_hash(0, source).hex())
+    try:
+        with open(kept, "rb") as file:
+            return marshal.loads(file.read())
+    except OSError:
+        pass
+    code = compiled_by_python(pathname, source)
+    part = "%s.%d.%s" % (kept, os.getpid(), os.uname().nodename)
+    with open(part, "wb") as file:
+        file.write(marshal.dumps(code))
+    os.rename(part, kept)
+    return code
+
+
+zipimport._compile_source = compiled
+"""
+
 SSHD_CONFIG = f"""\
 HostKey /etc/ssh/cloudbench_host_key
 AuthorizedKeysFile /etc/ssh/authorized_keys/%u
@@ -550,6 +577,10 @@ def prepare(qemu: Path, root: Path) -> None:
     source.write_text(WRAPPER)
     macro = f'-DEMULATOR="{EMULATOR}"'
     run("gcc", "-O2", "-Wall", "-Werror", "-static", macro, "-o", str(emulator / "run"), str(source))
+    compiled = DIRECTORY / "compiled"
+    compiled.mkdir()
+    compiled.chmod(0o1777)
+    (base / COMPILED.lstrip("/")).mkdir()
     for name in ("key", "host_key"):
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{PREFIX}emulated", "-f", str(DIRECTORY / name))
     register("aarch64", f"{EMULATOR}/run", "OCP")
@@ -608,6 +639,7 @@ def boot(host: Host) -> None:
     root = place / "root"
     run("mount", "-t", "overlay", "-o", layers, "overlay", str(root))
     mount_kernel_file_systems(root)
+    run("mount", "--bind", str(DIRECTORY / "compiled"), str(root / COMPILED.lstrip("/")))
     for path, content in settings_of(host).items():
         write(root, path, content)
     home = root / "home" / USER
@@ -660,6 +692,7 @@ def settings_of(host: Host) -> dict[str, str]:
         "/etc/shadow": f"+{USER}:*:19000:0:99999:7:::\n",
         f"/etc/sudoers.d/{USER}": f"{USER} ALL=(ALL) NOPASSWD: ALL\n",
         f"/etc/ssh/authorized_keys/{USER}": (DIRECTORY / "key.pub").read_text(encoding="utf-8"),
+        "/etc/python3.11/sitecustomize.py": SITECUSTOMIZE,
         "/etc/ssh/sshd_config": SSHD_CONFIG,
         "/etc/ssh/cloudbench_host_key": (DIRECTORY / "host_key").read_text(encoding="utf-8"),
         **host.files,
