@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What it takes to import the files of many machines by one command, beside a command for each of them.
 
-Every machine has a directory with one file of llama-bench's JSON, --rows rows of a processor of its own: five numbers of
-threads and seven tests, of as many quantizations as --quantizations says. Whole commands are timed, Ansible's start
+Every machine has a directory with one file of llama-bench's JSON, --rows rows of a processor of its own: five numbers
+of threads and seven tests, of as many quantizations as --quantizations says. Whole commands are timed, Ansible's start
 among them, on an empty store each: of --beside machines one import each and a report after the last, by the version
 before where --before names one, then the same files by one command of this version, in turns, --rounds times; and
 --machines machines by one command. What the single imports of all machines would take is that of --beside of them,
@@ -207,7 +207,12 @@ def main() -> int:
     met = True
     for words, figure, most, unit in (
         (f"One command to single ones, {asked.beside} machines", beside, SHARE, ""),
-        (f"One command for {asked.machines} to as many single ones (those of {asked.beside}, multiplied)", whole, SHARE, ""),
+        (
+            f"One command to single ones, {asked.machines} machines (those of {asked.beside}, multiplied)",
+            whole,
+            SHARE,
+            "",
+        ),
         (f"Index of {asked.machines} machines", every.index / 1e3, INDEX_KB, " kB"),
     ):
         met = met and figure <= most

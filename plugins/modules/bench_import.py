@@ -32,8 +32,8 @@ options:
   files:
     description:
       - The files on the controller, each by its path, a directory or a pattern.
-      - A directory stands for all files below it but those whose name, or a directory's, begins with a dot. In a pattern
-        C(*), C(?) and C([...]) stand for parts of a name, and C(**) for any directories.
+      - A directory stands for all files below it but those whose name, or a directory's, begins with a dot. In a
+        pattern C(*), C(?) and C([...]) stand for parts of a name, and C(**) for any directories.
     type: list
     elements: path
     required: true

@@ -122,7 +122,8 @@ def _by_machine(files: Sequence[File], given: str) -> dict[tuple[str, str], list
         raise ImportFailed(
             f"{_listed(silent)} {'names' if len(silent) == 1 else 'name'} no processor (on Arm cpu_info is 'CPU'), so "
             f"nothing tells whether the {len(files)} files are of one machine: give its name (MACHINE=my-graviton), "
-            "and import what is of another machine by itself, or say where the name of each stands (MACHINE_FROM=parent)"
+            "and import what is of another machine by itself, or say where the name of each stands "
+            "(MACHINE_FROM=parent)"
         )
     if given and len(processors) > 1:
         raise ImportFailed(
@@ -180,9 +181,7 @@ def records(paths: Iterable[str], machine: str = "", model: str = "", threads: i
     return of_files([load(path) for path in paths], machine, model, threads)
 
 
-def of_files(
-    files: Iterable[File], machine: str = "", model: str = "", threads: int = 0, region: str = ""
-) -> Imported:
+def of_files(files: Iterable[File], machine: str = "", model: str = "", threads: int = 0, region: str = "") -> Imported:
     """Return the records of some files; equal tests of one process are samples of one launch.
 
     `machine` and `model` are names for what the files do not name, `threads` is the number where they have none.

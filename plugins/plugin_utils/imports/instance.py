@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tables here say of a machine that is named by its instance type of EC2; what they do not say stays unknown."""
+"""What the tables here say of a machine that is named by its instance type of EC2; the rest stays unknown."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def remark(name: str) -> str | None:
 def facts(listed: InstanceType, said: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Return what the catalog adds to a fingerprint; `said`, what the files say of it, goes before.
 
-    Raises ImportFailed, which names the files by `where`, when they are of something else than an instance of this type.
+    Raises ImportFailed, which names the files by `where`, when they are of something else than an instance of it.
     """
     processor = processors.processor(listed.processor)
     _refuse_contradiction(listed, processor.title, said, where)

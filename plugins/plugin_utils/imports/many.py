@@ -77,8 +77,8 @@ def collect(asked: Asked, results_dir: str) -> Outcome:
     """Return what the files come to that are asked for. Raises ImportFailed, and what records.read() raises."""
     if asked.machine and asked.machine_from:
         raise ImportFailed(
-            f"MACHINE={asked.machine:.80} names one machine and MACHINE_FROM={asked.machine_from:.40} one for each file: "
-            "give one of the two"
+            f"MACHINE={asked.machine:.80} names one machine and MACHINE_FROM={asked.machine_from:.40} one for each "
+            "file: give one of the two"
         )
     if asked.machine_from:
         sources.check_way(asked.machine_from)
@@ -198,8 +198,8 @@ def _by_name(read: Iterable[File], way: str) -> dict[str, list[File]]:
         other = kept_as.setdefault(names.machine_name(name, ""), name)
         if other != name:
             raise ImportFailed(
-                f"{other:.80} and {name:.80} would both be kept as {names.machine_name(name, '')}: rename one, or import "
-                "each by itself under a name of its own (MACHINE=...)"
+                f"{other:.80} and {name:.80} would both be kept as {names.machine_name(name, '')}: rename one, or "
+                "import each by itself under a name of its own (MACHINE=...)"
             )
         by_name.setdefault(name, []).append(file)
     return by_name
@@ -231,7 +231,7 @@ def lines_of(skipped: Iterable[Skipped]) -> list[str]:
 
 
 def said(outcome: Outcome, results_dir: str) -> list[str]:
-    """Return what became of the files, in lines for a terminal: counts, what was skipped and why, and where pages are."""
+    """Return what became of the files, in lines for a terminal: counts, what was skipped and why, where pages are."""
     counts = {"imported": outcome.imported, "imported before": outcome.present, "skipped": outcome.skipped}
     machines = plural(len(set(outcome.machines)), "machine")
     told = ", ".join(f"{len(paths)} {word}" for word, paths in counts.items() if paths or word != "imported before")

@@ -50,8 +50,8 @@ def sources(words: Iterable[str]) -> list[Source]:
             below = [file for match in sorted(glob.glob(path, recursive=True)) for file in _files_of(match)]
             if not below:
                 raise ImportFailed(
-                    f"no file is meant by the pattern {word}: it is read from {os.getcwd()}, * stands for any part of a "
-                    "name and ** for any directories"
+                    f"no file is meant by the pattern {word}: it is read from {os.getcwd()}, * stands for any part of "
+                    "a name and ** for any directories"
                 )
         for file in below:
             meant.setdefault(os.path.abspath(file), Source(file, named=False))
