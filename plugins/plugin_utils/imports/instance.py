@@ -31,8 +31,12 @@ def check_region(region: str) -> None:
 
 def instance_type(name: str) -> InstanceType | None:
     """Return the instance type that a machine is named by, None for any other name."""
+    plain = name.strip().lower()
+    # Looking for the nearest of a thousand types takes longer than the rest of an import.
+    if not _TYPE.fullmatch(plain):
+        return None
     try:
-        return processors.instance_type(name.strip().lower())
+        return processors.instance_type(plain)
     except processors.CatalogError:
         return None
 

@@ -75,6 +75,8 @@ class Outcome(NamedTuple):
 
 def collect(asked: Asked, results_dir: str) -> Outcome:
     """Return what the files come to that are asked for. Raises ImportFailed, and what records.read() raises."""
+    if not asked.words:
+        raise ImportFailed("no file was named: name at least one, a directory or a pattern (FILES='data/*/stdout')")
     if asked.machine and asked.machine_from:
         raise ImportFailed(
             f"MACHINE={asked.machine:.80} names one machine and MACHINE_FROM={asked.machine_from:.40} one for each "

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports import files as imports
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports import instance, many
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.forms import ImportFailed
@@ -94,6 +95,11 @@ def test_files_may_say_less_or_the_same(tmp_path: Path) -> None:
     assert of_kind(imported(tmp_path, "c7a.4xlarge", **same), "machine")["cpu_model"] == "AMD EPYC 9R14"
     fewer = of_kind(imported(tmp_path, "c7g.16xlarge", cpus=32), "machine")
     assert (fewer["cpu_count"], fewer["physical_cores"], fewer["numa_nodes"]) == (32, None, None)
+
+
+def test_every_type_of_the_catalog_is_one_as_a_name() -> None:
+    of_names = {name: instance.instance_type(name) for name in processors.instance_types()}
+    assert [name for name, listed in of_names.items() if listed is None] == []
 
 
 def test_a_type_that_no_table_has_is_said(tmp_path: Path) -> None:
