@@ -164,21 +164,24 @@ def _without(message: str, *called: str) -> str:
 
 def _groups(read: Sequence[File], asked: Asked, named: set[str], skipped: list[Skipped]) -> list[_Group]:
     """Return the files by the machines that they are imported as. Raises ImportFailed."""
-    more = {"model": asked.model, "threads": asked.threads, "region": asked.region}
     if not asked.machine_from:
         if not read:
             return []
-        return [_group(read, files.of_files(read, asked.machine, **more), skipped)]
+        return [_group(read, _imported(read, asked.machine, asked), skipped)]
     groups = []
     for name, of_machine in _by_name(read, asked.machine_from).items():
         try:
-            groups.append(_group(of_machine, files.of_files(of_machine, name, **more), skipped))
+            groups.append(_group(of_machine, _imported(of_machine, name, asked), skipped))
         except ImportFailed as error:
             if any(file.path in named for file in of_machine):
                 raise
             called = [word for file in of_machine for word in (file.path, file.name)]
             skipped += [Skipped(file.path, _without(str(error), *called)) for file in of_machine]
     return groups
+
+
+def _imported(read: Sequence[File], machine: str, asked: Asked) -> Imported:
+    return files.of_files(read, machine, asked.model, asked.threads, asked.region)
 
 
 def _group(read: Sequence[File], imported: Imported, skipped: list[Skipped]) -> _Group:
@@ -234,9 +237,13 @@ def lines_of(skipped: Iterable[Skipped]) -> list[str]:
 
 def said(outcome: Outcome, results_dir: str) -> list[str]:
     """Return what became of the files, in lines for a terminal: counts, what was skipped and why, where pages are."""
-    counts = {"imported": outcome.imported, "imported before": outcome.present, "skipped": outcome.skipped}
+    counts = {
+        "imported": len(outcome.imported),
+        "imported before": len(outcome.present),
+        "skipped": len(outcome.skipped),
+    }
     machines = plural(len(set(outcome.machines)), "machine")
-    told = ", ".join(f"{len(paths)} {word}" for word, paths in counts.items() if paths or word != "imported before")
+    told = ", ".join(f"{count} {word}" for word, count in counts.items() if count or word != "imported before")
     lines = [f"Files: {told}; {machines}"]
     lines += [f"skipped: {line}" for line in lines_of(outcome.skipped)]
     lines += [f"left out: {problem}" for problem in outcome.problems]
