@@ -199,9 +199,8 @@ def main() -> int:
     }
     for name, (machines, took) in shown.items():
         wall, processor = (statistics.median(each[at] for each in took) for at in (0, 1))
-        print(
-            f"| {name} | {machines} | {wall:.1f} | {processor:.1f} | {took[0].pages:,} | {took[0].index_bytes / 1e3:.0f} |"
-        )
+        pages, size = took[0].pages, took[0].index_bytes / 1e3
+        print(f"| {name} | {machines} | {wall:.1f} | {processor:.1f} | {pages:,} | {size:.0f} |")
     alone = statistics.median(each.wall for each in single)
     beside = statistics.median(each.wall for each in together) / alone
     whole = every.wall / (alone * asked.machines / asked.beside)
