@@ -23,7 +23,7 @@ WORDS_plan := ARGS
 WORDS_report := ARGS
 WORDS_compare := A B ALLOW FAIL_ON ARGS
 WORDS_export := FORMAT OUT ARGS
-WORDS_import := FILES MACHINE MODEL THREADS ARGS
+WORDS_import := FILES MACHINE MACHINE_FROM MODEL THREADS REGION ARGS
 WORDS_site := SITE ARGS
 TAKEN := $(foreach goal,$(MAKECMDGOALS),$(WORDS_$(goal))) PYTHON
 GIVEN := $(foreach word,$(.VARIABLES),$(if $(filter command,$(origin $(word))),$(word)))
@@ -46,6 +46,7 @@ help:
 	@echo "make compare   two selections of the records: make compare A=build=no-repack B=build=default"
 	@echo "make export    the figures for other programs: make export FORMAT=csv OUT=figures.csv"
 	@echo "make import    what llama-bench or llama-cli printed: make import FILES='a.jsonl b.log' MACHINE=my-graviton"
+	@echo "               of many machines: make import FILES='data/*/stdout' MACHINE_FROM=parent"
 	@echo "make site      the pages as a self-contained HTML site: make site SITE=site"
 	@echo "make test      lint, unit, integration, browser, sanity and molecule; ends with the count of all tests"
 	@echo "make lint      ruff, mypy, yamllint, ansible-lint, changelog and documentation checks"
@@ -84,10 +85,12 @@ export: $(RUN)
 
 import: export CLOUDBENCH_FILES := $(FILES)
 import: export CLOUDBENCH_MACHINE := $(MACHINE)
+import: export CLOUDBENCH_MACHINE_FROM := $(MACHINE_FROM)
 import: $(RUN)
 	@.venv/bin/ansible-playbook playbooks/import.yml \
-	  -e '{"bench_report_files": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_FILES\") | split }}", "bench_report_machine": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_MACHINE\") }}"}' \
-	  $(if $(MODEL),-e '{"bench_report_model": "$(MODEL)"}') $(if $(THREADS),-e '{"bench_report_threads": $(THREADS)}') $(ARGS)
+	  -e '{"bench_report_files": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_FILES\") | split }}", "bench_report_machine": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_MACHINE\") }}", "bench_report_machine_from": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_MACHINE_FROM\") }}"}' \
+	  $(if $(MODEL),-e '{"bench_report_model": "$(MODEL)"}') $(if $(THREADS),-e '{"bench_report_threads": $(THREADS)}') \
+	  $(if $(REGION),-e '{"bench_report_region": "$(REGION)"}') $(ARGS)
 
 site: $(RUN)
 	.venv/bin/ansible-playbook playbooks/html.yml $(if $(SITE),-e '{"bench_report_site": "$(SITE)"}') $(ARGS)
