@@ -91,6 +91,10 @@ def test_import_makes_pages_once(results: Path) -> None:
     [
         ("import", {"bench_report_files": ["/nowhere.jsonl"]}, "/nowhere.jsonl cannot be read: No such file"),
         ("import", {"bench_report_files": [str(ROOT / "README.md")]}, "is neither an output of llama-bench"),
+        ("export", {"bench_report_export": ""}, "no file is named to write them to: make export FORMAT=csv OUT="),
+        ("export", {"bench_report_export": str(ROOT)}, "is a directory; name a file: make export FORMAT=csv OUT="),
+        ("compare", {}, "A and B must say what to compare: key=value of machine, model,"),
+        ("compare", {"bench_report_a": "build=default"}, "B must say what to compare"),
         ("html", {"bench_report_site": str(ROOT / "docs")}, "holds files that are no site of ours"),
     ],
 )
