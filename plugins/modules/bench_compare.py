@@ -12,8 +12,8 @@ description:
   - Compares every cell of selection O(b) with the one of O(a) that differs from it only in what the selections name,
     and says for each whether B is faster, slower, equal or undecided.
   - Where several runs have a cell, the newest that has those of both selections is compared within itself, block by
-    block. Only where no run has both is the newest of each compared with the other. Where more differs than was asked for, nothing is compared, and the
-    differing parts are named.
+    block. Only where no run has both is the newest of each compared with the other.
+  - Where more differs than was asked for, nothing is compared, and the differing parts are named.
 version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)
@@ -42,8 +42,8 @@ options:
     elements: str
     default: []
   fail_on:
-    description: Verdicts that are returned in words as RV(failing). V(missing) is a cell that B planned or tried and has
-      no figure of; V(never) is none.
+    description: Verdicts that are returned in words as RV(failing). V(missing) is a cell that B planned or tried and
+      has no figure of; V(never) is none.
     type: list
     elements: str
     choices: [faster, slower, equal, undecided, informational, missing, never]
