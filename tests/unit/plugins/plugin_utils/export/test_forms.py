@@ -22,6 +22,7 @@ from support.records import side_by_side
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.export import forms as export
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports import files as imports
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
 Record = dict[str, Any]
@@ -281,11 +282,40 @@ def test_the_rows_of_llama_bench_keep_a_commit_that_looks_like_a_number(real, co
     assert {row["build_commit"] for row in rows} == {commit}
 
 
-def test_the_query_of_the_readme_gives_labelled_comparable_rows_that_hold(real, tmp_path, monkeypatch):
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv", "sql", "md"])
+def test_an_import_keeps_a_commit_that_looks_like_a_number(tmp_path, form):
+    text = (ROOT / "tests" / "fixtures" / "imports" / f"llama-bench-new.{form}").read_text("utf-8")
+    (tmp_path / "rows").write_text(text.replace("0c1e57098", "1e57098"), "utf-8")
+    kept = imports.records([str(tmp_path / "rows")], machine="1e5").records
+    (run,) = summary.runs(kept)
+    assert (run.machine, summary.commits(run, run.launches)) == ("imported-1e5", ["1e57098"])
+    assert {line["commit"] for line in lines_of(written(kept, "csv"))} == {"commit:1e57098"}
+
+
+def test_the_exported_rows_are_imported_as_they_were(real, tmp_path):
+    (tmp_path / "rows.jsonl").write_text(written(everywhere(real, "1e57098"), "llama-bench"), "utf-8")
+    again = imports.records([str(tmp_path / "rows.jsonl")], machine="again")
+    (run,) = summary.runs(again.records)
+    assert summary.commits(run, run.launches) == ["1e57098"]
+
+
+def steady(every: list[Record]) -> list[Record]:
+    """Return the records of a session in which the launches of a cell agree within a thousandth."""
+    first: dict[tuple[str, str], float] = {}
+    for record in every:
+        speed = record["payload"]["metrics"].get("tg_tps") if record["kind"] == "launch" else None
+        if speed:
+            payload = record["payload"]
+            base = first.setdefault((payload["cell"]["quantization"], payload["cell"]["build"]), speed["value"])
+            speed["value"] = base * (1 + 0.0005 * (payload["number"] % 3))
+    return every
+
+
+def test_the_query_of_the_readme_gives_labelled_comparable_rows_that_hold(real, tmp_path, monkeypatch, capfd):
     """It gave figures of all tests, INVALID ones too, without a word of what they were of."""
-    texts = re.findall(r'duckdb\.sql\(\\"(.*?)\\"\)', (ROOT / "README.md").read_text("utf-8"))
-    (query,) = texts
-    good = [records.upgrade(copy.deepcopy(record)) for record in side_by_side.records()]
+    texts = re.findall(r'duckdb\.sql\(\\"(.*?)\\"\)\.show\(max_width=(\d+)\)', (ROOT / "README.md").read_text("utf-8"))
+    ((query, width),) = texts
+    good = steady([records.upgrade(copy.deepcopy(record)) for record in side_by_side.records()])
     slow = copy.deepcopy(good)
     for record in slow:
         record.update(machine="a-disturbed-machine")
@@ -306,6 +336,10 @@ def test_the_query_of_the_readme_gives_labelled_comparable_rows_that_hold(real, 
     monkeypatch.chdir(tmp_path)
     relation = duckdb.sql(query)
     rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+    relation.show(max_width=int(width))
+    shown = capfd.readouterr().out
+    assert "…" not in shown
+    assert all(name in shown for name in relation.columns)
     assert {row["machine"] for row in rows} == {side_by_side.MACHINE}
     labels = ("model", "machine", "quantization", "build", "threads", "run")
     assert len({tuple(row[name] for name in labels) for row in rows}) == len(rows)
