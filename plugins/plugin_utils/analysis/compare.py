@@ -83,7 +83,7 @@ def parse_selection(text: str) -> dict[str, str]:
     return selection
 
 
-class _Measured:
+class Measured:
     """The runs that have a figure, the oldest first within each machine, and their rows that do, made once."""
 
     def __init__(self, runs: Iterable[Run]) -> None:
@@ -129,7 +129,7 @@ def _value(run: Run, row: Row, key: str) -> set[str]:
     return set(summary.commits(run, row.launches))
 
 
-def _select(measured: _Measured, wanted: Mapping[str, str]) -> list[tuple[Run, Row]]:
+def select(measured: Measured, wanted: Mapping[str, str]) -> list[tuple[Run, Row]]:
     """Return the measured cells that a selection names. Raises CompareError when there are none."""
     every = [(run, row) for run in measured.named(wanted) for row in measured.rows(run)]
     keys = [key for key in wanted if key != "run"]
@@ -271,7 +271,7 @@ def compare(runs: Sequence[Run], a: str, b: str, allow: Iterable[str] = ()) -> l
     there is none the newest run of each side with the other. Raises CompareError when nothing is selected, nothing
     belongs together, or more differs than was asked for.
     """
-    pairs = _paired(_Measured(runs), a, b, allow)
+    pairs = _paired(Measured(runs), a, b, allow)
     try:
         standings = [pair(left, right) for left, right in pairs]
         judged = verdict.judged([alone for alone, _interleaved in standings])
@@ -283,10 +283,10 @@ def compare(runs: Sequence[Run], a: str, b: str, allow: Iterable[str] = ()) -> l
     ]
 
 
-def _paired(measured: _Measured, a: str, b: str, allow: Iterable[str]) -> list[_Pair]:
+def _paired(measured: Measured, a: str, b: str, allow: Iterable[str]) -> list[_Pair]:
     """Return what is compared of two selections. Raises CompareError as `compare` does."""
     wanted = [parse_selection(text) for text in (a, b)]
-    sides = [_select(measured, selection) for selection in wanted]
+    sides = [select(measured, selection) for selection in wanted]
     free = _free(wanted)
     lefts, rights = (_by_cell(side, free) for side in sides)
     possible = [
@@ -342,7 +342,7 @@ def lost(runs: Iterable[Run], b: str, a: str | None = None) -> list[tuple[Run, d
     They are those of the newest run of each machine that has asked for any. With `a`, only of machines of which
     selection A has something, or B names.
     """
-    measured, wanted = _Measured(runs), parse_selection(b)
+    measured, wanted = Measured(runs), parse_selection(b)
     machines = None
     if a is not None and "machine" not in wanted:
         machines = {run.machine for run in measured.named(parse_selection(a))}
@@ -435,7 +435,7 @@ def _line(cell: Compared, settings: Sequence[str] = ()) -> Line:
         *_parts_of(cell.a.cell, cell.b.cell),
         *(f"{name} {there[name]}" for name in settings if name in there),
         f"some {cell.verdict.wanted} pairs may decide" if cell.verdict.wanted else "",
-        "INVALID launches in it" if summary.INVALID in (cell.a.state, cell.b.state) else "",
+        "of INVALID figures" if not cell.interleaved and summary.INVALID in (cell.a.state, cell.b.state) else "",
     ]
     means_text = f"{means[0]} -> {means[1]} {unit}"
     return Line(cell.verdict.word, how, means_text, cell.b.cell["test"], tuple(filter(None, parts)), _place(cell))
@@ -447,7 +447,7 @@ def offers(runs: Iterable[Run]) -> list[str]:
     Builds, quantizations, runs, machines and threads take turns, what was measured last first. Each was tried: one that
     would be refused is not offered.
     """
-    measured = _Measured(runs)
+    measured = Measured(runs)
     newest = sorted(measured.runs, key=lambda run: (run.time, run.run), reverse=True)
     pairs = [
         _of_cells(measured, newest, "build"), _of_cells(measured, newest, "quantization"), _of_runs(newest),
@@ -465,7 +465,7 @@ def offers(runs: Iterable[Run]) -> list[str]:
     return list(commands)
 
 
-def _tried(measured: _Measured, pairs: Iterable[tuple[tuple[str, str], ...]]) -> Iterator[str]:
+def _tried(measured: Measured, pairs: Iterable[tuple[tuple[str, str], ...]]) -> Iterator[str]:
     """Return a command for each pair of selections that can be compared, if need be in one of other words.
 
     `pairs` has for each the selections A and B, the shortest words first.
@@ -487,7 +487,7 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if " " in text else text
 
 
-def _of_cells(measured: _Measured, runs: Iterable[Run], key: str) -> Iterator[tuple[tuple[str, str], ...]]:
+def _of_cells(measured: Measured, runs: Iterable[Run], key: str) -> Iterator[tuple[tuple[str, str], ...]]:
     """Return the pairs of values of one key of a cell that a run has both of, where all else is equal."""
     for run in runs:
         alike: dict[tuple[Any, ...], list[Row]] = {}
