@@ -106,6 +106,10 @@ def test_one_command_imports_many_machines(results: Path, tmp_path: Path) -> Non
         ("import", {"bench_report_files": ["/nowhere.jsonl"]}, "/nowhere.jsonl cannot be read: No such file"),
         ("import", {"bench_report_files": [str(ROOT / "README.md")]}, "is neither an output of llama-bench"),
         ("import", {"bench_report_files": ["*"], "bench_report_machine_from": "up"}, "is no place of a machine's name"),
+        ("export", {"bench_report_export": ""}, "no file is named to write them to: make export FORMAT=csv OUT="),
+        ("export", {"bench_report_export": str(ROOT)}, "is a directory; name a file: make export FORMAT=csv OUT="),
+        ("compare", {}, "A and B must say what to compare: key=value of machine, model,"),
+        ("compare", {"bench_report_a": "build=default"}, "B must say what to compare"),
         ("html", {"bench_report_site": str(ROOT / "docs")}, "holds files that are no site of ours"),
     ],
 )

@@ -94,7 +94,8 @@ def test_exports_and_comparisons_keep_to_the_run_with_figures(
 ) -> None:
     runs = summary.runs([*real, *attempt[0]])
     assert [run.run for run in export.latest(runs)] == [real[0]["run"]]
-    assert {run.run for run, _row in compare.select(runs, {"run": compare.LATEST})} == {real[0]["run"]}
+    selected = compare.select(compare.Measured(runs), {"run": compare.LATEST})
+    assert {run.run for run, _row in selected} == {real[0]["run"]}
 
 
 def test_alone_it_says_why_on_its_page_and_in_the_terminal(
