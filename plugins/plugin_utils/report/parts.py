@@ -45,6 +45,8 @@ STATES_RULE = (
 )
 # The metrics of llama-bench in words, in the order in which they are told.
 SPEEDS = {"tg_tps": "Generation", "pp_tps": "Prompt processing"}
+# Said on the index of an UNSTABLE figure; site.js reads it, and INVALID.
+NOT_RANKED = "not ranked"
 # Decimals of an amount of USD.
 USD_PLACES = 3
 VERDICT_RULE = (
@@ -134,7 +136,8 @@ def mean_with_unit(row: Row, name: str) -> str:
 
 def brief(row: Row) -> Markdown:
     """Return the state of `row` with its reasons in a few words, for the index."""
-    return markdown.join([state_words(row), *short_reasons(row)])
+    unranked = [NOT_RANKED] if row.state == summary.UNSTABLE and not row.ranked else []
+    return markdown.join([state_words(row), *short_reasons(row), *unranked])
 
 
 def state_words(row: Row) -> str:
