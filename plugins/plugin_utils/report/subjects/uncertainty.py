@@ -47,4 +47,4 @@ def _share(share: float | None) -> str:
     return metrics.NOT_AVAILABLE if share is None else f"±{metrics.with_unit('half_width_percent', share)}"
 
 
-SUBJECT = Subject(name="uncertainty", metrics=("half_width_percent",), section=_section)
+SUBJECT = Subject(name="uncertainty", section=_section)
