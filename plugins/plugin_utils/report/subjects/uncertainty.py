@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row
@@ -30,17 +30,19 @@ def _section(view: View) -> Section | None:
     # Of a single part there is nothing to add up.
     if not any(row.budget and (row.budget.drift is not None or row.budget.disturbance is not None) for row in known):
         return None
-    return Section("Uncertainty", [markdown.text(_WORDS, None), _table(known, view.words)])
+    return Section("Uncertainty", [markdown.text(_WORDS, None), _table(known, view)])
 
 
-def _table(rows: Sequence[Row], words: Callable[[Row], str]) -> markdown.Markdown:
+def _table(rows: Sequence[Row], view: View) -> markdown.Markdown:
     titles = [name.capitalize() for name, _share in Budget(None, None, None).parts()]
     lines: list[list[Cell]] = []
     for row in rows:
         width = row.interval.half_width_percent if row.interval else None
         parts = row.budget.parts() if row.budget else []
-        lines.append([words(row), *(_share(share) for _name, share in parts), markdown.bold(_share(width))])
-    return markdown.table([("Figure", LEFT), *((title, RIGHT) for title in titles), ("Together", RIGHT)], lines)
+        lines.append([view.words(row), *(_share(share) for _name, share in parts), markdown.bold(_share(width))])
+    return markdown.table(
+        [(view.unit("Figure"), LEFT), *((title, RIGHT) for title in titles), ("Together", RIGHT)], lines
+    )
 
 
 def _share(share: float | None) -> str:
