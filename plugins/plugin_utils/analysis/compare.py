@@ -204,20 +204,50 @@ def differing(a: tuple[Run, Row], b: tuple[Run, Row], allowed: Iterable[str]) ->
     return lines
 
 
+def within_blocks(a: Row, b: Row, p_value: bool = True) -> Verdict:
+    """Return how the cell B of a run stands to A of the same, by the blocks in which both were undisturbed.
+
+    `p_value`: as verdict.paired() has it.
+    """
+    left, right = summary.by_block(a), summary.by_block(b)
+    blocks = sorted(set(left) & set(right))
+    lower = registry.lower_is_better(a.speed)
+    return verdict.paired([left[block] for block in blocks], [right[block] for block in blocks], lower, p_value)
+
+
+def combinations(
+    rows: Sequence[Row], a: tuple[str, str], b: tuple[str, str]
+) -> list[tuple[Row, Row, Verdict, float | None]]:
+    """Return how each row of quantization and build B stands to that of A, as compare() says it of the two.
+
+    `rows` are those of one model and run. Without SciPy there are no p-values: the word is that of the interval alone.
+    """
+    free = [name for name, left, right in zip(("quantization", "build"), a, b, strict=True) if left != right]
+    partners: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        if row.launches and summary.combination(row.cell) == a:
+            partners[_identity(row, free)] = row
+    pairs = [
+        (partners[identity], row)
+        for row in rows
+        if row.launches and summary.combination(row.cell) == b and (identity := _identity(row, free)) in partners
+    ]
+    try:
+        judged = verdict.judged([within_blocks(left, right) for left, right in pairs])
+    except verdict.StatisticsMissing:
+        judged = [(within_blocks(left, right, p_value=False), None) for left, right in pairs]
+    return [(left, right, said, q) for (left, right), (said, q) in zip(pairs, judged, strict=True)]
+
+
 def pair(a: tuple[Run, Row], b: tuple[Run, Row]) -> tuple[Verdict, bool]:
     """Return how the cell B stands to A, and whether both were launched in the same blocks of one run."""
     lower = registry.lower_is_better(a[1].speed)
     same = (a[0].machine, a[0].run) == (b[0].machine, b[0].run)
     if same:
-        left, right = summary.by_block(a[1]), summary.by_block(b[1])
-        blocks = sorted(set(left) & set(right))
-        by_blocks = verdict.paired([left[block] for block in blocks], [right[block] for block in blocks], lower)
-        # What drifts over a session is the same in both of a block; what disturbed one launch is not.
-        used = [*a[1].figures, *b[1].figures]
-        trusted = len(summary.undisturbed(used)) == len(used)
-        return (by_blocks if trusted else by_blocks._replace(word=verdict.INFORMATIONAL)), True
+        return within_blocks(a[1], b[1]), True
     values = [[float(summary.value(record, row.speed) or 0) for record in row.figures] for _run, row in (a, b)]
-    of_runs = verdict.unpaired(values[0], values[1], lower)
+    besides = (a[1].budget.besides if a[1].budget else 0.0, b[1].budget.besides if b[1].budget else 0.0)
+    of_runs = verdict.unpaired(values[0], values[1], lower, besides)
     if a[0].machine != b[0].machine or summary.INVALID in (a[1].state, b[1].state):
         # One instance of each is two machines, whatever their types; and two sessions have nothing that cancels out.
         of_runs = of_runs._replace(word=verdict.INFORMATIONAL)
@@ -429,7 +459,7 @@ def _line(cell: Compared, settings: Sequence[str] = ()) -> Line:
         how = "no interval"
     else:
         how = f"{ratio.mean:.3f}x ({ratio.low:.3f} to {ratio.high:.3f}, n={ratio.n})"
-    how += "" if cell.q is None else f", q={cell.q:.2g}"
+    how += "" if cell.q is None else f", {verdict.q_words(cell.q)}"
     there = cell.b.cell.get("settings") or {}
     parts = [
         *_parts_of(cell.a.cell, cell.b.cell),

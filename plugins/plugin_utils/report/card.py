@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, summary, validity
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.cost import Cost
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
@@ -20,7 +20,8 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown i
 NAMED = 4
 
 RULE = (
-    "Chosen among figures that are not INVALID and of one and the same test. `~` names those that may be as good: "
+    f"Chosen among figures of one and the same test that are undisturbed and known to ±{validity.RANKED_PERCENT:g} % "
+    "or better. `~` names those that may be as good: "
     "their intervals overlap. Between machines a lead says that this one was faster than that one: instances of one "
     "type differ by some per cent."
 )
@@ -127,7 +128,7 @@ def _line(purpose: str, candidates: Sequence[Candidate], by_cost: bool = False) 
         why = "no machine has a price" if by_cost else "not measured"
         return [purpose, markdown.text(f"N/A: {why}"), None, None, None]
     key = _by_cost if by_cost else _order
-    sound = sorted((candidate for candidate in alike if candidate.row.state != summary.INVALID), key=key)
+    sound = sorted((candidate for candidate in alike if candidate.row.ranked), key=key)
     best, *others = sound or sorted(alike, key=key)
     of = parts.cell_words(best.row.cell)
     usd = None
@@ -139,7 +140,7 @@ def _line(purpose: str, candidates: Sequence[Candidate], by_cost: bool = False) 
         )
     if not sound:
         chosen = markdown.lines(
-            markdown.text("nothing that holds"),
+            markdown.text(f"nothing undisturbed that is known to ±{validity.RANKED_PERCENT:g} %"),
             markdown.small(Markdown(f"best of those: {markdown.link(_name(best), best.path)}, {markdown.text(of)}")),
         )
         return [purpose, chosen, _figure(best), usd, parts.brief(best.row)]

@@ -48,6 +48,7 @@ def context(
         "tables": [_table_of(view, rows) for rows in view.tests()],
         "states_rule": parts.STATES_RULE,
         "paired_rule": parts.PAIRED_RULE,
+        "verdict_rule": parts.prose(parts.VERDICT_RULE, None),
         "sections": [subject.compared_section(view) for subject in registry.SUBJECTS if subject.compared_section],
         "records_rule": parts.RECORDS_RULE,
         "command": markdown.fenced(run.plan["command"], "sh") if run.plan else parts.NO_PLAN,

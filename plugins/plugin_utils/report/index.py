@@ -213,7 +213,7 @@ def machine_context(entries: Sequence[Entry], runs: Sequence[Run]) -> dict[str, 
             parts.date(run.time),
             metrics.number(len(run.launches)),
             metrics.number(len(summary.pages(run))),
-            summary.drift(run) or "no drift found",
+            parts.session_words(run),
         ]
         for run in reversed([held for run in runs for held in run.joined or (run,)])
     ]

@@ -9,11 +9,10 @@ import posixpath
 import re
 from collections.abc import Callable, Sequence
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import FALLBACK
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import UNDATED
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import progress, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import progress, summary, validity, verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import (
     Finding,
     Payload,
@@ -35,18 +34,27 @@ _OF_LAUNCH = re.compile(r"launch \d+: ")
 
 RECORDS_RULE = (
     "Speed is in tokens per second, as llama-bench gives it: no sampling, no tokenizing. A figure is the geometric "
-    "mean over launches, each a fresh process, with the 95 % t interval of that mean."
+    "mean over launches, each a fresh process, with its 95 % interval: the t interval of that mean, widened by the "
+    "drift of the session and by what the gates let pass."
 )
 STATES_RULE = (
-    f"VALID: {summary.ENOUGH_LAUNCHES} undisturbed launches or more, and an interval within "
-    f"±{summary.ENOUGH_PERCENT:g} % (server, batch and load times: ±{kinds.KINDS['serve'].precision:g} %). "
-    "UNSTABLE: fewer launches or a wider interval. INVALID: too many launches were disturbed, or the whole session; "
-    "the figure is shown and never ranked. MISSING: planned and not measured."
+    f"VALID: {validity.ENOUGH_LAUNCHES} undisturbed launches or more, and known to ±{validity.RANKED_PERCENT:g} % or "
+    "better. UNSTABLE: fewer launches, or known less well; then it is not ranked. INVALID: too many launches were "
+    "disturbed; the figure is shown and never ranked. MISSING: planned and not measured. The ± holds the spread of the "
+    "launches, the drift of the memory bandwidth and what the gates let pass."
 )
 # The metrics of llama-bench in words, in the order in which they are told.
 SPEEDS = {"tg_tps": "Generation", "pp_tps": "Prompt processing"}
+# Said on the index of an UNSTABLE figure; site.js reads it, and INVALID.
+NOT_RANKED = "not ranked"
 # Decimals of an amount of USD.
 USD_PLACES = 3
+VERDICT_RULE = (
+    f"Slower, faster: the interval of the ratio lies wholly beyond {verdict.MARGIN_PERCENT:g} %; equal: wholly within; "
+    f"undecided (~): neither. Informational (~): fewer than {verdict.ENOUGH_PAIRS} blocks in which both launches were "
+    "undisturbed. q: the p-value, adjusted by Benjamini and Hochberg for all cells of the two combinations; a "
+    f"difference with q over {verdict.FALSE_DISCOVERIES:g} is undecided. These are the words of `make compare`."
+)
 TIE_RULE = Markdown("`~`: the intervals overlap, so no difference from the fastest is established.")
 
 
@@ -54,7 +62,8 @@ NO_PLAN = "The plan of this run is not on record."
 PAIRED_RULE = (
     "A ratio compares two rows of this run block by block: a block launches every cell once, in random order, so what "
     "slows the machine down for a while slows both. It is the geometric mean over the blocks, with the 95 % t interval "
-    "of the mean log ratio; N/A below two blocks."
+    "of the mean log ratio; N/A below two blocks. Only blocks count in which both launches were undisturbed. A drift "
+    "of the session is the same for both."
 )
 
 
@@ -127,7 +136,16 @@ def mean_with_unit(row: Row, name: str) -> str:
 
 def brief(row: Row) -> Markdown:
     """Return the state of `row` with its reasons in a few words, for the index."""
-    return markdown.join([row.state, *short_reasons(row)])
+    unranked = [NOT_RANKED] if row.state == summary.UNSTABLE and not row.ranked else []
+    return markdown.join([state_words(row), *short_reasons(row), *unranked])
+
+
+def state_words(row: Row) -> str:
+    """Return the state of `row`; a VALID figure says how well it is known: VALID ±5.4 %."""
+    width = row.interval.half_width_percent if row.interval else None
+    if row.state != summary.VALID or width is None:
+        return row.state
+    return f"{row.state}{metrics.NO_BREAK}±{metrics.with_unit('half_width_percent', width)}"
 
 
 def short_reasons(row: Row) -> list[str]:
@@ -148,13 +166,13 @@ def _disturbed_words(row: Row) -> str:
 def badge(row: Row) -> Markdown:
     """Return the state of `row` with the first of its reasons, for a table cell."""
     if not row.reasons:
-        return markdown.text(row.state)
+        return markdown.text(state_words(row))
     reasons = inline_reasons(row)
     shown: list[object] = [markdown.text(reason, INLINE_CHARACTERS) for reason in reasons[:INLINE_REASONS]]
     if len(reasons) > INLINE_REASONS:
         shown.append(f"and {metrics.plural(len(reasons) - INLINE_REASONS, 'more reason')}")
     return markdown.lines(
-        markdown.bold(row.state), markdown.small(Markdown("<br>".join(markdown.text(s) for s in shown)))
+        markdown.bold(state_words(row)), markdown.small(Markdown("<br>".join(markdown.text(s) for s in shown)))
     )
 
 
@@ -165,7 +183,7 @@ def inline_reasons(row: Row) -> list[str]:
     if not of_launches:
         return others
     causes = dict.fromkeys(reason.rpartition(": ")[2] for reason in of_launches)
-    return [*others, f"{_disturbed_words(row)}: {', '.join(causes)}"]
+    return [f"{_disturbed_words(row)}: {', '.join(causes)}", *others]
 
 
 def test_words(cell: Payload) -> str:
@@ -229,7 +247,7 @@ def terminal_line(name: str, row: Row | None, figure: str | None = None) -> str:
         bounds = "" if spread == metrics.NOT_AVAILABLE else f" ({spread})"
         figure = f"{metrics.with_unit(row.speed, row.interval.mean if row.interval else None)}{bounds}"
     reasons = short_reasons(row)
-    state = f"{row.state}: {'; '.join(reasons)}" if row.state != summary.VALID and reasons else row.state
+    state = f"{row.state}: {'; '.join(reasons)}" if row.state != summary.VALID and reasons else state_words(row)
     return f"  {name:<11} {figure} at {row.cell['quantization']} {cell_words(row.cell)}; {state}"
 
 
@@ -299,7 +317,7 @@ def small_state(row: Row) -> Markdown:
     if row.state == summary.INVALID:
         return markdown.lines(markdown.bold(row.state), markdown.small(markdown.join(_disturbed(row))))
     if row.state == summary.VALID:
-        return markdown.text(row.state)
+        return markdown.text(state_words(row))
     return markdown.lines(markdown.bold(row.state), markdown.small(markdown.join(row.reasons)))
 
 
@@ -350,9 +368,19 @@ def cells_of(finding: Finding, rows: Sequence[Row], name: Callable[[Payload], st
 
 
 def session_alert(run: Run) -> Markdown | None:
-    """Return a loud line where a whole run is INVALID, because the machine was not the same one throughout."""
-    why = summary.drift(run)
-    return markdown.alert("CAUTION", markdown.text(f"INVALID session: {why}.", None)) if why else None
+    """Return a line where the machine was not the same one throughout a run."""
+    said = summary.drift(run)
+    if not said:
+        return None
+    words = f"{said[:1].upper()}{said[1:]}. That is in every interval; ratios within a block do not know it."
+    return markdown.alert("NOTE", markdown.text(words, None))
+
+
+def session_words(run: Run) -> str:
+    """Return what the canary of a run found, for a table."""
+    if summary.drift_percent(run) is None:
+        return "drift not measured"
+    return summary.drift(run) or "no drift found"
 
 
 def nothing_alert(run: Run, path: str) -> Markdown | None:

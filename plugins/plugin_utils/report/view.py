@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import BY_NAME
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Record, Row, Run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.verdict import Verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell, Markdown
@@ -161,7 +162,9 @@ class SideBySide(_Rows):
         self.attempts = attempts
         self.run = run
         self.emulated = summary.emulated(run)
-        # Latencies and load times are compared on no page yet: a ratio of theirs has another direction.
+        self._every = list(rows)
+        self._verdicts: dict[tuple[int, int], tuple[Verdict, float | None]] = {}
+        # Latencies and load times are shown on no page of this kind yet.
         rows = [row for row in rows if summary.benched(row.cell)]
         self.rows = sorted(rows, key=_order)
         self.launches: list[Record] = [record for row in rows for record in row.launches]
@@ -169,6 +172,20 @@ class SideBySide(_Rows):
     def name_among(self, cell: Payload) -> str:
         """Return what tells a cell from the others of its page, in words; "" where nothing has to."""
         return f"{cell['quantization']} in build {cell['build']}"
+
+    def verdict(self, row: Row, reference: Row) -> tuple[Verdict, float | None]:
+        """Return how `row` stands to `reference`, as `make compare` says it of their combinations, with its q.
+
+        All cells of the two are compared at once, for q is adjusted for their number.
+        """
+        key = (id(row), id(reference))
+        if key not in self._verdicts:
+            pair = (summary.combination(reference.cell), summary.combination(row.cell))
+            for left, right, said, q in compare.combinations(self._every, *pair):
+                self._verdicts[id(right), id(left)] = said, q
+            # Cells that differ in more than their combination are no pair of that comparison.
+            self._verdicts.setdefault(key, (compare.within_blocks(reference, row, p_value=False), None))
+        return self._verdicts[key]
 
     def tests(self) -> list[list[Row]]:
         """Return the rows of each test: generation first, the usual tests first."""

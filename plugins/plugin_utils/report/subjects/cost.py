@@ -93,7 +93,7 @@ def _frontier(entries: Sequence[Entry]) -> Drawing | None:
     for item in entries:
         row = item.generation
         price = cost.hourly(item.run) if item.ranked and row else None
-        if row and price and price.usd and row.interval and row.state != summary.INVALID:
+        if row and price and price.usd and row.ranked:
             key = (row.cell["model"], row.cell["test"])
             by_test.setdefault(key, []).append((item.run, row, price.usd, price.market))
     if not by_test:

@@ -105,8 +105,9 @@ def _verdict(group: Sequence[Entry], speed: str) -> Markdown | None:
     lead = ""
     if len(ranked) > 1:
         lead = f", not established against {', '.join(ties)} (~)" if ties else f", the fastest of {len(ranked)}"
-    state = "" if best.state == summary.VALID else f", {best.state}: {'; '.join(best.reasons)}"
-    rest = markdown.text(f"{bounds}at {where}{lead}{state}", 400)
+    why = "" if best.state == summary.VALID else f": {'; '.join(best.reasons)}"
+    state = f"{parts.state_words(best)}{why}"
+    rest = markdown.text(f"{bounds}at {where}{lead}, {state}", 400)
     return Markdown(f"{word} {markdown.bold(figure)} {rest}")
 
 
@@ -129,7 +130,7 @@ def machines(entries: Sequence[Entry]) -> Drawing | None:
                     "machine": machine,
                     "kind": kind,
                     "name": f"{machine}, {kind}",
-                    "holds": "INVALID" if row.state == summary.INVALID else "",
+                    "holds": "" if row.ranked else row.state,
                     **spec.bounds(row.interval),
                 }
             )

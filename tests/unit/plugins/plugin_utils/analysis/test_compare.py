@@ -271,6 +271,21 @@ def test_two_machines_are_never_ranked_by_one_instance_each(one_run):
     assert {one.verdict.word for one in found} == {"informational"}
 
 
+def test_the_page_side_by_side_says_what_the_comparison_says(one_run):
+    for record in one_run:
+        if record["kind"] == "launch" and record["payload"]["cell"]["build"] == "no-repack":
+            # Some launches are slower for a reason of their own, so that a p-value has digits.
+            speed = record["payload"]["metrics"][summary.speed_of(record["payload"]["cell"])]
+            speed["value"] *= 1 + 0.03 * (record["payload"]["block"] % 3)
+    told = compared(one_run, "build=default quantization=Q4_0", "build=no-repack quantization=Q4_0")
+    page = pages.render(one_run)[side_by_side.PAGE]
+    assert len(told) == len(side_by_side.TESTS)
+    for each in told:
+        ratio = each.verdict.ratio
+        bounds = f"{ratio.low:.3f}\u00a0to\u00a0{ratio.high:.3f}"
+        assert f"**{each.verdict.word}**, {ratio.mean:.3f} times as fast ({bounds}), q={each.q:.2g}" in page
+
+
 def test_nothing_on_record_is_no_comparison():
     with pytest.raises(CompareError, match="the runs are none"):
         compared([], "latest", "latest")
@@ -281,6 +296,8 @@ def test_only_what_compares_needs_scipy(one_run, monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.stats", None)
     with pytest.raises(CompareError, match="a comparison needs SciPy"):
         compared([*one_run, *again(one_run)], "previous", "latest")
-    assert "README.md" in pages.render(one_run)
+    beside = pages.render(one_run)[side_by_side.PAGE]
+    assert "**slower**, 0." in beside
+    assert ", q=" not in beside
     with pytest.raises(pages.ReportError, match="what has changed since the run before: a comparison needs SciPy"):
-        pages.render([*one_run, *again(one_run)])
+        pages.render([*one_run, *again(one_run, factor=0.9)])

@@ -19,7 +19,7 @@ from support.records import side_by_side
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import mean_interval
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import sampler
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, roofline, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, roofline, summary, validity
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import index, pages, parts, terminal
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.figures import Drawing
@@ -209,7 +209,8 @@ def derived(every: list[Record], name: str, _value: float) -> str:
         launches = [record for record in every if record in prompt.launches]
         for record, number in zip(launches, numbers, strict=True):
             record["payload"]["metrics"]["pp_tps"]["value"] = number
-        return f"±{metrics.with_unit(name, mean_interval(numbers).half_width_percent)}"
+        widened = validity.widened(mean_interval(numbers), prompt.budget)
+        return f"±{metrics.with_unit(name, widened.half_width_percent)}"
     if name == "usd_per_million_tokens":
         price = cost.hourly(run)
         assert price
