@@ -29,7 +29,11 @@ def entry(path: str, runs: Sequence[Run], compared: Collection[str] = (), attemp
     """
     run = runs[-1]
     cells = summary.pages(run)[path]
-    rows = summary.rows(run, cells)
+    standing = summary.standing_rows(summary.OfPage(list(runs), list(attempts)), path)
+    rows = [row._replace(instead=parts.instead_words(run, each)) for each in standing for row in each.rows]
+    rows.sort(key=lambda row: summary.cell_order(row.cell))
+    # The rows say it.
+    said = any(each.newer and each.newer[0] in attempts[-1:] for each in standing)
     prompt, generation = summary.headline(rows, "pp_tps"), summary.headline(rows, "tg_tps")
     comparison = summary.comparison_path(path)
     return Entry(
@@ -46,7 +50,7 @@ def entry(path: str, runs: Sequence[Run], compared: Collection[str] = (), attemp
         rows=rows,
         comparison=comparison if comparison in compared else None,
         slower=registry.slower(path, runs),
-        attempt=parts.attempts_words(attempts, path),
+        attempt=None if said else parts.attempts_words(attempts, path),
     )
 
 
@@ -202,8 +206,10 @@ def machine_context(entries: Sequence[Entry], runs: Sequence[Run]) -> dict[str, 
 
     `entries` are those of its pages, `runs` all of its runs, the latest last.
     """
-    # What nothing was measured in says nothing of the machine's figures.
-    latest = next((run for run in reversed(runs) if summary.fruitful(run)), runs[-1])
+    # A run of which no page shows a figure says nothing of the machine's figures.
+    shown = {item.run.run for item in entries}
+    fruitful = [run for run in reversed(runs) if summary.fruitful(run)]
+    latest = next((run for run in fruitful if run.run in shown), runs[-1])
     attempts = runs[runs.index(latest) + 1 :]
     near = [item._replace(path=_near(item.path), comparison=_near(item.comparison or "") or None) for item in entries]
     columns = [("Run", LEFT), ("Date", LEFT), ("Launches", RIGHT), ("Pages", RIGHT), ("Session", LEFT)]

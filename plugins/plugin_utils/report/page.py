@@ -63,7 +63,7 @@ def context(
 def _key_figures(view: View) -> Markdown:
     columns = [(view.unit("Figure"), LEFT), ("Value", RIGHT), ("95 % interval", RIGHT), ("Validity", LEFT)]
     lines = [line for subject in registry.SUBJECTS if subject.key_lines for line in subject.key_lines(view)]
-    return markdown.table(columns, lines)
+    return markdown.table(columns, [*parts.earlier_lines(view.run, view.earlier), *lines])
 
 
 def _failures(view: View) -> dict[str, Any] | None:

@@ -127,7 +127,8 @@ def mean_with_unit(row: Row, name: str) -> str:
 
 def brief(row: Row) -> Markdown:
     """Return the state of `row` with its reasons in a few words, for the index."""
-    return markdown.join([row.state, *short_reasons(row)])
+    words = markdown.join([row.state, *short_reasons(row)])
+    return Markdown(f"{words}; {markdown.text(row.instead)}") if row.instead else words
 
 
 def short_reasons(row: Row) -> list[str]:
@@ -362,6 +363,24 @@ def nothing_alert(run: Run, path: str) -> Markdown | None:
     return markdown.alert("CAUTION", markdown.text(f"Nothing was measured: {summary.why_nothing(run, path)}.", None))
 
 
+def instead_words(shown: Run, standing: summary.Standing) -> str:
+    """Return of a row the day of its run, where that is not the one of its page, and what newer figure does not hold.
+
+    "of 2026-11-24; newer run of 2026-11-26: INVALID, 1 of 6 launches disturbed".
+    """
+    words = [] if standing.run is shown else [f"of {day(standing.run.time)}"]
+    if standing.newer:
+        run, row = standing.newer
+        words.append(f"newer run of {day(run.time)}: {_state_words(run, row)}")
+    return "; ".join(words)
+
+
+def _state_words(run: Run, row: Row) -> str:
+    """Return the state of a row of a run that the page does not show, with its reasons, those of the session too."""
+    session = summary.drift(run) if "the session is INVALID" in row.reasons else None
+    return ", ".join([row.state, *([session] if session else short_reasons(row))])
+
+
 def attempts_words(attempts: Sequence[Run], path: str | None = None) -> str | None:
     """Return what is to be said of the newest of the runs that came to less than the one that is shown.
 
@@ -370,9 +389,17 @@ def attempts_words(attempts: Sequence[Run], path: str | None = None) -> str | No
     if not attempts:
         return None
     run = attempts[-1]
-    measured = summary.fruitful_on(run, path) if path else summary.fruitful(run)
-    told = "ended early" if measured else f"measured nothing: {summary.why_nothing(run, path)}"
-    return f"A newer run of {date(run.time)} {told}"
+    measured = summary.measured_on(run, path)
+    if not measured:
+        return f"A newer run of {date(run.time)} measured nothing: {summary.why_nothing(run, path)}"
+    rows = summary.rows(run, measured)
+    if any(map(summary.holds, rows)):
+        return f"A newer run of {date(run.time)} ended early"
+    said = list(dict.fromkeys(_state_words(run, row) for row in rows))
+    more = ["and others"] if len(said) > INLINE_REASONS else []
+    asked = [cell for cell in summary.cells(run) if summary.shown_on(run, cell, path)]
+    early = " ended early" if len(measured) < len(asked) else ""
+    return f"A newer run of {date(run.time)}{early}: {'; '.join([*said[:INLINE_REASONS], *more])}"
 
 
 def attempts_alert(attempts: Sequence[Run], here: str, path: str | None = None) -> Markdown | None:
@@ -384,6 +411,21 @@ def attempts_alert(attempts: Sequence[Run], here: str, path: str | None = None) 
     kept = markdown.link(f"{run.run}.jsonl", posixpath.relpath(records_file(run), here))
     told = markdown.text(f"{words}. The figures are those of the run before it; its records:", None)
     return markdown.alert("CAUTION", Markdown(f"{told} {kept}."))
+
+
+def earlier_lines(shown: Run, earlier: Sequence[summary.Standing]) -> list[list[markdown.Cell]]:
+    """Return the lines of figures of earlier runs for the head of a page of the run `shown`, which has none that holds.
+
+    Each with its day, and with what the newer run gave.
+    """
+    lines: list[list[markdown.Cell]] = []
+    for standing in earlier:
+        row = summary.contenders(standing.rows)[0]
+        label = f"{metrics.metric(row.speed).label}, {test_words(row.cell)}"
+        figure = markdown.bold(metrics.with_unit(row.speed, row.interval.mean if row.interval else None))
+        said = markdown.lines(badge(row), markdown.small(instead_words(shown, standing)))
+        lines.append([label, figure, interval(row), said])
+    return lines
 
 
 def failure_item(where: Sequence[object], record: Record) -> Markdown:

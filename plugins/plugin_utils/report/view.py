@@ -79,7 +79,8 @@ class View(_Rows):
     """One page of the latest of its runs.
 
     `rows` are its cells of llama-bench, `others` those of other kinds; `slower`: sentences on cells that have become
-    slower since the run before; `attempts`: later runs that came to less.
+    slower since the run before; `attempts`: later runs that came to less; `earlier`: figures of earlier runs that hold,
+    of tests of which this one has none that does.
     """
 
     def __init__(
@@ -91,6 +92,8 @@ class View(_Rows):
         self.slower = slower
         self.attempts = attempts
         self.cells = summary.pages(self.run)[path]
+        standing = summary.standing_rows(summary.OfPage(list(runs), list(attempts)), path)
+        self.earlier = [each for each in standing if each.run is not self.run and each.run not in attempts]
         every = summary.rows(self.run, self.cells)
         self.others = [row for row in every if not summary.benched(row.cell)]
         rows = self.rows = [row for row in every if summary.benched(row.cell)]
