@@ -111,7 +111,7 @@ def _figure(candidate: Candidate) -> Markdown:
     if row.interval is None:
         return markdown.text(None)
     spread = parts.interval(row)
-    shown = markdown.bold(metrics.with_unit(row.speed, row.interval.mean))
+    shown = markdown.bold(parts.with_unit(row.speed, row.interval.mean))
     bounds = markdown.small(spread) if spread != metrics.NOT_AVAILABLE else None
     return markdown.lines(shown, bounds, markdown.small(metrics.metric(row.speed).label.lower()))
 

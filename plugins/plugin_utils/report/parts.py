@@ -43,8 +43,15 @@ STATES_RULE = (
     "UNSTABLE: fewer launches or a wider interval. INVALID: too many launches were disturbed, or the whole session; "
     "the figure is shown and never ranked. MISSING: planned and not measured."
 )
+IMPORTED_RULE = (
+    "Imported figures are those of files of other programs, in tokens per second: what a process printed, the "
+    "geometric mean where several printed it. What disturbed them is not known, so none of them is VALID and none is "
+    "ranked."
+)
 # The metrics of llama-bench in words, in the order in which they are told.
 SPEEDS = {"tg_tps": "Generation", "pp_tps": "Prompt processing"}
+# What users wait for: seconds in records, milliseconds wherever it is shown.
+LATENCIES = ("ttft_s", "tpot_s", "itl_s", "e2e_s")
 # Decimals of an amount of USD.
 USD_PLACES = 3
 TIE_RULE = Markdown("`~`: the intervals overlap, so no difference from the fastest is established.")
@@ -56,6 +63,11 @@ PAIRED_RULE = (
     "slows the machine down for a while slows both. It is the geometric mean over the blocks, with the 95 % t interval "
     "of the mean log ratio; N/A below two blocks."
 )
+
+
+def rules(imported: bool) -> list[str]:
+    """Return how the figures of a page are to be read: what they are, and how far they hold."""
+    return [IMPORTED_RULE] if imported else [RECORDS_RULE, STATES_RULE]
 
 
 def prose(value: object, limit: int | None = markdown.LONG) -> Markdown:
@@ -112,7 +124,17 @@ def interval(row: Row | None) -> str:
     """Return the bounds of the interval of `row`, to the decimals of its mean; N/A when there are none."""
     if row is None or row.interval is None:
         return metrics.NOT_AVAILABLE
-    return metrics.span(row.interval.low, row.interval.high, metrics.decimals(row.interval.mean))
+    low, high = row.interval.low, row.interval.high
+    if row.speed not in LATENCIES or low is None or high is None:
+        return metrics.span(low, high, metrics.decimals(row.interval.mean))
+    return metrics.span(1000 * low, 1000 * high, metrics.decimals(1000 * row.interval.mean))
+
+
+def with_unit(name: str, value: float | None) -> str:
+    """Return a metric with its unit; what users wait for is in ms, on all pages."""
+    if name not in LATENCIES or value is None:
+        return metrics.with_unit(name, value)
+    return f"{metrics.number(1000 * value)}{metrics.NO_BREAK}ms"
 
 
 def mean(row: Row | None) -> str:
@@ -122,7 +144,7 @@ def mean(row: Row | None) -> str:
 
 def mean_with_unit(row: Row, name: str) -> str:
     """Return a metric of `row` with its unit, formed as the row's own figure is; N/A when its launches lack it."""
-    return metrics.with_unit(name, summary.centre(row, name))
+    return with_unit(name, summary.centre(row, name))
 
 
 def brief(row: Row) -> Markdown:
@@ -187,7 +209,8 @@ def setting_value(cell: Payload, name: str) -> str | None:
     if value is None or not value.isdecimal():
         return value
     if name == "model_size":
-        return metrics.binary(int(value))
+        # One unit for a column of them.
+        return f"{metrics.in_unit(int(value), 'GiB')}{metrics.NO_BREAK}GiB"
     return metrics.number(int(value)) if name == "model_n_params" else value
 
 
@@ -203,12 +226,25 @@ def thread_words(cell: Payload) -> str:
     return f"{cell['threads'] or 'by the ladder'}{more}"
 
 
+def sizes(title: str, values: Sequence[float | None]) -> tuple[str, list[str]]:
+    """Return the title and the cells of a column of bytes, all in one unit, which the title has."""
+    unit = metrics.common_unit(values)
+    if not unit:
+        return title, [metrics.NOT_AVAILABLE] * len(values)
+    return f"{title}{metrics.NO_BREAK}{unit}", [metrics.in_unit(value, unit) for value in values]
+
+
 def key_line(
     label: str, name: str, rows: Sequence[Row], of: Callable[[Row, str], float | None]
 ) -> list[list[markdown.Cell]]:
     """Return the line of a metric for the head of a page, with what `of` makes of it for each row; none without any."""
     values = [(row, of(row, name)) for row in rows]
-    shown = [f"{metrics.with_unit(name, value)} ({row.cell['test']})" for row, value in values if value is not None]
+    unit = metrics.common_unit(value for _row, value in values) if metrics.metric(name).unit == "B" else ""
+
+    def figure(value: float) -> str:
+        return f"{metrics.in_unit(value, unit)}{metrics.NO_BREAK}{unit}" if unit else metrics.with_unit(name, value)
+
+    shown = [f"{figure(value)} ({row.cell['test']})" for row, value in values if value is not None]
     return [[label, markdown.lines(*shown), "", ""]] if shown else []
 
 
@@ -228,7 +264,7 @@ def terminal_line(name: str, row: Row | None, figure: str | None = None) -> str:
     if figure is None:
         spread = interval(row)
         bounds = "" if spread == metrics.NOT_AVAILABLE else f" ({spread})"
-        figure = f"{metrics.with_unit(row.speed, row.interval.mean if row.interval else None)}{bounds}"
+        figure = f"{with_unit(row.speed, row.interval.mean if row.interval else None)}{bounds}"
     reasons = short_reasons(row)
     state = f"{row.state}: {'; '.join(reasons)}" if row.state != summary.VALID and reasons else row.state
     return f"  {name:<11} {figure} at {row.cell['quantization']} {cell_words(row.cell)}; {state}"
@@ -422,7 +458,7 @@ def earlier_lines(shown: Run, earlier: Sequence[summary.Standing]) -> list[list[
     for standing in earlier:
         row = summary.contenders(standing.rows)[0]
         label = f"{metrics.metric(row.speed).label}, {test_words(row.cell)}"
-        figure = markdown.bold(metrics.with_unit(row.speed, row.interval.mean if row.interval else None))
+        figure = markdown.bold(with_unit(row.speed, row.interval.mean if row.interval else None))
         said = markdown.lines(badge(row), markdown.small(instead_words(shown, standing)))
         lines.append([label, figure, interval(row), said])
     return lines

@@ -59,6 +59,7 @@ class _Rows:
     run: Run
     rows: list[Row]
     emulated: bool
+    imported: bool
     attempts: Sequence[Run]
 
     def relative(self, target: str) -> str:
@@ -100,6 +101,7 @@ class View(_Rows):
         self.measured = [row for row in rows if row.launches]
         self.launches: list[Record] = [record for row in rows for record in row.launches]
         self.emulated = summary.emulated(self.run)
+        self.imported = summary.imported(self.run)
         self.prompt = summary.headline(rows, "pp_tps")
         self.generation = summary.headline(rows, "tg_tps")
         self.standings = [summary.standing(rows, row) for row in rows]
@@ -164,6 +166,7 @@ class SideBySide(_Rows):
         self.attempts = attempts
         self.run = run
         self.emulated = summary.emulated(run)
+        self.imported = summary.imported(run)
         # Latencies and load times are compared on no page yet: a ratio of theirs has another direction.
         rows = [row for row in rows if summary.benched(row.cell)]
         self.rows = sorted(rows, key=_order)

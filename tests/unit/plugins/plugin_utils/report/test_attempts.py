@@ -180,7 +180,9 @@ def test_a_newer_invalid_run_stands_beside_the_figure_that_holds(real: list[Reco
     good = undisturbed(real)
     before, after = report.render(good), report.render([*good, *disturbed(good)])
     page = next(path for path in before if path.endswith("q4.md"))
-    speeds = [line.split("|")[2] for line in before[page].splitlines() if line.startswith("| Token generation, tg128 |")]
+    speeds = [
+        line.split("|")[2] for line in before[page].splitlines() if line.startswith("| Token generation, tg128 |")
+    ]
     assert speeds
     assert f"{speeds[0].strip()} |" in after[page]
     assert "A newer run of 2099-01-01 00:00 UTC: INVALID, 1 of 1 launch disturbed" in after[page]
