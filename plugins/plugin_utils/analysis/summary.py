@@ -557,8 +557,8 @@ def standing_rows(page: OfPage, path: str) -> list[Standing]:
             elif not any(map(holds, known.rows)) and (sound or run is shown):
                 measured = next((row for row in known.rows if row.launches), None)
                 missed = known.rows[0] if known.run is shown else None
-                row = measured or missed
-                tests[test] = Standing(run, alike, known.newer or ((known.run, row) if row else None))
+                failing = measured or missed
+                tests[test] = Standing(run, alike, known.newer or ((known.run, failing) if failing else None))
     return list(tests.values())
 
 

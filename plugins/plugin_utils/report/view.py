@@ -93,7 +93,8 @@ class View(_Rows):
         self.slower = slower
         self.attempts = attempts
         self.cells = summary.pages(self.run)[path]
-        standing = summary.standing_rows(summary.OfPage(list(runs), list(attempts)), path)
+        # Of a single run, as most pages have, there is nothing to look for.
+        standing = summary.standing_rows(summary.OfPage(list(runs), list(attempts)), path) if runs[1:] else []
         self.earlier = [each for each in standing if each.run is not self.run and each.run not in attempts]
         every = summary.rows(self.run, self.cells)
         self.others = [row for row in every if not summary.benched(row.cell)]

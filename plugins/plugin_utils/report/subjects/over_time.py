@@ -83,9 +83,10 @@ def _section(view: View) -> Section | None:
     several_builds = len({samples["cell"]["build"] for samples in latest}) > 1
     words = [parts.cell_words(samples["cell"], several_builds) for samples in latest]
     drawn = [_drawn(named, samples) for named, samples in zip(words, latest, strict=True)]
+    lines = [[*_line(named, samples), *shown] for named, samples, shown in zip(words, latest, peaks, strict=True)]
     blocks = [
         markdown.text("While the last launch of each cell ran, once a second from /proc: means, and peaks of memory."),
-        markdown.table(columns, [[*_line(*of), *shown] for *of, shown in zip(words, latest, peaks, strict=True)]),
+        markdown.table(columns, lines),
         markdown.details("Processors and memory over the time of a launch", markdown.fenced("\n\n".join(drawn))),
     ]
     return Section("", blocks, "use")

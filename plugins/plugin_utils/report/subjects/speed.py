@@ -112,7 +112,7 @@ def _throughput(view: View) -> Markdown | None:
         lines.append(
             [
                 *view.name(row),
-                f"{n} of {planned}" if planned is not None and n < planned else metrics.number(n),
+                _processes(row) if inside else f"{n} of {planned}" if planned and n < planned else metrics.number(n),
                 figure,
                 _interval(row),
                 _range(row),
@@ -134,6 +134,14 @@ def _range(row: Row) -> str | None:
     if row.lowest is None or row.highest is None:
         return None
     return metrics.span(row.lowest, row.highest, metrics.decimals(row.highest))
+
+
+def _processes(row: Row) -> Markdown:
+    """Return how many processes an imported figure is of, and what they repeated."""
+    entries = [record["payload"]["metrics"][row.speed] for record in row.launches]
+    samples = sum(len(entry.get("samples") or [0]) for entry in entries)
+    inside = f"{metrics.number(samples)} repetitions" if samples > len(entries) else None
+    return markdown.lines(metrics.number(len(entries)), markdown.small(inside) if inside else None)
 
 
 def _within(row: Row) -> str | None:

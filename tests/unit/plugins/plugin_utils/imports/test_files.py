@@ -238,7 +238,7 @@ def test_a_setting_that_differs_is_a_column_and_never_an_average(tmp_path: Path,
     path = rows_of(tmp_path, {}, {setting: value, "avg_ts": 30.0, "samples_ts": [29.0, 31.0]})
     page = pages_of(tmp_path, imports.records([path]))["imported-intel-r-xeon-r-platinum-8488c/llama-7b/q4-k-m.md"]
     assert sorted(figures(page)) == ["20.00", "30.00"]
-    assert f"| Test | Threads | {setting} | Launches |" in page
+    assert f"| Test | Threads | {setting} | Processes |" in page
     shared = page[page.index("All of them: ") :].splitlines()[0]
     assert f"{setting} " not in shared
     assert "backends CPU" in shared
@@ -325,7 +325,7 @@ def test_equal_tests_of_one_process_are_its_repetitions(tmp_path: Path) -> None:
         "imported-box/llama-7b/q4-k-m.md"
     ]
     assert figures(page) == ["22.50"]
-    assert "imported: 1 process, 6 repetitions within" in page
+    assert "| 1<br><sub>6 repetitions</sub> |" in page
     assert "| 20.00\u00a0to\u00a025.00 |" in page
 
 
@@ -347,8 +347,7 @@ def test_what_was_imported_before_stands_on_the_page_and_the_index(tmp_path: Pat
     page, index = pages["imported-box/llama-7b/q4-k-m.md"], pages["README.md"]
     assert figures(page) == ["300.0", "20.00"]
     # A file that is in two imports counts once.
-    assert "imported: 1 process" in page
-    assert "2 processes" not in page
+    assert re.search(r"^\| tg128 \|.*\| 1 \| 20\.00 \|", page, re.MULTILINE)
     assert "20.00" in index
     assert "300.0" in index
     assert all(f"{each.run}.jsonl" in pages["imported-box/README.md"] for each in (first, second, both))

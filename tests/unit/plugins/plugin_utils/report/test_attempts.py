@@ -227,6 +227,17 @@ def test_a_test_that_a_newer_run_does_not_have_stays_with_its_day(real: list[Rec
     assert "newer run" not in line
 
 
+def test_a_card_names_what_holds_rather_than_a_better_test_that_does_not(real: list[Record]) -> None:
+    """A server was disturbed in the only run: generation, which was not, is what there is to choose by."""
+    some = undisturbed(real)
+    for record in some:
+        if record["kind"] == "launch" and record["payload"]["cell"]["test"].startswith(("serve", "batch")):
+            record["payload"]["validity"] = dict(DISTURBED)
+    card = report.render(some)[summary.INDEX].partition("## ")[0]
+    assert "nothing that holds" not in card
+    assert "tg128" in next(line for line in card.splitlines() if line.startswith("| Interactive |"))
+
+
 def test_the_history_marks_what_does_not_hold(real: list[Record]) -> None:
     good = undisturbed(real)
     pages = report.render([*good, *disturbed(good)])

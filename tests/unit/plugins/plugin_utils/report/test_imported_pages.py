@@ -66,7 +66,7 @@ def test_no_page_says_what_only_our_runs_are(rendered: pages.Pages) -> None:
     for figure in rendered.figures:
         subtitle = " ".join(figure.spec["title"]["subtitle"])
         assert "launch" not in subtitle, figure.path
-        assert "imported, n = 1 process each" in subtitle, figure.path
+        assert "imported, n = 1 process" in subtitle, figure.path
 
 
 def test_a_page_has_no_column_of_which_nothing_is_known(rendered: pages.Pages) -> None:
