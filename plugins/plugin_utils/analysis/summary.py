@@ -90,6 +90,7 @@ class Row(NamedTuple):
     (None without a launch), `budget` the parts of that, `lowest` and `highest` the extremes of the launches' means, of
     imported ones of their samples. `state` is VALID, UNSTABLE, INVALID or MISSING, and `reasons` say why it is not
     VALID, in full, or that launches were left out. `launches` are all of them, `figures` those that the interval is of.
+    `instead` is what a page says of a row that stands there in the place of one of a newer run, "" where it does not.
     """
 
     cell: Payload
@@ -102,6 +103,7 @@ class Row(NamedTuple):
     reasons: list[str]
     figures: Sequence[Record] = ()
     budget: Budget | None = None
+    instead: str = ""
 
     @property
     def ranked(self) -> bool:
@@ -463,9 +465,14 @@ def fruitful(run: Run) -> bool:
     return bool(measured_cells(run, cells(run)))
 
 
+def measured_on(run: Run, page: str | None) -> list[Payload]:
+    """Return the cells of which a run has a figure, of a page or of all."""
+    return [cell for cell in measured_cells(run, cells(run)) if shown_on(run, cell, page)]
+
+
 def fruitful_on(run: Run, page: str) -> bool:
     """Say whether a run has a figure of anything that a page shows."""
-    return any(_shown_on(run, cell, page) for cell in measured_cells(run, cells(run)))
+    return bool(measured_on(run, page))
 
 
 def _compared_by(cell: Payload) -> tuple[str, str, str]:
@@ -475,13 +482,16 @@ def _compared_by(cell: Payload) -> tuple[str, str, str]:
 def falls_short(run: Run, wanted: Sequence[Payload], before: Run, wanted_before: Sequence[Payload]) -> bool:
     """Say whether `run` gives less of a page than the run `before`, so that it must not take its place.
 
-    It does without any figure, and where it ended before it came to something that is known of the run before. What
-    failed, or was left out for want of time, was come to. `wanted`: the cells that the page shows of each.
+    It does without any figure, without one that holds where the run before has one, and where it ended before it came
+    to something that is known of the run before. What failed, or was left out for want of time, was come to. `wanted`:
+    the cells that the page shows of each.
     """
     done = {_compared_by(cell) for cell in measured_cells(before, wanted_before)}
     if not done:
         return False
     measured = measured_cells(run, wanted)
+    if any(map(holds, rows(before, wanted_before))) and not any(map(holds, rows(run, measured))):
+        return True
     failed = {cell_key(record["payload"]["cell"]) for record in run.failures if record["payload"].get("cell")}
     ended = {cell_key(cell) for cell in measured} | failed
     left = {_compared_by(cell) for cell in wanted if cell_key(cell) not in ended}
@@ -509,7 +519,51 @@ def of_page(concerned: Iterable[tuple[Run, Sequence[Payload]]]) -> OfPage:
     return OfPage(kept, attempts)
 
 
-def _shown_on(run: Run, cell: Payload, page: str | None) -> bool:
+class Standing(NamedTuple):
+    """The rows of one test on a page, of the newest run in which one of them holds.
+
+    `newer` is a later run with a row of that test, which does not hold; None where there is none.
+    """
+
+    run: Run
+    rows: list[Row]
+    newer: tuple[Run, Row] | None
+
+
+def _test_of(cell: Payload) -> tuple[Any, ...]:
+    """Return what a cell measures, whatever the threads, the build and the settings."""
+    fields = ("test", "n_prompt", "n_gen", "n_depth", "concurrency", "rate", "load", "repack", "numa")
+    return (speed_of(cell), kinds.kind_of(cell).name, *map(str, map(cell.get, fields)))
+
+
+def standing_rows(page: OfPage, path: str) -> list[Standing]:
+    """Return the rows of each test of a page: those of the newest run that has a figure of it that holds.
+
+    Where none has, they are those of the run that the page shows. Runs are not mixed within a test. Emulated runs are
+    looked at for the page of an emulated one only.
+    """
+    shown = page.runs[-1]
+    tests: dict[tuple[Any, ...], Standing] = {}
+    newest_first = [run for run in (*page.runs, *page.attempts)[::-1] if emulated(run) == emulated(shown)]
+    for at, run in enumerate(newest_first):
+        by_test: dict[tuple[Any, ...], list[Row]] = {}
+        for row in rows(run, pages(run).get(path, [])):
+            by_test.setdefault(_test_of(row.cell), []).append(row)
+        for test, alike in by_test.items():
+            known = tests.get(test)
+            sound = any(map(holds, alike))
+            if known is None:
+                if sound or at <= newest_first.index(shown):
+                    tests[test] = Standing(run, alike, None)
+            elif not any(map(holds, known.rows)) and (sound or run is shown):
+                measured = next((row for row in known.rows if row.launches), None)
+                missed = known.rows[0] if known.run is shown else None
+                failing = measured or missed
+                tests[test] = Standing(run, alike, known.newer or ((known.run, failing) if failing else None))
+    return list(tests.values())
+
+
+def shown_on(run: Run, cell: Payload, page: str | None) -> bool:
     """Say whether a cell stands on a page, or on the one that sets it beside others; on no page in particular: yes."""
     path = page_path(run.machine, cell)
     return page in (None, path, comparison_path(path))
@@ -518,7 +572,7 @@ def _shown_on(run: Run, cell: Payload, page: str | None) -> bool:
 def planned(run: Run, page: str | None = None) -> list[Payload]:
     """Return the cells that `run` was asked for, of a page or of all."""
     cells_asked = run.plan["cells"] if run.plan else []
-    return [cell for cell in cells_asked if not cell.get("purpose") and _shown_on(run, cell, page)]
+    return [cell for cell in cells_asked if not cell.get("purpose") and shown_on(run, cell, page)]
 
 
 def why_nothing(run: Run, page: str | None = None) -> str:
@@ -529,12 +583,12 @@ def why_nothing(run: Run, page: str | None = None) -> str:
     failures = [
         record["payload"]
         for record in run.failures
-        if not record["payload"].get("cell") or _shown_on(run, record["payload"]["cell"], page)
+        if not record["payload"].get("cell") or shown_on(run, record["payload"]["cell"], page)
     ]
     if failures:
         more = f" (and {plural(len(failures) - 1, 'failure')} more)" if len(failures) > 1 else ""
         return f"phase {failures[0]['phase']}: {failures[0]['cause'].rstrip('.')}{more}"
-    omitted = [record for record in run.others.get("omitted", []) if _shown_on(run, record["payload"]["cell"], page)]
+    omitted = [record for record in run.others.get("omitted", []) if shown_on(run, record["payload"]["cell"], page)]
     if omitted:
         limit = duration((run.plan or {}).get("time_limit_s") or 0)
         return f"the time limit of {limit} had no room for {_all_of(len(omitted))}{_ladder_words(run)}"
@@ -741,6 +795,11 @@ def above(row: Row, other: Row) -> bool:
     if kinds.lower_is_better(row.speed):
         first, second = second, first
     return bool((first.low or 0) > (second.high or 0))
+
+
+def holds(row: Row) -> bool:
+    """Say whether a row has a figure that may be ranked."""
+    return row.ranked
 
 
 def contenders(rows: Sequence[Row]) -> list[Row]:

@@ -60,14 +60,24 @@ def _candidates(sources: Iterable[Source], pick: Callable[[Sequence[Row]], list[
 
 
 def _alike(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return those of the test that most of them are of: others cannot be compared."""
+    """Return those of the test of which most hold: others cannot be compared."""
     tests: dict[tuple[Any, ...], list[Candidate]] = {}
     for candidate in candidates:
         cell = candidate.row.cell
         key = (candidate.row.speed, cell["test"], cell["n_prompt"], cell["n_gen"], cell["n_depth"])
         tests.setdefault(key, []).append(candidate)
-    usual = max(tests.items(), key=lambda item: (len(item[1]), str(item[0])), default=None)
+    usual = max(tests.items(), key=lambda item: (_holding(item[1]), len(item[1]), str(item[0])), default=None)
     return usual[1] if usual else []
+
+
+def _holding(candidates: Sequence[Candidate]) -> int:
+    """Return how many have a figure that holds."""
+    return sum(summary.holds(candidate.row) for candidate in candidates)
+
+
+def _first(*choices: list[Candidate]) -> list[Candidate]:
+    """Return the first of several choices of which something holds, where none does the first that has something."""
+    return next(filter(_holding, choices), next(filter(None, choices), []))
 
 
 def _interactive(rows: Sequence[Row]) -> list[Row]:
@@ -112,7 +122,7 @@ def _figure(candidate: Candidate) -> Markdown:
     if row.interval is None:
         return markdown.text(None)
     spread = parts.interval(row)
-    shown = markdown.bold(metrics.with_unit(row.speed, row.interval.mean))
+    shown = markdown.bold(parts.with_unit(row.speed, row.interval.mean))
     bounds = markdown.small(spread) if spread != metrics.NOT_AVAILABLE else None
     return markdown.lines(shown, bounds, markdown.small(metrics.metric(row.speed).label.lower()))
 
@@ -162,9 +172,10 @@ def _line(purpose: str, candidates: Sequence[Candidate], by_cost: bool = False) 
 
 def card(title: Markdown, sources: Sequence[Source]) -> Markdown:
     """Return the card of one model under a title: for conversation, for batch work, and for the lowest cost."""
-    interactive = _candidates(sources, _interactive) or _candidates(sources, _generation)
-    batch = _candidates(sources, _batch) or _candidates(sources, _prompt)
-    cheapest = _candidates(sources, _batch) or _candidates(sources, _generation)
+    generation, batched = _candidates(sources, _generation), _candidates(sources, _batch)
+    interactive = _first(_candidates(sources, _interactive), generation)
+    batch = _first(batched, _candidates(sources, _prompt))
+    cheapest = _first(batched, generation)
     columns = [
         (title, LEFT), ("Choose", LEFT), ("Figure", RIGHT), ("USD per million tokens", RIGHT), ("Validity", LEFT),
     ]  # fmt: skip

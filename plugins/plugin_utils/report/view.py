@@ -60,6 +60,7 @@ class _Rows:
     run: Run
     rows: list[Row]
     emulated: bool
+    imported: bool
     attempts: Sequence[Run]
 
     def relative(self, target: str) -> str:
@@ -80,7 +81,8 @@ class View(_Rows):
     """One page of the latest of its runs.
 
     `rows` are its cells of llama-bench, `others` those of other kinds; `slower`: sentences on cells that have become
-    slower since the run before; `attempts`: later runs that came to less.
+    slower since the run before; `attempts`: later runs that came to less; `earlier`: figures of earlier runs that hold,
+    of tests of which this one has none that does.
     """
 
     def __init__(
@@ -92,12 +94,16 @@ class View(_Rows):
         self.slower = slower
         self.attempts = attempts
         self.cells = summary.pages(self.run)[path]
+        # Of a single run, as most pages have, there is nothing to look for.
+        standing = summary.standing_rows(summary.OfPage(list(runs), list(attempts)), path) if runs[1:] else []
+        self.earlier = [each for each in standing if each.run is not self.run and each.run not in attempts]
         every = summary.rows(self.run, self.cells)
         self.others = [row for row in every if not summary.benched(row.cell)]
         rows = self.rows = [row for row in every if summary.benched(row.cell)]
         self.measured = [row for row in rows if row.launches]
         self.launches: list[Record] = [record for row in rows for record in row.launches]
         self.emulated = summary.emulated(self.run)
+        self.imported = summary.imported(self.run)
         self.prompt = summary.headline(rows, "pp_tps")
         self.generation = summary.headline(rows, "tg_tps")
         self.standings = [summary.standing(rows, row) for row in rows]
@@ -164,7 +170,8 @@ class SideBySide(_Rows):
         self.emulated = summary.emulated(run)
         self._every = list(rows)
         self._verdicts: dict[tuple[int, int], tuple[Verdict, float | None]] = {}
-        # Latencies and load times are shown on no page of this kind yet.
+        self.imported = summary.imported(run)
+        # Latencies and load times are compared on no page yet: a ratio of theirs has another direction.
         rows = [row for row in rows if summary.benched(row.cell)]
         self.rows = sorted(rows, key=_order)
         self.launches: list[Record] = [record for row in rows for record in row.launches]

@@ -49,6 +49,8 @@ def words(view: SideBySide) -> list[Markdown]:
                 f"expected in {good} of {metrics.plural(len(measured), 'cell')}."
             )
         ]
+    if view.imported:
+        return [markdown.text(f"{parts.IMPORTED_RULE} Nothing pairs them, so that no ratio is given.", None)]
     said = [answer for answer in (_against_legacy(view), _against_default(view), _against_reference(view)) if answer]
     if not said:
         return [markdown.text("Nothing to compare: no two combinations were measured with the same test and threads.")]

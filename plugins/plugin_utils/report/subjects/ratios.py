@@ -23,6 +23,8 @@ _OPEN = (verdict.UNDECIDED, verdict.INFORMATIONAL)
 
 def columns(view: SideBySide, references: References) -> list[RowColumn]:
     """Return the figure of a row, its ratio to the row it refers to, and how far it holds."""
+    if view.imported:
+        return [RowColumn("token/s", RIGHT, parts.mean)]
     return [
         RowColumn(view.unit("token/s"), RIGHT, _figure),
         RowColumn(view.unit("Ratio"), RIGHT, lambda row: _ratio(view, row, references.get(row.cell["threads"]))),

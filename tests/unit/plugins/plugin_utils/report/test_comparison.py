@@ -254,7 +254,7 @@ def test_emulated_figures_get_no_verdict_and_are_named_in_every_table() -> None:
     assert not verdicts(page)
     for heading in ("Generation, tg128", "Prompt processing, pp512"):
         titles = set(table(page, heading)[0])
-        assert {"token/s, emulated", "Ratio, emulated", "Peak RSS, emulated"} <= titles
+        assert {"token/s, emulated", "Ratio, emulated", "Peak RSS, emulated\u00a0GiB"} <= titles
     index = pages["README.md"]
     assert "emulated" in next(line for line in index.splitlines() if "build no-repack (" in line)
     assert f"]({PAGE})" in index
@@ -288,14 +288,13 @@ def test_builds_without_default_are_compared_with_the_first() -> None:
 def test_a_row_says_what_it_cost_and_which_kernels_it_used() -> None:
     page = render(side_by_side.records())
     row = line_of(page, "Generation, tg128", "default")
-    assert row["Peak RSS"] == (
-        "8.61\u00a0GiB<br><sub>model\u00a04.33\u00a0GiB</sub><br><sub>repack\u00a03.90\u00a0GiB</sub>"
-        "<br><sub>file\u00a04.33\u00a0GiB</sub>"
+    assert row["Peak RSS\u00a0GiB"] == (
+        "8.61<br><sub>model\u00a04.33</sub><br><sub>repack\u00a03.90</sub><br><sub>file\u00a04.33</sub>"
     )
     assert row["Kernel path"] == (
         "q4_0_8x8<br><sub>224 of 225 Q4_0</sub><br><sub>not repacked: 1\u00a0Q6_K</sub><br>as expected"
     )
-    assert "repack" not in line_of(page, "Generation, tg128", "legacy", "Q4_0_8_8")["Peak RSS"]
+    assert "repack" not in line_of(page, "Generation, tg128", "legacy", "Q4_0_8_8")["Peak RSS\u00a0GiB"]
     assert line_of(page, "Generation, tg128", "no-repack")["Kernel path"] == (
         "not repacked<br><sub>225\u00a0Q4_0, 1\u00a0Q6_K</sub><br>**FALLBACK**"
     )
