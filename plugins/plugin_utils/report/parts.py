@@ -435,14 +435,13 @@ def instead_words(shown: Run, standing: summary.Standing) -> str:
     words = [] if standing.run is shown else [f"of {day(standing.run.time)}"]
     if standing.newer:
         run, row = standing.newer
-        words.append(f"newer run of {day(run.time)}: {_state_words(run, row)}")
+        words.append(f"newer run of {day(run.time)}: {_state_words(row)}")
     return "; ".join(words)
 
 
-def _state_words(run: Run, row: Row) -> str:
-    """Return the state of a row of a run that the page does not show, with its reasons, those of the session too."""
-    session = summary.drift(run) if "the session is INVALID" in row.reasons else None
-    return ", ".join([row.state, *([session] if session else short_reasons(row))])
+def _state_words(row: Row) -> str:
+    """Return the state of a row that the page does not show, with its reasons."""
+    return ", ".join([row.state, *short_reasons(row)])
 
 
 def attempts_words(attempts: Sequence[Run], path: str | None = None) -> str | None:
@@ -459,7 +458,7 @@ def attempts_words(attempts: Sequence[Run], path: str | None = None) -> str | No
     rows = summary.rows(run, measured)
     if any(map(summary.holds, rows)):
         return f"A newer run of {date(run.time)} ended early"
-    said = list(dict.fromkeys(_state_words(run, row) for row in rows))
+    said = list(dict.fromkeys(_state_words(row) for row in rows))
     more = ["and others"] if len(said) > INLINE_REASONS else []
     asked = [cell for cell in summary.cells(run) if summary.shown_on(run, cell, path)]
     early = " ended early" if len(measured) < len(asked) else ""
