@@ -71,7 +71,9 @@ class CallbackModule(CallbackBase):
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
-        self._results_dir = os.path.abspath(os.path.expanduser(self.get_option("results_dir")))
+        # A variable that is set and empty would name the directory of the command: the checkout, with all in it.
+        results_dir = self.get_option("results_dir") or "results"
+        self._results_dir = os.path.abspath(os.path.expanduser(results_dir))
         # Role bench_report reads it there: a callback's options cannot be asked for from a play.
         os.environ[run_id.RESULTS_DIR_VARIABLE] = self._results_dir
         self._writer = records.Writer(self._results_dir)

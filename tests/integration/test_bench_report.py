@@ -43,7 +43,8 @@ module = AnsibleModule(argument_spec=dict(records=dict(type="raw"), version=dict
 module.exit_json(bench_records={"version": module.params["version"], "records": module.params["records"]})
 """
 
-PLAYBOOK = """
+# A play that plans this host, up to what is asked for.
+PLANNED = """
 - hosts: here
   gather_facts: false
   tasks:
@@ -52,7 +53,11 @@ PLAYBOOK = """
       register: host
     - cloudbench.llama.bench_plan:
         machine: "{{ host.machine }}"
-        request:
+        request:"""
+
+PLAYBOOK = (
+    PLANNED
+    + """
           models: [llama-3.2-1b-synthetic]
           quantizations: [Q4_0, Q9_9]
           threads: [1]
@@ -78,6 +83,7 @@ PLAYBOOK = """
   tasks:
     - ansible.builtin.ping:
 """
+)
 
 STRANGE = """
 - hosts: here
@@ -104,16 +110,9 @@ STRANGE = """
 """
 
 # A limit that has no room for anything: the runner says so of each cell, and nothing fails.
-NO_TIME = """
-- hosts: here
-  gather_facts: false
-  tasks:
-    - cloudbench.llama.machine_info:
-        name: local-test
-      register: host
-    - cloudbench.llama.bench_plan:
-        machine: "{{ host.machine }}"
-        request: {tests: [pp512], minutes: 6}
+NO_TIME = (
+    PLANNED
+    + """ {tests: [pp512], minutes: 6}
       register: promised
     - stranger:
         version: 1
@@ -125,6 +124,7 @@ NO_TIME = """
   roles:
     - cloudbench.llama.bench_report
 """
+)
 
 WITHOUT = """
 - hosts: here

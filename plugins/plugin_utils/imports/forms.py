@@ -21,6 +21,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log impo
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports import figure, logs
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.logs import Result
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.schema import encodable
 
 
 class ImportFailed(ValueError):
@@ -391,21 +392,13 @@ def _judged(reading: _Reading, form: str, text: str, name: str) -> Tool:
             problems.append(f"{name}, line {result.line}: {reason}")
         else:
             row = {**result.row, "avg_ts": figure.number(result.row["avg_ts"], decimals)}
-            results.append(result._replace(row=_encodable(row) if escapes else row))
+            results.append(result._replace(row=encodable(row) if escapes else row))
     if not results:
         told = f": {problems[0]}" if problems else ""
         raise ImportFailed(f"{name} ({form}) holds no result that can be imported{told}")
     problems += _foreign_words(name, reading.foreign, text.splitlines())
     parts = [run.text for run in logs.runs(text)] if form == "llama.cpp log" else [text]
     return Tool(form, results, problems, [parse_log(part) for part in parts])
-
-
-def _encodable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {_encodable(key): _encodable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_encodable(item) for item in value]
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _foreign_words(name: str, numbers: Iterable[int], lines: list[str]) -> list[str]:

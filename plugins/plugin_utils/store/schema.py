@@ -569,7 +569,7 @@ def _refusal(record: dict[str, Any], wanted: Any) -> str | None:
         said = _said(record, wanted)
     except UnicodeEncodeError:
         # JSON may escape half a surrogate pair, which is no name of a field.
-        record = _encodable(record)
+        record = encodable(record)
         said = _said(record, wanted)
     return None if said is None else _sentence(record, wanted, said)
 
@@ -589,11 +589,12 @@ def _wide(wanted: type[Wide], value: Any) -> Wide:
     return wanted(value)
 
 
-def _encodable(value: Any) -> Any:
+def encodable(value: Any) -> Any:
+    """Return a value of JSON with what UTF-8 cannot say, half of a surrogate pair, written as an escape."""
     if isinstance(value, dict):
-        return {_encodable(key): _encodable(item) for key, item in value.items()}
+        return {encodable(key): encodable(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_encodable(item) for item in value]
+        return [encodable(item) for item in value]
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 

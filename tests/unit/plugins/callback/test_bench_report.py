@@ -1,0 +1,28 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the callback keeps records and pages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.cloudbench.llama.plugins.callback.bench_report import CallbackModule
+
+
+@pytest.mark.parametrize(("asked", "place"), [("", "results"), ("results", "results"), ("elsewhere", "elsewhere")])
+def test_an_empty_directory_is_none_and_never_the_checkout(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asked: str, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLOUDBENCH_RESULTS_DIR", asked)
+    callback = CallbackModule()
+    monkeypatch.setattr(callback, "get_option", {"results_dir": asked}.get)
+    monkeypatch.setattr(callback, "_begin", lambda: None)
+    monkeypatch.setattr("ansible.plugins.callback.CallbackBase.set_options", lambda *_given, **_options: None)
+    callback.set_options()
+    # Role bench_report and the actions take it from there.
+    assert os.environ["CLOUDBENCH_RESULTS_DIR"] == str(tmp_path / place)
