@@ -23,7 +23,13 @@ WORDS_plan := ARGS
 WORDS_report := ARGS
 WORDS_compare := A B ALLOW FAIL_ON ARGS
 WORDS_export := FORMAT OUT ARGS
-WORDS_import := FILES MACHINE MODEL THREADS ARGS
+EXAMPLE_llama-bench := rows.jsonl
+EXAMPLE_parquet := figures.parquet
+EXAMPLE_openmetrics := figures.txt
+EXAMPLE_bencher := figures.json
+EXAMPLE_github-action-benchmark-bigger := figures.json
+EXAMPLE_github-action-benchmark-smaller := figures.json
+WORDS_import := FILES MACHINE MACHINE_FROM MODEL THREADS REGION ARGS
 WORDS_site := SITE ARGS
 TAKEN := $(foreach goal,$(MAKECMDGOALS),$(WORDS_$(goal))) PYTHON
 GIVEN := $(foreach word,$(.VARIABLES),$(if $(filter command,$(origin $(word))),$(word)))
@@ -35,6 +41,13 @@ ifneq ($(UNKNOWN),)
 $(error $(foreach word,$(UNKNOWN),make $(MAKECMDGOALS) does not take $(word)$(or $(call NEAREST,$(word)),.)) It takes $(TAKEN))
 endif
 
+# Before anything is installed for it.
+ifneq ($(filter export,$(MAKECMDGOALS)),)
+ifeq ($(strip $(OUT)),)
+$(error make export needs OUT, the file to write: make export FORMAT=$(or $(FORMAT),csv) OUT=$(or $(EXAMPLE_$(FORMAT)),figures.csv))
+endif
+endif
+
 .PHONY: help bench explain plan report compare export import site setup test lint unit integration browser sanity \
   molecule clean
 
@@ -43,9 +56,10 @@ help:
 	@echo "make explain   print the CMake line of an instance type and why: make explain TYPE=c8g.4xlarge GCC=12"
 	@echo "make plan      what a run on EC2 would create, take and cost: AWS_REGION=us-east-1 make plan"
 	@echo "make report    write the pages again from the records under results/"
-	@echo "make compare   two selections of the records: make compare A=build=no-repack B=build=default"
+	@echo "make compare   two selections of the records: make compare A=build=no-repack B=build=default; alone: what there is"
 	@echo "make export    the figures for other programs: make export FORMAT=csv OUT=figures.csv"
 	@echo "make import    what llama-bench or llama-cli printed: make import FILES='a.jsonl b.log' MACHINE=my-graviton"
+	@echo "               of many machines: make import FILES='data/*/stdout' MACHINE_FROM=parent"
 	@echo "make site      the pages as a self-contained HTML site: make site SITE=site"
 	@echo "make test      lint, unit, integration, browser, sanity and molecule; ends with the count of all tests"
 	@echo "make lint      ruff, mypy, yamllint, ansible-lint, changelog and documentation checks"
@@ -84,10 +98,12 @@ export: $(RUN)
 
 import: export CLOUDBENCH_FILES := $(FILES)
 import: export CLOUDBENCH_MACHINE := $(MACHINE)
+import: export CLOUDBENCH_MACHINE_FROM := $(MACHINE_FROM)
 import: $(RUN)
 	@.venv/bin/ansible-playbook playbooks/import.yml \
-	  -e '{"bench_report_files": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_FILES\") | split }}", "bench_report_machine": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_MACHINE\") }}"}' \
-	  $(if $(MODEL),-e '{"bench_report_model": "$(MODEL)"}') $(if $(THREADS),-e '{"bench_report_threads": $(THREADS)}') $(ARGS)
+	  -e '{"bench_report_files": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_FILES\") | split }}", "bench_report_machine": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_MACHINE\") }}", "bench_report_machine_from": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_MACHINE_FROM\") }}"}' \
+	  $(if $(MODEL),-e '{"bench_report_model": "$(MODEL)"}') $(if $(THREADS),-e '{"bench_report_threads": $(THREADS)}') \
+	  $(if $(REGION),-e '{"bench_report_region": "$(REGION)"}') $(ARGS)
 
 site: $(RUN)
 	.venv/bin/ansible-playbook playbooks/html.yml $(if $(SITE),-e '{"bench_report_site": "$(SITE)"}') $(ARGS)

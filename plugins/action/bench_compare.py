@@ -14,14 +14,20 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action impo
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.table import TableError
 
+_OFFER = "What can be compared of the records (other keys: run, model, commit, threads, test):"
+_ABSENT = (
+    "must say what to compare: key=value of machine, model, quantization, build, commit, threads, test or run, such as "
+    "make compare A=build=no-repack B=build=default"
+)
+
 
 class ActionModule(CoreAction):
     """Works from the store alone."""
 
     ARGUMENTS = spec(
         results_dir=dict(type="path", required=True),
-        a=dict(type="str", required=True),
-        b=dict(type="str", required=True),
+        a=dict(type="str", default=""),
+        b=dict(type="str", default=""),
         allow=dict(type="list", elements="str", default=[]),
         fail_on=dict(
             type="list",
@@ -33,11 +39,15 @@ class ActionModule(CoreAction):
     ERRORS = (records.RecordError, compare.CompareError, OSError, TableError)
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        read = records.read(os.path.abspath(args["results_dir"]))
-        runs = summary.runs(read.records)
-        compared = compare.compare(runs, args["a"], args["b"], args["allow"])
-        lost = compare.lost(runs, args["b"])
-        told = compare.lines(compared, lost)
-        words = [*(pair.verdict.word for pair in compared), *(compare.MISSING for _cell in lost)]
-        failing = [line for line, word in zip(told[:-1], words, strict=True) if word in args["fail_on"]]
-        return {"lines": told, "verdicts": words, "failing": failing}
+        runs = summary.runs(records.read(os.path.abspath(args["results_dir"])).records)
+        absent = [side for side in ("a", "b") if not args[side].strip()]
+        if absent:
+            self.show([_OFFER, *(f"  {command}" for command in compare.offers(runs))])
+            raise compare.CompareError(f"{' and '.join(absent).upper()} {_ABSENT}")
+        told = compare.told(
+            compare.compare(runs, args["a"], args["b"], args["allow"]), compare.lost(runs, args["b"], args["a"])
+        )
+        shown = compare.lines(told)
+        self.show(shown)
+        failing = [line.sentence for line in told if line.word in args["fail_on"]]
+        return {"lines": shown, "verdicts": [line.word for line in told], "failing": failing}

@@ -27,7 +27,13 @@ class ActionModule(CoreAction):
     FAILURE = "the figures could not be written: %s"
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        suffix = export.FORMATS[args["format"]].suffix
+        example = f"make export FORMAT={args['format']} OUT=figures.{suffix}, or bench_report_export=figures.{suffix}"
+        if not args["path"].strip():
+            raise export.ExportError(f"no file is named to write them to: {example}")
         path = os.path.abspath(args["path"])
+        if os.path.isdir(path):
+            raise export.ExportError(f"{path} is a directory; name a file: {example}")
         read = records.read(os.path.abspath(args["results_dir"]))
         content = export.export(summary.runs(read.records), args["format"])
         changed = not _holds(path, content)

@@ -11,8 +11,9 @@ short_description: Compare two selections of what is on record
 description:
   - Compares every cell of selection O(b) with the one of O(a) that differs from it only in what the selections name,
     and says for each whether B is faster, slower, equal or undecided.
-  - Cells of one run are compared block by block. Where more differs than was asked for, nothing is compared, and the
-    differing parts are named.
+  - Where several runs have a cell, the newest that has those of both selections is compared within itself, block by
+    block. Only where no run has both is the newest of each compared with the other.
+  - Where more differs than was asked for, nothing is compared, and the differing parts are named.
 version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)
@@ -27,12 +28,13 @@ options:
   a:
     description: What to compare with, as C(key=value) of C(run), C(machine), C(model), C(quantization), C(build),
       C(commit), C(threads) and C(test), separated by spaces or commas; or the id of a run, V(latest) or V(previous).
+      Without it, or without O(b), what can be compared is printed as commands, and the task fails.
     type: str
-    required: true
+    default: ""
   b:
     description: What to compare, in the same form.
     type: str
-    required: true
+    default: ""
   allow:
     description: Parts of machine, build and model that may differ beside what the selections name, such as V(build) or
       V(machine.kernel).
@@ -40,8 +42,8 @@ options:
     elements: str
     default: []
   fail_on:
-    description: Verdicts whose lines are returned as RV(failing). V(missing) is a cell that B planned or tried and has
-      no figure of; V(never) is none.
+    description: Verdicts that are returned in words as RV(failing). V(missing) is a cell that B planned or tried and
+      has no figure of; V(never) is none.
     type: list
     elements: str
     choices: [faster, slower, equal, undecided, informational, missing, never]
@@ -60,7 +62,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 lines:
-  description: A line for each comparison, and a summary.
+  description: What is printed, a table for the cells of the same runs and a summary, at most 100 columns wide.
   returned: success
   type: list
   elements: str
@@ -72,7 +74,7 @@ verdicts:
   elements: str
   sample: [faster, equal]
 failing:
-  description: The lines whose verdict is among O(fail_on).
+  description: A sentence for each comparison whose verdict is among O(fail_on).
   returned: success
   type: list
   elements: str

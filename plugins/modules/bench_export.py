@@ -26,7 +26,8 @@ options:
     description:
       - V(llama-bench) are the rows of llama-bench as it printed them, for scripts/compare-llama-bench.py of llama.cpp.
       - V(parquet) has every metric of every cell of all runs, for DuckDB and data frames.
-      - V(csv) has every metric of every cell, V(openmetrics) the same for Prometheus and its kin.
+      - V(csv) has every metric of every cell. Text that a reader could take for anything else has a prefix in it,
+        C(commit:1e57098) and C(text:1e5). V(openmetrics) has the same for Prometheus and its kin.
       - V(bencher), V(github-action-benchmark-bigger) and V(github-action-benchmark-smaller) have the metric that stands
         for each cell, without INVALID ones.
     type: str

@@ -16,6 +16,8 @@ description:
     processor or with a GPU are kept as another machine.
   - Lines that are no results, and results that are cut off, are left out and named.
   - Files that were imported already are left as they are.
+  - A file that is named by itself must hold results. Those that a directory or a pattern brings are skipped where they
+    hold none, and are named with the reason; the module fails when none is left.
 version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)
@@ -28,7 +30,10 @@ attributes:
     support: full
 options:
   files:
-    description: The files on the controller.
+    description:
+      - The files on the controller, each by its path, a directory or a pattern.
+      - A directory stands for all files below it but those whose name, or a directory's, begins with a dot. In a
+        pattern C(*), C(?) and C([...]) stand for parts of a name, and C(**) for any directories.
     type: list
     elements: path
     required: true
@@ -37,6 +42,19 @@ options:
       - A name for the machine; it is kept as C(imported-NAME). By default that of the processor in the files.
       - It must be given for several files of which one names no processor, as on Arm, and may not be given for files of
         several processors.
+      - An instance type of EC2, such as C(c7g.16xlarge), adds what the catalog of this collection says of it, which is
+        architecture, processor, vCPUs, cores and NUMA nodes, and the list price of O(region). Files that are of another
+        architecture, processor or more vCPUs are refused.
+    type: str
+    default: ""
+  machine_from:
+    description:
+      - Where the name of each file's machine stands, for the files of many machines at once. C(parent) is the name of
+        the file's directory, C(file) the file's own without its ending, and a number that of the directory so many
+        levels up, of which 1 is C(parent).
+      - The files of each machine are a run of their own, as if they had been imported by themselves. A machine that
+        cannot be is skipped.
+      - Excludes O(machine).
     type: str
     default: ""
   model:
@@ -47,6 +65,11 @@ options:
     description: How many threads were used, where a file does not say so.
     type: int
     default: 0
+  region:
+    description: The region of EC2 whose list price is that of a machine which is named by its instance type; no price
+      when empty, or where the table has none.
+    type: str
+    default: us-east-1
 seealso:
   - module: cloudbench.llama.bench_export
   - module: cloudbench.llama.bench_pages
@@ -58,6 +81,12 @@ EXAMPLES = r"""
     results_dir: results
     files: [llama-bench.jsonl]
     machine: my-graviton
+
+- name: Make pages of the outputs of many instances, each in a directory named by its type
+  cloudbench.llama.bench_import:
+    results_dir: results
+    files: ["data/*/stdout"]
+    machine_from: parent
 """
 
 RETURN = r"""
@@ -73,10 +102,48 @@ machines:
   elements: str
   sample: [imported-my-graviton]
 run:
-  description: The id of the run that the files became.
+  description: The id of the run that the files became, the first of RV(runs).
   returned: success
   type: str
   sample: 20261124T191339Z-614f
+runs:
+  description: The ids of the runs that the files became; one for each machine with O(machine_from).
+  returned: success
+  type: list
+  elements: str
+  sample: [20261124T191339Z-614f]
+imported:
+  description: The files whose figures are new.
+  returned: success
+  type: list
+  elements: str
+  sample: [data/c7g.16xlarge/stdout]
+present:
+  description: The files that were imported before.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+skipped:
+  description: The files that were not imported.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The file.
+      type: str
+      sample: data/c7g.16xlarge/notes
+    reason:
+      description: Why not.
+      type: str
+      sample: has the same content as data/c7g.16xlarge/stdout
+summary:
+  description: What became of the files, in lines, where many files of one reason share one.
+  returned: success
+  type: list
+  elements: str
+  sample: ["Files: 299 imported, 1 skipped; 299 machines"]
 pages:
   description: The pages of the imported figures.
   returned: success

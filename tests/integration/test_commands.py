@@ -86,11 +86,30 @@ def test_import_makes_pages_once(results: Path) -> None:
     assert "changed=0" in play(results, "import", bench_report_files=files, bench_report_machine="my-box").stdout
 
 
+def test_one_command_imports_many_machines(results: Path, tmp_path: Path) -> None:
+    for at, name in enumerate(("c8g.4xlarge", "my-box")):
+        (tmp_path / name).mkdir()
+        shutil.copy(SAMPLES / f"llama-bench-{('old', 'new')[at]}.md", tmp_path / name / "stdout")
+        (tmp_path / name / "stderr").write_text("hello")
+    given = {"bench_report_files": [str(tmp_path / "*" / "std*")], "bench_report_machine_from": "parent"}
+    done = play(results, "import", **given)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Files: 2 imported, 2 skipped; 2 machines" in done.stdout
+    for name in ("c8g-4xlarge", "my-box"):
+        assert f"imported-{name}/" in done.stdout
+    assert "changed=0" in play(results, "import", **given).stdout
+
+
 @pytest.mark.parametrize(
     ("name", "variables", "words"),
     [
         ("import", {"bench_report_files": ["/nowhere.jsonl"]}, "/nowhere.jsonl cannot be read: No such file"),
         ("import", {"bench_report_files": [str(ROOT / "README.md")]}, "is neither an output of llama-bench"),
+        ("import", {"bench_report_files": ["*"], "bench_report_machine_from": "up"}, "is no place of a machine's name"),
+        ("export", {"bench_report_export": ""}, "no file is named to write them to: make export FORMAT=csv OUT="),
+        ("export", {"bench_report_export": str(ROOT)}, "is a directory; name a file: make export FORMAT=csv OUT="),
+        ("compare", {}, "A and B must say what to compare: key=value of machine, model,"),
+        ("compare", {"bench_report_a": "build=default"}, "B must say what to compare"),
         ("html", {"bench_report_site": str(ROOT / "docs")}, "holds files that are no site of ours"),
     ],
 )

@@ -26,6 +26,7 @@ LACKING = {
     "append": ([], ["jinja2", "make setup"]),
     "compile_time": ([], ["jinja2", "make setup"]),
     "generate_model": (["--vocabulary", "absent.gguf"], ["there is no file absent.gguf", "make bench"]),
+    "import_many": ([], ["ansible-core", "make setup"]),
     "harness_cost": ([], ["ansible-core", "make setup"]),
     "memory_bandwidth": (["--program", "absent/roofline"], ["absent/roofline", "sudo apt-get install likwid"]),
     "prebuilt": ([], ["the program npm is missing", "Node.js 20"]),

@@ -35,6 +35,8 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
         (("bench", "TYPE=c8g.4xlarge"), "make bench does not take TYPE. It takes ARGS PYTHON"),
         (("import", "FILE=a.jsonl"), "did you mean FILES?"),
         (("export", "out=figures.csv", "FORMAT=csv"), "make export does not take out"),
+        (("export",), "make export needs OUT, the file to write: make export FORMAT=csv OUT=figures.csv"),
+        (("export", "OUT= ", "FORMAT=parquet"), "make export FORMAT=parquet OUT=figures.parquet"),
         (("unit", "ARGS=-v"), "make unit does not take ARGS"),
     ],
 )

@@ -46,5 +46,8 @@ def changes(path: str, runs: Sequence[Run]) -> list[Change]:
             same = not compare.differing((before, then), (latest, row), [])
             changed.append(Change(row, before, compare.pair((before, then), (latest, row))[0], not same))
             break
+    if not any(change.verdict.word in (verdict.FASTER, verdict.SLOWER) for change in changed):
+        # Nothing that many comparisons could have made up, so SciPy's statistics need not be loaded.
+        return changed
     judged = verdict.judged([change.verdict for change in changed])
     return [change._replace(verdict=said) for change, (said, _q) in zip(changed, judged, strict=True)]

@@ -29,18 +29,18 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import QuantizationError, slug
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import validity
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.machines import Names
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.validity import Budget
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import NO_BREAK, one_place, plural
 
 INDEX = "README.md"
 
-# A figure of fewer launches, or with a wider interval, is UNSTABLE: launches of one build differ by about 1 %.
-ENOUGH_LAUNCHES = 6
-ENOUGH_PERCENT = kinds.KINDS["bench"].precision
-# A memory bandwidth that moves further during a run is that of another machine, or of a machine with company.
+# A memory bandwidth that moves further during a run is worth a word: it is that of a machine with company.
 DRIFT_PERCENT = 2.0
 
-VALID, UNSTABLE, INVALID, MISSING = "VALID", "UNSTABLE", "INVALID", "MISSING"
+VALID, UNSTABLE, INVALID, MISSING = validity.VALID, validity.UNSTABLE, validity.INVALID, validity.MISSING
+undisturbed = validity.undisturbed
 
 # The tests llama-bench runs when nothing else is asked, by which figures of different pages can be set side by side.
 USUAL_TESTS = ("pp512", "tg128")
@@ -86,10 +86,11 @@ class Run(NamedTuple):
 class Row(NamedTuple):
     """One cell of one run.
 
-    `speed` is the metric that stands for the cell, pp_tps or tg_tps for llama-bench, `interval` that of the launches'
-    means (None without a launch), `lowest` and `highest` the extremes of those, of imported ones of their samples.
-    `state` is VALID, UNSTABLE, INVALID or MISSING, and `reasons` say why it is not VALID, in full, or that launches
-    were left out. `launches` are all of them, `figures` those that the interval is of.
+    `speed` is the metric that stands for the cell, pp_tps or tg_tps for llama-bench, `interval` what it is known to
+    (None without a launch), `budget` the parts of that, `lowest` and `highest` the extremes of the launches' means, of
+    imported ones of their samples. `state` is VALID, UNSTABLE, INVALID or MISSING, and `reasons` say why it is not
+    VALID, in full, or that launches were left out. `launches` are all of them, `figures` those that the interval is of.
+    `instead` is what a page says of a row that stands there in the place of one of a newer run, "" where it does not.
     """
 
     cell: Payload
@@ -101,6 +102,13 @@ class Row(NamedTuple):
     state: str
     reasons: list[str]
     figures: Sequence[Record] = ()
+    budget: Budget | None = None
+    instead: str = ""
+
+    @property
+    def ranked(self) -> bool:
+        """Whether it may be ranked: it is undisturbed, and known well enough."""
+        return validity.ranked(self.state, self.interval)
 
 
 class Finding(NamedTuple):
@@ -109,19 +117,6 @@ class Finding(NamedTuple):
     why: str | None
     remedy: str | None
     rows: list[Row]
-
-
-class Ratio(NamedTuple):
-    """How many times as fast one row is as another.
-
-    `interval` is that of the ratios within the blocks that have both, None without such a block. `word` is faster,
-    slower, "~" where the interval holds 1, "" where there are no bounds. `invalid`: one of the rows is INVALID, so that
-    nothing is established.
-    """
-
-    interval: Interval | None
-    word: str
-    invalid: bool
 
 
 def _component(name: str) -> str:
@@ -339,6 +334,14 @@ def _run(machine: str, run: str, by_kind: dict[str, list[Record]]) -> Run:
     by_cell: dict[tuple[Any, ...], list[Record]] = {}
     for record in launches:
         by_cell.setdefault(cell_key(record["payload"]["cell"]), []).append(record)
+    sampled: dict[tuple[Any, ...], list[Record]] = {}
+    for record in by_kind.get("samples", []):
+        if record["payload"].get("mhz"):
+            sampled.setdefault(cell_key(record["payload"]["cell"]), []).append(record)
+    if sampled:
+        clocked = {key: validity.with_clocks(alike, sampled.get(key, ())) for key, alike in by_cell.items()}
+        judged = {id(old): new for key, alike in by_cell.items() for old, new in zip(alike, clocked[key], strict=True)}
+        launches, by_cell = [judged[id(record)] for record in launches], clocked
     return Run(
         machine=machine,
         run=run,
@@ -462,9 +465,14 @@ def fruitful(run: Run) -> bool:
     return bool(measured_cells(run, cells(run)))
 
 
+def measured_on(run: Run, page: str | None) -> list[Payload]:
+    """Return the cells of which a run has a figure, of a page or of all."""
+    return [cell for cell in measured_cells(run, cells(run)) if shown_on(run, cell, page)]
+
+
 def fruitful_on(run: Run, page: str) -> bool:
     """Say whether a run has a figure of anything that a page shows."""
-    return any(_shown_on(run, cell, page) for cell in measured_cells(run, cells(run)))
+    return bool(measured_on(run, page))
 
 
 def _compared_by(cell: Payload) -> tuple[str, str, str]:
@@ -474,13 +482,16 @@ def _compared_by(cell: Payload) -> tuple[str, str, str]:
 def falls_short(run: Run, wanted: Sequence[Payload], before: Run, wanted_before: Sequence[Payload]) -> bool:
     """Say whether `run` gives less of a page than the run `before`, so that it must not take its place.
 
-    It does without any figure, and where it ended before it came to something that is known of the run before. What
-    failed, or was left out for want of time, was come to. `wanted`: the cells that the page shows of each.
+    It does without any figure, without one that holds where the run before has one, and where it ended before it came
+    to something that is known of the run before. What failed, or was left out for want of time, was come to. `wanted`:
+    the cells that the page shows of each.
     """
     done = {_compared_by(cell) for cell in measured_cells(before, wanted_before)}
     if not done:
         return False
     measured = measured_cells(run, wanted)
+    if any(map(holds, rows(before, wanted_before))) and not any(map(holds, rows(run, measured))):
+        return True
     failed = {cell_key(record["payload"]["cell"]) for record in run.failures if record["payload"].get("cell")}
     ended = {cell_key(cell) for cell in measured} | failed
     left = {_compared_by(cell) for cell in wanted if cell_key(cell) not in ended}
@@ -508,7 +519,51 @@ def of_page(concerned: Iterable[tuple[Run, Sequence[Payload]]]) -> OfPage:
     return OfPage(kept, attempts)
 
 
-def _shown_on(run: Run, cell: Payload, page: str | None) -> bool:
+class Standing(NamedTuple):
+    """The rows of one test on a page, of the newest run in which one of them holds.
+
+    `newer` is a later run with a row of that test, which does not hold; None where there is none.
+    """
+
+    run: Run
+    rows: list[Row]
+    newer: tuple[Run, Row] | None
+
+
+def _test_of(cell: Payload) -> tuple[Any, ...]:
+    """Return what a cell measures, whatever the threads, the build and the settings."""
+    fields = ("test", "n_prompt", "n_gen", "n_depth", "concurrency", "rate", "load", "repack", "numa")
+    return (speed_of(cell), kinds.kind_of(cell).name, *map(str, map(cell.get, fields)))
+
+
+def standing_rows(page: OfPage, path: str) -> list[Standing]:
+    """Return the rows of each test of a page: those of the newest run that has a figure of it that holds.
+
+    Where none has, they are those of the run that the page shows. Runs are not mixed within a test. Emulated runs are
+    looked at for the page of an emulated one only.
+    """
+    shown = page.runs[-1]
+    tests: dict[tuple[Any, ...], Standing] = {}
+    newest_first = [run for run in (*page.runs, *page.attempts)[::-1] if emulated(run) == emulated(shown)]
+    for at, run in enumerate(newest_first):
+        by_test: dict[tuple[Any, ...], list[Row]] = {}
+        for row in rows(run, pages(run).get(path, [])):
+            by_test.setdefault(_test_of(row.cell), []).append(row)
+        for test, alike in by_test.items():
+            known = tests.get(test)
+            sound = any(map(holds, alike))
+            if known is None:
+                if sound or at <= newest_first.index(shown):
+                    tests[test] = Standing(run, alike, None)
+            elif not any(map(holds, known.rows)) and (sound or run is shown):
+                measured = next((row for row in known.rows if row.launches), None)
+                missed = known.rows[0] if known.run is shown else None
+                failing = measured or missed
+                tests[test] = Standing(run, alike, known.newer or ((known.run, failing) if failing else None))
+    return list(tests.values())
+
+
+def shown_on(run: Run, cell: Payload, page: str | None) -> bool:
     """Say whether a cell stands on a page, or on the one that sets it beside others; on no page in particular: yes."""
     path = page_path(run.machine, cell)
     return page in (None, path, comparison_path(path))
@@ -517,7 +572,7 @@ def _shown_on(run: Run, cell: Payload, page: str | None) -> bool:
 def planned(run: Run, page: str | None = None) -> list[Payload]:
     """Return the cells that `run` was asked for, of a page or of all."""
     cells_asked = run.plan["cells"] if run.plan else []
-    return [cell for cell in cells_asked if not cell.get("purpose") and _shown_on(run, cell, page)]
+    return [cell for cell in cells_asked if not cell.get("purpose") and shown_on(run, cell, page)]
 
 
 def why_nothing(run: Run, page: str | None = None) -> str:
@@ -528,12 +583,12 @@ def why_nothing(run: Run, page: str | None = None) -> str:
     failures = [
         record["payload"]
         for record in run.failures
-        if not record["payload"].get("cell") or _shown_on(run, record["payload"]["cell"], page)
+        if not record["payload"].get("cell") or shown_on(run, record["payload"]["cell"], page)
     ]
     if failures:
         more = f" (and {plural(len(failures) - 1, 'failure')} more)" if len(failures) > 1 else ""
         return f"phase {failures[0]['phase']}: {failures[0]['cause'].rstrip('.')}{more}"
-    omitted = [record for record in run.others.get("omitted", []) if _shown_on(run, record["payload"]["cell"], page)]
+    omitted = [record for record in run.others.get("omitted", []) if shown_on(run, record["payload"]["cell"], page)]
     if omitted:
         limit = duration((run.plan or {}).get("time_limit_s") or 0)
         return f"the time limit of {limit} had no room for {_all_of(len(omitted))}{_ladder_words(run)}"
@@ -570,7 +625,7 @@ def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
     keys = {cell_key(cell) for cell in failed if cell}
     whole = None in failed
     launches_planned = run.plan["launches"] if run.plan else None
-    drifted = drift(run)
+    rates = canary_rates(run)
     others = imported(run)
     omitted = {cell_key(by_ladder(record["payload"]["cell"])) for record in run.others.get("omitted", [])}
 
@@ -580,45 +635,29 @@ def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
         return "no time was left, see Not measured" if cell_key(by_ladder(cell)) in omitted else "no launch on record"
 
     return [
-        _row(cell, run.by_cell.get(cell_key(cell), []), launches_planned, missing(cell), drifted, others)
+        _row(cell, run.by_cell.get(cell_key(cell), []), launches_planned, missing(cell), rates, others)
         for cell in wanted
     ]
 
 
-def undisturbed(launches: Iterable[Record]) -> list[Record]:
-    """Return the launches that no gate has marked."""
-    return [record for record in launches if record["payload"]["validity"]["state"] == VALID]
-
-
 def _row(
-    cell: Payload, launches: list[Record], planned: int | None, missing: str, drifted: str | None, others: bool
+    cell: Payload, launches: list[Record], planned: int | None, missing: str, rates: Sequence[float], others: bool
 ) -> Row:
     speed = speed_of(cell)
     used = [record for record in launches if value(record, speed) is not None]
     if not used:
         return Row(cell, speed, [], None, None, None, MISSING, [missing])
-    good = undisturbed(used)
-    bad = [
-        f"launch {record['payload']['number']}: {reason}"
-        for record in used
-        if record["payload"]["validity"]["state"] != VALID
-        for reason in record["payload"]["validity"]["reasons"] or ["no reason on record"]
-    ]
-    # Gates look at the machine and never at the figure, so leaving out what they marked favours nothing.
-    figures = good if len(good) >= min(ENOUGH_LAUNCHES, planned or ENOUGH_LAUNCHES) else used
-    left_out = []
-    if len(figures) < len(used):
-        left_out = [f"{len(used) - len(figures)} of {len(used)} launches disturbed and left out"]
-        bad = []
+    figures = validity.formed_over(used, planned)
     values = [float(value(record, speed) or 0) for record in figures]
-    interval = mean_interval(values)
-    weak = _weak_import(used, speed) if others else _weak(interval, planned, kinds.kind_of(cell).precision)
-    # The page says it once, in full.
-    session = ["the session is INVALID"] if drifted else []
-    state = INVALID if bad or session else UNSTABLE if weak else VALID
-    reasons = [*session, *bad, *weak, *left_out]
+    of_launches = mean_interval(values)
+    budget = validity.budget(of_launches, figures, rates)
+    interval = validity.widened(of_launches, budget)
+    if others:
+        state, reasons = UNSTABLE, _weak_import(used, speed)
+    else:
+        state, reasons = validity.judged(interval, used, figures, planned)
     lowest, highest = _range_of_samples(figures, speed) if others else (min(values), max(values))
-    return Row(cell, speed, used, interval, lowest, highest, state, reasons, figures)
+    return Row(cell, speed, used, interval, lowest, highest, state, reasons, figures, budget)
 
 
 def _range_of_samples(launches: Iterable[Record], speed: str) -> tuple[float | None, float | None]:
@@ -628,17 +667,6 @@ def _range_of_samples(launches: Iterable[Record], speed: str) -> tuple[float | N
         return None, None
     every = [float(sample) for some in samples for sample in some or []]
     return min(every), max(every)
-
-
-def _weak(interval: Interval, planned: int | None, precision: float) -> list[str]:
-    reasons = []
-    launches = plural(interval.n, "launch")
-    if interval.n < ENOUGH_LAUNCHES:
-        cut_short = planned is not None and planned >= ENOUGH_LAUNCHES
-        reasons.append(f"only {launches} of {planned}" if cut_short else f"quick run: {launches}")
-    if interval.half_width_percent is not None and interval.half_width_percent > precision:
-        reasons.append(f"±{one_place(interval.half_width_percent)} %, over ±{precision:g} %")
-    return reasons
 
 
 def _weak_import(launches: Sequence[Record], speed: str) -> list[str]:
@@ -659,18 +687,23 @@ def canary(run: Run) -> list[Payload]:
     return [measured for measured in bandwidths(run) if measured["stage"] in ("start", "middle", "end")]
 
 
+def canary_rates(run: Run) -> list[float]:
+    """Return the best read bandwidths of the canary in GB/s, in the order of time."""
+    return [measured["read_gb_s"]["best"] for measured in canary(run)]
+
+
 def drift_percent(run: Run) -> float | None:
     """Return how far the best read bandwidths of a session lie apart, in percent of the highest; None below two."""
-    rates = [measured["read_gb_s"]["best"] for measured in canary(run)]
+    rates = canary_rates(run)
     return 100 * (1 - min(rates) / max(rates)) if len(rates) > 1 else None
 
 
 def drift(run: Run) -> str | None:
-    """Return why a session is INVALID as a whole: its memory was not the same one throughout. None when it was."""
+    """Return how far the memory of a session drifted, in words; None where it was the same one throughout."""
     percent = drift_percent(run)
     if percent is None or percent <= DRIFT_PERCENT:
         return None
-    return f"the memory bandwidth drifted by {one_place(percent)} % during the run, over {DRIFT_PERCENT:g} %"
+    return f"the memory bandwidth drifted by {one_place(percent)} % during the run"
 
 
 def twin(run: Run) -> tuple[Row, Row] | None:
@@ -707,13 +740,15 @@ def values(row: Row, name: str) -> list[float]:
 def mean_of(row: Row, name: str) -> Interval | None:
     """Return a metric over the launches that the figure of `row` is of, as that figure is formed; None without any.
 
-    A metric that is 0 somewhere has no geometric mean: its arithmetic mean stands without bounds.
+    What widens the figure of `row` widens that of its other speeds and times. A metric that is 0 somewhere has no
+    geometric mean: its arithmetic mean stands without bounds.
     """
     known = [float(number) for number in (value(record, name) for record in row.figures) if number is not None]
     if not known:
         return None
     if min(known) > 0:
-        return mean_interval(known)
+        interval = mean_interval(known)
+        return validity.widened(interval, row.budget) if validity.widens(name) else interval
     return Interval(sum(known) / len(known), None, None, len(known), None)
 
 
@@ -762,15 +797,19 @@ def above(row: Row, other: Row) -> bool:
     return bool((first.low or 0) > (second.high or 0))
 
 
+def holds(row: Row) -> bool:
+    """Say whether a row has a figure that may be ranked."""
+    return row.ranked
+
+
 def contenders(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows that may be ranked: those with a figure that is not INVALID, the fastest first."""
-    ranked = [row for row in rows if row.interval is not None and row.state in (VALID, UNSTABLE)]
+    """Return the rows that may be ranked, the fastest first: undisturbed and known well enough."""
+    return sorted((row for row in rows if row.ranked), key=_fastest_first)
 
-    def order(row: Row) -> tuple[float, str]:
-        mean = row.interval.mean if row.interval else 0
-        return (mean if kinds.lower_is_better(row.speed) else -mean, canonical(row.cell))
 
-    return sorted(ranked, key=order)
+def _fastest_first(row: Row) -> tuple[float, str]:
+    mean = row.interval.mean if row.interval else 0
+    return (mean if kinds.lower_is_better(row.speed) else -mean, canonical(row.cell))
 
 
 def standing(rows: Sequence[Row], row: Row) -> str:
@@ -791,7 +830,8 @@ def standing(rows: Sequence[Row], row: Row) -> str:
 def headline(rows: Sequence[Row], speed: str) -> Row | None:
     """Return the row that stands for the `speed` (pp_tps or tg_tps) of a page: the usual test's fastest.
 
-    INVALID rows stand only where there is nothing else, MISSING ones never.
+    One that may not be ranked stands only where none may, an INVALID one where there is nothing else, a MISSING one
+    never.
     """
     measured = [row for row in rows if row.speed == speed and row.interval is not None]
     if not measured:
@@ -802,7 +842,7 @@ def headline(rows: Sequence[Row], speed: str) -> Row | None:
     )
     field = same_test(measured, test)
     ranked = contenders(field)
-    return ranked[0] if ranked else max(field, key=lambda row: (row.highest or 0, canonical(row.cell)))
+    return ranked[0] if ranked else min(field, key=lambda row: (row.state == INVALID, *_fastest_first(row)))
 
 
 class Layout(NamedTuple):
@@ -901,29 +941,16 @@ def remarks(rows: Iterable[Row]) -> list[Finding]:
 
 
 def by_block(row: Row) -> dict[int, float]:
-    """Return the speed of each block of `row`, of the first launch should a block have two."""
+    """Return the speed of each block in which `row` was launched undisturbed, of the first launch should it have two.
+
+    What drifts over a session is the same for all of a block; what disturbed one launch is not.
+    """
     speeds: dict[int, float] = {}
-    for record in row.figures:
+    for record in undisturbed(row.launches):
         block, speed = record["payload"].get("block"), value(record, row.speed)
         if block is not None and speed is not None:
             speeds.setdefault(block, speed)
     return speeds
-
-
-def ratio(row: Row, reference: Row) -> Ratio:
-    """Compare two rows of one run, block by block: what slows a block down slows both.
-
-    The interval is the 95 % t interval of the mean log ratio over the blocks.
-    """
-    mine, theirs = by_block(row), by_block(reference)
-    pairs = [mine[block] / theirs[block] for block in sorted(set(mine) & set(theirs))]
-    invalid = INVALID in (row.state, reference.state)
-    if not pairs:
-        return Ratio(None, "", invalid)
-    interval = mean_interval(pairs)
-    if interval.low is None or interval.high is None:
-        return Ratio(interval, "", invalid)
-    return Ratio(interval, "faster" if interval.low > 1 else "slower" if interval.high < 1 else "~", invalid)
 
 
 def reference(rows: Sequence[Row]) -> Row | None:

@@ -70,10 +70,11 @@ def of_ratio(ratio: Interval) -> str:
     return EQUAL if low < ratio.low and ratio.high < high else UNDECIDED
 
 
-def paired(a: Sequence[float], b: Sequence[float], lower_is_better: bool = False) -> Verdict:
+def paired(a: Sequence[float], b: Sequence[float], lower_is_better: bool = False, p_value: bool = True) -> Verdict:
     """Compare B with A, whose values belong together one by one: those of one block. Raises ValueError.
 
     Values are positive; of seconds (`lower_is_better`) the ratio is turned over, so that above 1 is faster always.
+    `p_value`: without it p is None, and SciPy is not asked for.
     """
     if len(a) != len(b):
         raise ValueError(f"{len(a)} values cannot be paired with {len(b)}")
@@ -89,15 +90,19 @@ def paired(a: Sequence[float], b: Sequence[float], lower_is_better: bool = False
         if deviation
         else math.copysign(math.inf, ratio.mean - 1)
     )
-    p = 1.0 if ratio.mean == 1 else t_p(t, ratio.n - 1)
+    p = (1.0 if ratio.mean == 1 else t_p(t, ratio.n - 1)) if p_value else None
     if ratio.n < ENOUGH_PAIRS:
         return Verdict(INFORMATIONAL, ratio, p, ENOUGH_PAIRS)
     word = of_ratio(ratio)
     return Verdict(word, ratio, p, _wanted(ratio.mean, deviation) if word == UNDECIDED else None)
 
 
-def unpaired(a: Sequence[float], b: Sequence[float], lower_is_better: bool = False) -> Verdict:
+def unpaired(
+    a: Sequence[float], b: Sequence[float], lower_is_better: bool = False, besides: tuple[float, float] = (0.0, 0.0)
+) -> Verdict:
     """Compare B with A where nothing pairs their values: launches of two runs, by Welch's t interval on logarithms.
+
+    `besides`: what comes to the spread of the launches of each, a half width at 95 % of the logarithm (validity.py).
 
     What the machine did differently in the two runs is in the difference, so a verdict from it says less than one from
     blocks; who shows it has to say so. `ratio.n` is that of the smaller side.
@@ -113,10 +118,11 @@ def unpaired(a: Sequence[float], b: Sequence[float], lower_is_better: bool = Fal
     away = mean_a - mean_b if lower_is_better else mean_b - mean_a
     degrees = (of_a + of_b) ** 2 / (of_a**2 / (n_a - 1) + of_b**2 / (n_b - 1)) if error else n_a + n_b - 2.0
     # Rounding the degrees of freedom down makes the interval wider, never narrower.
-    half = t_975(max(1, int(degrees))) * error
+    quantile = t_975(max(1, int(degrees)))
+    half = math.hypot(quantile * error, *besides)
     low, high = math.exp(away - half), math.exp(away + half)
     ratio = Interval(math.exp(away), low, high, n, 100 * (high - low) / (2 * math.exp(away)))
-    p = 1.0 if away == 0 else t_p(away / error if error else math.inf, degrees)
+    p = 1.0 if away == 0 else t_p(quantile * away / half if half else math.inf, degrees)
     return Verdict(of_ratio(ratio) if n >= ENOUGH_PAIRS else INFORMATIONAL, ratio, p)
 
 
@@ -132,6 +138,11 @@ def _wanted(mean: float, deviation: float) -> int | None:
     margin = math.log1p(MARGIN_PERCENT / 100)
     away = abs(abs(math.log(mean)) - margin)
     return next((n for n in range(ENOUGH_PAIRS, 1001) if t_975(n - 1) * deviation / math.sqrt(n) < away), None)
+
+
+def q_words(q: float) -> str:
+    """Return an adjusted p-value as terminal and pages show it: q=0.00015."""
+    return f"q={q:.2g}"
 
 
 def adjusted(ps: Sequence[float | None]) -> list[float | None]:

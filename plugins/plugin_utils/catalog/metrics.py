@@ -10,7 +10,7 @@ Speeds and times are per launch, one fresh process; bytes are bytes and shown in
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 Number = int | float
@@ -50,6 +50,23 @@ def number(value: Number | None, places: int | None = None) -> str:
     return "{:,.{}f}".format(value, decimals(value) if places is None else places)
 
 
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def common_unit(sizes: Iterable[Number | None]) -> str:
+    """Return the unit of the largest of some numbers of bytes, in which a column has all of them; "" without any."""
+    known = [size for size in sizes if size is not None and math.isfinite(size)]
+    return binary(max(known)).rpartition(NO_BREAK)[2] if known else ""
+
+
+def in_unit(size: Number | None, unit: str) -> str:
+    """Return a number of bytes in a unit of common_unit(), without it; None is N/A."""
+    if size is None or not math.isfinite(size):
+        return NOT_AVAILABLE
+    scaled = float(size) / 1024 ** _UNITS.index(unit)
+    return number(scaled, 0 if unit == "B" or abs(scaled) >= 100 else decimals(scaled, 3))
+
+
 def binary(value: Number | None) -> str:
     """Return a number of bytes in B, KiB, MiB, GiB or TiB; None is N/A."""
     if value is None or not math.isfinite(value):
@@ -75,7 +92,7 @@ def span(low: Number | None, high: Number | None, places: int) -> str:
 
 def noun(count: int, word: str) -> str:
     """Return `launches`, or `launch` where the count is 1."""
-    return word if count == 1 else f"{word}es" if word.endswith("ch") else f"{word}s"
+    return word if count == 1 else f"{word}es" if word.endswith(("ch", "ss")) else f"{word}s"
 
 
 def plural(count: int, word: str) -> str:

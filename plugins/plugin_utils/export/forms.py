@@ -12,9 +12,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,11 +62,29 @@ def latest(runs: Iterable[Run]) -> list[Run]:
     return [run for _machine, run in sorted({run.machine: run for run in runs if summary.fruitful(run)}.items())]
 
 
+# What is no text, for a reader that knows types.
+_TYPES = {
+    **dict.fromkeys(("threads", "n_prompt", "n_gen", "n_depth", "launches"), "BIGINT"),
+    **dict.fromkeys(("mean", "low", "high"), "DOUBLE"),
+    "time": "TIMESTAMP",
+}
+# What the name of a test does not say of how a cell was launched.
+_BESIDE_TEST = ("threads_batch", "numa")
+
+
+def _origin(run: Run) -> str:
+    if summary.emulated(run):
+        return "emulated"
+    return "imported" if summary.imported(run) else "measured"
+
+
 def _described(figure: Figure) -> dict[str, Any]:
     """Return what identifies a figure and says how far it holds, the same names in every form."""
     run, row = figure.run, figure.row
     cell = row.cell
     synthetic = parts.is_synthetic(run, cell)
+    launched = {name: cell[name] for name in _BESIDE_TEST if name in cell}
+    settings = {**(cell.get("settings") or {}), **launched, **summary.environment(run)}
     return {
         "machine": run.machine,
         "instance_type": (summary.machine(run).get("instance") or {}).get("type") or "",
@@ -73,7 +92,7 @@ def _described(figure: Figure) -> dict[str, Any]:
         "time": None if run.time == UNDATED else run.time,
         "model": cell["model"],
         "weights": "unknown" if synthetic is None else "synthetic" if synthetic else "real",
-        "emulated": "yes" if summary.emulated(run) else "no",
+        "origin": _origin(run),
         "quantization": cell["quantization"],
         "build": cell["build"],
         "commit": " ".join(summary.commits(run, row.launches)),
@@ -82,23 +101,33 @@ def _described(figure: Figure) -> dict[str, Any]:
         "n_prompt": cell["n_prompt"],
         "n_gen": cell["n_gen"],
         "n_depth": cell["n_depth"],
-        "settings": " ".join(f"{name}={value}" for name, value in (cell.get("settings") or {}).items()),
+        "settings": " ".join(f"{name}={value}" for name, value in settings.items()),
         "state": row.state,
     }
 
 
-def _benchmark(figure: Figure) -> str:
-    """Return the name of a cell for programs that know a benchmark by its name alone."""
-    cell = figure.row.cell
+def _benchmark(figure: Figure, differing: Mapping[tuple[str, str], Sequence[str]]) -> str:
+    """Return the name of a cell for programs that know a benchmark by its name alone.
+
+    `differing` are the settings in which the cells of a run differ, by its machine and id.
+    """
+    run, cell = figure.run, figure.row.cell
+    settings = {**(cell.get("settings") or {}), **{name: cell[name] for name in _BESIDE_TEST if name in cell}}
+    told = [*differing[run.machine, run.run], *_BESIDE_TEST]
     parts_of_it = (
-        figure.run.machine,
+        run.machine,
         cell["model"],
         cell["quantization"],
         cell["build"],
         f"t{cell['threads']}",
         cell["test"],
+        *(f"{name}={settings[name]}" for name in told if name in settings),
     )
     return "/".join(map(str, parts_of_it))
+
+
+def _differing(runs: Iterable[Run]) -> dict[tuple[str, str], Sequence[str]]:
+    return {(run.machine, run.run): summary.differing_settings(summary.cells(run)) for run in runs}
 
 
 def _rows(runs: Sequence[Run]) -> str:
@@ -134,28 +163,47 @@ def _lines(runs: Iterable[Run]) -> Iterator[dict[str, Any]]:
         }
 
 
+# CSV has no types, and quotes do not make one: DuckDB and pandas read the commit 1e57098 as infinity, DuckDB `no` as a
+# truth value, pandas `null` as nothing, and a spreadsheet MAR1 as a date. So text is written so that it can be nothing
+# else; what is in doubt gets a prefix, and a commit, which nobody chooses, always has one.
+_TEXT, _COMMIT = "text:", "commit:"
+# What stands for text that is not there: a column without any value would be one of numbers.
+_ABSENT = {"commit": f"{_COMMIT}unknown"}
+_NO_TEXT = "none"
+_WORDS = frozenset((
+    "true", "false", "t", "f", "yes", "no", "y", "n", "on", "off", "nan", "inf", "infinity", "null", "none", "na",
+    "n/a", "nil", "epoch", "now", "today", "tomorrow", "yesterday",
+))  # fmt: skip
+_DATE = re.compile(
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)[a-z]*[\s.,/-]*\d[\d\s.,:/-]*",
+    re.IGNORECASE,
+)
+# Those of our own that begin with no letter: the id of a run and the unit %.
+_OURS = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}|%", re.ASCII)
+
+
+def _csv_text(name: str, value: str) -> str:
+    """Return what a column of text holds for `value`, which a reader without a hint takes for text."""
+    if not value:
+        return _ABSENT.get(name, _NO_TEXT)
+    if name == "commit":
+        return " ".join(f"{_COMMIT}{commit}" for commit in value.split())
+    plain = value.strip().casefold()
+    safe = value[:1].isalpha() and plain not in _WORDS and not _DATE.fullmatch(plain) and not value.startswith(_TEXT)
+    return value if safe or _OURS.fullmatch(value) else f"{_TEXT}{value}"
+
+
 def _csv(runs: Sequence[Run]) -> str:
     out = io.StringIO()
     writer: Any = None
     for line in _lines(runs):
-        # A spreadsheet takes a cell that begins so for a formula.
-        safe = {
-            name: f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-            for name, value in line.items()
-        }
         if writer is None:
             writer = csv.DictWriter(out, list(line), lineterminator="\n")
             writer.writeheader()
-        writer.writerow(safe)
+        writer.writerow(
+            {name: value if name in _TYPES else _csv_text(name, str(value)) for name, value in line.items()}
+        )
     return out.getvalue()
-
-
-# What is no text, for a reader that knows types.
-_TYPES = {
-    **dict.fromkeys(("threads", "n_prompt", "n_gen", "n_depth", "launches"), "BIGINT"),
-    **dict.fromkeys(("mean", "low", "high"), "DOUBLE"),
-    "time": "TIMESTAMP",
-}
 
 
 def _parquet(runs: Sequence[Run]) -> bytes:
@@ -218,21 +266,23 @@ def _holding(runs: Sequence[Run]) -> Iterator[Figure]:
 def _bencher(runs: Sequence[Run]) -> str:
     """Bencher Metric Format (bencher.dev/docs/reference/bencher-metric-format)."""
     measures: dict[str, dict[str, dict[str, float]]] = {}
+    differing = _differing(runs)
     for figure in _holding(runs):
         bounds = {"lower_value": figure.interval.low, "upper_value": figure.interval.high}
         measure = {"value": figure.interval.mean, **{key: value for key, value in bounds.items() if value is not None}}
-        measures.setdefault(_benchmark(figure), {})[figure.name] = measure
+        measures.setdefault(_benchmark(figure, differing), {})[figure.name] = measure
     return json.dumps(measures, indent=2, sort_keys=True) + "\n"
 
 
 def _github_action(runs: Sequence[Run], better: str) -> str:
     entries = []
+    differing = _differing(runs)
     for figure in _holding(runs):
         about = metrics.metric(figure.name)
         if about.better == better:
             half = figure.interval.half_width_percent
             entry = {
-                "name": f"{_benchmark(figure)} {figure.name}",
+                "name": f"{_benchmark(figure, differing)} {figure.name}",
                 "unit": about.unit,
                 "value": figure.interval.mean,
                 "extra": ", ".join(f"{name}={value}" for name, value in _described(figure).items() if value != ""),

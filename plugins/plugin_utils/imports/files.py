@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,11 +23,12 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome imp
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.version import VERSION
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports import figure, forms, logs, names
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.processors import InstanceType
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports import figure, forms, instance, logs, names
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.forms import ImportFailed, Tool, parse
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.logs import Result
 
-__all__ = ["ImportFailed", "Imported", "parse", "read", "records", "refuse_other_processor"]
+__all__ = ["File", "ImportFailed", "Imported", "load", "of_files", "parse", "read", "records", "refuse_other_processor"]
 
 MOST_BYTES = 64 * 2**20
 
@@ -45,17 +47,24 @@ class Imported(NamedTuple):
         return self.machines[0]
 
 
-class _File(NamedTuple):
+class File(NamedTuple):
+    """A file that was read: its path, SHA-256 and results, and what messages call it."""
+
     path: str
     digest: str
     tool: Tool
-
-    @property
-    def name(self) -> str:
-        return Path(self.path).name
+    name: str
 
     def origin(self) -> dict[str, Any]:
-        return {"file": self.name, "sha256": self.digest, "form": self.tool.form}
+        """Return what a record says of where its figures come from."""
+        return {"file": Path(self.path).name, "sha256": self.digest, "form": self.tool.form}
+
+
+def load(path: str, name: str = "") -> File:
+    """Return what a file says; messages call it `name`, by default as the file is called. Raises ImportFailed."""
+    text, digest = read(path)
+    name = name or Path(path).name
+    return File(path, digest, parse(text, name), name)
 
 
 def read(path: str) -> tuple[str, str]:
@@ -87,11 +96,11 @@ def _decoded(content: bytes) -> str:
 class _Part(NamedTuple):
     """The results of one file that are of one machine."""
 
-    file: _File
+    file: File
     results: list[Result]
 
 
-def _by_machine(files: Sequence[_File], given: str) -> dict[tuple[str, str], list[_Part]]:
+def _by_machine(files: Sequence[File], given: str) -> dict[tuple[str, str], list[_Part]]:
     """Return the parts of the files by the processor and the GPU that they are of; "" for what is not said.
 
     Within a file that names one processor alone, rows that name none are of that. Raises ImportFailed where a name
@@ -113,13 +122,14 @@ def _by_machine(files: Sequence[_File], given: str) -> dict[tuple[str, str], lis
         raise ImportFailed(
             f"{_listed(silent)} {'names' if len(silent) == 1 else 'name'} no processor (on Arm cpu_info is 'CPU'), so "
             f"nothing tells whether the {len(files)} files are of one machine: give its name (MACHINE=my-graviton), "
-            "and import what is of another machine by itself"
+            "and import what is of another machine by itself, or say where the name of each stands "
+            "(MACHINE_FROM=parent)"
         )
     if given and len(processors) > 1:
         raise ImportFailed(
             f"MACHINE={given:.80} would be one machine with {len(processors)} processors: "
             f"{'; '.join(f'{cpu} ({_listed(_files_of(machines, cpu))})' for cpu in processors)}; import each by itself "
-            "under a name of its own, or leave MACHINE out"
+            "under a name of its own, leave MACHINE out, or say where the name of each stands (MACHINE_FROM=parent)"
         )
     return _assigned(machines, processors) if given else machines
 
@@ -167,18 +177,22 @@ def refuse_other_processor(imported: Imported, known: Iterable[Mapping[str, Any]
 
 
 def records(paths: Iterable[str], machine: str = "", model: str = "", threads: int = 0) -> Imported:
+    """Return the records of some files, as of_files() does."""
+    return of_files([load(path) for path in paths], machine, model, threads)
+
+
+def of_files(files: Iterable[File], machine: str = "", model: str = "", threads: int = 0, region: str = "") -> Imported:
     """Return the records of some files; equal tests of one process are samples of one launch.
 
     `machine` and `model` are names for what the files do not name, `threads` is the number where they have none.
-    Results of several processors are of several machines. Time and id of the run follow from the files (the latest
+    Results of several processors are of several machines. A `machine` that is an instance type of EC2 has what the
+    catalog says of it, and the list price of a `region`. Time and id of the run follow from the files (the latest
     time in them, envelope.UNDATED where they have none), so that importing them again gives the same run.
     """
-    paths = list(paths)
-    texts = [(path, *read(path)) for path in paths]
-    if not texts:
-        raise ImportFailed("no file was named: name at least one")
     # One that is named twice is one.
-    files = list({digest: _File(path, digest, parse(text, Path(path).name)) for path, text, digest in texts}.values())
+    files = list({file.digest: file for file in files}.values())
+    if not files:
+        raise ImportFailed("no file was named: name at least one")
     for file in files:
         for result in file.tool.results:
             _threads(result.row, threads, file.name)
@@ -187,35 +201,44 @@ def records(paths: Iterable[str], machine: str = "", model: str = "", threads: i
     run = f"{envelope.utc(when).translate({ord(c): None for c in '-:'})[:15]}Z-{seal[:4]}"
     every: list[dict[str, Any]] = []
     machines = []
+    listed = instance.instance_type(machine)
     for (cpu, gpu), parts in _by_machine(files, machine).items():
         name = names.machine_name(machine, cpu, gpu, seal[:6])
         machines.append(name)
-        for kind, time, payload in _of_machine(name, cpu, parts, model, threads):
+        fingerprint = _fingerprint(name, cpu, parts, listed)
+        price = instance.price(listed, region) if listed else None
+        for kind, time, payload in _of_machine(fingerprint, parts, model, threads, price):
             every.append(envelope.make(kind, run, name, payload, when if time is None else time))
     return Imported(every, machines, run, [problem for file in files for problem in file.tool.problems])
 
 
+def _fingerprint(name: str, cpu: str, parts: Sequence[_Part], listed: InstanceType | None) -> dict[str, Any]:
+    """Return what is known of a machine: what its files say, and of an instance type what the catalog says."""
+    rows = [result.row for part in parts for result in part.results]
+    said = {
+        "name": name,
+        "cpu_model": cpu or None,
+        "architecture": _first(str(row.get("compiler_target") or "").partition("-")[0] for row in rows),
+        "cpu_count": max((forms.tokens(row, "cpus") for row in rows), default=0) or None,
+        "emulated": None,
+    }
+    if listed:
+        said.update(instance.facts(listed, said, _listed([part.file.name for part in parts])))
+    return envelope.with_id(said)
+
+
 def _of_machine(
-    name: str, cpu: str, parts: Sequence[_Part], model: str, threads: int
+    fingerprint: dict[str, Any], parts: Sequence[_Part], model: str, threads: int, price: dict[str, Any] | None
 ) -> list[tuple[str, float | None, dict[str, Any]]]:
     """Return kind, time and payload of each record of one machine; no time where it is that of the run."""
-    rows = [result.row for part in parts for result in part.results]
-    fingerprint = envelope.with_id(
-        {
-            "name": name,
-            "cpu_model": cpu or None,
-            "architecture": _first(str(row.get("compiler_target") or "").partition("-")[0] for row in rows),
-            "cpu_count": max((forms.tokens(row, "cpus") for row in rows), default=0) or None,
-            "emulated": None,
-        }
-    )
-    called = _model_names(rows, model)
+    called = _model_names((result.row for part in parts for result in part.results), model)
+    logs_called = _distinct([part.file.path for part in parts])
     launches: list[tuple[str, float | None, dict[str, Any]]] = []
     builds: dict[str, dict[str, Any]] = {}
     models: dict[str, dict[str, Any]] = {}
     cells: dict[str, dict[str, Any]] = {}
     for part in parts:
-        for process, cell, alike in _launches(part, called, threads):
+        for process, cell, alike in _launches(part, logs_called[part.file.path], called, threads):
             build, weights = _build(alike[0], cell), _model(alike[0], cell)
             builds[build["id"]], models[weights["id"]] = build, weights
             cells[envelope.canonical(cell)] = cell
@@ -245,6 +268,7 @@ def _of_machine(
         "emulated": False,
         "command": "make import",
         "imported": [part.file.origin() for part in parts],
+        **({"price": price} if price else {}),
     }
     things = [("run", plan), ("machine", fingerprint)]
     things += [("build", build) for build in builds.values()] + [("model", weights) for weights in models.values()]
@@ -255,14 +279,24 @@ def _first(values: Iterable[str]) -> str | None:
     return next(filter(None, values), None)
 
 
+def _distinct(paths: Sequence[str]) -> dict[str, str]:
+    """Return by path the name of a file, with its directories where several files of one name are of one machine."""
+    paths = list(dict.fromkeys(paths))
+    short = {path: Path(path).name for path in paths}
+    if len(set(short.values())) == len(paths):
+        return short
+    shared = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
+    return {path: os.path.relpath(path, shared) for path in paths}
+
+
 def _launches(
-    part: _Part, called: Mapping[tuple[Any, ...], str], threads: int
+    part: _Part, log: str, called: Mapping[tuple[Any, ...], str], threads: int
 ) -> list[tuple[int, dict[str, Any], list[dict[str, Any]]]]:
     """Return process, cell and rows of each launch: what one process printed of one cell."""
     launches: dict[tuple[int, str], tuple[dict[str, Any], list[dict[str, Any]]]] = {}
     for result in part.results:
         row = result.row
-        cell = _cell(row, called[_weights(row)], _threads(row, threads, part.file.name), part.file.name)
+        cell = _cell(row, called[_weights(row)], _threads(row, threads, part.file.name), log)
         launches.setdefault((result.process, envelope.canonical(cell)), (cell, []))[1].append(row)
     return [(process, cell, rows) for (process, _text), (cell, rows) in launches.items()]
 
@@ -330,12 +364,12 @@ def _model_names(rows: Iterable[Mapping[str, Any]], given: str) -> dict[tuple[An
     return called
 
 
-def _cell(row: Mapping[str, Any], model: str, threads: int, file: str) -> dict[str, Any]:
+def _cell(row: Mapping[str, Any], model: str, threads: int, log: str) -> dict[str, Any]:
     held = names.settings(row)
     if row.get("unknown_length"):
         word = row["unknown_length"]
         # Of two answers nobody knows whether they are of one length, so each stands for itself.
-        held = dict(sorted({**held, "log": file[:80]}.items()))
+        held = dict(sorted({**held, "log": log[:80]}.items()))
         test: dict[str, Any] = {"test": f"{word}?", "n_prompt": 0, "n_gen": 0, "n_depth": 0}
     else:
         prompt, generated, depth = (forms.tokens(row, name) for name in ("n_prompt", "n_gen", "n_depth"))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, summary, validity
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.cost import Cost
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
@@ -20,7 +20,8 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown i
 NAMED = 4
 
 RULE = (
-    "Chosen among figures that are not INVALID and of one and the same test. `~` names those that may be as good: "
+    f"Chosen among figures of one and the same test that are undisturbed and known to ±{validity.RANKED_PERCENT:g} % "
+    "or better. `~` names those that may be as good: "
     "their intervals overlap. Between machines a lead says that this one was faster than that one: instances of one "
     "type differ by some per cent."
 )
@@ -59,14 +60,24 @@ def _candidates(sources: Iterable[Source], pick: Callable[[Sequence[Row]], list[
 
 
 def _alike(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return those of the test that most of them are of: others cannot be compared."""
+    """Return those of the test of which most hold: others cannot be compared."""
     tests: dict[tuple[Any, ...], list[Candidate]] = {}
     for candidate in candidates:
         cell = candidate.row.cell
         key = (candidate.row.speed, cell["test"], cell["n_prompt"], cell["n_gen"], cell["n_depth"])
         tests.setdefault(key, []).append(candidate)
-    usual = max(tests.items(), key=lambda item: (len(item[1]), str(item[0])), default=None)
+    usual = max(tests.items(), key=lambda item: (_holding(item[1]), len(item[1]), str(item[0])), default=None)
     return usual[1] if usual else []
+
+
+def _holding(candidates: Sequence[Candidate]) -> int:
+    """Return how many have a figure that holds."""
+    return sum(summary.holds(candidate.row) for candidate in candidates)
+
+
+def _first(*choices: list[Candidate]) -> list[Candidate]:
+    """Return the first of several choices of which something holds, where none does the first that has something."""
+    return next(filter(_holding, choices), next(filter(None, choices), []))
 
 
 def _interactive(rows: Sequence[Row]) -> list[Row]:
@@ -111,7 +122,7 @@ def _figure(candidate: Candidate) -> Markdown:
     if row.interval is None:
         return markdown.text(None)
     spread = parts.interval(row)
-    shown = markdown.bold(metrics.with_unit(row.speed, row.interval.mean))
+    shown = markdown.bold(parts.with_unit(row.speed, row.interval.mean))
     bounds = markdown.small(spread) if spread != metrics.NOT_AVAILABLE else None
     return markdown.lines(shown, bounds, markdown.small(metrics.metric(row.speed).label.lower()))
 
@@ -127,7 +138,7 @@ def _line(purpose: str, candidates: Sequence[Candidate], by_cost: bool = False) 
         why = "no machine has a price" if by_cost else "not measured"
         return [purpose, markdown.text(f"N/A: {why}"), None, None, None]
     key = _by_cost if by_cost else _order
-    sound = sorted((candidate for candidate in alike if candidate.row.state != summary.INVALID), key=key)
+    sound = sorted((candidate for candidate in alike if candidate.row.ranked), key=key)
     best, *others = sound or sorted(alike, key=key)
     of = parts.cell_words(best.row.cell)
     usd = None
@@ -139,7 +150,7 @@ def _line(purpose: str, candidates: Sequence[Candidate], by_cost: bool = False) 
         )
     if not sound:
         chosen = markdown.lines(
-            markdown.text("nothing that holds"),
+            markdown.text(f"nothing undisturbed that is known to ±{validity.RANKED_PERCENT:g} %"),
             markdown.small(Markdown(f"best of those: {markdown.link(_name(best), best.path)}, {markdown.text(of)}")),
         )
         return [purpose, chosen, _figure(best), usd, parts.brief(best.row)]
@@ -161,9 +172,10 @@ def _line(purpose: str, candidates: Sequence[Candidate], by_cost: bool = False) 
 
 def card(title: Markdown, sources: Sequence[Source]) -> Markdown:
     """Return the card of one model under a title: for conversation, for batch work, and for the lowest cost."""
-    interactive = _candidates(sources, _interactive) or _candidates(sources, _generation)
-    batch = _candidates(sources, _batch) or _candidates(sources, _prompt)
-    cheapest = _candidates(sources, _batch) or _candidates(sources, _generation)
+    generation, batched = _candidates(sources, _generation), _candidates(sources, _batch)
+    interactive = _first(_candidates(sources, _interactive), generation)
+    batch = _first(batched, _candidates(sources, _prompt))
+    cheapest = _first(batched, generation)
     columns = [
         (title, LEFT), ("Choose", LEFT), ("Figure", RIGHT), ("USD per million tokens", RIGHT), ("Validity", LEFT),
     ]  # fmt: skip

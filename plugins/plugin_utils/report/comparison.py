@@ -46,8 +46,10 @@ def context(
         "remarks": registry.remarks(view),
         "failures": _failures(run, cells),
         "tables": [_table_of(view, rows) for rows in view.tests()],
-        "states_rule": parts.STATES_RULE,
+        "imported": view.imported,
+        "states_rule": parts.rules(view.imported)[-1],
         "paired_rule": parts.PAIRED_RULE,
+        "verdict_rule": parts.prose(parts.VERDICT_RULE, None),
         "sections": [subject.compared_section(view) for subject in registry.SUBJECTS if subject.compared_section],
         "records_rule": parts.RECORDS_RULE,
         "command": markdown.fenced(run.plan["command"], "sh") if run.plan else parts.NO_PLAN,
@@ -97,7 +99,7 @@ def _table_of(view: SideBySide, rows: Sequence[Row]) -> dict[str, Any]:
     word = parts.SPEEDS[rows[0].speed]
     return {
         "heading": markdown.heading(3, f"{word}, {parts.test_words(rows[0].cell)}"),
-        "rule": _reference_words(view, references),
+        "rule": None if view.imported else _reference_words(view, references),
         "table": _table(view, rows, references),
     }
 

@@ -15,7 +15,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import card, figures, markdown, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell, Markdown
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import registry
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import index_speed, registry
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Column, Columns, Entry
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.records import Problem
 
@@ -29,7 +29,11 @@ def entry(path: str, runs: Sequence[Run], compared: Collection[str] = (), attemp
     """
     run = runs[-1]
     cells = summary.pages(run)[path]
-    rows = summary.rows(run, cells)
+    standing = summary.standing_rows(summary.OfPage(list(runs), list(attempts)), path)
+    rows = [row._replace(instead=parts.instead_words(run, each)) for each in standing for row in each.rows]
+    rows.sort(key=lambda row: summary.cell_order(row.cell))
+    # The rows say it.
+    said = any(each.newer and each.newer[0] in attempts[-1:] for each in standing)
     prompt, generation = summary.headline(rows, "pp_tps"), summary.headline(rows, "tg_tps")
     comparison = summary.comparison_path(path)
     return Entry(
@@ -46,7 +50,7 @@ def entry(path: str, runs: Sequence[Run], compared: Collection[str] = (), attemp
         rows=rows,
         comparison=comparison if comparison in compared else None,
         slower=registry.slower(path, runs),
-        attempt=parts.attempts_words(attempts, path),
+        attempt=None if said else parts.attempts_words(attempts, path),
     )
 
 
@@ -131,7 +135,8 @@ def _tables(entries: Sequence[Entry], up: str = "") -> dict[str, Any]:
         "felt": _felt(measured, up=up),
         "emulated": _table(emulated, up=up) if emulated else None,
         "emulated_words": parts.EMULATED_WORDS,
-        "imported": _table(imported, up=up) if imported else None,
+        "imported": _imported(imported, up=up) if imported else None,
+        "imported_rule": parts.IMPORTED_RULE,
     }
 
 
@@ -202,19 +207,24 @@ def machine_context(entries: Sequence[Entry], runs: Sequence[Run]) -> dict[str, 
 
     `entries` are those of its pages, `runs` all of its runs, the latest last.
     """
-    # What nothing was measured in says nothing of the machine's figures.
-    latest = next((run for run in reversed(runs) if summary.fruitful(run)), runs[-1])
+    # A run of which no page shows a figure says nothing of the machine's figures.
+    shown = {item.run.run for item in entries}
+    fruitful = [run for run in reversed(runs) if summary.fruitful(run)]
+    latest = next((run for run in fruitful if run.run in shown), runs[-1])
     attempts = runs[runs.index(latest) + 1 :]
     near = [item._replace(path=_near(item.path), comparison=_near(item.comparison or "") or None) for item in entries]
+    foreign = summary.imported(latest)
     columns = [("Run", LEFT), ("Date", LEFT), ("Launches", RIGHT), ("Pages", RIGHT), ("Session", LEFT)]
+    if foreign:
+        columns = [("Import", LEFT), ("Measured until", LEFT), ("Results", RIGHT), ("Pages", RIGHT)]
     lines = [
         [
             markdown.link(run.run, f"records/{run.run}.jsonl"),
             parts.date(run.time),
             metrics.number(len(run.launches)),
             metrics.number(len(summary.pages(run))),
-            summary.drift(run) or "no drift found",
-        ]
+            parts.session_words(run),
+        ][: len(columns)]
         for run in reversed([held for run in runs for held in run.joined or (run,)])
     ]
     return {
@@ -228,7 +238,8 @@ def machine_context(entries: Sequence[Entry], runs: Sequence[Run]) -> dict[str, 
         "failures": _failures(runs[-1:], _near),
         "sections": [subject.machine_section(latest) for subject in registry.SUBJECTS if subject.machine_section],
         "runs": markdown.table(columns, lines),
-        "states_rule": parts.STATES_RULE,
+        "imported": foreign,
+        "states_rule": parts.rules(foreign)[-1],
         "tie_rule": parts.TIE_RULE,
     }
 
@@ -244,9 +255,13 @@ def _near(path: str) -> str:
 def _table(entries: Sequence[Entry], one_machine: bool = False, up: str = "") -> Markdown:
     """Return the table of pages; `up` leads from the page that holds it to the results directory."""
     told = [subject.columns(entries) for subject in registry.SUBJECTS if subject.columns]
+    foreign = all(summary.imported(item.run) for item in entries)
+    if foreign:
+        # What no file says has no column.
+        told = [columns for columns in told if any(cells and any(map(_known, cells)) for cells in columns.cells)]
     columns = [
-        ("Machine", LEFT), ("Model", LEFT), ("Quantization", LEFT), *_titles(told), ("Weights", LEFT),
-        (f"Latest{metrics.NO_BREAK}run", LEFT),
+        ("Machine", LEFT), ("Model", LEFT), ("Quantization", LEFT), *_titles(told),
+        *([] if foreign else [("Weights", LEFT)]), ("Measured" if foreign else f"Latest{metrics.NO_BREAK}run", LEFT),
     ]  # fmt: skip
     lines = []
     for item, cells in zip(entries, _cells(told, len(entries)), strict=True):
@@ -258,13 +273,35 @@ def _table(entries: Sequence[Entry], one_machine: bool = False, up: str = "") ->
                 markdown.link(item.model, up + item.comparison) if item.comparison else item.model,
                 markdown.lines(markdown.link(item.quantization, up + item.path), *marks),
                 *cells,
-                weights,
+                *([] if foreign else [weights]),
                 markdown.lines(
                     markdown.small(parts.day(item.run.time)), markdown.small(item.attempt) if item.attempt else None
                 ),
             ]
         )
     return _shown(columns, lines, one_machine)
+
+
+def _imported(entries: Sequence[Entry], up: str = "") -> Markdown:
+    """Return the table of imported figures, a line for each machine and model: of hundreds it must stay readable."""
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    for item in entries:
+        groups.setdefault((item.run.machine, item.model), []).append(item)
+    speeds = index_speed.highest(list(groups.values()))
+    columns = [
+        ("Machine", LEFT), ("Model", LEFT), ("Quantizations", RIGHT), *speeds.columns, ("Measured", LEFT),
+    ]  # fmt: skip
+    lines = [
+        [
+            markdown.link(machine, up + summary.machine_path(machine)),
+            model,
+            metrics.number(len({item.quantization for item in items})),
+            *(cells or ()),
+            parts.day(items[-1].run.time),
+        ]
+        for ((machine, model), items), cells in zip(groups.items(), speeds.cells, strict=True)
+    ]
+    return markdown.table(columns, lines)
 
 
 def _felt(entries: Sequence[Entry], one_machine: bool = False, up: str = "") -> Markdown | None:
@@ -282,6 +319,10 @@ def _felt(entries: Sequence[Entry], one_machine: bool = False, up: str = "") -> 
     table = _shown([("Machine", LEFT), ("Model", LEFT), *_titles(told)], lines, one_machine)
     notes = [markdown.text(columns.note, None) for columns in told if columns.note]
     return Markdown("\n\n".join([table, *notes]))
+
+
+def _known(cell: Cell) -> bool:
+    return cell not in (None, metrics.NOT_AVAILABLE)
 
 
 def _titles(told: Sequence[Columns]) -> list[Column]:

@@ -63,6 +63,10 @@ def context(
 def _key_figures(view: View) -> Markdown:
     columns = [(view.unit("Figure"), LEFT), ("Value", RIGHT), ("95 % interval", RIGHT), ("Validity", LEFT)]
     lines = [line for subject in registry.SUBJECTS if subject.key_lines for line in subject.key_lines(view)]
+    lines = [*parts.earlier_lines(view.run, view.earlier), *lines]
+    if view.imported:
+        # How far they hold is the same of all, and said once.
+        return markdown.table(columns[:2], [line[:2] for line in lines])
     return markdown.table(columns, lines)
 
 

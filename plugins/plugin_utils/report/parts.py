@@ -9,11 +9,10 @@ import posixpath
 import re
 from collections.abc import Callable, Sequence
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import FALLBACK
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import UNDATED
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import progress, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import progress, summary, validity, verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import (
     Finding,
     Payload,
@@ -35,18 +34,34 @@ _OF_LAUNCH = re.compile(r"launch \d+: ")
 
 RECORDS_RULE = (
     "Speed is in tokens per second, as llama-bench gives it: no sampling, no tokenizing. A figure is the geometric "
-    "mean over launches, each a fresh process, with the 95 % t interval of that mean."
+    "mean over launches, each a fresh process, with its 95 % interval: the t interval of that mean, widened by the "
+    "drift of the session and by what the gates let pass."
 )
 STATES_RULE = (
-    f"VALID: {summary.ENOUGH_LAUNCHES} undisturbed launches or more, and an interval within "
-    f"±{summary.ENOUGH_PERCENT:g} % (server, batch and load times: ±{kinds.KINDS['serve'].precision:g} %). "
-    "UNSTABLE: fewer launches or a wider interval. INVALID: too many launches were disturbed, or the whole session; "
-    "the figure is shown and never ranked. MISSING: planned and not measured."
+    f"VALID: {validity.ENOUGH_LAUNCHES} undisturbed launches or more, and known to ±{validity.RANKED_PERCENT:g} % or "
+    "better. UNSTABLE: fewer launches, or known less well; then it is not ranked. INVALID: too many launches were "
+    "disturbed; the figure is shown and never ranked. MISSING: planned and not measured. The ± holds the spread of the "
+    "launches, the drift of the memory bandwidth and what the gates let pass."
+)
+IMPORTED_RULE = (
+    "Imported figures are those of files of other programs, in tokens per second: what a process printed, the "
+    "geometric mean where several printed it. What disturbed them is not known, so none of them is VALID and none is "
+    "ranked."
 )
 # The metrics of llama-bench in words, in the order in which they are told.
 SPEEDS = {"tg_tps": "Generation", "pp_tps": "Prompt processing"}
+# Said on the index of an UNSTABLE figure; site.js reads it, and INVALID.
+NOT_RANKED = "not ranked"
+# What users wait for: seconds in records, milliseconds wherever it is shown.
+LATENCIES = ("ttft_s", "tpot_s", "itl_s", "e2e_s")
 # Decimals of an amount of USD.
 USD_PLACES = 3
+VERDICT_RULE = (
+    f"Slower, faster: the interval of the ratio lies wholly beyond {verdict.MARGIN_PERCENT:g} %; equal: wholly within; "
+    f"undecided (~): neither. Informational (~): fewer than {verdict.ENOUGH_PAIRS} blocks in which both launches were "
+    "undisturbed. q: the p-value, adjusted by Benjamini and Hochberg for all cells of the two combinations; a "
+    f"difference with q over {verdict.FALSE_DISCOVERIES:g} is undecided. These are the words of `make compare`."
+)
 TIE_RULE = Markdown("`~`: the intervals overlap, so no difference from the fastest is established.")
 
 
@@ -54,8 +69,14 @@ NO_PLAN = "The plan of this run is not on record."
 PAIRED_RULE = (
     "A ratio compares two rows of this run block by block: a block launches every cell once, in random order, so what "
     "slows the machine down for a while slows both. It is the geometric mean over the blocks, with the 95 % t interval "
-    "of the mean log ratio; N/A below two blocks."
+    "of the mean log ratio; N/A below two blocks. Only blocks count in which both launches were undisturbed. A drift "
+    "of the session is the same for both."
 )
+
+
+def rules(imported: bool) -> list[str]:
+    """Return how the figures of a page are to be read: what they are, and how far they hold."""
+    return [IMPORTED_RULE] if imported else [RECORDS_RULE, STATES_RULE]
 
 
 def prose(value: object, limit: int | None = markdown.LONG) -> Markdown:
@@ -112,7 +133,17 @@ def interval(row: Row | None) -> str:
     """Return the bounds of the interval of `row`, to the decimals of its mean; N/A when there are none."""
     if row is None or row.interval is None:
         return metrics.NOT_AVAILABLE
-    return metrics.span(row.interval.low, row.interval.high, metrics.decimals(row.interval.mean))
+    low, high = row.interval.low, row.interval.high
+    if row.speed not in LATENCIES or low is None or high is None:
+        return metrics.span(low, high, metrics.decimals(row.interval.mean))
+    return metrics.span(1000 * low, 1000 * high, metrics.decimals(1000 * row.interval.mean))
+
+
+def with_unit(name: str, value: float | None) -> str:
+    """Return a metric with its unit; what users wait for is in ms, on all pages."""
+    if name not in LATENCIES or value is None:
+        return metrics.with_unit(name, value)
+    return f"{metrics.number(1000 * value)}{metrics.NO_BREAK}ms"
 
 
 def mean(row: Row | None) -> str:
@@ -122,12 +153,22 @@ def mean(row: Row | None) -> str:
 
 def mean_with_unit(row: Row, name: str) -> str:
     """Return a metric of `row` with its unit, formed as the row's own figure is; N/A when its launches lack it."""
-    return metrics.with_unit(name, summary.centre(row, name))
+    return with_unit(name, summary.centre(row, name))
 
 
 def brief(row: Row) -> Markdown:
     """Return the state of `row` with its reasons in a few words, for the index."""
-    return markdown.join([row.state, *short_reasons(row)])
+    unranked = [NOT_RANKED] if row.state == summary.UNSTABLE and not row.ranked else []
+    words = markdown.join([state_words(row), *short_reasons(row), *unranked])
+    return Markdown(f"{words}; {markdown.text(row.instead)}") if row.instead else words
+
+
+def state_words(row: Row) -> str:
+    """Return the state of `row`; a VALID figure says how well it is known: VALID ±5.4 %."""
+    width = row.interval.half_width_percent if row.interval else None
+    if row.state != summary.VALID or width is None:
+        return row.state
+    return f"{row.state}{metrics.NO_BREAK}±{metrics.with_unit('half_width_percent', width)}"
 
 
 def short_reasons(row: Row) -> list[str]:
@@ -148,13 +189,13 @@ def _disturbed_words(row: Row) -> str:
 def badge(row: Row) -> Markdown:
     """Return the state of `row` with the first of its reasons, for a table cell."""
     if not row.reasons:
-        return markdown.text(row.state)
+        return markdown.text(state_words(row))
     reasons = inline_reasons(row)
     shown: list[object] = [markdown.text(reason, INLINE_CHARACTERS) for reason in reasons[:INLINE_REASONS]]
     if len(reasons) > INLINE_REASONS:
         shown.append(f"and {metrics.plural(len(reasons) - INLINE_REASONS, 'more reason')}")
     return markdown.lines(
-        markdown.bold(row.state), markdown.small(Markdown("<br>".join(markdown.text(s) for s in shown)))
+        markdown.bold(state_words(row)), markdown.small(Markdown("<br>".join(markdown.text(s) for s in shown)))
     )
 
 
@@ -165,7 +206,7 @@ def inline_reasons(row: Row) -> list[str]:
     if not of_launches:
         return others
     causes = dict.fromkeys(reason.rpartition(": ")[2] for reason in of_launches)
-    return [*others, f"{_disturbed_words(row)}: {', '.join(causes)}"]
+    return [f"{_disturbed_words(row)}: {', '.join(causes)}", *others]
 
 
 def test_words(cell: Payload) -> str:
@@ -186,7 +227,8 @@ def setting_value(cell: Payload, name: str) -> str | None:
     if value is None or not value.isdecimal():
         return value
     if name == "model_size":
-        return metrics.binary(int(value))
+        # One unit for a column of them.
+        return f"{metrics.in_unit(int(value), 'GiB')}{metrics.NO_BREAK}GiB"
     return metrics.number(int(value)) if name == "model_n_params" else value
 
 
@@ -202,12 +244,25 @@ def thread_words(cell: Payload) -> str:
     return f"{cell['threads'] or 'by the ladder'}{more}"
 
 
+def sizes(title: str, values: Sequence[float | None]) -> tuple[str, list[str]]:
+    """Return the title and the cells of a column of bytes, all in one unit, which the title has."""
+    unit = metrics.common_unit(values)
+    if not unit:
+        return title, [metrics.NOT_AVAILABLE] * len(values)
+    return f"{title}{metrics.NO_BREAK}{unit}", [metrics.in_unit(value, unit) for value in values]
+
+
 def key_line(
     label: str, name: str, rows: Sequence[Row], of: Callable[[Row, str], float | None]
 ) -> list[list[markdown.Cell]]:
     """Return the line of a metric for the head of a page, with what `of` makes of it for each row; none without any."""
     values = [(row, of(row, name)) for row in rows]
-    shown = [f"{metrics.with_unit(name, value)} ({row.cell['test']})" for row, value in values if value is not None]
+    unit = metrics.common_unit(value for _row, value in values) if metrics.metric(name).unit == "B" else ""
+
+    def figure(value: float) -> str:
+        return f"{metrics.in_unit(value, unit)}{metrics.NO_BREAK}{unit}" if unit else metrics.with_unit(name, value)
+
+    shown = [f"{figure(value)} ({row.cell['test']})" for row, value in values if value is not None]
     return [[label, markdown.lines(*shown), "", ""]] if shown else []
 
 
@@ -227,9 +282,9 @@ def terminal_line(name: str, row: Row | None, figure: str | None = None) -> str:
     if figure is None:
         spread = interval(row)
         bounds = "" if spread == metrics.NOT_AVAILABLE else f" ({spread})"
-        figure = f"{metrics.with_unit(row.speed, row.interval.mean if row.interval else None)}{bounds}"
+        figure = f"{with_unit(row.speed, row.interval.mean if row.interval else None)}{bounds}"
     reasons = short_reasons(row)
-    state = f"{row.state}: {'; '.join(reasons)}" if row.state != summary.VALID and reasons else row.state
+    state = f"{row.state}: {'; '.join(reasons)}" if row.state != summary.VALID and reasons else state_words(row)
     return f"  {name:<11} {figure} at {row.cell['quantization']} {cell_words(row.cell)}; {state}"
 
 
@@ -299,7 +354,7 @@ def small_state(row: Row) -> Markdown:
     if row.state == summary.INVALID:
         return markdown.lines(markdown.bold(row.state), markdown.small(markdown.join(_disturbed(row))))
     if row.state == summary.VALID:
-        return markdown.text(row.state)
+        return markdown.text(state_words(row))
     return markdown.lines(markdown.bold(row.state), markdown.small(markdown.join(row.reasons)))
 
 
@@ -350,9 +405,19 @@ def cells_of(finding: Finding, rows: Sequence[Row], name: Callable[[Payload], st
 
 
 def session_alert(run: Run) -> Markdown | None:
-    """Return a loud line where a whole run is INVALID, because the machine was not the same one throughout."""
-    why = summary.drift(run)
-    return markdown.alert("CAUTION", markdown.text(f"INVALID session: {why}.", None)) if why else None
+    """Return a line where the machine was not the same one throughout a run."""
+    said = summary.drift(run)
+    if not said:
+        return None
+    words = f"{said[:1].upper()}{said[1:]}. That is in every interval; ratios within a block do not know it."
+    return markdown.alert("NOTE", markdown.text(words, None))
+
+
+def session_words(run: Run) -> str:
+    """Return what the canary of a run found, for a table."""
+    if summary.drift_percent(run) is None:
+        return "drift not measured"
+    return summary.drift(run) or "no drift found"
 
 
 def nothing_alert(run: Run, path: str) -> Markdown | None:
@@ -360,6 +425,23 @@ def nothing_alert(run: Run, path: str) -> Markdown | None:
     if not run.plan or summary.fruitful_on(run, path):
         return None
     return markdown.alert("CAUTION", markdown.text(f"Nothing was measured: {summary.why_nothing(run, path)}.", None))
+
+
+def instead_words(shown: Run, standing: summary.Standing) -> str:
+    """Return of a row the day of its run, where that is not the one of its page, and what newer figure does not hold.
+
+    "of 2026-11-24; newer run of 2026-11-26: INVALID, 1 of 6 launches disturbed".
+    """
+    words = [] if standing.run is shown else [f"of {day(standing.run.time)}"]
+    if standing.newer:
+        run, row = standing.newer
+        words.append(f"newer run of {day(run.time)}: {_state_words(row)}")
+    return "; ".join(words)
+
+
+def _state_words(row: Row) -> str:
+    """Return the state of a row that the page does not show, with its reasons."""
+    return ", ".join([row.state, *short_reasons(row)])
 
 
 def attempts_words(attempts: Sequence[Run], path: str | None = None) -> str | None:
@@ -370,9 +452,17 @@ def attempts_words(attempts: Sequence[Run], path: str | None = None) -> str | No
     if not attempts:
         return None
     run = attempts[-1]
-    measured = summary.fruitful_on(run, path) if path else summary.fruitful(run)
-    told = "ended early" if measured else f"measured nothing: {summary.why_nothing(run, path)}"
-    return f"A newer run of {date(run.time)} {told}"
+    measured = summary.measured_on(run, path)
+    if not measured:
+        return f"A newer run of {date(run.time)} measured nothing: {summary.why_nothing(run, path)}"
+    rows = summary.rows(run, measured)
+    if any(map(summary.holds, rows)):
+        return f"A newer run of {date(run.time)} ended early"
+    said = list(dict.fromkeys(_state_words(row) for row in rows))
+    more = ["and others"] if len(said) > INLINE_REASONS else []
+    asked = [cell for cell in summary.cells(run) if summary.shown_on(run, cell, path)]
+    early = " ended early" if len(measured) < len(asked) else ""
+    return f"A newer run of {date(run.time)}{early}: {'; '.join([*said[:INLINE_REASONS], *more])}"
 
 
 def attempts_alert(attempts: Sequence[Run], here: str, path: str | None = None) -> Markdown | None:
@@ -384,6 +474,21 @@ def attempts_alert(attempts: Sequence[Run], here: str, path: str | None = None) 
     kept = markdown.link(f"{run.run}.jsonl", posixpath.relpath(records_file(run), here))
     told = markdown.text(f"{words}. The figures are those of the run before it; its records:", None)
     return markdown.alert("CAUTION", Markdown(f"{told} {kept}."))
+
+
+def earlier_lines(shown: Run, earlier: Sequence[summary.Standing]) -> list[list[markdown.Cell]]:
+    """Return the lines of figures of earlier runs for the head of a page of the run `shown`, which has none that holds.
+
+    Each with its day, and with what the newer run gave.
+    """
+    lines: list[list[markdown.Cell]] = []
+    for standing in earlier:
+        row = summary.contenders(standing.rows)[0]
+        label = f"{metrics.metric(row.speed).label}, {test_words(row.cell)}"
+        figure = markdown.bold(with_unit(row.speed, row.interval.mean if row.interval else None))
+        said = markdown.lines(badge(row), markdown.small(instead_words(shown, standing)))
+        lines.append([label, figure, interval(row), said])
+    return lines
 
 
 def failure_item(where: Sequence[object], record: Record) -> Markdown:

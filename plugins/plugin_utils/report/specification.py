@@ -178,6 +178,10 @@ def emulated(run: Run) -> str | None:
 
 def setting(run: Run, rows: Sequence[Row]) -> list[str | None]:
     """Return what the figures are of: launches, interval, emulation, synthetic weights, and how far they hold."""
+    if summary.imported(run):
+        several = any(row.interval and row.interval.low is not None for row in rows)
+        count = counted((len(row.figures) for row in rows if row.figures), "process", several)
+        return [f"imported, {count}" if count else None, weights(run, rows)]
     states = sorted({row.state for row in rows if row.launches} - {summary.VALID})
     return [
         counted(len(row.figures) for row in rows if row.figures),

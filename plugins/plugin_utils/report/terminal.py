@@ -25,7 +25,7 @@ def _plain(text: str) -> str:
 
 
 def _rest(run: Run, rows: Sequence[Row]) -> str:
-    """Return what else is to be known: how many cells hold, whether the session does, what failed, what was left."""
+    """Return what else is to be known: how many cells hold, how the session drifted, what failed, what was left."""
     drifted = summary.drift(run)
     failed = len(run.failures)
     omitted = len(run.others.get("omitted", []))
@@ -33,7 +33,7 @@ def _rest(run: Run, rows: Sequence[Row]) -> str:
     counts = {state: sum(row.state == state for row in rows) for state in states}
     tally = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     told = [
-        f"INVALID session: {drifted}" if drifted else "",
+        f"{drifted}, which is in the intervals" if drifted else "",
         metrics.plural(failed, "failure") if failed else "",
         f"{omitted} not measured for want of time" if omitted else "",
         f"{metrics.plural(len(rows), 'cell')}: {tally}",

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import BY_NAME
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Record, Row, Run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.verdict import Verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell, Markdown
@@ -59,6 +60,7 @@ class _Rows:
     run: Run
     rows: list[Row]
     emulated: bool
+    imported: bool
     attempts: Sequence[Run]
 
     def relative(self, target: str) -> str:
@@ -79,7 +81,8 @@ class View(_Rows):
     """One page of the latest of its runs.
 
     `rows` are its cells of llama-bench, `others` those of other kinds; `slower`: sentences on cells that have become
-    slower since the run before; `attempts`: later runs that came to less.
+    slower since the run before; `attempts`: later runs that came to less; `earlier`: figures of earlier runs that hold,
+    of tests of which this one has none that does.
     """
 
     def __init__(
@@ -91,12 +94,16 @@ class View(_Rows):
         self.slower = slower
         self.attempts = attempts
         self.cells = summary.pages(self.run)[path]
+        # Of a single run, as most pages have, there is nothing to look for.
+        standing = summary.standing_rows(summary.OfPage(list(runs), list(attempts)), path) if runs[1:] else []
+        self.earlier = [each for each in standing if each.run is not self.run and each.run not in attempts]
         every = summary.rows(self.run, self.cells)
         self.others = [row for row in every if not summary.benched(row.cell)]
         rows = self.rows = [row for row in every if summary.benched(row.cell)]
         self.measured = [row for row in rows if row.launches]
         self.launches: list[Record] = [record for row in rows for record in row.launches]
         self.emulated = summary.emulated(self.run)
+        self.imported = summary.imported(self.run)
         self.prompt = summary.headline(rows, "pp_tps")
         self.generation = summary.headline(rows, "tg_tps")
         self.standings = [summary.standing(rows, row) for row in rows]
@@ -161,6 +168,9 @@ class SideBySide(_Rows):
         self.attempts = attempts
         self.run = run
         self.emulated = summary.emulated(run)
+        self._every = list(rows)
+        self._verdicts: dict[tuple[int, int], tuple[Verdict, float | None]] = {}
+        self.imported = summary.imported(run)
         # Latencies and load times are compared on no page yet: a ratio of theirs has another direction.
         rows = [row for row in rows if summary.benched(row.cell)]
         self.rows = sorted(rows, key=_order)
@@ -169,6 +179,20 @@ class SideBySide(_Rows):
     def name_among(self, cell: Payload) -> str:
         """Return what tells a cell from the others of its page, in words; "" where nothing has to."""
         return f"{cell['quantization']} in build {cell['build']}"
+
+    def verdict(self, row: Row, reference: Row) -> tuple[Verdict, float | None]:
+        """Return how `row` stands to `reference`, as `make compare` says it of their combinations, with its q.
+
+        All cells of the two are compared at once, for q is adjusted for their number.
+        """
+        key = (id(row), id(reference))
+        if key not in self._verdicts:
+            pair = (summary.combination(reference.cell), summary.combination(row.cell))
+            for left, right, said, q in compare.combinations(self._every, *pair):
+                self._verdicts[id(right), id(left)] = said, q
+            # Cells that differ in more than their combination are no pair of that comparison.
+            self._verdicts.setdefault(key, (compare.within_blocks(reference, row, p_value=False), None))
+        return self._verdicts[key]
 
     def tests(self) -> list[list[Row]]:
         """Return the rows of each test: generation first, the usual tests first."""

@@ -27,7 +27,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.source imp
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import failure
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import environment
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import ENOUGH_LAUNCHES
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.validity import ENOUGH_LAUNCHES
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds as catalog
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
 

@@ -43,6 +43,7 @@ def launches(real: list[Record], test: str, speeds: list[float], purpose: str | 
         if purpose:
             payload["cell"]["purpose"] = purpose
         payload.update(number=number, block=number, validity={"state": "VALID", "reasons": []})
+        payload["gates"] = {**payload["gates"], "steal_percent": 0.0, "other_cpu_percent": 0.0}
         payload["metrics"][summary.speed_of(payload["cell"])]["value"] = speed
         made.append(one)
     return made

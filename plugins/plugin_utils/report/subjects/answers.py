@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import AS_EXPECTED
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary, verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import (
     REFERENCE_BUILD,
     REFERENCE_QUANTIZATION,
@@ -24,8 +24,9 @@ PREDECESSOR = Markdown(
     "**Today's Q4_0 against the file types that it replaced**, the comparison of this project's predecessor "
     "(llama3-on-graviton: `q4.md` against `q4-088.md`):"
 )
-INVALID_RULE = Markdown(
-    f"**{summary.INVALID}**: launches of one of the two were disturbed, so the ratio is shown and establishes nothing."
+INFORMATIONAL_RULE = Markdown(
+    f"**{verdict.INFORMATIONAL}**: in fewer than {verdict.ENOUGH_PAIRS} blocks both launches were undisturbed, so the "
+    "ratio is shown and establishes nothing."
 )
 
 
@@ -48,13 +49,16 @@ def words(view: SideBySide) -> list[Markdown]:
                 f"expected in {good} of {metrics.plural(len(measured), 'cell')}."
             )
         ]
+    if view.imported:
+        return [markdown.text(f"{parts.IMPORTED_RULE} Nothing pairs them, so that no ratio is given.", None)]
     said = [answer for answer in (_against_legacy(view), _against_default(view), _against_reference(view)) if answer]
     if not said:
         return [markdown.text("Nothing to compare: no two combinations were measured with the same test and threads.")]
-    return [*said, INVALID_RULE] if any(f"**{summary.INVALID}**" in answer for answer in said) else said
+    open_ones = any(f"**{verdict.INFORMATIONAL}**" in answer for answer in said)
+    return [*said, INFORMATIONAL_RULE] if open_ones else said
 
 
-def _clause(rows: Sequence[Row], base: Sequence[Row]) -> list[Markdown]:
+def _clause(view: SideBySide, rows: Sequence[Row], base: Sequence[Row]) -> list[Markdown]:
     """Return a clause for generation and for prompts: how `rows`, of one combination, compare with those of `base`."""
     said = []
     for speed, word in parts.SPEEDS.items():
@@ -62,7 +66,7 @@ def _clause(rows: Sequence[Row], base: Sequence[Row]) -> list[Markdown]:
         row = _same_cell(rows, against) if against else None
         if row and against:
             where = markdown.text(f"{parts.test_words(row.cell)}, {metrics.plural(row.cell['threads'], 'thread')}")
-            said.append(Markdown(f"{word.lower()} ({where}) {ratios.times(summary.ratio(row, against))}"))
+            said.append(Markdown(f"{word.lower()} ({where}) {ratios.times(*view.verdict(row, against))}"))
     return said
 
 
@@ -103,7 +107,7 @@ def _against_legacy(view: SideBySide) -> Markdown | None:
             where = markdown.text(f"{parts.test_words(now.cell)}, {metrics.plural(now.cell['threads'], 'thread')}")
             figures = f"{_figure_words(view, now)}, {_figure_words(view, then)}"
             items.append(
-                Markdown(f"{word} ({where}): {figures}. Today's Q4_0: {ratios.times(summary.ratio(now, then))}.")
+                Markdown(f"{word} ({where}): {figures}. Today's Q4_0: {ratios.times(*view.verdict(now, then))}.")
             )
     return Markdown(f"{PREDECESSOR}\n\n{markdown.bullets(items)}") if items else None
 
@@ -127,7 +131,11 @@ def _against_default(view: SideBySide) -> Markdown | None:
         builds = [key[1] for key in _measured(view, quantization=quantization)]
         base = _preferred(builds, REFERENCE_BUILD)
         for build in builds:
-            said = _clause(view.of(quantization, build), view.of(quantization, base)) if base and build != base else []
+            said = (
+                _clause(view, view.of(quantization, build), view.of(quantization, base))
+                if base and build != base
+                else []
+            )
             if said:
                 name = f"{markdown.bold(f'{quantization} in build {build}')} against {markdown.text(base)}"
                 items.append(Markdown(f"{name}: {'; '.join(said)}."))
@@ -142,7 +150,7 @@ def _against_reference(view: SideBySide) -> Markdown | None:
     items = []
     for quantization in today:
         said = (
-            _clause(view.of(quantization, build), view.of(base, build))
+            _clause(view, view.of(quantization, build), view.of(base, build))
             if base and build and quantization != base
             else []
         )

@@ -32,7 +32,8 @@ def _section(view: View) -> Section | None:
     unknown = instance.get("life_cycle") == "spot" and price.market == prices.ON_DEMAND
     more = " It was a spot instance, whose price changes by the hour and is not on record." if unknown else ""
     if price.usd is None:
-        words = f"N/A: no price of {instance['type']} in {instance.get('zone')}.{more}"
+        where = f" in {instance['zone']}" if instance.get("zone") else ""
+        words = f"N/A: no price of {instance['type']}{where}.{more}"
         return Section("Cost", [markdown.text(words, None)])
     start = cost.start(run, rows)
     to_start = float(price.usd) / 3600 * sum(start.values())
@@ -92,7 +93,7 @@ def _frontier(entries: Sequence[Entry]) -> Drawing | None:
     for item in entries:
         row = item.generation
         price = cost.hourly(item.run) if item.ranked and row else None
-        if row and price and price.usd and row.interval and row.state != summary.INVALID:
+        if row and price and price.usd and row.ranked:
             key = (row.cell["model"], row.cell["test"])
             by_test.setdefault(key, []).append((item.run, row, price.usd, price.market))
     if not by_test:

@@ -25,6 +25,8 @@ def _key_lines(view: View) -> list[list[Cell]]:
 
 
 def _section(view: View) -> Section | None:
+    if view.imported:
+        return None
     (first, *others) = [title for _name, title in _SINGLE]
     titles = [view.unit(first), *others, *(title for _first, _second, title in _PAIRS)]
     table = view.table(

@@ -19,6 +19,10 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.specificat
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.subject import Subject
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Entry, Section, View
 
+HOLDS = "holds"
+# Told apart without colour.
+_SHAPES = {HOLDS: "circle", summary.INVALID: "cross"}
+
 # ---- What has become slower ----
 
 
@@ -66,17 +70,18 @@ def _index_section(entries: Sequence[Entry]) -> Section | None:
 
 
 def _section(view: View) -> Section | None:
-    earlier = view.runs[:-1]
-    if not earlier:
+    newer = [run for run in view.attempts if summary.fruitful_on(run, view.path)]
+    others = [*view.runs[:-1], *newer]
+    if not others:
         return None
     lines = []
-    for run in reversed(earlier):
+    for run in reversed(others):
         rows = summary.rows(run, summary.pages(run)[view.path])
         prompt, generation = summary.headline(rows, "pp_tps"), summary.headline(rows, "tg_tps")
         note = "emulated" if summary.emulated(run) else None
         lines.append(
             [
-                parts.date(run.time),
+                markdown.lines(parts.date(run.time), markdown.small("newer") if run in newer else None),
                 _figure(generation, note),
                 _figure(prompt, note),
                 _setup(view, prompt, generation),
@@ -87,17 +92,21 @@ def _section(view: View) -> Section | None:
         ("Date", LEFT), ("Generation, token/s", RIGHT), ("Prompt, token/s", RIGHT), ("Setup", LEFT), ("Records", LEFT),
     ]  # fmt: skip
     words = (
-        'Runs are never pooled. Setup "the same": the latest run has cells of the same machine, build, model and '
-        "settings."
+        f'Runs are never pooled. Setup "the same": the {"run that is shown" if newer else "latest run"} has cells of '
+        "the same machine, build, model and settings."
     )
-    return Section("Earlier runs", [markdown.text(words, None), markdown.table(columns, lines)], "history")
+    title = "Earlier and newer runs" if newer else "Earlier runs"
+    return Section(title, [markdown.text(words, None), markdown.table(columns, lines)], "history")
 
 
 def _figure(row: Row | None, note: str | None) -> Markdown | None:
     if row is None:
         return None
-    words = f"{row.cell['test']}, {parts.interval(row)}, {row.state}" + (f", {note}" if note else "")
-    return markdown.lines(parts.mean(row), markdown.small(words))
+    words = f"{row.cell['test']}, {parts.interval(row)}"
+    if row.state == summary.INVALID:
+        why = markdown.join([*parts.short_reasons(row), *([note] if note else [])])
+        return markdown.lines(parts.mean(row), markdown.small(words), markdown.bold(row.state), markdown.small(why))
+    return markdown.lines(parts.mean(row), markdown.small(", ".join(filter(None, (words, row.state, note)))))
 
 
 def _keys(rows: Iterable[Row]) -> set[Any]:
@@ -118,6 +127,7 @@ def _drawing(view: View) -> Drawing | None:
     panels: list[spec.Spec] = []
     words: list[str] = []
     counts: list[int] = []
+    marked = False
     for speed, word in (("tg_tps", "Generation"), ("pp_tps", "Prompt")):
         rows = _alike(view, speed)
         values: Values = []
@@ -125,7 +135,8 @@ def _drawing(view: View) -> Drawing | None:
             if row.interval:
                 counts.append(len(row.figures))
                 keys = sorted({str(record["payload"].get("key")) for record in row.launches})
-                values.append({"t": run.time[:19] + "Z", "setup": " ".join(keys), **spec.bounds(row.interval)})
+                when = {"t": run.time[:19] + "Z", "setup": " ".join(keys), **spec.bounds(row.interval)}
+                values.append(when if summary.holds(row) else {**when, "state": summary.INVALID})
         if len(values) < 2:
             continue
         setups = list(dict.fromkeys(value["setup"] for value in values))
@@ -134,26 +145,55 @@ def _drawing(view: View) -> Drawing | None:
         shown = [f"setup {at + 1}" for at in range(len(setups))]
         x = {"field": "t", "type": "temporal", "timeUnit": "utcyearmonthdatehoursminutes", "title": "Run (UTC)"}
         axis = f"{parts.test_words(rows[0][1].cell)}, token/s"
-        panels.append(spec.panel(values, spec.line(x, axis, spec.colour("setup", "Comparable", shown)), word))
-        words.append(f"{word.lower()} {', '.join(metrics.number(value['mean']) for value in reversed(values))} token/s")
+        layers = spec.line(x, axis, spec.colour("setup", "Comparable", shown))
+        if any("state" in value for value in values):
+            marked = True
+            _mark_invalid(values, layers)
+        panels.append(spec.panel(values, layers, word))
+        words.append(f"{word.lower()} {', '.join(map(_said, reversed(values)))} token/s")
     if not panels:
         return None
-    notes = [spec.counted(counts), "one setup: same machine, build, model and settings"]
+    notes = [
+        spec.counted(counts),
+        "one setup: same machine, build, model and settings",
+        f"cross: {summary.INVALID}, joined to nothing" if marked else None,
+    ]
     title = spec.title(f"History on {spec.plain(view.run.machine, 40)}", notes)
     return Drawing(spec.said("History, oldest first", words), spec.whole(title, *panels))
 
 
+def _said(value: dict[str, Any]) -> str:
+    return metrics.number(value["mean"]) + (f" ({summary.INVALID})" if value.get("state") == summary.INVALID else "")
+
+
+def _mark_invalid(values: Values, layers: list[spec.Spec]) -> None:
+    """Give the points a shape by their state, named in the legend, and join by lines those that hold alone."""
+    for value in values:
+        value.setdefault("state", HOLDS)
+    line, _rule, point = layers
+    line["transform"] = [{"filter": f"datum.state != '{summary.INVALID}'"}]
+    point["mark"]["size"] = 90
+    point["encoding"]["shape"] = {
+        "field": "state",
+        "type": "nominal",
+        # Without a colour of its own the legend would be black, which is not seen on black.
+        "legend": {"title": "Figure", "orient": "bottom", "symbolFillColor": spec.SKY, "symbolStrokeColor": spec.SKY},
+        "scale": {"domain": list(_SHAPES), "range": list(_SHAPES.values())},
+    }
+
+
 def _alike(view: View, speed: str) -> list[tuple[Run, Row]]:
-    """Return the row that stands for a speed in each run that measured the test of the latest, the latest first."""
+    """Return the row that stands for a speed in each run that measured the test of the one shown, the latest first."""
     alike: list[tuple[Run, Row]] = []
-    for run in reversed(view.runs):
+    # The shown one first: the others are looked at for its test.
+    for run in (view.run, *reversed(view.runs[:-1]), *view.attempts):
         if summary.emulated(run):
             continue
         rows = summary.rows(run, summary.pages(run)[view.path])
         row = summary.headline(summary.same_test(rows, alike[0][1]) if alike else rows, speed)
         if row and row.interval:
             alike.append((run, row))
-    return alike
+    return sorted(alike, key=lambda pair: pair[0].time, reverse=True)
 
 
 SUBJECT = Subject(

@@ -25,9 +25,9 @@ def _section(view: View) -> Section | None:
                 rows = files.setdefault(told["sha256"], (told, []))[1]
                 rows += [row] if row not in rows else []
     words = (
-        "These figures come from files of other programs. What one process repeated is one launch; "
-        "machine, memory, processors and disturbances are known as far as the files say, which is little. They are "
-        "never ranked with figures that were measured here."
+        "These figures come from files of other programs. What one process repeated is one figure with its samples; "
+        "machine, memory, processors, the order of the tests and disturbances are known as far as the files say, which "
+        "is little."
     )
     titles = (
         ("File", LEFT), ("Form", LEFT), ("Measured", LEFT), ("Cells", LEFT), ("Load time it names", RIGHT),
@@ -57,7 +57,7 @@ def _line(view: View, told: Payload, rows: list[Row]) -> list[Cell]:
         markdown.code(told["file"]),
         told["form"],
         " to ".join(dict.fromkeys((days[0], days[-1]))) if days else None,
-        ", ".join(dict.fromkeys(view.words(row) for row in rows)),
+        "; ".join(dict.fromkeys(view.words(row) for row in rows)),
         metrics.with_unit("log_load_s", loads[0]) if loads else None,
         markdown.code(told["sha256"][:16]),
     ]

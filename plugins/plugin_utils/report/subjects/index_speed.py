@@ -35,6 +35,25 @@ def columns(entries: Sequence[Entry]) -> Columns:
     return Columns(titles, [[_figure(item, speed, tests) for speed in _SPEEDS] for item in entries])
 
 
+def highest(groups: Sequence[Sequence[Entry]]) -> Columns:
+    """Return the highest figures of the pages of each machine and model, with their quantizations.
+
+    With their tests where those differ.
+    """
+    tests = {speed: _common_test([item for group in groups for item in group], speed) for speed in _SPEEDS}
+    words = zip(_SPEEDS, ("Generation", "Prompt"), strict=True)
+    titles = [(f"{word} {f'{tests[speed]} ' if tests[speed] else ''}token/s", RIGHT) for speed, word in words]
+
+    def figure(group: Sequence[Entry], speed: str) -> str | None:
+        row = summary.headline([row for row in (item.of(speed) for item in group) if row], speed)
+        if row is None:
+            return None
+        test = "" if tests[speed] else f" {parts.test_words(row.cell)}"
+        return f"{parts.mean(row)} {row.cell['quantization']}{test}"
+
+    return Columns(titles, [[figure(group, speed) for speed in _SPEEDS] for group in groups])
+
+
 def _common_test(entries: Sequence[Entry], speed: str) -> str | None:
     """Return the test that all figures of a column are of, None when they are of several."""
     tests = {parts.test_words(row.cell) for row in (item.of(speed) for item in entries) if row}
@@ -50,6 +69,9 @@ def _figure(item: Entry, speed: str, tests: Mapping[str, str | None]) -> str | N
     if row is None:
         return summary.MISSING if speed in item.planned else None
     build = item.name_among(row.cell)
+    if summary.imported(item.run):
+        test = None if tests[speed] else markdown.small(parts.test_words(row.cell))
+        return markdown.lines(markdown.bold(parts.mean(row)), test, markdown.small(build) if build else None)
     return markdown.lines(
         markdown.bold(parts.mean(row)),
         None if tests[speed] else markdown.small(parts.test_words(row.cell)),
@@ -105,8 +127,9 @@ def _verdict(group: Sequence[Entry], speed: str) -> Markdown | None:
     lead = ""
     if len(ranked) > 1:
         lead = f", not established against {', '.join(ties)} (~)" if ties else f", the fastest of {len(ranked)}"
-    state = "" if best.state == summary.VALID else f", {best.state}: {'; '.join(best.reasons)}"
-    rest = markdown.text(f"{bounds}at {where}{lead}{state}", 400)
+    why = "" if best.state == summary.VALID else f": {'; '.join(best.reasons)}"
+    state = f"{parts.state_words(best)}{why}"
+    rest = markdown.text(f"{bounds}at {where}{lead}, {state}", 400)
     return Markdown(f"{word} {markdown.bold(figure)} {rest}")
 
 
@@ -129,7 +152,7 @@ def machines(entries: Sequence[Entry]) -> Drawing | None:
                     "machine": machine,
                     "kind": kind,
                     "name": f"{machine}, {kind}",
-                    "holds": "INVALID" if row.state == summary.INVALID else "",
+                    "holds": "" if row.ranked else row.state,
                     **spec.bounds(row.interval),
                 }
             )

@@ -64,7 +64,9 @@ def _fallback_words(finding: summary.Finding) -> Markdown:
     return Markdown(f"{parts.sentence(finding.why or 'the reason is not on record')}{remedy}")
 
 
-def _compared(_view: SideBySide, _references: References) -> list[RowColumn]:
+def _compared(view: SideBySide, _references: References) -> list[RowColumn]:
+    if view.imported and not any(summary.layouts(row) for row in view.rows):
+        return []
     return [RowColumn("Kernel path", LEFT, parts.kernel_cell)]
 
 

@@ -23,6 +23,9 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view impor
 # Requests that a percentile needs before it is shown.
 ENOUGH = {50: 1, 90: 10, 95: 200, 99: 1000}
 
+# The statistic that stands for a row in the table, the figure, the index and the terminal.
+FIRST_TOKEN, PER_TOKEN = "First token, median", "Time per output token, median"
+
 # ---- On the page of a quantization ----
 
 
@@ -41,10 +44,12 @@ def _requests(row: Row) -> list[Payload]:
     ]
 
 
-def _spread(values: Sequence[float]) -> Markdown:
-    """Return p50 and p90, and p95 and p99 where there are enough, in ms."""
-    shown = [(percent, percentile(values, percent)) for percent in ENOUGH]
-    words = [
+def _spread(row: Row, name: str, values: Sequence[float]) -> Markdown:
+    """Return the median of a metric, and p90, p95 and p99 of all requests where there are enough, in ms."""
+    median = summary.centre(row, name)
+    shown = [(percent, percentile(values, percent)) for percent in ENOUGH if percent != 50]
+    words = [f"median{metrics.NO_BREAK}{metrics.number(1000 * median)}"] if median is not None else []
+    words += [
         f"p{percent}{metrics.NO_BREAK}{metrics.number(1000 * value)}" for percent, value in shown if value is not None
     ]
     return markdown.lines(*words) if words else markdown.text(metrics.NOT_AVAILABLE)
@@ -71,14 +76,15 @@ def _section(view: View) -> Section | None:
     blocks = [
         markdown.text(
             "A real llama-server over loopback, streamed requests of a fixed length, unique prompts, no prompt cache. "
-            "Percentiles in milliseconds, over the requests of all launches without the first of each user; the "
-            "interval is that of the launches' median time per output token.",
+            "Times in milliseconds. The median is that of each launch, over the launches their geometric mean, as in "
+            "the figure and on the index, and the interval is that of the median time per output token; p90 and above "
+            "are over the requests of all launches. The first request of each user is in none of them.",
             None,
         )
     ]
     if served:
         columns = [
-            ("Load", LEFT), ("TTFT ms", RIGHT),
+            ("Load", LEFT), ("First token ms", RIGHT),
             ("ITL ms", RIGHT), ("TPOT ms", RIGHT), ("End to end ms", RIGHT), ("Output token/s", RIGHT),
             ("Goodput 1/s", RIGHT), ("Validity", LEFT),
         ]  # fmt: skip
@@ -100,10 +106,10 @@ def _served(row: Row) -> list[Cell]:
     small = (tokens, f"threads: {parts.thread_words(row.cell)}", count, *([answered] if answered else []))
     return [
         markdown.lines(_load_words(row.cell), *map(markdown.small, small)),
-        _spread([request["ttft_s"] for request in requests]),
-        _spread(gaps),
-        markdown.lines(_spread(each), _interval_ms(row)),
-        _spread([request["e2e_s"] for request in requests]),
+        _spread(row, "ttft_s", [request["ttft_s"] for request in requests]),
+        _spread(row, "itl_s", gaps),
+        markdown.lines(_spread(row, "tpot_s", each), _interval_ms(row)),
+        _spread(row, "e2e_s", [request["e2e_s"] for request in requests]),
         metrics.show("output_tps", summary.centre(row, "output_tps")),
         metrics.show("goodput_rate", summary.centre(row, "goodput_rate")),
         parts.badge(row),
@@ -159,7 +165,7 @@ def _latency(view: View) -> Drawing | None:
     rows = [row for row in rows if (row.cell["n_prompt"], row.cell["n_gen"]) == sets[0]]
     panels: list[spec.Spec] = []
     words: list[str] = []
-    for name, axis in (("ttft_s", "Time to first token, ms"), ("tpot_s", "Time per output token, ms")):
+    for name, axis in (("ttft_s", f"{FIRST_TOKEN}, ms"), ("tpot_s", f"{PER_TOKEN}, ms")):
         values: Values = []
         for row in rows:
             wait, output = summary.mean_of(row, name), summary.mean_of(row, "output_tps")
@@ -180,7 +186,7 @@ def _latency(view: View) -> Drawing | None:
         layers[0]["encoding"]["order"] = {"field": "order", "type": "quantitative"}
         for at, value in enumerate(values):
             value["order"] = at
-        panels.append(spec.panel(values, [*layers, label], axis.partition(",")[0]))
+        panels.append(spec.panel(values, [*layers, label], axis.removesuffix(", ms")))
     load = f"{sets[0][0]} tokens in, {sets[0][1]} out, medians of the launches"
     title = spec.title(f"Latency against load: {spec.where(rows, view.run)}", [load, *spec.setting(view.run, rows)])
     return Drawing(spec.said("Latency against throughput", words), spec.whole(title, *panels))
@@ -195,12 +201,12 @@ def _terminal(rows: Sequence[Row]) -> list[str]:
     if row is None:
         return [parts.terminal_line("latency", None)]
     ttft, each = parts.mean_with_unit(row, "ttft_s"), parts.mean_with_unit(row, "tpot_s")
-    return [parts.terminal_line("latency", row, f"first token {ttft}, then {each} a token")]
+    return [parts.terminal_line("latency", row, f"first token {ttft} (median), then {each} a token")]
 
 
 def _felt(entries: Sequence[Entry]) -> Columns:
     """Return what one user feels; the user is one of as few at once as were measured."""
-    columns = [("Latency of", LEFT), ("First token", RIGHT), ("Per token", RIGHT), ("Validity", LEFT)]
+    columns = [("Latency of", LEFT), (f"{FIRST_TOKEN} ms", RIGHT), ("Per token, median ms", RIGHT), ("Validity", LEFT)]
     return Columns(columns, [_alone(summary.fewest_users(item.rows)) for item in entries])
 
 
@@ -210,8 +216,7 @@ def _alone(row: Row | None) -> list[Cell] | None:
     users = metrics.plural(row.cell["concurrency"], "user")
     return [
         f"{users}, {row.cell['n_prompt']} tokens in, {row.cell['n_gen']} out",
-        parts.mean_with_unit(row, "ttft_s"),
-        parts.mean_with_unit(row, "tpot_s"),
+        *(parts.mean_with_unit(row, name).removesuffix(f"{metrics.NO_BREAK}ms") for name in ("ttft_s", "tpot_s")),
         parts.brief(row),
     ]
 

@@ -10,11 +10,12 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope i
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Record
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.subject import Subject
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Column, Section, View
 
+PEAK = "rss_peak_bytes"
 # Samples of one launch that a table cell shows.
 SAMPLES = 10
 
@@ -33,6 +34,8 @@ _WHERE_SWAPPED = (("swap_in_pages", "Swapped in"), ("pressure_some_percent", "Pr
 def _section(view: View) -> Section | None:
     if not view.launches:
         return None
+    if view.imported:
+        return _processes(view)
     allowed, _meaning = LIMITS["swap_in_pages"]
     swapped = any((summary.value(record, "swap_in_pages") or 0) > allowed for record in view.launches)
     missed = any(
@@ -42,28 +45,53 @@ def _section(view: View) -> Section | None:
     )
     shown = (*_ALWAYS, *(_WHERE_MISSED if missed else ()), *(_WHERE_SWAPPED if swapped else ()))
     names = [name for name, _title in shown]
+    unit = metrics.common_unit(summary.value(record, PEAK) for record in view.launches)
     columns: list[Column] = [
         ("Launch", RIGHT),
         ("Block", RIGHT),
         ("Started, UTC", LEFT),
         (view.unit("token/s"), RIGHT),
         ("Samples", LEFT),
-        *((title, RIGHT) for _name, title in shown),
+        *((f"{title}{metrics.NO_BREAK}{unit}" if name == PEAK and unit else title, RIGHT) for name, title in shown),
         ("Validity", LEFT),
     ]
     blocks = []
     for row in view.measured:
         blocks.append(markdown.heading(4, view.words(row)))
-        blocks.append(markdown.table(columns, [_launch(record, row.speed, names) for record in row.launches]))
+        blocks.append(markdown.table(columns, [_launch(record, row.speed, names, unit) for record in row.launches]))
     return Section("", [markdown.details(f"Every launch ({len(view.launches)})", Markdown("\n\n".join(blocks)))])
 
 
-def _launch(record: Record, speed: str, names: list[str]) -> list[Cell]:
+def _processes(view: View) -> Section:
+    """Return what imported processes printed: nothing else is known of them."""
+    columns = [*view.head(), ("Measured", LEFT), ("token/s", RIGHT), ("Samples", LEFT)]
+    lines: list[list[Cell]] = [
+        [
+            *view.name(row),
+            parts.date(record["time"]),
+            metrics.show(row.speed, summary.value(record, row.speed)),
+            _samples(record, row.speed) or None,
+        ]
+        for row in view.measured
+        for record in row.launches
+    ]
+    return Section("", [markdown.details(f"Every process ({len(lines)})", markdown.table(columns, lines))])
+
+
+def _samples(record: Record, speed: str) -> str:
+    """Return what a launch repeated, the first of it where it is much."""
+    samples = record["payload"]["metrics"][speed].get("samples") or []
+    more = f", and {len(samples) - SAMPLES} more" if len(samples) > SAMPLES else ""
+    return ", ".join(map(metrics.metric(speed).formatter, samples[:SAMPLES])) + more
+
+
+def _launch(record: Record, speed: str, names: list[str], unit: str) -> list[Cell]:
+    def gate(name: str) -> str:
+        number = summary.value(record, name)
+        return metrics.in_unit(number, unit) if unit and name == PEAK else metrics.show(name, number)
+
     launch = record["payload"]
-    samples = launch["metrics"][speed].get("samples") or []
-    shown = ", ".join(map(metrics.metric(speed).formatter, samples[:SAMPLES]))
-    if len(samples) > SAMPLES:
-        shown += f", and {len(samples) - SAMPLES} more"
+    shown = _samples(record, speed)
     figures = (
         metrics.number(launch["number"]),
         metrics.number(launch.get("block")),
@@ -71,7 +99,7 @@ def _launch(record: Record, speed: str, names: list[str]) -> list[Cell]:
         metrics.NOT_AVAILABLE if record["time"] == UNDATED else record["time"][11:19],
         metrics.show(speed, summary.value(record, speed)),
         shown or metrics.NOT_AVAILABLE,
-        *(metrics.show(name, summary.value(record, name)) for name in names),
+        *map(gate, names),
     )
     # Numbers of ours act as nothing; that each of them is looked at for it was a fifth of the time that a page takes.
     return [*map(Markdown, figures), launch["validity"]["state"]]

@@ -47,21 +47,26 @@ def _key_lines(view: View) -> list[list[Cell]]:
 
 def _section(view: View) -> Section | None:
     names = [name for name, _word in _BUFFERS]
+    titles = [view.unit("Peak RSS"), *(metrics.metric(name).label.replace(" buffer", "") for name in names)]
+    told = [
+        parts.sizes(title, [summary.largest(row, name) for row in view.measured])
+        for title, name in zip(titles, (PEAK, *names), strict=True)
+    ]
     columns = [
-        (view.unit("Peak RSS"), RIGHT),
-        *((metrics.metric(name).label.replace(" buffer", ""), RIGHT) for name in names),
+        *((title, RIGHT) for title, _cells in told),
         ("Load mode", LEFT),
         ("Repacked to", LEFT),
     ]
     table = view.table(
         columns,
         lambda row: [
-            *(metrics.show(name, summary.largest(row, name)) for name in (PEAK, *names)),
+            *(cells[view.measured.index(row)] for _title, cells in told),
             markdown.join(summary.load_modes(row)) or None,
             parts.kernel_cell(row),
         ],
     )
-    if table is None:
+    known = any(summary.largest(row, name) is not None for row in view.measured for name in (PEAK, *names))
+    if table is None or (view.imported and not known):
         return None
     words = (
         "The largest of the launches. Model is mapped from the file or copied; Repack is the second copy of the "
@@ -131,19 +136,28 @@ def _largest_of(run: Run, rows: Sequence[Row]) -> list[str | None]:
 
 
 def _compared(view: SideBySide, _references: References) -> list[RowColumn]:
-    return [RowColumn(view.unit("Peak RSS"), RIGHT, lambda row: _sizes(view.run, row))]
+    if view.imported:
+        return []
+    unit = metrics.common_unit(size for row in view.rows for _name, size in _sizes(view.run, row))
+    title = f"{view.unit('Peak RSS')}{metrics.NO_BREAK}{unit}" if unit else view.unit("Peak RSS")
+    return [RowColumn(title, RIGHT, lambda row: _sizes_cell(_sizes(view.run, row), unit))]
 
 
-def _sizes(run: Run, row: Row) -> Markdown:
-    """Return the peak memory, the weights' buffers and the size of the file."""
-    sizes = (
+def _sizes(run: Run, row: Row) -> list[tuple[str, float | None]]:
+    """Return the peak memory, the weights' buffers and the size of the file, with their words."""
+    return [
+        ("", summary.largest(row, PEAK)),
         ("model", summary.largest(row, "model_buffer_bytes")),
         ("repack", summary.largest(row, "repack_buffer_bytes")),
         ("file", _file_bytes(run, row)),
-    )
+    ]
+
+
+def _sizes_cell(sizes: Sequence[tuple[str, float | None]], unit: str) -> Markdown:
+    (_word, peak), *others = sizes
     return markdown.lines(
-        metrics.show(PEAK, summary.largest(row, PEAK)),
-        *(markdown.small(f"{name}{metrics.NO_BREAK}{metrics.binary(size)}") for name, size in sizes if size),
+        metrics.in_unit(peak, unit) if peak else metrics.NOT_AVAILABLE,
+        *(markdown.small(f"{name}{metrics.NO_BREAK}{metrics.in_unit(size, unit)}") for name, size in others if size),
     )
 
 
@@ -154,7 +168,8 @@ def _file_bytes(run: Run, row: Row) -> int | None:
 
 def _columns(entries: Sequence[Entry]) -> Columns:
     suffix = ", emulated" if entries[0].emulated else ""
-    return Columns([(f"Peak memory{suffix}", RIGHT)], [[metrics.show(PEAK, item.largest[PEAK])] for item in entries])
+    title, cells = parts.sizes(f"Peak memory{suffix}", [item.largest[PEAK] for item in entries])
+    return Columns([(title, RIGHT)], [[cell] for cell in cells])
 
 
 SUBJECT = Subject(

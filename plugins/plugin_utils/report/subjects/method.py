@@ -16,7 +16,10 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.s
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Section, View
 
 
-def _method(view: View) -> Section:
+def _method(view: View) -> Section | None:
+    if view.imported:
+        # The files do not say in which order they were measured, or what else ran.
+        return None
     plan = view.run.plan
     modes = sorted({mode for row in view.measured for mode in summary.load_modes(row)})
     order = (
@@ -39,9 +42,11 @@ def _method(view: View) -> Section:
     return Section("Method", [markdown.bullets(items)])
 
 
-def _reproduce(view: View) -> Section:
+def _reproduce(view: View) -> Section | None:
     blocks = []
     plan = view.run.plan
+    if view.imported:
+        return None
     if plan:
         versions = ", ".join(f"{name} {version}" for name, version in sorted(plan["versions"].items()) if version)
         blocks.append(markdown.fenced(plan["command"], "sh"))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.subject import Subject
@@ -20,7 +20,7 @@ def _section(view: View) -> Section | None:
     if pair is None:
         return None
     first, second = pair
-    interval = summary.ratio(second, first).interval
+    interval = compare.within_blocks(first, second, p_value=False).ratio
     if interval is None:
         return None
     bounds = metrics.span(interval.low, interval.high, _PLACES)

@@ -74,16 +74,19 @@ def _section(view: View) -> Section | None:
     latest = _latest(view)
     if not latest:
         return None
+    sizes = [parts.sizes(title, [_peak(samples.get(name)) for samples in latest]) for _metric, name, title in _PEAKS]
+    peaks = zip(*(cells for _title, cells in sizes), strict=True)
     columns = [
         ("Launch", LEFT), *((f"{name.capitalize()} %", RIGHT) for name in _SHARES), ("Switches/s", RIGHT),
-        ("MHz", RIGHT), *((title, RIGHT) for _metric, _name, title in _PEAKS),
+        ("MHz", RIGHT), *((title, RIGHT) for title, _cells in sizes),
     ]  # fmt: skip
     several_builds = len({samples["cell"]["build"] for samples in latest}) > 1
     words = [parts.cell_words(samples["cell"], several_builds) for samples in latest]
     drawn = [_drawn(named, samples) for named, samples in zip(words, latest, strict=True)]
+    lines = [[*_line(named, samples), *shown] for named, samples, shown in zip(words, latest, peaks, strict=True)]
     blocks = [
         markdown.text("While the last launch of each cell ran, once a second from /proc: means, and peaks of memory."),
-        markdown.table(columns, [_line(named, samples) for named, samples in zip(words, latest, strict=True)]),
+        markdown.table(columns, lines),
         markdown.details("Processors and memory over the time of a launch", markdown.fenced("\n\n".join(drawn))),
     ]
     return Section("", blocks, "use")
@@ -95,7 +98,6 @@ def _line(words: str, samples: Payload) -> list[Cell]:
         *(metrics.one_place(_mean(samples.get(name))) for name in _SHARES),
         metrics.number(_mean(samples.get("context_switches_per_s"))),
         metrics.number(_mean(samples.get("mhz"))),
-        *(metrics.show(metric, _peak(samples.get(name))) for metric, name, _title in _PEAKS),
     ]
 
 

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Ratio, Row
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import verdict
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.verdict import Verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Markdown
@@ -16,13 +17,17 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view impor
 _PLACES = 3
 # Two launches that differ give bounds such as 0.001 to 7,514: that says as much as this word.
 _WIDE = 100
+# Words of what establishes no difference, and no equality either.
+_OPEN = (verdict.UNDECIDED, verdict.INFORMATIONAL)
 
 
 def columns(view: SideBySide, references: References) -> list[RowColumn]:
     """Return the figure of a row, its ratio to the row it refers to, and how far it holds."""
+    if view.imported:
+        return [RowColumn("token/s", RIGHT, parts.mean)]
     return [
         RowColumn(view.unit("token/s"), RIGHT, _figure),
-        RowColumn(view.unit("Ratio"), RIGHT, lambda row: _ratio(row, references.get(row.cell["threads"]))),
+        RowColumn(view.unit("Ratio"), RIGHT, lambda row: _ratio(view, row, references.get(row.cell["threads"]))),
         RowColumn("Validity", LEFT, parts.small_state),
     ]
 
@@ -33,25 +38,30 @@ def _figure(row: Row) -> Markdown | None:
     return markdown.lines(parts.mean(row), markdown.small(parts.interval(row)))
 
 
-def _ratio(row: Row, reference: Row | None) -> Markdown | None:
+def _ratio(view: SideBySide, row: Row, reference: Row | None) -> Markdown | None:
     """Return a ratio with its interval, and everything that limits what it says."""
     if reference is None or row.interval is None:
         return None
     if row is reference:
         return markdown.text("reference")
-    ratio = summary.ratio(row, reference)
-    if ratio.interval is None:
+    said, q = view.verdict(row, reference)
+    if said.ratio is None:
         return None
-    if ratio.interval.low is None:
+    if said.ratio.low is None:
         return markdown.lines(markdown.text(None), markdown.small("1 block"))
-    mark = f"{metrics.NO_BREAK}~" if ratio.word == "~" else ""
-    fewer = ratio.interval.n < max(len(row.launches), len(reference.launches))
+    mark = f"{metrics.NO_BREAK}~" if said.word in _OPEN else ""
+    fewer = said.ratio.n < max(len(row.launches), len(reference.launches))
     return markdown.lines(
-        f"{metrics.number(ratio.interval.mean, _PLACES)}{mark}",
-        markdown.small(_bounds(ratio.interval)),
-        markdown.small("of INVALID figures") if ratio.invalid else None,
-        markdown.small(metrics.plural(ratio.interval.n, "block")) if fewer else None,
+        f"{metrics.number(said.ratio.mean, _PLACES)}{mark}",
+        markdown.small(_bounds(said.ratio)),
+        # An emulator's speeds are compared by nobody.
+        None if view.emulated else markdown.small(_with_q(said.word, q)),
+        markdown.small(metrics.plural(said.ratio.n, "block")) if fewer else None,
     )
+
+
+def _with_q(word: str, q: float | None) -> str:
+    return word if q is None else f"{word}, {verdict.q_words(q)}"
 
 
 def _bounds(interval: Interval) -> str:
@@ -61,15 +71,12 @@ def _bounds(interval: Interval) -> str:
     return metrics.span(interval.low, interval.high, _PLACES)
 
 
-def times(ratio: Ratio) -> Markdown:
-    """Return a ratio in a sentence: slower, 0.621 times (0.602 to 0.640)."""
-    if ratio.interval is None:
-        return Markdown("ratio N/A, because no block has both")
-    if ratio.interval.low is None:
-        return Markdown("ratio N/A, because a single block has both")
-    figure = f"{metrics.number(ratio.interval.mean, _PLACES)} times as fast"
-    bounds = _bounds(ratio.interval)
-    if ratio.invalid:
-        return Markdown(f"**{summary.INVALID}**, {figure} ({bounds})")
-    words = "**no difference established** (\\~)" if ratio.word == "~" else markdown.bold(ratio.word)
-    return Markdown(f"{words}, {figure} ({bounds})")
+def times(said: Verdict, q: float | None) -> Markdown:
+    """Return a verdict in a sentence: slower, 0.621 times as fast (0.602 to 0.640), q=0.00015."""
+    if said.ratio is None:
+        return Markdown("ratio N/A, because no block has both undisturbed")
+    if said.ratio.low is None:
+        return Markdown("ratio N/A, because a single block has both undisturbed")
+    figure = f"{metrics.number(said.ratio.mean, _PLACES)} times as fast"
+    words = f"{markdown.bold(said.word)} (\\~)" if said.word in _OPEN else markdown.bold(said.word)
+    return Markdown(f"{words}, {figure} ({_bounds(said.ratio)}){'' if q is None else f', {verdict.q_words(q)}'}")

@@ -31,6 +31,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects i
     published,
     speed,
     threads,
+    uncertainty,
 )
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.subject import Subject
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import SideBySide, View
@@ -42,6 +43,7 @@ SUBJECTS: tuple[Subject, ...] = (
     load.SUBJECT,
     threads.SUBJECT,
     ceilings.SUBJECT,
+    uncertainty.SUBJECT,
     noise.SUBJECT,
     cost.SUBJECT,
     published.SUBJECT,

@@ -25,7 +25,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view impor
 def _key_lines(view: View) -> list[list[Cell]]:
     return [
         *_of_speed(view, view.generation, "tg_tps"),
-        *_derived(view.generation, "Time per token", "token_time_ms", metrics.token_time_ms),
+        *_derived(view.generation, "Time per token", metrics.token_time_ms),
         *_of_speed(view, view.prompt, "pp_tps"),
         *_prompt_time(view.prompt),
     ]
@@ -40,8 +40,8 @@ def _of_speed(view: View, row: Row | None, name: str) -> list[list[Cell]]:
     return [[f"{label}, {parts.test_words(other.cell)}", None, None, parts.badge(other)] for other in missing]
 
 
-def _derived(row: Row | None, label: str, name: str, of: Callable[[float], float | None]) -> list[list[Cell]]:
-    """Return the line of a time that follows from the speed of `row`: the faster, the shorter."""
+def _derived(row: Row | None, label: str, of: Callable[[float], float | None]) -> list[list[Cell]]:
+    """Return the line of a time in ms that follows from the speed of `row`: the faster, the shorter."""
     if row is None or row.interval is None:
         return []
     low, high = row.interval.low, row.interval.high
@@ -49,7 +49,7 @@ def _derived(row: Row | None, label: str, name: str, of: Callable[[float], float
     bounds = None
     if low is not None and high is not None and centre is not None:
         bounds = metrics.span(of(high), of(low), metrics.decimals(centre))
-    return [[label, metrics.with_unit(name, centre), bounds, row.state]]
+    return [[label, metrics.with_unit("token_time_ms", centre), bounds, row.state]]
 
 
 def _prompt_time(row: Row | None) -> list[list[Cell]]:
@@ -59,7 +59,7 @@ def _prompt_time(row: Row | None) -> list[list[Cell]]:
     if not tokens:
         return []
     label = f"Time for the {metrics.number(tokens)}-token prompt"
-    return _derived(row, label, "prompt_time_s", lambda tps: metrics.prompt_time_s(tokens, tps))
+    return _derived(row, label, lambda tps: 1000 * (metrics.prompt_time_s(tokens, tps) or 0))
 
 
 def _key_words(view: View) -> Markdown | None:
@@ -69,8 +69,13 @@ def _key_words(view: View) -> Markdown | None:
         if row is None:
             continue
         field = summary.contenders(summary.same_test(view.rows, row))
-        others = f", the fastest of {len(field)} cells" if len(field) > 1 else ""
-        ties = sum(summary.standing(view.rows, other) == "~" for other in field if other is not row)
+        lead = "highest" if view.imported else "fastest"
+        others = f", the {lead} of {len(field)} cells" if len(field) > 1 else ""
+        ties = (
+            0
+            if view.imported
+            else sum(summary.standing(view.rows, other) == "~" for other in field if other is not row)
+        )
         if len(field) > 1 and ties:
             others = f", the highest of {len(field)} cells, not established against {ties} of them (~)"
         said.append(markdown.text(f"{word}: {view.words(row)}{others}."))
@@ -80,25 +85,24 @@ def _key_words(view: View) -> Markdown | None:
 def _section(view: View) -> Section:
     blocks = (
         _throughput(view) or markdown.text(None),
-        parts.TIE_RULE if "~" in view.standings else None,
-        markdown.text(parts.STATES_RULE, None),
-        _reasons(view),
+        parts.TIE_RULE if "~" in view.standings and not view.imported else None,
+        markdown.text(parts.rules(view.imported)[-1], None),
+        None if view.imported else _reasons(view),
     )
     return Section("Throughput", [block for block in blocks if block], "sweep")
 
 
 def _throughput(view: View) -> Markdown | None:
-    compared = any(view.standings)
-    inside = summary.imported(view.run)
+    inside = view.imported
+    compared = any(view.standings) and not inside
     planned = view.run.plan["launches"] if view.run.plan else None
     columns = [
         *view.head(),
-        ("Launches", RIGHT),
+        ("Processes" if inside else "Launches", RIGHT),
         (view.unit("token/s"), RIGHT),
         ("95 % interval", RIGHT),
         ("Min to max", RIGHT),
-        *([("Within a process", RIGHT)] if inside else []),
-        ("Validity", LEFT),
+        ("Within a process", RIGHT) if inside else ("Validity", LEFT),
         *([("Fastest", LEFT)] if compared else []),
     ]
     lines = []
@@ -108,12 +112,11 @@ def _throughput(view: View) -> Markdown | None:
         lines.append(
             [
                 *view.name(row),
-                f"{n} of {planned}" if planned is not None and n < planned else metrics.number(n),
+                _processes(row) if inside else f"{n} of {planned}" if planned and n < planned else metrics.number(n),
                 figure,
                 _interval(row),
                 _range(row),
-                *([_within(row)] if inside else []),
-                parts.badge(row),
+                _within(row) if inside else parts.badge(row),
                 *([standing] if compared else []),
             ]
         )
@@ -131,6 +134,14 @@ def _range(row: Row) -> str | None:
     if row.lowest is None or row.highest is None:
         return None
     return metrics.span(row.lowest, row.highest, metrics.decimals(row.highest))
+
+
+def _processes(row: Row) -> Markdown:
+    """Return how many processes an imported figure is of, and what they repeated."""
+    entries = [record["payload"]["metrics"][row.speed] for record in row.launches]
+    samples = sum(len(entry.get("samples") or [0]) for entry in entries)
+    inside = f"{metrics.number(samples)} repetitions" if samples > len(entries) else None
+    return markdown.lines(metrics.number(len(entries)), markdown.small(inside) if inside else None)
 
 
 def _within(row: Row) -> str | None:

@@ -118,7 +118,7 @@ def _drawing(view: View) -> Drawing | None:
         spec.counted(counts, "short launch"),
         spec.SYNTHETIC if model["synthetic"] else None,
         spec.emulated(run),
-        f"{summary.INVALID} session: see the page" if summary.drift(run) else None,
+        "the bandwidth drifted: see the page" if summary.drift(run) else None,
     ]
     title = spec.title(f"Threads: {spec.model_words(model['name'], model['quantization'], run)}", notes)
     return Drawing(spec.said("Threads", words), spec.whole(title, *panels))

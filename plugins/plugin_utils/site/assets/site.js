@@ -65,6 +65,13 @@
     });
   };
 
+  // Whether the figure of a cell may be ranked, as the page says of it.
+  const ranked = (cell) => !/\bINVALID\b|\bnot ranked\b/.test(cell.textContent);
+
+  // A state is a word of its own: VALID is no part of INVALID.
+  const STATES = ["valid", "unstable", "invalid", "missing"];
+  const says = (text, word) => (STATES.includes(word) ? new RegExp(`\\b${word}\\b`).test(text) : text.includes(word));
+
   // Rows that hold every word that was typed, in any column.
   const filterable = (table, tools, name) => {
     const rows = [...table.tBodies[0].rows].map((row) => ({ row, text: row.textContent.toLowerCase() }));
@@ -75,7 +82,7 @@
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
       let shown = 0;
       for (const { row, text } of rows) {
-        row.hidden = !words.every((word) => text.includes(word));
+        row.hidden = !words.every((word) => says(text, word));
         shown += !row.hidden;
       }
       count.textContent = words.length ? `${shown} of ${rows.length} rows` : `${rows.length} rows`;
@@ -100,7 +107,8 @@
       }));
       const body = titles.map((title, at) => {
         const [a, b] = [number(first[at]), number(second[at])];
-        const ratio = a && b !== null ? (b / a).toFixed(3) : "";
+        const known = ranked(first[at]) && ranked(second[at]);
+        const ratio = a && b !== null ? `${(b / a).toFixed(3)}${known ? "" : " (not ranked)"}` : "";
         const title_cell = make("th", { textContent: title });
         title_cell.scope = "row";
         const texts = [first[at], second[at]].map((cell) => lines(cell).join("; "));
@@ -153,6 +161,7 @@
         quantization: lines(row.cells[at + 2])[0],
         generation: number(row.cells[generation]),
         prompt: number(row.cells[prompt]),
+        validity: ranked(row.cells[generation]) && ranked(row.cells[prompt]) ? "ranked" : "not ranked",
         url: row.cells[at + 2].querySelector("a")?.getAttribute("href"),
       })).filter((one) => one.generation !== null && one.prompt !== null);
       const dark = matchMedia("(prefers-color-scheme: dark)").matches;
@@ -165,8 +174,12 @@
           y: { field: "generation", type: "quantitative", title: titles[generation] },
           color: { field: "quantization", type: "nominal", title: "Quantization" },
           shape: { field: "quantization", type: "nominal", title: "Quantization" },
+          opacity: {
+            field: "validity", type: "nominal", title: "Validity",
+            scale: { domain: ["ranked", "not ranked"], range: [1, 0.3] },
+          },
           href: { field: "url", type: "nominal" },
-          tooltip: ["machine", "model", "quantization", "prompt", "generation"].map((field) => ({ field })),
+          tooltip: ["machine", "model", "quantization", "prompt", "generation", "validity"].map((field) => ({ field })),
         },
       };
       // Expressions are interpreted: the policy of the page lets nobody make code of strings.

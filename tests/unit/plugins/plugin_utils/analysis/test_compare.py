@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import shlex
 import sys
 from typing import Any
 
@@ -48,28 +49,122 @@ def test_builds_of_one_run_are_compared_block_by_block(one_run):
     assert all(one.interleaved for one in found)
     for one in found:
         assert one.a.cell["test"] == one.b.cell["test"]
-    told = compare.lines(found)
+    told = shown(found)
     assert told[-1] == f"B against A: {len(found)} faster"
-    assert told[0].startswith("faster ")
+    assert told[0] == f"{side_by_side.MACHINE}, run {side_by_side.RUN}"
+    assert "build no-repack -> build default" in told[1]
+    assert all(line.startswith("  faster ") for line in told[2:-1])
     turned = compared(one_run, "build=default,quantization=Q4_0", "build=no-repack,quantization=Q4_0")
     assert {one.verdict.word for one in turned} == {"slower"}
 
 
-def test_word_ratio_and_figures_stand_below_each_other_in_a_narrow_terminal(one_run):
-    told = compare.lines(compared([*one_run, *again(one_run, factor=0.9)], "previous", "latest"))[:-1]
-    assert len({line.index("x (") for line in told}) == 1
-    assert len({line.index(" -> ") for line in told}) <= 2  # by the digits of the first mean
-    starts = {line.index(one_run[-1]["payload"]["cell"]["quantization"][:2]) for line in told}
-    assert max(starts) < 100
+def shown(found: list[compare.Compared]) -> list[str]:
+    return compare.lines(compare.told(found))
+
+
+def renamed(every: list[Record], name: str, value: str) -> list[Record]:
+    """Return the records with another machine, run, or name of model, quantization or build in each cell."""
+    if name in ("machine", "run"):
+        return [{**record, name: value} for record in copy.deepcopy(every)]
+    changed = copy.deepcopy(every)
+    for record in changed:
+        for cell in (record["payload"].get("cell"), *record["payload"].get("cells", [])):
+            if cell:
+                cell[name] = value
+    return changed
+
+
+def test_a_table_fits_into_a_hundred_columns(one_run):
+    every = renamed(renamed(one_run, "model", "a-model-of-" + "very-" * 18 + "many-letters"), "machine", "m" * 70)
+    told = compare.told(compared([*every, *again(every, factor=0.9)], "previous", "latest"))
+    lines = compare.lines(told)
+    assert max(map(len, lines)) <= 100
+    table = [line for line in lines if line.startswith("  slower ")]
+    assert len(table) == len(told)
+    assert len({line.index("x (") for line in table}) == 1
+    mixed = compare.lines([*told, *(line._replace(parts=(*line.parts, "some 113 pairs may decide")) for line in told)])
+    assert max(map(len, mixed)) <= 100
+    text = " ".join(word for line in mixed for word in line.split())
+    assert text.count("some 113 pairs may decide") == len(told)
+    assert all(every[0]["machine"] in line.sentence and "some 113" not in line.sentence for line in told)
 
 
 def test_a_later_run_is_compared_as_a_whole_and_says_that_it_is_not_interleaved(one_run):
     found = compared([*one_run, *again(one_run, factor=0.9)], "previous", "latest")
     assert {one.verdict.word for one in found} == {"slower"}
     assert not any(one.interleaved for one in found)
-    assert all("not interleaved" in line for line in compare.lines(found)[:-1])
+    assert "not interleaved" in " ".join(shown(found)[:2])
+    assert all("not interleaved" in line.sentence for line in compare.told(found))
     same = compared([*one_run, *again(one_run)], side_by_side.RUN, "20261125T150000Z-0002")
     assert {one.verdict.ratio.mean for one in same} == {1.0}
+
+
+def only(every: list[Record], *builds: str) -> list[Record]:
+    return [
+        one for one in every if one["kind"] not in ("launch", "failure") or one["payload"]["cell"]["build"] in builds
+    ]
+
+
+def test_the_newest_run_that_has_both_is_compared_before_newer_ones_that_have_one_each(one_run):
+    """A latest run without one of the builds made the comparison fail."""
+    later = only(again(one_run), "default")
+    latest = only(again(one_run, "20261126T150000Z-0003"), "no-repack")
+    wanted = ("build=no-repack quantization=Q4_0", "build=default quantization=Q4_0")
+    found = compared([*one_run, *later, *latest], *wanted)
+    assert {(one.runs[0].run, one.runs[1].run, one.interleaved) for one in found} == {
+        (side_by_side.RUN, side_by_side.RUN, True)
+    }
+    assert len(found) == 2
+    newer = again(one_run, "20261126T150000Z-0004")
+    found = compared([*one_run, *newer], *wanted)
+    assert {one.runs[1].run for one in found} == {"20261126T150000Z-0004"}
+
+
+def test_without_a_run_of_both_the_newest_of_each_are_compared(one_run):
+    first = only(again(one_run, "20261125T150000Z-0001"), "default")
+    second = only(again(one_run, "20261125T150000Z-0002"), "default")
+    third = only(again(one_run, "20261125T150000Z-0003"), "no-repack")
+    found = compared([*first, *second, *third], "build=no-repack quantization=Q4_0", "build=default quantization=Q4_0")
+    assert {(one.runs[0].run, one.runs[1].run) for one in found} == {("20261125T150000Z-0003", "20261125T150000Z-0002")}
+    assert not any(one.interleaved for one in found)
+
+
+def test_every_machine_is_compared_within_itself_and_one_that_a_side_names_is_that_of_both(one_run):
+    both = [*one_run, *renamed(one_run, "machine", "gv4-c8g-16xlarge")]
+    wanted = ("build=no-repack quantization=Q4_0", "build=default quantization=Q4_0")
+    found = compared(both, *wanted)
+    assert all(one.runs[0].machine == one.runs[1].machine for one in found)
+    assert len({one.runs[0].machine for one in found}) == 2
+    found = compared(both, f"{wanted[0]} machine=gv4-c8g-16xlarge", wanted[1])
+    assert {one.runs[1].machine for one in found} == {"gv4-c8g-16xlarge"}
+    apart = [*only(one_run, "default"), *renamed(only(one_run, "no-repack"), "machine", "gv4-c8g-16xlarge")]
+    with pytest.raises(CompareError, match=r"no machine has both: .* where each side names one: machine="):
+        compared(apart, *wanted)
+
+
+def test_what_can_be_compared_is_said_in_ten_lines_of_commands_that_work(one_run):
+    other = renamed(again(one_run, "20261126T150000Z-0003"), "machine", "gv4-c8g-16xlarge")
+    every = [*one_run, *again(one_run), *other]
+    offers = compare.offers(summary.runs(every))
+    assert 5 <= len(offers) < 10
+    assert max(map(len, offers)) <= 98
+    for offer in offers:
+        _make, _compare, *words = shlex.split(offer, comments=True)
+        given = dict(word.split("=", 1) for word in words)
+        assert compared(every, given["A"], given["B"], *filter(None, [given.get("ALLOW")])), offer
+    text = "\n".join(offers)
+    for kind in ("B=build=", "B=quantization=", "A=previous B=latest", "B=machine="):
+        assert kind in text
+    assert compare.offers([]) == []
+
+
+def test_what_a_shell_would_take_apart_is_not_offered(one_run):
+    every = renamed([*one_run, *again(one_run)], "model", "x")
+    for record in every:
+        for cell in (record["payload"].get("cell"), *record["payload"].get("cells", [])):
+            if cell and cell["build"] == "lto":
+                cell["build"] = "a $(b)"
+    assert not [offer for offer in compare.offers(summary.runs(every)) if "$" in offer]
 
 
 def test_what_differs_in_more_than_was_asked_for_is_refused_by_name(one_run):
@@ -135,10 +230,13 @@ def test_a_cell_that_b_has_no_figure_of_is_missing_and_not_passed_over(one_run):
     later = [one for one in later if one["kind"] != "launch" or one["payload"]["cell"] != gone]
     runs = summary.runs([*one_run, *later])
     lost = compare.lost(runs, "latest")
-    assert lost == [gone]
-    told = compare.lines(compare.compare(runs, "previous", "latest"), lost)
-    assert told[-2].startswith("missing ")
+    assert [(run.run, cell) for run, cell in lost] == [("20261125T150000Z-0002", gone)]
+    told = compare.lines(compare.told(compare.compare(runs, "previous", "latest"), lost))
+    assert told[-2].startswith("  missing ")
     assert told[-1].endswith(", 1 missing")
+    assert "B has no figure of it" in told[-3]
+    assert compare.lost(runs, f"build={gone['build']}", "build=default") == lost
+    assert compare.lost(runs, "latest", "machine=another") == []
     assert compare.lost(runs, "previous") == []
 
 
@@ -173,6 +271,21 @@ def test_two_machines_are_never_ranked_by_one_instance_each(one_run):
     assert {one.verdict.word for one in found} == {"informational"}
 
 
+def test_the_page_side_by_side_says_what_the_comparison_says(one_run):
+    for record in one_run:
+        if record["kind"] == "launch" and record["payload"]["cell"]["build"] == "no-repack":
+            # Some launches are slower for a reason of their own, so that a p-value has digits.
+            speed = record["payload"]["metrics"][summary.speed_of(record["payload"]["cell"])]
+            speed["value"] *= 1 + 0.03 * (record["payload"]["block"] % 3)
+    told = compared(one_run, "build=default quantization=Q4_0", "build=no-repack quantization=Q4_0")
+    page = pages.render(one_run)[side_by_side.PAGE]
+    assert len(told) == len(side_by_side.TESTS)
+    for each in told:
+        ratio = each.verdict.ratio
+        bounds = f"{ratio.low:.3f}\u00a0to\u00a0{ratio.high:.3f}"
+        assert f"**{each.verdict.word}**, {ratio.mean:.3f} times as fast ({bounds}), q={each.q:.2g}" in page
+
+
 def test_nothing_on_record_is_no_comparison():
     with pytest.raises(CompareError, match="the runs are none"):
         compared([], "latest", "latest")
@@ -183,6 +296,8 @@ def test_only_what_compares_needs_scipy(one_run, monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.stats", None)
     with pytest.raises(CompareError, match="a comparison needs SciPy"):
         compared([*one_run, *again(one_run)], "previous", "latest")
-    assert "README.md" in pages.render(one_run)
+    beside = pages.render(one_run)[side_by_side.PAGE]
+    assert "**slower**, 0." in beside
+    assert ", q=" not in beside
     with pytest.raises(pages.ReportError, match="what has changed since the run before: a comparison needs SciPy"):
-        pages.render([*one_run, *again(one_run)])
+        pages.render([*one_run, *again(one_run, factor=0.9)])

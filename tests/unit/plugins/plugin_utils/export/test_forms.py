@@ -11,18 +11,23 @@ import io
 import json
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas
 import pytest
+from support.records import side_by_side
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.export import forms as export
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports import files as imports
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
 Record = dict[str, Any]
 TEXTS = [form for form in export.FORMATS if form != "parquet"]
+ROOT = Path(__file__).resolve().parents[5]
 EVIL = '=HYPERLINK("x")\n"|\\'
 
 
@@ -127,7 +132,7 @@ def test_open_metrics_are_well_formed(real):
 
 def test_a_name_is_no_formula_and_breaks_no_line(real):
     lines = lines_of(written(renamed(real, EVIL), "csv"))
-    assert {line["model"] for line in lines} == {"'" + EVIL}
+    assert {line["model"] for line in lines} == {"text:" + EVIL}
     assert json.loads(written(undisturbed(renamed(real, EVIL)), "github-action-benchmark-bigger"))
 
 
@@ -182,3 +187,181 @@ def test_duckdb_reads_the_records_as_they_are(real, tmp_path):
         f"SELECT count(*) FROM read_json('{tmp_path}/*/records/*.jsonl', union_by_name=true) WHERE kind = 'launch'"
     ).fetchall()
     assert found == [(len([one for one in real if one["kind"] == "launch"]),)]
+
+
+NUMBERS = {"threads", "n_prompt", "n_gen", "n_depth", "launches", "mean", "low", "high"}
+# What readers of CSV take for a number, a date, a time, a truth value, nothing or a formula.
+NO_NAMES = (
+    "1e5", "0e12345", "1e999", "12345678", "0x1f", "1_000", "1,5", "-3", "+7", ".5", "inf", "Infinity", "nan", "NaN",
+    "true", "FALSE", "t", "f", "yes", "No", "null", "NULL", "None", "NA", "n/a", "#N/A", "<NA>", "2026-11-29",
+    "29/11/2026", "12:30", "12:30:00", "2026-11-29T12:00:00Z", "epoch", "today", "MAR1", "sep-2", "Jan 5, 2026", "1/2",
+    "5 %", "=1+1", "@SUM(A1)", "'x", " 1", "text:1",
+)  # fmt: skip
+
+
+def everywhere(every: list[Record], value: str) -> list[Record]:
+    """Return two tests of a run in which every name that somebody chooses is `value`, also the commit."""
+    few = [one for one in every if one["kind"] != "launch" or one["payload"]["cell"]["test"] in ("pp512", "tg128")]
+    changed = [{**record, "machine": value, "run": value} for record in copy.deepcopy(few)]
+    for record in changed:
+        payload = record["payload"]
+        for cell in (payload.get("cell"), *payload.get("cells", [])):
+            if cell:
+                cell.update(dict.fromkeys(("model", "quantization", "build"), value))
+        if record["kind"] == "build":
+            payload["source"] = {**(payload.get("source") or {}), "commit": value}
+        if record["kind"] == "machine":
+            payload.update(name=value, instance={"type": value})
+    return changed
+
+
+def text_columns(line: dict[str, Any]) -> list[str]:
+    return [name for name in line if name not in NUMBERS | {"time"}]
+
+
+@pytest.mark.parametrize("name", ["1e57098", *NO_NAMES])
+def test_text_is_read_as_text_from_csv_without_a_hint(real, tmp_path, name):
+    """DuckDB read the commit 1e57098 as infinity and 0e12345 as 0."""
+    path = tmp_path / "figures.csv"
+    path.write_text(written(everywhere(real, name), "csv"), "utf-8", newline="")
+    kept = lines_of(path.read_text("utf-8"))
+    database = duckdb.connect(config={"threads": 1})
+    relation = database.sql(f"SELECT * FROM '{path}'")
+    types = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    assert {column for column in text_columns(kept[0]) if types[column] != "VARCHAR"} == set()
+    assert {types[column] for column in ("threads", "mean")} == {"BIGINT", "DOUBLE"}
+    frame = pandas.read_csv(path)
+    for column in text_columns(kept[0]):
+        assert pandas.api.types.is_string_dtype(frame[column]), column
+        assert list(frame[column]) == [line[column] for line in kept], column
+        assert [row[0] for row in relation.project(f'"{column}"').fetchall()] == [line[column] for line in kept], column
+    assert {line["commit"] for line in kept} == {" ".join(f"commit:{word}" for word in name.split())}
+    assert {line["model"].removeprefix("text:") for line in kept} == {name}
+    # No spreadsheet makes anything else of what begins with a letter and is no word or date of its own.
+    assert all(line[column][0].isalpha() or line[column] == "%" for line in kept for column in text_columns(line))
+
+
+def test_ids_of_runs_units_and_what_is_missing_are_text_too(real, tmp_path):
+    for number, run in enumerate(("20261124T150000Z-0002", "20261124T150000Z-1e57", "20261124T150000Z-0000")):
+        path = tmp_path / f"{number}.csv"
+        every = [{**record, "run": run} for record in copy.deepcopy(real)]
+        for record in every:
+            if record["kind"] == "build":
+                record["payload"]["source"] = {}
+            if record["kind"] == "machine":
+                record["payload"]["instance"] = None
+        path.write_text(written(every, "csv"), "utf-8")
+        frame = pandas.read_csv(path)
+        assert set(frame["run"]) == {run}
+        assert set(frame["commit"]) == {"commit:unknown"}
+        assert set(frame["instance_type"]) == {"none"}
+        for unit in set(frame["unit"]):
+            part = tmp_path / "part.csv"
+            frame[frame["unit"] == unit].to_csv(part, index=False)
+            ((kind, kept),) = duckdb.sql(f"SELECT DISTINCT typeof(unit), run FROM '{part}'").fetchall()
+            assert (kind, kept) == ("VARCHAR", run)
+            assert pandas.api.types.is_string_dtype(pandas.read_csv(part)["unit"]), unit
+
+
+@pytest.mark.parametrize("name", ["1e57098", "null", "2026-11-29", "true", EVIL])
+def test_parquet_keeps_text_as_it_is(real, tmp_path, name):
+    path = tmp_path / "figures.parquet"
+    path.write_bytes(export.export(summary.runs(everywhere(real, name)), "parquet"))
+    relation = duckdb.sql(f"SELECT * FROM '{path}'")
+    types = dict(zip(relation.columns, map(str, relation.types), strict=True))
+    texts = text_columns(types)
+    assert {types[column] for column in texts} == {"VARCHAR"}
+    chosen = ("machine", "instance_type", "run", "model", "quantization", "build", "commit")
+    frame = relation.df()
+    assert {column: set(frame[column]) for column in chosen} == {column: {name} for column in chosen}
+
+
+@pytest.mark.parametrize("commit", ["1e57098", "0e12345", "0012345"])
+def test_the_rows_of_llama_bench_keep_a_commit_that_looks_like_a_number(real, commit):
+    rows = [json.loads(line) for line in written(everywhere(real, commit), "llama-bench").splitlines()]
+    assert {row["build_commit"] for row in rows} == {commit}
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv", "sql", "md"])
+def test_an_import_keeps_a_commit_that_looks_like_a_number(tmp_path, form):
+    text = (ROOT / "tests" / "fixtures" / "imports" / f"llama-bench-new.{form}").read_text("utf-8")
+    (tmp_path / "rows").write_text(text.replace("0c1e57098", "1e57098"), "utf-8")
+    kept = imports.records([str(tmp_path / "rows")], machine="1e5").records
+    (run,) = summary.runs(kept)
+    assert (run.machine, summary.commits(run, run.launches)) == ("imported-1e5", ["1e57098"])
+    assert {line["commit"] for line in lines_of(written(kept, "csv"))} == {"commit:1e57098"}
+
+
+def test_the_exported_rows_are_imported_as_they_were(real, tmp_path):
+    (tmp_path / "rows.jsonl").write_text(written(everywhere(real, "1e57098"), "llama-bench"), "utf-8")
+    again = imports.records([str(tmp_path / "rows.jsonl")], machine="again")
+    (run,) = summary.runs(again.records)
+    assert summary.commits(run, run.launches) == ["1e57098"]
+
+
+def steady(every: list[Record]) -> list[Record]:
+    """Return the records of a session in which the launches of a cell agree within a thousandth."""
+    first: dict[tuple[str, str], float] = {}
+    for record in every:
+        speed = record["payload"]["metrics"].get("tg_tps") if record["kind"] == "launch" else None
+        if speed:
+            payload = record["payload"]
+            base = first.setdefault((payload["cell"]["quantization"], payload["cell"]["build"]), speed["value"])
+            speed["value"] = base * (1 + 0.0005 * (payload["number"] % 3))
+    return every
+
+
+def test_the_query_of_the_readme_gives_labelled_comparable_rows_that_hold(real, tmp_path, monkeypatch, capfd):
+    """It gave figures of all tests, INVALID ones too, without a word of what they were of."""
+    texts = re.findall(r'duckdb\.sql\(\\"(.*?)\\"\)\.show\(max_width=(\d+)\)', (ROOT / "README.md").read_text("utf-8"))
+    ((query, width),) = texts
+    good = steady([records.upgrade(copy.deepcopy(record)) for record in side_by_side.records()])
+    slow = copy.deepcopy(good)
+    for record in slow:
+        record.update(machine="a-disturbed-machine")
+        if record["kind"] == "launch":
+            record["payload"]["validity"] = {"state": "INVALID", "reasons": ["another process ran"]}
+    emulated = copy.deepcopy(good)
+    for record in emulated:
+        record.update(machine="an-emulated-machine")
+        if record["kind"] == "machine":
+            record["payload"]["emulated"] = True
+    tuned = copy.deepcopy(good)
+    for record in tuned:
+        record.update(machine="a-machine-with-an-environment")
+        if record["kind"] == "launch":
+            record["payload"]["environment"] = {"GGML_X": "1"}
+    every = summary.runs([*real, *good, *slow, *emulated, *tuned])
+    (tmp_path / "figures.parquet").write_bytes(export.export(every, "parquet"))
+    monkeypatch.chdir(tmp_path)
+    relation = duckdb.sql(query)
+    rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+    relation.show(max_width=int(width))
+    shown = capfd.readouterr().out
+    assert "…" not in shown
+    assert all(name in shown for name in relation.columns)
+    assert {row["machine"] for row in rows} == {side_by_side.MACHINE}
+    labels = ("model", "machine", "quantization", "build", "threads", "run")
+    assert len({tuple(row[name] for name in labels) for row in rows}) == len(rows)
+    expected = {
+        (row.cell["quantization"], row.cell["build"])
+        for run in summary.runs(good)
+        for row in summary.rows(run, summary.cells(run))
+        if row.cell["test"] == "tg128" and row.state == summary.VALID
+    }
+    assert {(row["quantization"], row["build"]) for row in rows} == expected
+    assert expected
+    assert {row["unit"] for row in rows} == {"token/s"}
+    assert all(row["low"] <= row["mean"] <= row["high"] for row in rows)
+
+
+def test_cells_that_differ_in_a_setting_alone_are_benchmarks_of_their_own(real):
+    good = undisturbed(real)
+    other = copy.deepcopy([one for one in good if one["kind"] == "launch"])
+    for record in other:
+        record["payload"]["cell"]["settings"] = {"flash_attn": "1"}
+    for record in good:
+        if record["kind"] == "launch":
+            record["payload"]["cell"]["settings"] = {"flash_attn": "0"}
+    names = [name for name in json.loads(written([*good, *other], "bencher")) if "/pp512/" in name]
+    assert {name.rpartition("/")[2] for name in names} == {"flash_attn=0", "flash_attn=1"}

@@ -13,7 +13,7 @@ import pytest
 from support.records import side_by_side
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary, validity
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.export import forms as export
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import terminal
@@ -94,7 +94,8 @@ def test_exports_and_comparisons_keep_to_the_run_with_figures(
 ) -> None:
     runs = summary.runs([*real, *attempt[0]])
     assert [run.run for run in export.latest(runs)] == [real[0]["run"]]
-    assert {run.run for run, _row in compare.select(runs, {"run": compare.LATEST})} == {real[0]["run"]}
+    selected = compare.select(compare.Measured(runs), {"run": compare.LATEST})
+    assert {run.run for run, _row in selected} == {real[0]["run"]}
 
 
 def test_alone_it_says_why_on_its_page_and_in_the_terminal(
@@ -151,3 +152,120 @@ def test_what_stands_side_by_side_stays(real: list[Record]) -> None:
     for path in compared:
         assert set(figures(before[path])) <= set(figures(after[path])), path
         assert "A newer run of 2099-01-01 00:00 UTC measured nothing" in after[path], path
+
+
+DISTURBED = {"state": "INVALID", "reasons": ["another process"]}
+
+
+def undisturbed(real: list[Record]) -> list[Record]:
+    """Return the run with enough launches of each cell, which agree to a thousandth, and none of them disturbed."""
+    some = []
+    for record in real:
+        if record["kind"] == "launch":
+            some += [_repeated(record, times) for times in range(validity.ENOUGH_LAUNCHES)]
+        elif record["kind"] != "bandwidth":
+            some.append(copy.deepcopy(record))
+    return some
+
+
+def _repeated(launch: Record, times: int) -> Record:
+    """Return the launch that came so many rounds after `launch`."""
+    again = copy.deepcopy(launch)
+    again["payload"]["number"] += 100 * times
+    again["payload"]["block"] = times
+    again["payload"]["validity"] = {"state": "VALID", "reasons": []}
+    again["payload"]["gates"].update(steal_percent=0.0, other_cpu_percent=0.0)
+    for entry in again["payload"]["metrics"].values():
+        if entry["value"] is not None:
+            entry["value"] *= 1 + times / 5000
+    return again
+
+
+def disturbed(good: list[Record], *tests: str) -> list[Record]:
+    """Return the same run at a later time, in which the launches of these tests do not hold; of none: of all."""
+    later = again(good, "machine", "run", "build", "model", "launch")
+    for record in later:
+        if record["kind"] == "launch" and (not tests or record["payload"]["cell"]["test"] in tests):
+            record["payload"]["validity"] = dict(DISTURBED)
+            for entry in record["payload"]["metrics"].values():
+                entry["value"] *= 0.5
+    return later
+
+
+def test_a_newer_invalid_run_stands_beside_the_figure_that_holds(real: list[Record]) -> None:
+    good = undisturbed(real)
+    before, after = report.render(good), report.render([*good, *disturbed(good)])
+    page = next(path for path in before if path.endswith("q4.md"))
+    speeds = [
+        line.split("|")[2] for line in before[page].splitlines() if line.startswith("| Token generation, tg128 |")
+    ]
+    assert speeds
+    assert f"{speeds[0].strip()} |" in after[page]
+    assert "A newer run of 2099-01-01 00:00 UTC: INVALID, 6 of 6 launches disturbed" in after[page]
+    assert f"[{LATER}]" in after[page].partition("## Earlier and newer runs")[2]
+    index = after[summary.INDEX]
+    assert "nothing that holds" not in index
+    assert "figure that holds" not in index
+    for path in (summary.INDEX, summary.machine_path(real[0]["machine"]), "models/tiny-synthetic.md"):
+        assert speeds[0].strip(" *").partition("\u00a0")[0] in after[path], path
+        assert "newer run of 2099-01-01: INVALID, 6 of 6 launches disturbed" in after[path], path
+
+
+def test_of_a_run_that_holds_in_part_the_rest_is_the_earlier_figure(real: list[Record]) -> None:
+    good = undisturbed(real)
+    after = report.render([*good, *disturbed(good, "tg128")])
+    page = next(text for path, text in after.items() if path.endswith("q4.md"))
+    assert f"run {LATER}" in page
+    of_generation = [line for line in page.splitlines() if line.startswith("| Token generation, tg128 |")]
+    assert len(of_generation) == 2
+    assert f"of {real[0]['time'][:10]}; newer run of 2099-01-01: INVALID" in of_generation[0]
+    (index,) = [line for line in after[summary.INDEX].splitlines() if line.startswith(f"| [{real[0]['machine']}]")][:1]
+    generation, prompt = index.split(" | ")[3:5]
+    assert f"of {real[0]['time'][:10]}; newer run of 2099-01-01: INVALID" in generation
+    assert "newer run" not in prompt
+
+
+def test_a_test_that_a_newer_run_does_not_have_stays_with_its_day(real: list[Record]) -> None:
+    good = undisturbed(real)
+    newer = [
+        record
+        for record in again(good, "machine", "run", "build", "model", "launch")
+        if record["kind"] != "launch" or record["payload"]["cell"]["test"] == "pp512"
+    ]
+    for record in newer:
+        if record["kind"] == "run":
+            record["payload"]["cells"] = [cell for cell in record["payload"]["cells"] if cell["test"] == "pp512"]
+    after = report.render([*good, *newer])
+    page = next(text for path, text in after.items() if path.endswith("q4.md"))
+    assert f"run {LATER}" in page
+    (line,) = [line for line in page.splitlines() if line.startswith("| Token generation, tg128 |")]
+    assert f"of {real[0]['time'][:10]}" in line
+    assert "newer run" not in line
+
+
+def test_a_card_names_what_holds_rather_than_a_better_test_that_does_not(real: list[Record]) -> None:
+    """A server was disturbed in the only run: generation, which was not, is what there is to choose by."""
+    some = undisturbed(real)
+    for record in some:
+        if record["kind"] == "launch" and record["payload"]["cell"]["test"].startswith(("serve", "batch")):
+            record["payload"]["validity"] = dict(DISTURBED)
+    card = report.render(some)[summary.INDEX].partition("## ")[0]
+    assert "nothing that holds" not in card
+    assert "tg128" in next(line for line in card.splitlines() if line.startswith("| Interactive |"))
+
+
+def test_the_history_marks_what_does_not_hold(real: list[Record]) -> None:
+    good = undisturbed(real)
+    pages = report.render([*good, *disturbed(good)])
+    (figure,) = [figure for figure in pages.figures if figure.path.endswith("q4-history")]
+    assert "(INVALID)" in figure.alt
+    panels = figure.spec.get("hconcat") or [figure.spec]
+    for panel in panels:
+        line, _rule, point = panel["layer"]
+        assert {value["state"] for value in panel["data"]["values"]} == {"holds", "INVALID"}
+        shape = point["encoding"]["shape"]
+        assert shape["scale"] == {"domain": ["holds", "INVALID"], "range": ["circle", "cross"]}
+        assert shape["legend"]["title"] == "Figure"
+        assert line["transform"] == [{"filter": "datum.state != 'INVALID'"}]
+    page = next(text for path, text in pages.items() if path.endswith("q4.md"))
+    assert "**INVALID**<br><sub>6 of 6 launches disturbed</sub>" in page.partition("## Earlier and newer runs")[2]

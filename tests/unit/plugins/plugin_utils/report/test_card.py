@@ -66,7 +66,7 @@ def test_what_does_not_hold_is_not_chosen() -> None:
     for record in some:
         if record["kind"] == "launch":
             record["payload"]["validity"] = {"state": "INVALID", "reasons": ["steal_percent = 9"]}
-    assert card(some)["Interactive"][0].startswith("nothing that holds")
+    assert card(some)["Interactive"][0].startswith("nothing undisturbed that is known to ±10 %")
 
 
 def test_without_a_price_there_is_no_cost_and_emulated_machines_are_on_no_card() -> None:

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from support.records import side_by_side
 from support.records.side_by_side import COMBINATIONS, MACHINE, MODEL, PAGE, RUN
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
 
 Record = dict[str, Any]
@@ -146,7 +146,7 @@ def test_the_predecessors_comparison_comes_first() -> None:
     assert said[0].startswith("- Generation (tg128, 64 threads): Q4_0 in build default 43.")
     assert "(q4_0_8x8, as expected), Q4_0_8_8 in build legacy 44." in said[0]
     assert "(q4_0_8x8 in the file, as expected). Today's Q4_0: **slower**, 0.97" in said[0]
-    assert re.search(r"Today's Q4_0: \*\*faster\*\*, 1\.01\d times as fast \(1\.0\d+.to.1\.0\d+\)\.", said[1])
+    assert re.search(r"Q4_0: \*\*equal\*\*, 1\.01\d times as fast \(1\.0\d+.to.1\.0\d+\), q=[\d.e-]+\.$", said[1])
 
 
 def test_without_todays_figure_the_page_says_so() -> None:
@@ -165,14 +165,16 @@ def test_the_file_type_that_is_compared_with_is_whichever_was_measured() -> None
 
 
 def test_ratios_are_paired_by_block() -> None:
-    # Speeds that swing by 40 % between blocks, always in the ratio 1.02: only pairs can tell.
+    # Speeds that swing by 40 % between blocks, always in the ratio 1.03: only pairs can tell.
     some = side_by_side.records((Q4, LTO))
     for record in launches(some, "Q4_0", "default", "tg128"):
         record["payload"]["metrics"]["tg_tps"]["value"] = 40.0 + 4 * record["payload"]["block"]
-    with_speeds(some, "lto", "tg128", lambda speed: 1.02 * speed)
+    with_speeds(some, "lto", "tg128", lambda speed: 1.03 * speed)
     page = render(some)
-    assert line_of(page, "Generation, tg128", "lto")["Ratio"] == "1.020<br><sub>1.020\u00a0to\u00a01.020</sub>"
-    assert "**faster**, 1.020 times as fast" in verdict(page, "**Q4_0 in build lto**")
+    assert line_of(page, "Generation, tg128", "lto")["Ratio"].startswith(
+        "1.030<br><sub>1.030\u00a0to\u00a01.030</sub><br><sub>faster, q="
+    )
+    assert "**faster**, 1.030 times as fast" in verdict(page, "**Q4_0 in build lto**")
     shuffled = launches(some, "Q4_0", "lto", "tg128")
     for record, block in zip(shuffled, (4, 5, 6, 1, 2, 3), strict=True):
         record["payload"]["block"] = block
@@ -189,19 +191,19 @@ def test_a_difference_that_is_not_established_is_not_called_one() -> None:
     assert low < 1 < high
     assert "\u00a0\\~<br>" in ratio
     said = verdict(page, "**Q4_0 in build lto**")
-    assert "generation (tg128, 64 threads) **no difference established** (\\~)" in said
+    assert "generation (tg128, 64 threads) **undecided** (\\~)" in said
 
 
 def test_below_two_pairs_there_is_no_ratio() -> None:
     some = [r for r in side_by_side.records((Q4, LTO)) if r["kind"] != "launch" or r["payload"]["block"] == 1]
     page = render(some)
     assert line_of(page, "Generation, tg128", "lto")["Ratio"] == "N/A<br><sub>1 block</sub>"
-    assert "ratio N/A, because a single block has both" in verdict(page, "**Q4_0 in build lto**")
+    assert "ratio N/A, because a single block has both undisturbed" in verdict(page, "**Q4_0 in build lto**")
     for record in launches(some, "Q4_0", "lto", "tg128"):
         record["payload"]["block"] = 2
     page = render(some)
     assert line_of(page, "Generation, tg128", "lto")["Ratio"] == "N/A"
-    assert "ratio N/A, because no block has both" in verdict(page, "**Q4_0 in build lto**")
+    assert "ratio N/A, because no block has both undisturbed" in verdict(page, "**Q4_0 in build lto**")
     for record in launches(some, "Q4_0", "lto", "tg128"):
         del record["payload"]["block"]
     assert line_of(render(some), "Generation, tg128", "lto")["Ratio"] == "N/A"
@@ -212,7 +214,7 @@ def test_bounds_that_say_nothing_are_not_written_out() -> None:
     speeds = iter([20.0, 60.0])
     with_speeds(some, "lto", "tg128", lambda _speed: next(speeds))
     ratio = line_of(render(some), "Generation, tg128", "lto")["Ratio"]
-    assert re.fullmatch(r"0\.\d+\u00a0\\~<br><sub>over a factor of 100 wide</sub>", ratio)
+    assert re.fullmatch(r"0\.\d+\u00a0\\~<br><sub>over a factor of 100 wide</sub><br><sub>informational</sub>", ratio)
 
 
 def test_fewer_pairs_than_launches_are_counted() -> None:
@@ -222,13 +224,15 @@ def test_fewer_pairs_than_launches_are_counted() -> None:
 
 
 @pytest.mark.parametrize("build", ["default", "no-repack"], ids=["the reference", "the row"])
-def test_a_ratio_of_invalid_figures_says_so_and_establishes_nothing(build: str) -> None:
+def test_a_ratio_of_too_few_undisturbed_blocks_establishes_nothing(build: str) -> None:
     some = side_by_side.records((Q4, NO_REPACK))
     launches(some, "Q4_0", build, "tg128")[3]["payload"]["validity"] = {"state": "INVALID", "reasons": ["steal"]}
     page = render(some)
-    assert line_of(page, "Generation, tg128", "no-repack")["Ratio"].endswith("<br><sub>of INVALID figures</sub>")
+    assert line_of(page, "Generation, tg128", "no-repack")["Ratio"].endswith(
+        "<br><sub>informational</sub><br><sub>5 blocks</sub>"
+    )
     generation, prompt = verdict(page, "**Q4_0 in build no-repack**").split("; prompt processing")
-    assert "generation (tg128, 64 threads) **INVALID**, 0." in generation
+    assert "generation (tg128, 64 threads) **informational** (\\~), 0." in generation
     assert page.index("establishes nothing") < page.index("## Side by side")
     assert "slower" not in generation
     assert "**slower**" in prompt
@@ -250,7 +254,7 @@ def test_emulated_figures_get_no_verdict_and_are_named_in_every_table() -> None:
     assert not verdicts(page)
     for heading in ("Generation, tg128", "Prompt processing, pp512"):
         titles = set(table(page, heading)[0])
-        assert {"token/s, emulated", "Ratio, emulated", "Peak RSS, emulated"} <= titles
+        assert {"token/s, emulated", "Ratio, emulated", "Peak RSS, emulated\u00a0GiB"} <= titles
     index = pages["README.md"]
     assert "emulated" in next(line for line in index.splitlines() if "build no-repack (" in line)
     assert f"]({PAGE})" in index
@@ -284,14 +288,13 @@ def test_builds_without_default_are_compared_with_the_first() -> None:
 def test_a_row_says_what_it_cost_and_which_kernels_it_used() -> None:
     page = render(side_by_side.records())
     row = line_of(page, "Generation, tg128", "default")
-    assert row["Peak RSS"] == (
-        "8.61\u00a0GiB<br><sub>model\u00a04.33\u00a0GiB</sub><br><sub>repack\u00a03.90\u00a0GiB</sub>"
-        "<br><sub>file\u00a04.33\u00a0GiB</sub>"
+    assert row["Peak RSS\u00a0GiB"] == (
+        "8.61<br><sub>model\u00a04.33</sub><br><sub>repack\u00a03.90</sub><br><sub>file\u00a04.33</sub>"
     )
     assert row["Kernel path"] == (
         "q4_0_8x8<br><sub>224 of 225 Q4_0</sub><br><sub>not repacked: 1\u00a0Q6_K</sub><br>as expected"
     )
-    assert "repack" not in line_of(page, "Generation, tg128", "legacy", "Q4_0_8_8")["Peak RSS"]
+    assert "repack" not in line_of(page, "Generation, tg128", "legacy", "Q4_0_8_8")["Peak RSS\u00a0GiB"]
     assert line_of(page, "Generation, tg128", "no-repack")["Kernel path"] == (
         "not repacked<br><sub>225\u00a0Q4_0, 1\u00a0Q6_K</sub><br>**FALLBACK**"
     )
@@ -359,16 +362,16 @@ def test_the_ratio_is_what_its_definition_says() -> None:
     rows = summary.rows(run, summary.cells(run))
     speeds = [row for row in rows if row.speed == "tg_tps"]
     default, lto = sorted(speeds, key=lambda row: row.cell["build"])
-    ratio = summary.ratio(lto, default)
-    assert ratio.interval is not None
+    ratio = compare.within_blocks(default, lto).ratio
+    assert ratio is not None
     assert default.interval is not None
     assert lto.interval is not None
     # With complete blocks the paired mean is the ratio of the means; the interval is what pairing narrows.
-    assert ratio.interval.mean == pytest.approx(lto.interval.mean / default.interval.mean, rel=1e-12)
-    assert ratio.interval.half_width_percent is not None
+    assert ratio.mean == pytest.approx(lto.interval.mean / default.interval.mean, rel=1e-12)
+    assert ratio.half_width_percent is not None
     assert default.interval.half_width_percent is not None
-    assert ratio.interval.half_width_percent < default.interval.half_width_percent / 4
-    back = summary.ratio(default, lto).interval
+    assert ratio.half_width_percent < default.interval.half_width_percent / 4
+    back = compare.within_blocks(lto, default).ratio
     assert back is not None
     assert back.low is not None
-    assert back.low * (ratio.interval.high or 0) == pytest.approx(1, rel=1e-12)
+    assert back.low * (ratio.high or 0) == pytest.approx(1, rel=1e-12)

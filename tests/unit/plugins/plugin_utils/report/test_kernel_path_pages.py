@@ -116,9 +116,9 @@ def test_what_is_not_known_is_a_quiet_note() -> None:
 
 
 def test_a_state_that_this_version_does_not_know_is_unknown() -> None:
-    page = page_of(Q4._replace(state="half"))
+    page = page_of(Q4._replace(state="partly"))
     assert "| unknown |" in page
-    assert "half" not in page
+    assert "partly" not in page
 
 
 def test_the_index_names_fallbacks_in_the_row_and_in_a_section() -> None:

@@ -34,9 +34,9 @@ def test_five_lines_and_the_page(real):
 
 def test_a_figure_that_does_not_hold_says_why(real):
     lines = told(real)
-    assert "INVALID session: the memory bandwidth drifted by" in lines[4]
+    assert re.search(r"the memory bandwidth drifted by [\d.]+ %.*, which is in the intervals", lines[4])
     for line in lines[1:4]:
-        assert line.endswith(("; INVALID: the session is INVALID", "; INVALID: 1 of 1 launch disturbed")), line
+        assert line.endswith("; INVALID: 1 of 1 launch disturbed"), line
 
 
 def test_what_was_not_measured_is_said(real):

@@ -34,6 +34,17 @@ def test_a_row_stays_a_line() -> None:
     assert table([LEFT, LEFT], [["a\nb\r\n c", "d"], ["", ""]]) == ["a b c  d", ""]
 
 
+def test_what_is_too_long_for_a_width_is_wrapped_below_itself() -> None:
+    rows = [["slower", "a-word-of-" + "x" * 30 + " and some words more"], ["equal", "short"]]
+    assert table([LEFT, LEFT], rows, width=36) == [
+        "slower  a-word-of-xxxxxxxxxxxxxxxxxx",
+        "        xxxxxxxxxxxx and some words",
+        "        more",
+        "equal   short",
+    ]
+    assert max(map(len, table([LEFT, LEFT], [["x" * 40, "word " * 20]], width=50))) == 40 + 2 + 24
+
+
 def test_no_row_is_no_line() -> None:
     assert table([LEFT], []) == []
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import re
 
 import pytest
 from support.records.real_run import of, page, section
@@ -44,12 +45,47 @@ def test_the_index_says_what_one_user_feels(real):
     index = pages.render(real)["README.md"]
     (line,) = [line for line in section(index, FELT).splitlines() if "tiny-synthetic" in line or "llama-3" in line]
     assert "1 user, 128 tokens in, 64 out" in line
-    assert line.count("\u00a0s |") == 4
+    assert line.count("\u00a0s |") == 2
     assert "USD" not in section(index, FELT)
     for one in real:
         if one["kind"] == "machine":
             one["payload"]["instance"] = {"type": "c7i.16xlarge", "zone": "us-east-1a"}
     assert "USD per million, prompt" in section(pages.render(real)["README.md"], FELT)
+
+
+def test_the_first_token_is_one_number_with_its_statistic_everywhere(real):
+    """The median of each launch; a percentile over all requests would be another number under the same name."""
+    for one in real:
+        if "ttft_s" in one["payload"].get("metrics", {}):
+            one["payload"]["metrics"]["ttft_s"]["value"] = 0.7654321
+    made = pages.render(real)
+    told = section(made["README.md"], FELT)
+    assert "| First token, median ms | Per token, median ms |" in told
+    assert "| 765.4 |" in told
+    latency = section(page(real), "Latency")
+    assert "| First token ms |" in latency
+    assert "median\u00a0765.4" in latency
+    assert "p50" not in latency
+    (figure,) = [figure for figure in made.figures if figure.path.endswith("q4-latency")]
+    assert "first token, median, ms 765.4" in figure.alt
+
+
+# Tables of which each line is a thing of its own.
+FACTS = ("| Machine |", "| Build |", "| Model |", "| Figure |", "| Memory |")
+
+
+def test_no_column_mixes_units(real):
+    for path, text in pages.render(real).items():
+        for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
+            lines = table.splitlines()
+            if lines[0].startswith(FACTS) and lines[0].count("|") == 3:
+                continue
+            for column in zip(*(line.strip("|").split(" | ") for line in (lines[0], *lines[2:])), strict=True):
+                figures = [re.findall(r"[0-9][0-9.,]*\u00a0(ms|s|KiB|MiB|GiB|TiB)\b", cell) for cell in column]
+                sizes = {unit for cell in figures for unit in cell if unit.endswith("B")}
+                times = {unit for cell in figures for unit in cell if not unit.endswith("B")}
+                assert len(sizes) <= 1, (path, column)
+                assert len(times) <= 1, (path, column)
 
 
 def test_what_comes_at_a_rate_says_at_which_rate_it_was_answered(real):

@@ -19,7 +19,7 @@ from support.records import side_by_side
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import mean_interval
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import sampler
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, roofline, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, roofline, summary, validity
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import index, pages, parts, terminal
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.figures import Drawing
@@ -116,7 +116,8 @@ def in_launches(every: list[Record], name: str, value: float) -> str:
                     held[name] = {**held[name], "value": value} if held is payload["metrics"] else value
                     planted += 1
     assert planted
-    return metrics.show(name, value)
+    # The unit of bytes is that of their column, in its title.
+    return metrics.show(name, value).partition(metrics.NO_BREAK)[0]
 
 
 def in_ladders_too(every: list[Record], name: str, value: float) -> str:
@@ -140,19 +141,9 @@ def where_threads_were_missed(every: list[Record], name: str, value: float) -> s
     return metrics.show(name, value)
 
 
-def of_requests(every: list[Record], name: str, value: float) -> str:
-    """Plant what the median of the requests is then, as the target forms it."""
-    seconds = value / 1000
-    for record in every:
-        for request in record["payload"].get("requests") or []:
-            n = request["n_gen"]
-            if name == "itl_s":
-                request["itl_s"] = [seconds] * (n - 1)
-            elif name == "tpot_s":
-                request["e2e_s"] = request["ttft_s"] + seconds * (n - 1)
-            else:
-                request[name] = seconds
-    return f"p50 {metrics.number(1000 * seconds)}"
+def as_median(every: list[Record], name: str, value: float) -> str:
+    in_launches(every, name, value / 1000)
+    return f"median {metrics.number(value)}"
 
 
 def of_samples(every: list[Record], name: str, value: float) -> str:
@@ -163,7 +154,7 @@ def of_samples(every: list[Record], name: str, value: float) -> str:
             series[field] = [1000, int(value), 2000]
             other = {"anon_bytes": None, "file_bytes": None, field: series[field]}
             assert sampler.peaks(other)[name]["value"] == value
-    return metrics.show(name, value)
+    return metrics.show(name, value).partition(metrics.NO_BREAK)[0]
 
 
 def of_the_machine(every: list[Record], name: str, value: float) -> str:
@@ -209,7 +200,8 @@ def derived(every: list[Record], name: str, _value: float) -> str:
         launches = [record for record in every if record in prompt.launches]
         for record, number in zip(launches, numbers, strict=True):
             record["payload"]["metrics"]["pp_tps"]["value"] = number
-        return f"±{metrics.with_unit(name, mean_interval(numbers).half_width_percent)}"
+        widened = validity.widened(mean_interval(numbers), prompt.budget)
+        return f"±{metrics.with_unit(name, widened.half_width_percent)}"
     if name == "usd_per_million_tokens":
         price = cost.hourly(run)
         assert price
@@ -220,7 +212,7 @@ def derived(every: list[Record], name: str, _value: float) -> str:
     peak = roofline.arithmetic(bandwidths, prompt.cell["threads"])
     values: dict[str, float | None] = {
         "token_time_ms": metrics.token_time_ms(generation.interval.mean),
-        "prompt_time_s": metrics.prompt_time_s(512, prompt.interval.mean),
+        "prompt_time_s": 1000 * 512 / prompt.interval.mean,
         "bandwidth_share": roofline.bandwidth_share(model, generation.cell, generation.interval.mean, top),
         "prompt_gflops": rate,
         "arithmetic_share": roofline.arithmetic_share(rate, peak),
@@ -231,7 +223,7 @@ def derived(every: list[Record], name: str, _value: float) -> str:
 
 PLANTED: dict[str, Callable[[list[Record], str, float], str]] = {
     **dict.fromkeys(("pp_tps", "tg_tps"), in_ladders_too),
-    **dict.fromkeys(("ttft_s", "tpot_s", "itl_s", "e2e_s"), of_requests),
+    **dict.fromkeys(("ttft_s", "tpot_s", "itl_s", "e2e_s"), as_median),
     **dict.fromkeys(("rss_anon_peak_bytes", "rss_file_peak_bytes"), of_samples),
     **dict.fromkeys(("read_gb_s", "triad_gb_s", "fma_gflops"), of_the_machine),
     **dict.fromkeys(metrics.DERIVED, derived),

@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one rule for whether a figure holds and how well it is known; docs/method.md has it in words.
+
+A launch is INVALID where something disturbed it, and a figure where too many of its launches were. How well an
+undisturbed figure is known is another matter: its interval holds what its launches, the drift of the machine and what
+the gates let pass leave open, and by that interval it is shown, ranked and compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from statistics import fmean, median
+from typing import Any, NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import metric, one_place, plural
+
+Record = dict[str, Any]
+
+VALID, UNSTABLE, INVALID, MISSING = "VALID", "UNSTABLE", "INVALID", "MISSING"
+
+# A spread of fewer launches says little of the next one.
+ENOUGH_LAUNCHES = 6
+# A figure that is known less well is no ground for a choice.
+RANKED_PERCENT = 10.0
+# The drift of the bandwidth as a part of a 95 % interval, in half ranges. Three looks give the bounds and no
+# distribution; a uniform one within them would have 95 % in 0.95 half ranges, so the whole is the bound itself.
+# benchmarks/sessions.py says how many intervals hold what they promise.
+DRIFT_FACTOR = 1.0
+# A clock that is further than this from that of the cell's other launches has been changed.
+CLOCK_PERCENT = 5.0
+
+# Shares of the processor's time that were somebody else's, of which the gates let some pass.
+_SHARES = ("steal_percent", "other_cpu_percent")
+# What is faster or slower on another machine or in company; sizes and counts are not.
+_LEVELS = ("token/s", "s", "1/s")
+
+
+class Budget(NamedTuple):
+    """The parts of the uncertainty of a figure: half widths at 95 %, of its logarithm; None where one is not known.
+
+    `launches`: the t interval of their mean. `drift`: half the range of the canary's bandwidth in the session.
+    `disturbance`: the share of the time that was not the program's though no gate fired.
+    """
+
+    launches: float | None
+    drift: float | None
+    disturbance: float | None
+
+    def parts(self) -> list[tuple[str, float | None]]:
+        """Return each part by its name, in percent of the figure."""
+        named = (("launches", self.launches), ("drift", self.drift), ("disturbance", self.disturbance))
+        return [(name, None if half is None else percent(half)) for name, half in named]
+
+    @property
+    def besides(self) -> float:
+        """What comes to the spread of the launches: the root of the squares, for the parts are independent."""
+        return math.hypot(self.drift or 0.0, self.disturbance or 0.0)
+
+
+def percent(half: float) -> float:
+    """Return the half width of a logarithm in percent of the figure, as Interval has it."""
+    return 100 * math.sinh(half)
+
+
+def undisturbed(launches: Iterable[Record]) -> list[Record]:
+    """Return the launches that nothing disturbed."""
+    return [record for record in launches if record["payload"]["validity"]["state"] == VALID]
+
+
+def formed_over(launches: Sequence[Record], planned: int | None) -> list[Record]:
+    """Return the launches that a figure is formed over: the undisturbed where there are enough of them, else all.
+
+    Gates look at the machine and never at the figure, so leaving out what they marked favours nothing. `planned`: how
+    many launches the run was to have of a cell, None where that is not on record.
+    """
+    good = undisturbed(launches)
+    return good if len(good) >= min(ENOUGH_LAUNCHES, planned or ENOUGH_LAUNCHES) else list(launches)
+
+
+def budget(interval: Interval, launches: Iterable[Record], rates: Sequence[float]) -> Budget:
+    """Return the parts of the uncertainty of a figure.
+
+    `interval`: that of its `launches` alone; `rates`: the canary's bandwidths of its session, in any unit.
+    """
+    spread = math.log(interval.high / interval.mean) if interval.high is not None else None
+    drift = DRIFT_FACTOR * math.log(max(rates) / min(rates)) / 2 if len(rates) > 1 else None
+    # What a gate fired for is no matter of a width.
+    gates = [record["payload"].get("gates") or {} for record in undisturbed(launches)]
+    lost = [sum(shares) for gate in gates if (shares := [gate[name] for name in _SHARES if gate.get(name) is not None])]
+    # Time that was lost makes a figure too low by its share.
+    disturbance = -math.log1p(-min(fmean(lost), 99.0) / 100) if lost else None
+    return Budget(spread, drift, disturbance)
+
+
+def widened(interval: Interval, parts: Budget | None) -> Interval:
+    """Return an interval of launches alone with what else leaves the figure open; one without bounds as it is."""
+    if parts is None or interval.low is None or interval.high is None or not parts.besides:
+        return interval
+    half = math.hypot(math.log(interval.high / interval.mean), parts.besides)
+    low, high = interval.mean * math.exp(-half), interval.mean * math.exp(half)
+    return interval._replace(low=low, high=high, half_width_percent=percent(half))
+
+
+def widens(name: str) -> bool:
+    """Say whether a metric is a level, which drift and disturbance move: a speed or a time, no size and no count."""
+    return metric(name).unit in _LEVELS
+
+
+def judged(
+    interval: Interval, launches: Sequence[Record], figures: Sequence[Record], planned: int | None
+) -> tuple[str, list[str]]:
+    """Return the state of a figure and why it is not VALID, or that launches were left out.
+
+    `interval` is the widened one, of `figures` among all `launches`.
+    """
+    few = _few(interval, planned)
+    bad = [
+        f"launch {record['payload']['number']}: {reason}"
+        for record in figures
+        if record["payload"]["validity"]["state"] != VALID
+        for reason in record["payload"]["validity"]["reasons"] or ["no reason on record"]
+    ]
+    if bad:
+        return INVALID, [*bad, *few]
+    width = interval.half_width_percent
+    wide = [] if width is None or width <= RANKED_PERCENT else [f"±{one_place(width)} %, over ±{RANKED_PERCENT:g} %"]
+    left_out = []
+    if len(figures) < len(launches):
+        left_out = [f"{len(launches) - len(figures)} of {len(launches)} launches disturbed and left out"]
+    return UNSTABLE if few or wide else VALID, [*few, *wide, *left_out]
+
+
+def _few(interval: Interval, planned: int | None) -> list[str]:
+    if interval.n >= ENOUGH_LAUNCHES:
+        return []
+    launches = plural(interval.n, "launch")
+    cut_short = planned is not None and planned >= ENOUGH_LAUNCHES
+    return [f"only {launches} of {planned}" if cut_short else f"quick run: {launches}"]
+
+
+def ranked(state: str, interval: Interval | None) -> bool:
+    """Say whether a figure may be ranked: undisturbed, and known well enough."""
+    width = interval.half_width_percent if interval else None
+    return state in (VALID, UNSTABLE) and width is not None and width <= RANKED_PERCENT
+
+
+def with_clocks(launches: Sequence[Record], samples: Iterable[Record]) -> list[Record]:
+    """Return the launches of one cell in their order, those INVALID whose clock was not that of the others.
+
+    `samples`: the records of what was sampled during them; where these have no MHz nothing is said.
+    """
+    clocks: dict[int, float] = {}
+    for record in samples:
+        known = [mhz for mhz in record["payload"].get("mhz") or [] if mhz]
+        if known:
+            clocks[record["payload"]["number"]] = median(known)
+    rates = [clocks[record["payload"]["number"]] for record in launches if record["payload"]["number"] in clocks]
+    if len(rates) < ENOUGH_LAUNCHES:
+        return list(launches)
+    usual = median(rates)
+    return [_with_clock(record, clocks.get(record["payload"]["number"]), usual) for record in launches]
+
+
+def _with_clock(record: Record, mhz: float | None, usual: float) -> Record:
+    away = 0.0 if mhz is None else 100 * (mhz / usual - 1)
+    if mhz is None or abs(away) <= CLOCK_PERCENT:
+        return record
+    payload = record["payload"]
+    why = f"{mhz:.0f} MHz, {abs(away):.1f} % from the {usual:.0f} MHz of the cell's launches: the clock was changed"
+    validity = {"state": INVALID, "reasons": [*payload["validity"]["reasons"], why]}
+    return {**record, "payload": {**payload, "validity": validity}}
