@@ -333,14 +333,15 @@ def emulates(scenarios: Iterable[Stage]) -> bool:
 
 @contextlib.contextmanager
 def emulated_root() -> Iterator[None]:
-    """Make the Debian root of the emulated hosts beside the first stages, which leave a core idle.
+    """Make the Debian root of the emulated hosts beside the first stages.
 
-    It takes minutes where it is in no cache. Whatever becomes of it here, the scenario asks for it again and tells.
+    It takes minutes where it is in no cache, and the two longest stages wait for it, one after the other. Whatever
+    becomes of it here, the scenario asks for it again and tells.
     """
     command = shlex.join([sys.executable, "tests/support/hosts/emulated.py"])
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     shell = ["sh", "-c", f"{command} packages && exec {command} root"]
-    process = subprocess.Popen(["nice", *shell], cwd=ROOT, start_new_session=True, **quiet)  # type: ignore[call-overload]
+    process = subprocess.Popen(shell, cwd=ROOT, start_new_session=True, **quiet)  # type: ignore[call-overload]
     try:
         yield
     finally:
