@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A third of many like tests, another one for each commit: cases that differ little need not all run each time.
+"""A part of many like tests, another one for each commit: cases that differ little need not all run each time.
 
 The environment variable CLOUDBENCH_THOROUGH=1 has all of them; the nightly workflow sets it. By the same variable the
 molecule scenarios compile for emulated hosts with the optimisation that real ones get.
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
-THIRDS = 3
+THIRDS, SIXTHS = 3, 6
 VARIABLE = "CLOUDBENCH_THOROUGH"
 # What decides about a run on EC2, where there is no commit to ask.
 SOURCES = ("plugins", "roles", "playbooks")
@@ -48,12 +48,15 @@ def everything() -> bool:
     """Whether all cases are asked for; raises ValueError for a value that means neither."""
     asked = os.environ.get(VARIABLE, "")
     if asked not in ("", "0", "1"):
-        raise ValueError(f"{VARIABLE} is {asked!r}: it is 1 for all, 0 or not set for a third by the commit")
+        raise ValueError(f"{VARIABLE} is {asked!r}: it is 1 for all, 0 or not set for a part by the commit")
     return asked == "1"
 
 
-def chosen(cases: Sequence[Case], commit: str | None = None) -> list[Case]:
-    """Every third of the cases, beginning where the commit's digest says, or all of them where these are asked for."""
+def chosen(cases: Sequence[Case], commit: str | None = None, parts: int = THIRDS) -> list[Case]:
+    """Every third, or one of so many `parts`, of the cases, beginning where the commit's digest says.
+
+    All of them where these are asked for.
+    """
     if everything():
         return list(cases)
-    return list(cases[int((commit or digest())[:8], 16) % THIRDS :: THIRDS])
+    return list(cases[int((commit or digest())[:8], 16) % parts :: parts])

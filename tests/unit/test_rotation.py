@@ -25,6 +25,11 @@ def test_the_thirds_are_disjoint_and_together_all_of_them() -> None:
     assert sorted(case for third in thirds for case in third) == CASES
 
 
+def test_the_sixths_are_disjoint_and_together_all_of_them() -> None:
+    sixths = [rotation.chosen(CASES, f"0000000{number}ab", rotation.SIXTHS) for number in range(6)]
+    assert sorted(case for sixth in sixths for case in sixth) == CASES
+
+
 def test_all_of_them_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(rotation.VARIABLE, "1")
     assert rotation.chosen(CASES, "00000001") == CASES

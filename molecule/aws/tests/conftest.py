@@ -231,10 +231,10 @@ def asked_for() -> dict[tuple[str, str], bool]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that takes `asked` is one of every action that provisioning asks for, or of a third of them."""
+    """A test that takes `asked` is one of every action that provisioning asks for, or of a sixth of them."""
     if "asked" in metafunc.fixturenames:
         actions = asked_for()
-        cases = rotation.chosen(list(actions.items()))
+        cases = rotation.chosen(list(actions.items()), parts=rotation.SIXTHS)
         _refused[:] = [len(cases), len(actions)]
         metafunc.parametrize(("asked", "late"), cases, ids=[":".join(action) for action, _late in cases])
 
