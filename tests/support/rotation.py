@@ -4,7 +4,7 @@
 """A part of many like tests, another one for each commit: cases that differ little need not all run each time.
 
 The environment variable CLOUDBENCH_THOROUGH=1 has all of them; the nightly workflow sets it. By the same variable the
-molecule scenarios compile for emulated hosts with the optimisation that real ones get.
+molecule scenarios compile llama.cpp as for people (quick_compile.py).
 """
 
 from __future__ import annotations

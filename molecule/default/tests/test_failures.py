@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from support import quick_compile
 
 testinfra_hosts = ["ansible://localhost"]
 
@@ -45,6 +46,7 @@ def site(tmp_path):
         inherited = {name: value for name, value in os.environ.items() if name != "CLOUDBENCH_RUN"}
         asked = {
             "llama_cpp_dir": str(BASE / "llama.cpp"),
+            "llama_cpp_cmake_options": quick_compile.options(),
             "llama_model_dir": str(BASE / "models"),
             "llama_model_models": ["tiny-synthetic"],
             "llama_bench_spool": str(tmp_path / "spool"),
@@ -219,6 +221,7 @@ def test_hosts_of_one_kind_compile_once(tmp_path):
     }
     variables = {
         "ansible_python_interpreter": sys.executable,
+        "llama_cpp_cmake_options": quick_compile.options(),
         "llama_cpp_controller_cache": str(tmp_path / "controller"),
         "llama_model_dir": str(BASE / "models"),
         "llama_model_models": ["tiny-synthetic"],

@@ -12,6 +12,7 @@ import re
 import time
 from pathlib import Path
 
+from support import quick_compile
 from support.hosts.interruptions import CONTROLLER, RUNNER, Kill, interrupted
 
 testinfra_hosts = ["ansible://localhost"]
@@ -40,6 +41,7 @@ def test_killed_processes_cost_the_launch_in_flight_and_nothing_else(tmp_path):
     spool.mkdir()
     variables = {
         "llama_cpp_dir": str(BASE / "llama.cpp"),
+        "llama_cpp_cmake_options": quick_compile.options(),
         "llama_model_dir": str(BASE / "models"),
         "llama_model_models": ["tiny-synthetic"],
         "llama_bench_spool": str(spool),
