@@ -43,7 +43,7 @@ class ActionModule(CoreAction):
         absent = [side for side in ("a", "b") if not args[side].strip()]
         if absent:
             self.show([_OFFER, *(f"  {command}" for command in compare.offers(runs))])
-            raise compare.CompareError(f"{' and '.join(absent).upper()} {_ABSENT}")
+            raise compare.CompareError(f"{' and '.join(map(str.upper, absent))} {_ABSENT}")
         told = compare.told(
             compare.compare(runs, args["a"], args["b"], args["allow"]), compare.lost(runs, args["b"], args["a"])
         )
