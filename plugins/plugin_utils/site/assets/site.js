@@ -175,7 +175,7 @@
           color: { field: "quantization", type: "nominal", title: "Quantization" },
           shape: { field: "quantization", type: "nominal", title: "Quantization" },
           opacity: {
-            field: "validity", type: "nominal", title: "Validity",
+            field: "validity", type: "ordinal", title: "Validity",
             scale: { domain: ["ranked", "not ranked"], range: [1, 0.3] },
           },
           href: { field: "url", type: "nominal" },
