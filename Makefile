@@ -23,12 +23,6 @@ WORDS_plan := ARGS
 WORDS_report := ARGS
 WORDS_compare := A B ALLOW FAIL_ON ARGS
 WORDS_export := FORMAT OUT ARGS
-EXAMPLE_llama-bench := rows.jsonl
-EXAMPLE_parquet := figures.parquet
-EXAMPLE_openmetrics := figures.txt
-EXAMPLE_bencher := figures.json
-EXAMPLE_github-action-benchmark-bigger := figures.json
-EXAMPLE_github-action-benchmark-smaller := figures.json
 WORDS_import := FILES MACHINE MACHINE_FROM MODEL THREADS REGION ARGS
 WORDS_site := SITE ARGS
 TAKEN := $(foreach goal,$(MAKECMDGOALS),$(WORDS_$(goal))) PYTHON
@@ -41,10 +35,17 @@ ifneq ($(UNKNOWN),)
 $(error $(foreach word,$(UNKNOWN),make $(MAKECMDGOALS) does not take $(word)$(or $(call NEAREST,$(word)),.)) It takes $(TAKEN))
 endif
 
-# Before anything is installed for it.
+# Before anything is installed for it. A test holds the endings to those of export/forms.py.
+SUFFIX_csv := csv
+SUFFIX_llama-bench := jsonl
+SUFFIX_parquet := parquet
+SUFFIX_openmetrics := txt
+SUFFIX_bencher := json
+SUFFIX_github-action-benchmark-bigger := json
+SUFFIX_github-action-benchmark-smaller := json
 ifneq ($(filter export,$(MAKECMDGOALS)),)
 ifeq ($(strip $(OUT)),)
-$(error make export needs OUT, the file to write: make export FORMAT=$(or $(FORMAT),csv) OUT=$(or $(EXAMPLE_$(FORMAT)),figures.csv))
+$(error make export needs OUT, the file to write: make export FORMAT=$(or $(FORMAT),csv) OUT=figures.$(or $(SUFFIX_$(or $(FORMAT),csv)),csv))
 endif
 endif
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.export import forms
+
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "Makefile").read_text("utf-8")
 # Words of each target, as the Makefile lists them.
@@ -45,6 +47,13 @@ def test_a_word_that_the_target_does_not_take_ends_it(words: tuple[str, ...], sa
     assert done.returncode == 2, done.stdout
     assert said in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("form", forms.FORMATS)
+def test_an_export_without_a_file_is_told_the_ending_of_its_form(form: str) -> None:
+    done = make("export", f"FORMAT={form}")
+    assert done.returncode == 2
+    assert f"make export FORMAT={form} OUT=figures.{forms.FORMATS[form].suffix}.  Stop." in done.stderr
 
 
 @pytest.mark.parametrize("target", [*WORDS, "unit", "molecule-aws", "help"])

@@ -490,7 +490,7 @@ def falls_short(run: Run, wanted: Sequence[Payload], before: Run, wanted_before:
     if not done:
         return False
     measured = measured_cells(run, wanted)
-    if any(map(holds, rows(before, wanted_before))) and not any(map(holds, rows(run, measured))):
+    if any_ranked(rows(before, wanted_before)) and not any_ranked(rows(run, measured)):
         return True
     failed = {cell_key(record["payload"]["cell"]) for record in run.failures if record["payload"].get("cell")}
     ended = {cell_key(cell) for cell in measured} | failed
@@ -551,11 +551,11 @@ def standing_rows(page: OfPage, path: str) -> list[Standing]:
             by_test.setdefault(_test_of(row.cell), []).append(row)
         for test, alike in by_test.items():
             known = tests.get(test)
-            sound = any(map(holds, alike))
+            sound = any_ranked(alike)
             if known is None:
                 if sound or at <= newest_first.index(shown):
                     tests[test] = Standing(run, alike, None)
-            elif not any(map(holds, known.rows)) and (sound or run is shown):
+            elif not any_ranked(known.rows) and (sound or run is shown):
                 measured = next((row for row in known.rows if row.launches), None)
                 missed = known.rows[0] if known.run is shown else None
                 failing = measured or missed
@@ -797,9 +797,9 @@ def above(row: Row, other: Row) -> bool:
     return bool((first.low or 0) > (second.high or 0))
 
 
-def holds(row: Row) -> bool:
-    """Say whether a row has a figure that may be ranked."""
-    return row.ranked
+def any_ranked(rows: Iterable[Row]) -> bool:
+    """Say whether one of the rows may be ranked."""
+    return any(row.ranked for row in rows)
 
 
 def contenders(rows: Sequence[Row]) -> list[Row]:

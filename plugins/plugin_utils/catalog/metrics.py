@@ -61,7 +61,7 @@ def common_unit(sizes: Iterable[Number | None]) -> str:
 
 def in_unit(size: Number | None, unit: str) -> str:
     """Return a number of bytes in a unit of common_unit(), without it; None is N/A."""
-    if size is None or not math.isfinite(size):
+    if size is None or not math.isfinite(size) or not unit:
         return NOT_AVAILABLE
     scaled = float(size) / 1024 ** _UNITS.index(unit)
     return number(scaled, 0 if unit == "B" or abs(scaled) >= 100 else decimals(scaled, 3))
@@ -148,7 +148,8 @@ _ROWS = (
     Metric("tg_tps", "token/s", "Token generation", "n_gen / time, mean of the repetitions",
            _BENCH + ": avg_ts", number, "higher", 1e-6, 1e9),
     Metric("token_time_ms", "ms", "Time per token", "1000 / tg_tps", "derived", number, "lower", 1e-6, 1e9),
-    Metric("prompt_time_s", "s", "Time for the prompt", "n_prompt / pp_tps", "derived", number, "lower", 1e-9, 1e12),
+    Metric("prompt_time_ms", "ms", "Time for the prompt", "1000 * n_prompt / pp_tps", "derived", number, "lower", 1e-6,
+           1e15),
     Metric("wall_s", "s", "Wall time", "end - start of the process", "monotonic clock", number, "lower", 0, _FOREVER),
     Metric("cpu_user_s", "s", "User time", "ru_utime", _RUSAGE, number, "lower", 0, 1e12),
     Metric("cpu_system_s", "s", "System time", "ru_stime", _RUSAGE, number, "lower", 0, 1e12),
@@ -241,7 +242,7 @@ REGISTRY = {row.name: row for row in _ROWS}
 GATES = ("steal_percent", "other_cpu_percent", "pressure_some_percent", "swap_in_pages", "major_faults", "threads_ran")
 DERIVED = (
     "token_time_ms",
-    "prompt_time_s",
+    "prompt_time_ms",
     "half_width_percent",
     "bandwidth_share",
     "prompt_gflops",
@@ -284,6 +285,6 @@ def token_time_ms(tg_tps: Number | None) -> float | None:
     return 1000 / tg_tps if tg_tps else None
 
 
-def prompt_time_s(n_prompt: int, pp_tps: Number | None) -> float | None:
-    """Return the time to process a prompt of `n_prompt` tokens in s, None when there is no speed or prompt."""
-    return n_prompt / pp_tps if pp_tps and n_prompt else None
+def prompt_time_ms(n_prompt: int, pp_tps: Number | None) -> float | None:
+    """Return the time to process a prompt of `n_prompt` tokens in ms, None when there is no speed or prompt."""
+    return 1000 * n_prompt / pp_tps if pp_tps and n_prompt else None

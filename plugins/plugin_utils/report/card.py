@@ -72,7 +72,7 @@ def _alike(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 def _holding(candidates: Sequence[Candidate]) -> int:
     """Return how many have a figure that holds."""
-    return sum(summary.holds(candidate.row) for candidate in candidates)
+    return sum(candidate.row.ranked for candidate in candidates)
 
 
 def _first(*choices: list[Candidate]) -> list[Candidate]:

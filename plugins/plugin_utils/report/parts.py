@@ -143,7 +143,12 @@ def with_unit(name: str, value: float | None) -> str:
     """Return a metric with its unit; what users wait for is in ms, on all pages."""
     if name not in LATENCIES or value is None:
         return metrics.with_unit(name, value)
-    return f"{metrics.number(1000 * value)}{metrics.NO_BREAK}ms"
+    return f"{milliseconds(value)}{metrics.NO_BREAK}ms"
+
+
+def milliseconds(value: float | None) -> str:
+    """Return a time in s as a number of ms, for a column whose title has the unit."""
+    return metrics.number(None if value is None else 1000 * value)
 
 
 def mean(row: Row | None) -> str:
@@ -247,9 +252,12 @@ def thread_words(cell: Payload) -> str:
 def sizes(title: str, values: Sequence[float | None]) -> tuple[str, list[str]]:
     """Return the title and the cells of a column of bytes, all in one unit, which the title has."""
     unit = metrics.common_unit(values)
-    if not unit:
-        return title, [metrics.NOT_AVAILABLE] * len(values)
-    return f"{title}{metrics.NO_BREAK}{unit}", [metrics.in_unit(value, unit) for value in values]
+    return in_title(title, unit), [metrics.in_unit(value, unit) for value in values]
+
+
+def in_title(title: str, unit: str) -> str:
+    """Return the title of a column with the unit of its cells, "" for none."""
+    return f"{title}{metrics.NO_BREAK}{unit}" if unit else title
 
 
 def key_line(
@@ -435,11 +443,11 @@ def instead_words(shown: Run, standing: summary.Standing) -> str:
     words = [] if standing.run is shown else [f"of {day(standing.run.time)}"]
     if standing.newer:
         run, row = standing.newer
-        words.append(f"newer run of {day(run.time)}: {_state_words(row)}")
+        words.append(f"newer run of {day(run.time)}: {_with_reasons(row)}")
     return "; ".join(words)
 
 
-def _state_words(row: Row) -> str:
+def _with_reasons(row: Row) -> str:
     """Return the state of a row that the page does not show, with its reasons."""
     return ", ".join([row.state, *short_reasons(row)])
 
@@ -456,9 +464,9 @@ def attempts_words(attempts: Sequence[Run], path: str | None = None) -> str | No
     if not measured:
         return f"A newer run of {date(run.time)} measured nothing: {summary.why_nothing(run, path)}"
     rows = summary.rows(run, measured)
-    if any(map(summary.holds, rows)):
+    if summary.any_ranked(rows):
         return f"A newer run of {date(run.time)} ended early"
-    said = list(dict.fromkeys(_state_words(row) for row in rows))
+    said = list(dict.fromkeys(_with_reasons(row) for row in rows))
     more = ["and others"] if len(said) > INLINE_REASONS else []
     asked = [cell for cell in summary.cells(run) if summary.shown_on(run, cell, path)]
     early = " ended early" if len(measured) < len(asked) else ""

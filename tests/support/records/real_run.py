@@ -54,6 +54,20 @@ def without(real: list[Record], *kinds: str) -> list[Record]:
     return [one for one in real if one["kind"] not in kinds]
 
 
+def measured_only(real: list[Record], test: str) -> list[Record]:
+    """Return the records with the launches of one test alone: the others were planned."""
+    return [one for one in real if one["kind"] != "launch" or one["payload"]["cell"]["test"] == test]
+
+
+def asked_only(real: list[Record], test: str) -> list[Record]:
+    """Return the records of a run that was asked for one test alone."""
+    kept = copy.deepcopy(measured_only(real, test))
+    for one in kept:
+        if one["kind"] == "run":
+            one["payload"]["cells"] = [cell for cell in one["payload"]["cells"] if cell["test"] == test]
+    return kept
+
+
 def steady(real: list[Record]) -> list[Record]:
     """Return the records of the things measured, to which launches can be added."""
     return without(real, "launch", "bandwidth", "samples")

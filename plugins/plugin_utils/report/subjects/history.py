@@ -21,7 +21,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view impor
 
 HOLDS = "holds"
 # Told apart without colour.
-_SHAPES = {HOLDS: "circle", summary.INVALID: "cross"}
+_SHAPES = {HOLDS: "circle", summary.UNSTABLE: "diamond", summary.INVALID: "cross"}
 
 # ---- What has become slower ----
 
@@ -127,7 +127,7 @@ def _drawing(view: View) -> Drawing | None:
     panels: list[spec.Spec] = []
     words: list[str] = []
     counts: list[int] = []
-    marked = False
+    marked: set[str] = set()
     for speed, word in (("tg_tps", "Generation"), ("pp_tps", "Prompt")):
         rows = _alike(view, speed)
         values: Values = []
@@ -136,7 +136,7 @@ def _drawing(view: View) -> Drawing | None:
                 counts.append(len(row.figures))
                 keys = sorted({str(record["payload"].get("key")) for record in row.launches})
                 when = {"t": run.time[:19] + "Z", "setup": " ".join(keys), **spec.bounds(row.interval)}
-                values.append(when if summary.holds(row) else {**when, "state": summary.INVALID})
+                values.append(when if row.ranked else {**when, "state": row.state})
         if len(values) < 2:
             continue
         setups = list(dict.fromkeys(value["setup"] for value in values))
@@ -147,8 +147,8 @@ def _drawing(view: View) -> Drawing | None:
         axis = f"{parts.test_words(rows[0][1].cell)}, token/s"
         layers = spec.line(x, axis, spec.colour("setup", "Comparable", shown))
         if any("state" in value for value in values):
-            marked = True
-            _mark_invalid(values, layers)
+            marked |= {value["state"] for value in values if "state" in value}
+            _mark_states(values, layers)
         panels.append(spec.panel(values, layers, word))
         words.append(f"{word.lower()} {', '.join(map(_said, reversed(values)))} token/s")
     if not panels:
@@ -156,20 +156,23 @@ def _drawing(view: View) -> Drawing | None:
     notes = [
         spec.counted(counts),
         "one setup: same machine, build, model and settings",
-        f"cross: {summary.INVALID}, joined to nothing" if marked else None,
+        f"cross: {summary.INVALID}, joined to nothing" if summary.INVALID in marked else None,
     ]
     title = spec.title(f"History on {spec.plain(view.run.machine, 40)}", notes)
     return Drawing(spec.said("History, oldest first", words), spec.whole(title, *panels))
 
 
 def _said(value: dict[str, Any]) -> str:
-    return metrics.number(value["mean"]) + (f" ({summary.INVALID})" if value.get("state") == summary.INVALID else "")
+    state = value.get("state", HOLDS)
+    return metrics.number(value["mean"]) + ("" if state == HOLDS else f" ({state})")
 
 
-def _mark_invalid(values: Values, layers: list[spec.Spec]) -> None:
-    """Give the points a shape by their state, named in the legend, and join by lines those that hold alone."""
+def _mark_states(values: Values, layers: list[spec.Spec]) -> None:
+    """Give the points a shape by their state, named in the legend, and join by lines those that are undisturbed."""
     for value in values:
         value.setdefault("state", HOLDS)
+    shown = {HOLDS, *(value["state"] for value in values)}
+    shapes = {state: shape for state, shape in _SHAPES.items() if state in shown}
     line, _rule, point = layers
     line["transform"] = [{"filter": f"datum.state != '{summary.INVALID}'"}]
     point["mark"]["size"] = 90
@@ -178,7 +181,7 @@ def _mark_invalid(values: Values, layers: list[spec.Spec]) -> None:
         "type": "nominal",
         # Without a colour of its own the legend would be black, which is not seen on black.
         "legend": {"title": "Figure", "orient": "bottom", "symbolFillColor": spec.SKY, "symbolStrokeColor": spec.SKY},
-        "scale": {"domain": list(_SHAPES), "range": list(_SHAPES.values())},
+        "scale": {"domain": list(shapes), "range": list(shapes.values())},
     }
 
 

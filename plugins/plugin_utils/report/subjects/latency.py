@@ -48,9 +48,9 @@ def _spread(row: Row, name: str, values: Sequence[float]) -> Markdown:
     """Return the median of a metric, and p90, p95 and p99 of all requests where there are enough, in ms."""
     median = summary.centre(row, name)
     shown = [(percent, percentile(values, percent)) for percent in ENOUGH if percent != 50]
-    words = [f"median{metrics.NO_BREAK}{metrics.number(1000 * median)}"] if median is not None else []
+    words = [f"median{metrics.NO_BREAK}{parts.milliseconds(median)}"] if median is not None else []
     words += [
-        f"p{percent}{metrics.NO_BREAK}{metrics.number(1000 * value)}" for percent, value in shown if value is not None
+        f"p{percent}{metrics.NO_BREAK}{parts.milliseconds(value)}" for percent, value in shown if value is not None
     ]
     return markdown.lines(*words) if words else markdown.text(metrics.NOT_AVAILABLE)
 
@@ -216,7 +216,7 @@ def _alone(row: Row | None) -> list[Cell] | None:
     users = metrics.plural(row.cell["concurrency"], "user")
     return [
         f"{users}, {row.cell['n_prompt']} tokens in, {row.cell['n_gen']} out",
-        *(parts.mean_with_unit(row, name).removesuffix(f"{metrics.NO_BREAK}ms") for name in ("ttft_s", "tpot_s")),
+        *(parts.milliseconds(summary.centre(row, name)) for name in ("ttft_s", "tpot_s")),
         parts.brief(row),
     ]
 

@@ -52,7 +52,7 @@ def _section(view: View) -> Section | None:
         ("Started, UTC", LEFT),
         (view.unit("token/s"), RIGHT),
         ("Samples", LEFT),
-        *((f"{title}{metrics.NO_BREAK}{unit}" if name == PEAK and unit else title, RIGHT) for name, title in shown),
+        *((parts.in_title(title, unit) if name == PEAK else title, RIGHT) for name, title in shown),
         ("Validity", LEFT),
     ]
     blocks = []
@@ -88,7 +88,7 @@ def _samples(record: Record, speed: str) -> str:
 def _launch(record: Record, speed: str, names: list[str], unit: str) -> list[Cell]:
     def gate(name: str) -> str:
         number = summary.value(record, name)
-        return metrics.in_unit(number, unit) if unit and name == PEAK else metrics.show(name, number)
+        return metrics.in_unit(number, unit) if name == PEAK else metrics.show(name, number)
 
     launch = record["payload"]
     shown = _samples(record, speed)

@@ -139,7 +139,7 @@ def _compared(view: SideBySide, _references: References) -> list[RowColumn]:
     if view.imported:
         return []
     unit = metrics.common_unit(size for row in view.rows for _name, size in _sizes(view.run, row))
-    title = f"{view.unit('Peak RSS')}{metrics.NO_BREAK}{unit}" if unit else view.unit("Peak RSS")
+    title = parts.in_title(view.unit("Peak RSS"), unit)
     return [RowColumn(title, RIGHT, lambda row: _sizes_cell(_sizes(view.run, row), unit))]
 
 

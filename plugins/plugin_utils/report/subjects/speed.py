@@ -25,7 +25,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view impor
 def _key_lines(view: View) -> list[list[Cell]]:
     return [
         *_of_speed(view, view.generation, "tg_tps"),
-        *_derived(view.generation, "Time per token", metrics.token_time_ms),
+        *_derived(view.generation, "Time per token", "token_time_ms", metrics.token_time_ms),
         *_of_speed(view, view.prompt, "pp_tps"),
         *_prompt_time(view.prompt),
     ]
@@ -40,8 +40,8 @@ def _of_speed(view: View, row: Row | None, name: str) -> list[list[Cell]]:
     return [[f"{label}, {parts.test_words(other.cell)}", None, None, parts.badge(other)] for other in missing]
 
 
-def _derived(row: Row | None, label: str, of: Callable[[float], float | None]) -> list[list[Cell]]:
-    """Return the line of a time in ms that follows from the speed of `row`: the faster, the shorter."""
+def _derived(row: Row | None, label: str, name: str, of: Callable[[float], float | None]) -> list[list[Cell]]:
+    """Return the line of a time that follows from the speed of `row`: the faster, the shorter."""
     if row is None or row.interval is None:
         return []
     low, high = row.interval.low, row.interval.high
@@ -49,7 +49,7 @@ def _derived(row: Row | None, label: str, of: Callable[[float], float | None]) -
     bounds = None
     if low is not None and high is not None and centre is not None:
         bounds = metrics.span(of(high), of(low), metrics.decimals(centre))
-    return [[label, metrics.with_unit("token_time_ms", centre), bounds, row.state]]
+    return [[label, metrics.with_unit(name, centre), bounds, row.state]]
 
 
 def _prompt_time(row: Row | None) -> list[list[Cell]]:
@@ -59,7 +59,7 @@ def _prompt_time(row: Row | None) -> list[list[Cell]]:
     if not tokens:
         return []
     label = f"Time for the {metrics.number(tokens)}-token prompt"
-    return _derived(row, label, lambda tps: 1000 * (metrics.prompt_time_s(tokens, tps) or 0))
+    return _derived(row, label, "prompt_time_ms", lambda tps: metrics.prompt_time_ms(tokens, tps))
 
 
 def _key_words(view: View) -> Markdown | None:
@@ -266,7 +266,7 @@ def _centre(row: Row) -> float:
 
 SUBJECT = Subject(
     name="speed",
-    metrics=("pp_tps", "tg_tps", "token_time_ms", "prompt_time_s", "half_width_percent"),
+    metrics=("pp_tps", "tg_tps", "token_time_ms", "prompt_time_ms", "half_width_percent"),
     kinds=("bench",),
     key_lines=_key_lines,
     key_words=_key_words,

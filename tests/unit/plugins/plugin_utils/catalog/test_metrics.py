@@ -72,7 +72,7 @@ def test_binary(value: int | None, shown: str) -> None:
     [
         ("tg_tps", 38.2149, "38.21 token/s"),
         ("token_time_ms", metrics.token_time_ms(40.0), "25.00 ms"),
-        ("prompt_time_s", metrics.prompt_time_s(512, 128.0), "4.000 s"),
+        ("prompt_time_ms", metrics.prompt_time_ms(512, 128.0), "4,000 ms"),
         ("cpu_percent", 97.46, "97.5 %"),
         ("rss_peak_bytes", 1024**3, "1.00 GiB"),
         ("minor_faults", 181885.4, "181,885"),
@@ -107,8 +107,8 @@ def test_plural(count: int, word: str, shown: str) -> None:
 def test_an_undefined_time_is_not_available() -> None:
     assert metrics.token_time_ms(None) is None
     assert metrics.token_time_ms(0) is None
-    assert metrics.prompt_time_s(512, 0.0) is None
-    assert metrics.prompt_time_s(0, 100.0) is None
+    assert metrics.prompt_time_ms(512, 0.0) is None
+    assert metrics.prompt_time_ms(0, 100.0) is None
 
 
 @pytest.mark.parametrize(

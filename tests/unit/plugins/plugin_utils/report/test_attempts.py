@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.records import side_by_side
+from support.records.real_run import asked_only, measured_only
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary, validity
@@ -111,11 +112,7 @@ def test_alone_it_says_why_on_its_page_and_in_the_terminal(
 
 
 def test_a_run_that_ended_before_its_second_test_leaves_both_figures(real: list[Record]) -> None:
-    newer = [
-        record
-        for record in again(real, "machine", "run", "build", "model", "launch")
-        if record["kind"] != "launch" or record["payload"]["cell"]["test"] == "pp512"
-    ]
+    newer = measured_only(again(real, "machine", "run", "build", "model", "launch"), "pp512")
     before, after = report.render(real), report.render([*real, *newer])
     page = next(path for path in before if path.endswith("q4.md"))
     assert set(figures(before[page])) <= set(figures(after[page]))
@@ -131,11 +128,7 @@ def test_a_run_that_measured_all_takes_the_place(real: list[Record]) -> None:
 
 def test_a_cell_that_failed_was_come_to(real: list[Record]) -> None:
     """What a newer run has measured is not hidden because something else of it broke."""
-    newer = [
-        record
-        for record in again(real, "machine", "run", "build", "model", "launch")
-        if record["kind"] != "launch" or record["payload"]["cell"]["test"] == "pp512"
-    ]
+    newer = measured_only(again(real, "machine", "run", "build", "model", "launch"), "pp512")
     newer += failed(real[0]["machine"], [cell for cell in planned(real) if cell["test"] != "pp512"])
     page = next(text for path, text in report.render([*real, *newer]).items() if path.endswith("q4.md"))
     assert f"run {LATER}" in page
@@ -227,14 +220,7 @@ def test_of_a_run_that_holds_in_part_the_rest_is_the_earlier_figure(real: list[R
 
 def test_a_test_that_a_newer_run_does_not_have_stays_with_its_day(real: list[Record]) -> None:
     good = undisturbed(real)
-    newer = [
-        record
-        for record in again(good, "machine", "run", "build", "model", "launch")
-        if record["kind"] != "launch" or record["payload"]["cell"]["test"] == "pp512"
-    ]
-    for record in newer:
-        if record["kind"] == "run":
-            record["payload"]["cells"] = [cell for cell in record["payload"]["cells"] if cell["test"] == "pp512"]
+    newer = asked_only(again(good, "machine", "run", "build", "model", "launch"), "pp512")
     after = report.render([*good, *newer])
     page = next(text for path, text in after.items() if path.endswith("q4.md"))
     assert f"run {LATER}" in page
@@ -269,3 +255,19 @@ def test_the_history_marks_what_does_not_hold(real: list[Record]) -> None:
         assert line["transform"] == [{"filter": "datum.state != 'INVALID'"}]
     page = next(text for path, text in pages.items() if path.endswith("q4.md"))
     assert "**INVALID**<br><sub>6 of 6 launches disturbed</sub>" in page.partition("## Earlier and newer runs")[2]
+
+
+def test_the_history_does_not_call_a_figure_disturbed_that_is_only_little_known(real: list[Record]) -> None:
+    good = undisturbed(real)
+    wide = again(good, "machine", "run", "build", "model", "launch")
+    for record in wide:
+        if record["kind"] == "launch":
+            for entry in record["payload"]["metrics"].values():
+                entry["value"] = (entry["value"] or 0) * (1 + record["payload"]["number"] // 100 % 2)
+    (figure,) = [one for one in report.render([*good, *wide]).figures if one.path.endswith("q4-history")]
+    assert "(UNSTABLE)" in figure.alt
+    assert "INVALID" not in figure.alt
+    for panel in figure.spec.get("hconcat") or [figure.spec]:
+        assert {value["state"] for value in panel["data"]["values"]} == {"holds", "UNSTABLE"}
+        shape = panel["layer"][2]["encoding"]["shape"]["scale"]
+        assert shape == {"domain": ["holds", "UNSTABLE"], "range": ["circle", "diamond"]}

@@ -212,7 +212,7 @@ def derived(every: list[Record], name: str, _value: float) -> str:
     peak = roofline.arithmetic(bandwidths, prompt.cell["threads"])
     values: dict[str, float | None] = {
         "token_time_ms": metrics.token_time_ms(generation.interval.mean),
-        "prompt_time_s": 1000 * 512 / prompt.interval.mean,
+        "prompt_time_ms": 1000 * 512 / prompt.interval.mean,
         "bandwidth_share": roofline.bandwidth_share(model, generation.cell, generation.interval.mean, top),
         "prompt_gflops": rate,
         "arithmetic_share": roofline.arithmetic_share(rate, peak),
