@@ -302,12 +302,17 @@ def _flags(
     if build["march"]:
         why = [f"-march={build['march']} was asked for"]
         return _Chosen(_march_options(build, architecture, build["march"]), None, build["march"], why, [])
+    known = machine.get("processor") or {}
+    core = build["processor"] or known.get("core")
     if build["flags"] == "portable":
+        if core and architecture == "x86_64" and "avx2" not in processors.core(core).flags:
+            raise BuildError(
+                f"the build {build['name']} is for processors with AVX2, which {processors.core(core).title} does not "
+                "have: leave it out of llama_cpp_builds"
+            )
         words = "the compiler's own baseline" if architecture == "aarch64" else "AVX2, FMA, F16C and BMI2"
         why = [f"GGML_NATIVE is off and nothing stands in its place: {words}"]
         return _Chosen({"GGML_NATIVE": False}, None, None, why, [])
-    known = machine.get("processor") or {}
-    core = build["processor"] or known.get("core")
     if core is None:
         return _unknown(build, machine, architecture)
     processors.core(core)
@@ -353,11 +358,13 @@ def _without(
 
 
 def _unknown(build: Mapping[str, Any], machine: Mapping[str, Any], architecture: str) -> _Chosen:
-    told = ", ".join(
-        f"{word} {machine[name]}"
-        for word, name in (("implementer", "cpu_implementer"), ("part", "cpu_part"), ("model", "cpu_model"))
-        if machine.get(name)
-    )
+    words = {
+        "implementer": machine.get("cpu_implementer"),
+        "part": machine.get("cpu_part"),
+        "model": machine.get("cpu_model"),
+        "instance type": (machine.get("instance") or {}).get("type"),
+    }
+    told = ", ".join(f"{word} {value}" for word, value in words.items() if value)
     who = f"the processor ({told or 'which says nothing of itself'}) is not in the catalog"
     if build["way"] == "cross":
         raise BuildError(

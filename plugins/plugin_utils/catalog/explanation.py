@@ -37,7 +37,13 @@ def explanation(
             prefix = builds.TRIPLES[machine["architecture"]] + "-" if way == "cross" else ""
             triple = builds.TRIPLES[machine["architecture"]]
             toolchain = {"kind": "gcc", "major": gcc, "prefix": prefix, "triple": triple}
-            made = builds.configure(variant, variant["source"], machine, toolchain, base, targets)
+            try:
+                made = builds.configure(variant, variant["source"], machine, toolchain, base, targets)
+            except builds.BuildError as error:
+                if listed.core:
+                    raise
+                lines.append(f"build {variant['name']}, {way}: {error}")
+                continue
             where = "compiled on the instance" if way == "native" else "compiled on another machine and shipped"
             lines.append(f"build {variant['name']}, {way} ({where}):")
             lines.append("  " + builds.command_line([*made.arguments, _PROGRAM]))
@@ -48,11 +54,11 @@ def explanation(
 
 def machine_of(listed: processors.InstanceType) -> dict[str, Any]:
     """Return what of a machine record an instance type already tells."""
-    core = processors.core(listed.core)
+    core = processors.core(listed.core) if listed.core else None
     machine: dict[str, Any] = {
         "name": listed.name,
         "architecture": listed.architecture,
-        "cpu_features": [*core.flags, *core.also],
+        "cpu_features": [*core.flags, *core.also] if core else [],
         "instance": {"type": listed.name},
     }
     return dict(machine, processor=processors.recognise(machine))

@@ -24,7 +24,8 @@ _FILE = Path(__file__).with_suffix(".yml")
 _RULED = {"medium": 1, "large": 2, "xlarge": 4}
 
 # The options of llama.cpp that choose x86 instructions (ggml/CMakeLists.txt), without their prefix GGML_.
-_X86_ALWAYS = ("SSE42", "AVX", "AVX2", "BMI2", "FMA", "F16C")
+_X86_ALWAYS = ("SSE42", "AVX")
+_X86_BY_FLAG = ("AVX2", "BMI2", "FMA", "F16C")
 _X86_MORE = ("AVX_VNNI", "AVX512", "AVX512_VBMI", "AVX512_VNNI", "AVX512_BF16", "AMX_TILE", "AMX_INT8", "AMX_BF16")
 
 # 64-bit architectures that are big-endian even where nothing else says so; a GGUF file is little-endian.
@@ -39,13 +40,14 @@ class CatalogError(ValueError):
 class Build(NamedTuple):
     """Flags and the lowest major version of each compiler that takes them; `loss`: against the row before it.
 
-    `layout` is what Q4_0 becomes at run time, `options` what CMake sets on x86 (without GGML_).
+    `layout` is what Q4_0 becomes at run time, None where it stays as it is, `options` what CMake sets on x86 (without
+    GGML_).
     """
 
     march: str
     gcc: int
     clang: int
-    layout: str
+    layout: str | None
     loss: str = ""
     options: tuple[str, ...] = ()
 
@@ -80,23 +82,25 @@ class Core(NamedTuple):
 class Processor(NamedTuple):
     """A processor of EC2. What is not published is None; `bandwidth_gb_s` is of one socket, in theory.
 
-    `or_core`: what some of its hosts have instead of `core`, with more flags.
+    `core` is None where its hosts differ, and then `architecture` is given. `or_core`: what some of its hosts have
+    instead of `core`, with more flags.
     """
 
     name: str
     title: str
     prefix: str
-    core: str
+    core: str | None
     threads_per_core: int
-    vcpus_per_numa_node: int | None
-    bandwidth_gb_s: float | None
-    bandwidth_source: str | None
     source: str
+    vcpus_per_socket: int | None = None
+    bandwidth_gb_s: float | None = None
+    bandwidth_source: str | None = None
     or_core: str | None = None
+    architecture: str = ""
 
 
 class InstanceType(NamedTuple):
-    """An instance type; `processor` and `core` are names. What is not published is None.
+    """An instance type; `processor` and `core` are names. What is not known is None.
 
     `bandwidth_gb_s` is the theoretical bandwidth, GB/s, of all sockets that the type reaches; a part of a socket may
     use the whole of it as long as its neighbours do not.
@@ -105,7 +109,7 @@ class InstanceType(NamedTuple):
     name: str
     family: str
     processor: str
-    core: str
+    core: str | None
     architecture: str
     vcpus: int
     physical_cores: int
@@ -121,25 +125,38 @@ class Flags(NamedTuple):
 
     march: str
     warning: str | None
-    layout: str
+    layout: str | None
     options: dict[str, bool]
     remark: str | None = None
+
+
+class _Size(NamedTuple):
+    vcpus: int
+    # None: those of its vCPUs, by the threads of a core.
+    cores: int | None
+    numa_nodes: int | None
 
 
 class _Catalog(NamedTuple):
     cores: dict[str, Core]
     processors: dict[str, Processor]
-    # Family -> processor and sizes with their vCPUs.
-    families: dict[str, tuple[str, dict[str, int]]]
+    # Family -> processor and sizes.
+    families: dict[str, tuple[str, dict[str, _Size]]]
 
 
-def _vcpus(size: str) -> tuple[str, int]:
-    """Return (size, vCPUs) of a word of the file: `metal=64`, or a size that follows the rule."""
-    name, _equals, given = size.partition("=")
-    if given:
-        return name, int(given)
-    match = re.fullmatch(r"(?:metal-)?([0-9]+)xl(?:arge)?", name)
-    return name, 4 * int(match.group(1)) if match else _RULED[name]
+def _sizes(words: str) -> dict[str, _Size]:
+    """Return the sizes of a line of the file, by its rules."""
+    names, _unseen, _nothing = words.partition(" unseen")
+    sizes = {}
+    for word in names.split():
+        size, _colon, nodes = word.partition(":")
+        name, _equals, given = size.partition("=")
+        vcpus, _slash, cores = given.partition("/")
+        ruled = re.fullmatch(r"(?:metal-)?([0-9]+)xl(?:arge)?", name)
+        count = int(vcpus) if vcpus else 4 * int(ruled.group(1)) if ruled else _RULED[name]
+        unknown = nodes == "?" or names != words
+        sizes[name] = _Size(count, int(cores) if cores else None, None if unknown else int(nodes or 1))
+    return sizes
 
 
 def _frozen(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,7 +175,7 @@ def _catalog() -> _Catalog:
     for name, row in data["processors"].items():
         for several, sizes in row.pop("families").items():
             for family in several.split():
-                families[family] = (name, dict(_vcpus(size) for size in sizes.split()))
+                families[family] = (name, _sizes(sizes))
         processors[name] = Processor(name=name, **{**row, "source": data["sources"][row["source"]]})
     return _Catalog(cores, processors, families)
 
@@ -205,13 +222,18 @@ def instance_type(name: str) -> InstanceType:
             f"{', '.join(f'{family}.{offered}' for offered in sizes)}"
         )
     row = processor(processor_name)
-    vcpus = sizes[size]
-    per_node = row.vcpus_per_numa_node
-    nodes = -(-vcpus // per_node) if per_node else None
-    bandwidth = row.bandwidth_gb_s and round(row.bandwidth_gb_s * (nodes or 1), 1)
-    cores = vcpus // row.threads_per_core
+    vcpus, cores, nodes = sizes[size]
+    sockets = -(-vcpus // row.vcpus_per_socket) if row.vcpus_per_socket else 1
     return InstanceType(
-        name, family, processor_name, row.core, core(row.core).architecture, vcpus, cores, nodes, bandwidth
+        name,
+        family,
+        processor_name,
+        row.core,
+        core(row.core).architecture if row.core else row.architecture,
+        vcpus,
+        cores or vcpus // row.threads_per_core,
+        nodes,
+        row.bandwidth_gb_s and round(row.bandwidth_gb_s * sockets, 1),
     )
 
 
@@ -244,8 +266,10 @@ def _could_be(candidate: Core, machine: Mapping[str, Any]) -> bool:
 
 
 def _by_type(listed: InstanceType, machine: Mapping[str, Any]) -> tuple[Core, str] | None:
-    """Return the core of an instance type and how it was told, None when the machine contradicts."""
+    """Return the core of a type and how it was told, None when its hosts differ or the machine contradicts."""
     row = processor(listed.processor)
+    if row.core is None:
+        return None
     plain, told = core(row.core), f"instance type {listed.name}"
     if row.or_core and machine.get("cpu_features"):
         other = core(row.or_core)
@@ -293,6 +317,8 @@ def recognise(machine: Mapping[str, Any]) -> dict[str, Any] | None:
             if seen:
                 return _recognised(*seen, listed)
             doubt = f" (not what the catalog has for the instance type {kind})"
+            if listed.core is None:
+                doubt = f" (hosts of {kind} differ)"
             # A hypervisor may hide flags of an x86; another core of Arm is another processor.
             listed = listed if listed.architecture == machine.get("architecture") == "x86_64" else None
     seen = _by_cpuinfo(machine)
@@ -358,9 +384,10 @@ def _losses(target: Core, index: int) -> list[str]:
     return [build.loss for build in target.builds[1 : index + 1] if not build.loss.startswith("nothing")]
 
 
-def _options(build: Build) -> dict[str, bool]:
+def _options(target: Core, build: Build) -> dict[str, bool]:
     return {
         **{f"GGML_{name}": True for name in _X86_ALWAYS},
+        **{f"GGML_{name}": name.lower() in target.flags for name in _X86_BY_FLAG},
         **{f"GGML_{name}": name in build.options for name in _X86_MORE},
     }
 
@@ -381,7 +408,7 @@ def flags(core_name: str, compiler: str, major: int | None) -> Flags:
             f"{best.gcc} or clang {best.clang}; -march={build.march} stands in for it. What is lost: "
             f"{'; '.join(losses) or build.loss}"
         )
-    options = _options(build) if target.architecture == "x86_64" else {}
+    options = _options(target, build) if target.architecture == "x86_64" else {}
     return Flags(build.march, words if losses else None, build.layout, options, None if losses else words)
 
 
@@ -415,7 +442,9 @@ def cross_options(core_name: str, compiler: str = "gcc", major: int | None = Non
     return {"GGML_NATIVE": False, **flags(core_name, compiler, major).options}
 
 
-def _layout_words(layout: str) -> str:
+def _layout_words(layout: str | None) -> str:
+    if layout is None:
+        return "llama.cpp leaves Q4_0 as it is in the file, since what it repacks to needs AVX2 or dotprod"
     if layout == "amx":
         return "llama.cpp keeps Q4_0 in its AMX buffer, whose tiles go before repacking (log: amx repack tensor)"
     return f"llama.cpp repacks Q4_0 to {layout} when it loads a model"
@@ -442,10 +471,18 @@ def _count(number: int, what: str) -> str:
 
 def description(listed: InstanceType) -> list[str]:
     """Return lines for a person: what an instance type is, its memory bandwidth and source, and what to expect."""
-    row, target = processor(listed.processor), core(listed.core)
-    best = target.builds[0]
+    row = processor(listed.processor)
     cores = _count(listed.physical_cores, "physical core")
-    nodes = "NUMA nodes not published" if listed.numa_nodes is None else _count(listed.numa_nodes, "NUMA node")
+    nodes = "NUMA nodes not known" if listed.numa_nodes is None else _count(listed.numa_nodes, "NUMA node")
+    first = f"{listed.name}: {row.title}, {_count(listed.vcpus, 'vCPU')} on {cores}, {nodes}"
+    if listed.core is None:
+        return [
+            first,
+            "core: not told by the type; the host tells",
+            "-march=native: the compiler looks at the processor that it runs on",
+        ]
+    target = core(listed.core)
+    best = target.builds[0]
     told = f"vendor {target.vendor}, family {target.family}, models {', '.join(map(str, target.models))}"
     if target.part:
         told = f"implementer {target.implementer}, part {target.part}"
@@ -454,7 +491,7 @@ def description(listed: InstanceType) -> list[str]:
         total = f"{listed.bandwidth_gb_s:g} GB/s in theory"
         bandwidth = f"memory bandwidth: {total}, {row.bandwidth_source} a socket ({row.source})"
     lines = [
-        f"{listed.name}: {row.title}, {_count(listed.vcpus, 'vCPU')} on {cores}, {nodes}",
+        first,
         f"core: {target.title} ({told}): {target.vector}",
         bandwidth,
         f"-march={best.march}: from gcc {best.gcc}, clang {best.clang} on",

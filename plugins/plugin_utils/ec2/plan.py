@@ -222,7 +222,7 @@ class _Planner:
                 f"{row.label}: {', '.join(others)} cannot stand in, for the image of the row is for "
                 f"{kind.architecture}; name types of that architecture"
             )
-        if row.type.partition(".")[0] in ("t3", "t3a", "t4g"):
+        if row.type.partition(".")[0] in ("t1", "t2", "t3", "t3a", "t4g", "t8i"):
             self.remarks.append(
                 f"{row.label} is burstable: its speed depends on credits, and what it uses beyond them costs extra"
             )

@@ -15,7 +15,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.processor
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.forms import ImportFailed
 
 # A family with its generation, and a size.
-_TYPE = re.compile(r"[a-z]+\d+[a-z0-9-]*\.(?:\d*xlarge|metal(?:-\d+xl)?|nano|micro|small|medium|large)")
+_TYPE = re.compile(r"[a-z]+-?\d+[a-z0-9-]*\.(?:\d*xlarge|metal(?:-\d+xl)?|nano|micro|small|medium|large)")
 # Words of a processor's brand that its title in the catalog has as well.
 _BRAND = re.compile(r"\b(?:intel|amd|graviton\d*)", re.IGNORECASE)
 

@@ -57,7 +57,7 @@ def _estimators() -> tuple[_Estimator, ...]:
     rows = [row for row in published.table() if (row.model, row.quantization) == ("llama-2-7b", "Q4_K_M")]
     speeds = {(row.instance, row.test): row.tps for row in rows}
     return tuple(
-        _Estimator(kind.core, kind.physical_cores, speeds[name, "pp512"], speeds.get((name, "tg128")))
+        _Estimator(kind.core or "", kind.physical_cores, speeds[name, "pp512"], speeds.get((name, "tg128")))
         for name in dict.fromkeys(row.instance for row in rows)
         for kind in [processors.instance_type(name)]
     )

@@ -48,4 +48,5 @@ def check(core: str, gcc: str) -> None:
     assert layout([gcc, f"-march={chosen.march}"], sve_bytes) == chosen.layout
     if chosen.options:
         on = [flag for option, flags in _OPTION_FLAGS.items() if chosen.options[f"GGML_{option}"] for flag in flags]
-        assert layout([gcc, "-mavx2", *on], None) == chosen.layout
+        avx2 = ["-mavx2"] if chosen.options["GGML_AVX2"] else []
+        assert layout([gcc, *avx2, *on], None) == chosen.layout

@@ -282,7 +282,10 @@ def test_the_names_of_the_compilers(way, controller, target, prefix):
     assert builds.compiler_prefix({"way": way}, controller, target) == prefix
 
 
-@pytest.mark.parametrize("instance_type", ["c7g.16xlarge", "c8g.4xlarge", "c7i.4xlarge", "m5a.large"])
+@pytest.mark.parametrize(
+    "instance_type",
+    ["c7g.16xlarge", "c8g.4xlarge", "c7i.4xlarge", "m5a.large", "a1.xlarge", "c3.large", "m4.large", "p5.4xlarge"],
+)
 def test_the_explanation_holds_the_lines_that_are_used(instance_type):
     lines = explanation.explanation(instance_type, None, ["default"], DEFAULTS, BASE, TARGETS)
     commands = [line for line in lines if line.startswith("  cmake ")]
@@ -291,6 +294,22 @@ def test_the_explanation_holds_the_lines_that_are_used(instance_type):
     assert "-DGGML_NATIVE=OFF" in commands[1]
     assert "-DLLAMA_BUILD_COMMIT=0c1e57098" in commands[0]
     assert any("because" in line for line in lines)
+
+
+@pytest.mark.parametrize("instance_type", ["t1.micro", "m1.large", "m2.xlarge", "c1.xlarge", "g7.2xlarge"])
+def test_where_hosts_differ_the_explanation_is_the_native_build(instance_type):
+    lines = explanation.explanation(instance_type, 14, ["default"], DEFAULTS, BASE, TARGETS)
+    (command,) = (line for line in lines if line.startswith("  cmake "))
+    assert "-DGGML_NATIVE=ON" in command
+    assert f"build default, cross: the processor (instance type {instance_type}) is not in the catalog" in lines[-1]
+    assert "let the host compile (llama_cpp_way: native)" in lines[-1]
+
+
+def test_a_portable_build_is_refused_where_its_instructions_are_missing():
+    x86 = {"way": "native", "flags": "portable", "name": "portable"}
+    with pytest.raises(BuildError, match="with AVX2, which Intel Ivy Bridge does not have: leave it out"):
+        configure(x86, host=machine("c3.large"), toolchain=X86)
+    assert "-DGGML_NATIVE=OFF" in configure(x86, host=machine("c4.large"), toolchain=X86).arguments
 
 
 def test_an_unknown_instance_type_is_answered_with_the_nearest():

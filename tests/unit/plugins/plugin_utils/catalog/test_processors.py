@@ -20,7 +20,7 @@ with (FIXTURES / "instance-types" / "ec2.csv").open(encoding="utf-8") as _file:
     EC2 = {row["instance_type"]: row for row in csv.DictReader(_file)}
 
 NOTHING = "nothing that the kernels use, for Armv9.0-A is Armv8.5-A with SVE2"
-ARM_CORES = ["neoverse-n1", "neoverse-v1", "neoverse-n2", "neoverse-v2", "neoverse-v3"]
+ARM_CORES = ["cortex-a72", "neoverse-n1", "neoverse-v1", "neoverse-n2", "neoverse-v2", "neoverse-v3"]
 X86_CORES = [name for name in processors.names() if name not in ARM_CORES]
 
 # What /proc/cpuinfo of an AMD EPYC showed, whose hypervisor hid its model.
@@ -59,7 +59,7 @@ def test_every_instance_type_is_what_ec2_says():
     assert {name: (row.vcpus, row.physical_cores, row.architecture) for name, row in rows.items()} == told
     for name, row in rows.items():
         assert (row.name, row.family) == (name, name.split(".")[0])
-        assert processors.core(row.core).architecture == row.architecture
+        assert row.core is None or processors.core(row.core).architecture == row.architecture
         assert processors.processor(row.processor).core == row.core
 
 
@@ -78,9 +78,27 @@ def test_no_instance_type_of_a_covered_family_is_missing_or_invented():
         ("r8g.24xlarge", "Graviton4", "neoverse-v2", 1, 537.6),
         ("c8g.48xlarge", "Graviton4", "neoverse-v2", 2, 1075.2),
         ("x8g.metal-48xl", "Graviton4", "neoverse-v2", 2, 1075.2),
-        ("m9g.16xlarge", "Graviton5", "neoverse-v3", None, 844.8),
-        ("c7i.16xlarge", "Xeon 4", "sapphirerapids", None, None),
-        ("c7a.16xlarge", "EPYC 4", "znver4", None, None),
+        # Nodes are no sockets: the bandwidth is that of the one package.
+        ("m9g.16xlarge", "Graviton5", "neoverse-v3", 2, 844.8),
+        ("m9g.24xlarge", "Graviton5", "neoverse-v3", 1, 844.8),
+        ("m9gd.metal-48xl", "Graviton5", "neoverse-v3", 2, 844.8),
+        ("c7i.16xlarge", "Xeon 4", "sapphirerapids", 1, None),
+        ("c8i.48xlarge", "Xeon 6", "graniterapids", 3, None),
+        ("c8i.96xlarge", "Xeon 6", "graniterapids", 6, None),
+        ("x8i.96xlarge", "Xeon 6", "graniterapids", None, None),
+        ("c6a.48xlarge", "EPYC 3", "znver3", 4, None),
+        ("c7a.16xlarge", "EPYC 4", "znver4", 1, None),
+        ("c7a.48xlarge", "EPYC 4", "znver4", 2, None),
+        ("c8a.48xlarge", "EPYC 5", "znver5", 2, None),
+        ("hpc8a.96xlarge", "EPYC 5", "znver5", 8, None),
+        ("a1.4xlarge", "Graviton1", "cortex-a72", 1, None),
+        ("i7ie.48xlarge", "Xeon 5", "sapphirerapids", 2, None),
+        ("c4.8xlarge", "Xeon E5 v3 or v4", "haswell", 2, None),
+        ("r3.8xlarge", "Xeon E5 v2", "ivybridge", 2, None),
+        ("g2.2xlarge", "Xeon E5", "sandybridge", None, None),
+        ("p4d.24xlarge", "Xeon 2", "cascadelake", None, None),
+        ("m1.xlarge", "Xeon or Opteron", None, None, None),
+        ("u-6tb1.56xlarge", "Xeon 1", "skylake-avx512", 8, None),
     ],
 )
 def test_a_processor_has_its_core_nodes_and_bandwidth(name, processor, core, nodes, bandwidth):
@@ -129,6 +147,18 @@ RECOGNISED = [
     (x86(EPYC, "AuthenticAMD", 25, 1), "znver3", "vendor AuthenticAMD, family 25, model 1"),
     (x86(EPYC, "AuthenticAMD", 25, 999), "x86-64-v3", "flags avx2, fma, f16c, bmi2"),
     (x86(EPYC), "x86-64-v3", "flags avx2, fma, f16c, bmi2"),
+    (x86(EPYC, "GenuineIntel", 6, 79), "haswell", "vendor GenuineIntel, family 6, model 79"),
+    (x86(["avx", "f16c"], "GenuineIntel", 6, 62), "ivybridge", "vendor GenuineIntel, family 6, model 62"),
+    (
+        x86(EPYC, "GenuineIntel", 6, 63, **on("m1.large")),
+        "haswell",
+        "vendor GenuineIntel, family 6, model 63 (hosts of m1.large differ)",
+    ),
+    (
+        x86(["avx"], "GenuineIntel", 6, 45, **on("m3.large")),
+        "sandybridge",
+        "vendor GenuineIntel, family 6, model 45 (not what the catalog has for the instance type m3.large)",
+    ),
     (x86([*EPYC, "avx_vnni"]), "x86-64-v3-vnni", "flags avx2, fma, f16c, bmi2, avx_vnni"),
     (x86(AVX512, "GenuineIntel", 6, 85), "skylake-avx512", "vendor GenuineIntel, family 6, model 85"),
     (x86([*AVX512, "avx512_vnni"], "GenuineIntel", 6, 85), "cascadelake", "vendor GenuineIntel, family 6, model 85"),
@@ -202,6 +232,8 @@ def test_amx_goes_before_repacking():
         arm(None, None, **on("c10g.large")),
         x86([]),
         x86(["sse2", "avx", "f16c"]),
+        x86(["sse2"], "GenuineIntel", 6, 23, **on("m1.large")),
+        {"architecture": "x86_64", **on("t1.micro")},
         x86([flag for flag in EPYC if flag != "fma"]),
         {"architecture": "riscv64", "cpu_features": []},
         # Flags of another architecture are none.
@@ -225,7 +257,9 @@ def test_what_an_x86_build_uses_its_flags_promise(name):
         for option in build.options:
             needed = {"AMX_TILE": "amx_tile", "AMX_BF16": "amx_bf16", **PROCESSOR_FLAGS}[option]
             assert needed in row.flags, (build.march, option)
-    assert {"avx2", "fma", "f16c", "bmi2"} <= set(row.flags)
+    # Repacking needs AVX2.
+    layouts = {build.layout is not None for build in row.builds}
+    assert layouts == {{"avx2", "fma", "f16c", "bmi2"} <= set(row.flags)}
 
 
 @pytest.mark.parametrize("name", processors.names())
@@ -318,6 +352,11 @@ def test_options_for_another_x86_name_each_instruction_set():
     assert sorted(name for name, value in plain.items() if value) == [
         "GGML_AVX", "GGML_AVX2", "GGML_BMI2", "GGML_F16C", "GGML_FMA", "GGML_SSE42",
     ]  # fmt: skip
+    older = [name for name, value in sorted(processors.cross_options("ivybridge").items()) if value]
+    assert older == ["GGML_AVX", "GGML_F16C", "GGML_SSE42"]
+    assert [name for name, value in processors.cross_options("sandybridge").items() if value] == [
+        "GGML_SSE42", "GGML_AVX",
+    ]  # fmt: skip
     assert processors.cross_options("znver4", "gcc", 12)["GGML_AVX512_BF16"] is True
     assert processors.cross_options("znver4", "gcc", 9)["GGML_AVX512_BF16"] is False
     assert processors.flags("neoverse-v1", "gcc", 12).options == {}
@@ -331,6 +370,9 @@ def test_options_for_another_x86_name_each_instruction_set():
         (arm("0xd4f", **on("r8g.metal-24xl")), "gv4-r8g-metal-24xl"),
         (arm("0xd84", **on("m9g.large")), "gv5-m9g-large"),
         (arm("0xd0c", **on("t4g.nano")), "gv2-t4g-nano"),
+        (arm("0xd08", **on("a1.metal")), "gv1-a1-metal"),
+        (x86([], **on("m1.small")), "x86-m1-small"),
+        (x86(EPYC, **on("u-6tb1.112xlarge")), "x86-u-6tb1-112xlarge"),
         (x86(EPYC, **on("c7i.16xlarge")), "x86-c7i-16xlarge"),
         (x86(EPYC, **on("m7i-flex.large")), "x86-m7i-flex-large"),
         (arm("0xd99", **on("c10g.large")), "arm-c10g-large"),
@@ -397,9 +439,17 @@ def test_an_instance_type_is_described_with_its_sources():
         "file type of its own in llama.cpp before b4282: Q4_0_4_8",
     ]
     lines = "\n".join(processors.description(processors.instance_type("c5.large")))
-    assert "2 vCPUs on 1 physical core, NUMA nodes not published" in lines
+    assert "2 vCPUs on 1 physical core, 1 NUMA node" in lines
     assert "some hosts have Intel Cascade Lake" in lines
     assert "memory bandwidth: not published" in lines
+    assert processors.description(processors.instance_type("m1.large")) == [
+        "m1.large: Intel Xeon or AMD Opteron of several generations, 2 vCPUs on 2 physical cores, NUMA nodes not known",
+        "core: not told by the type; the host tells",
+        "-march=native: the compiler looks at the processor that it runs on",
+    ]
+    lines = "\n".join(processors.description(processors.instance_type("c3.8xlarge")))
+    assert "Q4_0: llama.cpp leaves Q4_0 as it is in the file" in lines
+    assert "file type of its own in llama.cpp before b4282: none" in lines
 
 
 def test_every_instance_type_can_be_described():
