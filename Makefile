@@ -20,6 +20,7 @@ DEV := .venv/stamp-dev-$(call KEY,requirements.txt requirements-dev.txt)
 WORDS_bench := ARGS
 WORDS_explain := TYPE GCC ARGS
 WORDS_plan := ARGS
+WORDS_prices := REGIONS ARGS
 WORDS_report := ARGS
 WORDS_compare := A B ALLOW FAIL_ON ARGS
 WORDS_export := FORMAT OUT ARGS
@@ -49,13 +50,14 @@ $(error make export needs OUT, the file to write: make export FORMAT=$(or $(FORM
 endif
 endif
 
-.PHONY: help bench explain plan report compare export import site setup test lint unit integration browser sanity \
+.PHONY: help bench explain plan prices report compare export import site setup test lint unit integration browser sanity \
   molecule clean
 
 help:
 	@echo "make bench     measure the hosts of the inventory, by default this machine, and write the pages"
 	@echo "make explain   print the CMake line of an instance type and why: make explain TYPE=c8g.4xlarge GCC=12"
 	@echo "make plan      what a run on EC2 would create, take and cost: AWS_REGION=us-east-1 make plan"
+	@echo "make prices    ask AWS what EC2 costs today, for the plans from now on: make prices REGIONS=us-east-1,eu-central-1"
 	@echo "make report    write the pages again from the records under results/"
 	@echo "make compare   two selections of the records: make compare A=build=no-repack B=build=default; alone: what there is"
 	@echo "make export    the figures for other programs: make export FORMAT=csv OUT=figures.csv"
@@ -82,6 +84,9 @@ explain: $(RUN)
 # The hosts alone: without an account nobody can be asked which instances there are.
 plan: $(RUN)
 	.venv/bin/ansible-playbook -i inventory/aws/hosts.yml playbooks/plan.yml $(ARGS)
+
+prices: $(RUN)
+	.venv/bin/ansible-playbook playbooks/prices.yml $(if $(REGIONS),-e '{"ec2_environment_prices_regions": "$(REGIONS)"}') $(ARGS)
 
 report: $(RUN)
 	.venv/bin/ansible-playbook playbooks/report.yml $(ARGS)

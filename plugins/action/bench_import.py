@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.prices import PriceError
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports import many
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.forms import ImportFailed
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
@@ -28,7 +29,7 @@ class ActionModule(CoreAction):
         threads=dict(type="int", default=0),
         region=dict(type="str", default="us-east-1"),
     )
-    ERRORS = (ImportFailed, records.RecordError, report.ReportError, OSError)
+    ERRORS = (ImportFailed, PriceError, records.RecordError, report.ReportError, OSError)
     FAILURE = "the files could not be imported: %s"
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.prices import PriceError
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan import FleetRequest, learn
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan_text import render
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import (
@@ -45,7 +46,7 @@ class ActionModule(CoreAction):
         prices=dict(type="dict", default={}),
         request=OPTION,
     )
-    ERRORS = (RunError, RequestError, TableError)
+    ERRORS = (RunError, RequestError, TableError, PriceError)
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         args["run"] = args["run"] or current_run()

@@ -63,6 +63,7 @@ def planned(folder: Path, *arguments: str) -> Planned:
         "ANSIBLE_REMOTE_TEMP": str(folder / "home" / "tmp"),
         "AWS_CONFIG_FILE": str(folder / "none"),
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none"),
+        "CLOUDBENCH_PRICES": str(folder / "none"),
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_REGION": "us-east-1",
         "LC_ALL": "C.UTF-8",

@@ -50,9 +50,10 @@ class Cost(NamedTuple):
 
 
 def hourly(run: Run) -> Hourly | None:
-    """Return the price of an hour of a run's machine: as the run has it, else the table's on demand, maybe unknown.
+    """Return the price of an hour of a run's machine: as the run has it, else the shipped table's on demand, if known.
 
-    None where the machine is no instance of EC2 and nobody gave a price, or an emulated one: there is nothing to pay.
+    A person's own table is not asked: pages are made of the records alone. None where the machine is no instance of EC2
+    and nobody gave a price, or an emulated one: there is nothing to pay.
     """
     if summary.emulated(run):
         return None
@@ -64,7 +65,7 @@ def hourly(run: Run) -> Hourly | None:
     kind, zone = instance.get("type"), _ZONE.fullmatch(instance.get("zone") or "")
     if not kind:
         return None
-    listed = prices.on_demand(kind, zone.group(1)) if zone else prices.Price(None)
+    listed = prices.shipped(kind, zone.group(1)) if zone else prices.Price(None)
     return Hourly(listed.usd, prices.ON_DEMAND, listed.source, listed.date)
 
 

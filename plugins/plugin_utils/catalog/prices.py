@@ -1,12 +1,18 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What EC2 costs: the dated table that ships (prices.yml, of which this is the one reader), and what a person says."""
+"""What EC2 costs: the dated table that ships (prices.yml, of which this is the one reader), and what a person says.
+
+A person's own table is JSON: {region: {"source", "date", "on_demand": {type: USD an hour}, "storage": USD for a GB of
+gp3 and a month}}.
+"""
 
 from __future__ import annotations
 
 import datetime
 import functools
+import json
+import os
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
@@ -18,6 +24,8 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import pr
 MONTH_H = 730
 
 _FILE = Path(__file__).with_suffix(".yml")
+# The variable of the environment that says where a person's own table is.
+FILE_VARIABLE = "CLOUDBENCH_PRICES"
 
 
 class PriceError(ValueError):
@@ -38,8 +46,8 @@ class _Table(NamedTuple):
     flat: tuple[str, ...]
     address: Decimal
     storage: dict[str, Decimal]
-    # Region -> family -> price of a unit and the decimals of a type's price.
-    on_demand: dict[str, dict[str, tuple[Decimal, int]]]
+    # Source, the newest first -> region -> family or type -> price of a unit, or of the type, and its decimals.
+    on_demand: dict[str, dict[str, dict[str, tuple[Decimal, int]]]]
 
 
 def _cell(word: str) -> tuple[str, tuple[Decimal, int]]:
@@ -61,13 +69,57 @@ def _table() -> _Table:
         tuple(data["flat"].split()),
         Decimal(data["address"]),
         {region: Decimal(price) for region, price in data["storage"].items()},
-        {region: dict(_cell(word) for word in words.split()) for region, words in data["on_demand"].items()},
+        {
+            source: {region: dict(_cell(word) for word in words.split()) for region, words in rows.items()}
+            for source, rows in data["on_demand"].items()
+        },
     )
 
 
+def own_file() -> Path:
+    """Return where a person's own table is, whether it is there or not."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.environ.get(FILE_VARIABLE) or Path(cache, "cloudbench", "prices.json")).expanduser()
+
+
+def own_table() -> dict[str, dict[str, Any]]:
+    """Return a person's own table, {} without one. Raises PriceError."""
+    path = own_file()
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        return {}
+    return _own_table(path, changed)
+
+
+@functools.lru_cache(maxsize=1)
+def _own_table(path: Path, _changed: int) -> dict[str, dict[str, Any]]:
+    try:
+        table: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8"))
+        for row in table.values():
+            datetime.date.fromisoformat(row["date"])
+            given({**row["on_demand"], "a GB of gp3": row.get("storage") or 1})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PriceError(
+            f"{path} is no table of prices ({error!r:.100}): remove it, and make prices writes it anew"
+        ) from error
+    return table
+
+
+def _own(region: str, part: str, name: str = "") -> Price:
+    """Return a price of a person's own table: of a type in `on_demand`, or of `storage`."""
+    row = own_table().get(region, {})
+    usd = row.get(part, {}).get(name) if name else row.get(part)
+    return Price(None) if usd is None else Price(Decimal(str(usd)), row["source"], row["date"])
+
+
+def _newest(mine: Price, shipped: Price) -> Price:
+    return mine if mine.usd is not None and (shipped.usd is None or mine.date >= shipped.date) else shipped
+
+
 def regions() -> list[str]:
-    """Return the regions of which the table knows an on-demand price."""
-    return list(_table().on_demand)
+    """Return the regions of which a table knows an on-demand price. Raises PriceError."""
+    return sorted({*own_table(), *(region for rows in _table().on_demand.values() for region in rows)})
 
 
 def _dated(usd: Decimal | None, source: str) -> Price:
@@ -75,26 +127,37 @@ def _dated(usd: Decimal | None, source: str) -> Price:
 
 
 def on_demand(instance_type: str, region: str) -> Price:
-    """Return the price of an hour of Linux, on demand, from the table."""
-    table = _table()
+    """Return the price of an hour of Linux, on demand, from the newest table that has it. Raises PriceError."""
+    return _newest(_own(region, "on_demand", instance_type), shipped(instance_type, region))
+
+
+def shipped(instance_type: str, region: str) -> Price:
+    """Return the price of an hour of Linux, on demand, from the table that ships: the same for everybody."""
     family, _dot, size = instance_type.partition(".")
-    unit = table.on_demand.get(region, {}).get(family)
-    if unit is None:
-        return Price(None)
+    table = _table()
+    for source, rows in table.on_demand.items():
+        words = rows.get(region, {})
+        if instance_type in words:
+            return _dated(words[instance_type][0], source)
+        if family in words:
+            units = table.units.get(family, {}).get(size) or _vcpus(instance_type)
+            price, decimals = words[family]
+            total = price if family in table.flat and units else price * units
+            return _dated(total.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) or None, source)
+    return Price(None)
+
+
+def _vcpus(instance_type: str) -> Decimal:
+    """Return its vCPUs, 0 where there is no such type."""
     try:
-        units = Decimal(processors.instance_type(instance_type).vcpus)
+        return Decimal(processors.instance_type(instance_type).vcpus)
     except processors.CatalogError:
-        return Price(None)
-    if family in table.flat:
-        units = Decimal(1)
-    units = table.units.get(family, {}).get(size, units)
-    price, decimals = unit
-    return _dated((price * units).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP), "libcloud")
+        return Decimal(0)
 
 
 def storage(region: str) -> Price:
-    """Return the price of a GB of gp3 for a month, from the table."""
-    return _dated(_table().storage.get(region), "storage")
+    """Return the price of a GB of gp3 for a month, from the newest table that has it. Raises PriceError."""
+    return _newest(_own(region, "storage"), _dated(_table().storage.get(region), "storage"))
 
 
 def address() -> Price:

@@ -15,19 +15,24 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.client import
 
 # The Pricing API is in few regions; its answers are of all.
 API_REGION = "us-east-1"
+SOURCE = "AWS Pricing API"
+# What a list price is of, beside type and region.
+_LISTED = {"operatingSystem": "Linux", "preInstalledSw": "NA", "tenancy": "Shared", "capacitystatus": "Used"}
 
 
 def ask_on_demand(pricing: Any, instance_type: str, region: str, today: str) -> prices.Price:
     """Return the price of an hour of Linux, on demand, from the Pricing API; `pricing` is a client. Raises AwsError."""
-    wanted = {
-        "instanceType": instance_type,
-        "regionCode": region,
-        "operatingSystem": "Linux",
-        "preInstalledSw": "NA",
-        "tenancy": "Shared",
-        "capacitystatus": "Used",
-    }
-    return _ask(pricing, wanted, "Hrs", today)
+    return _ask(pricing, {"instanceType": instance_type, "regionCode": region, **_LISTED}, "Hrs", today)
+
+
+def ask_list(pricing: Any, region: str) -> dict[str, Decimal]:
+    """Return the price of an hour of Linux, on demand, of each type that a region has one of. Raises AwsError."""
+    filters = _filters({"regionCode": region, **_LISTED})
+    different: dict[str, set[Decimal]] = {}
+    for text in pages(pricing, "get_products", "PriceList", ServiceCode="AmazonEC2", Filters=filters):
+        product = json.loads(str(text))
+        different.setdefault(product["product"]["attributes"]["instanceType"], set()).update(_usd(product, "Hrs"))
+    return {name: usd.pop() for name, usd in sorted(different.items()) if len(usd) == 1}
 
 
 def ask_storage(pricing: Any, region: str, today: str) -> prices.Price:
@@ -35,13 +40,17 @@ def ask_storage(pricing: Any, region: str, today: str) -> prices.Price:
     return _ask(pricing, {"volumeApiName": "gp3", "productFamily": "Storage", "regionCode": region}, "GB-Mo", today)
 
 
+def _filters(wanted: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
+
+
 def _ask(pricing: Any, wanted: Mapping[str, str], unit: str, today: str) -> prices.Price:
-    filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
+    filters = _filters(wanted)
     with asked("pricing:GetProducts"):
         answer = pricing.get_products(ServiceCode="AmazonEC2", Filters=filters, FormatVersion="aws_v1", MaxResults=100)
     different = {usd for text in answer["PriceList"] for usd in _usd(json.loads(text), unit)}
     # Two prices for one thing: neither can be told to be the one that is paid.
-    return prices.Price(different.pop(), "AWS Pricing API", today) if len(different) == 1 else prices.Price(None)
+    return prices.Price(different.pop(), SOURCE, today) if len(different) == 1 else prices.Price(None)
 
 
 def _usd(product: Mapping[str, Any], unit: str) -> Iterable[Decimal]:

@@ -647,7 +647,7 @@ class Account:
         return {"SpotPriceHistory": history}
 
     def get_products(self, call: Call) -> Any:
-        """The on-demand prices of the settings, as the price list has them."""
+        """The on-demand prices of the settings, as the price list has them, at most 100 a page."""
         filters = call.params.get("Filters", [])
         region = next((item["Value"] for item in filters if item["Field"] == "regionCode"), "us-east-1")
         found = []
@@ -655,7 +655,10 @@ class Account:
             attributes, product = price_list_entry(row, region)
             if all(attributes.get(item["Field"]) == item["Value"] for item in filters):
                 found.append(json.dumps(product))
-        return {"FormatVersion": "aws_v1", "PriceList": found}
+        start = int(call.params.get("NextToken") or 0)
+        end = start + min(call.params.get("MaxResults") or 100, 100)
+        more = {"NextToken": str(end)} if end < len(found) else {}
+        return {"FormatVersion": "aws_v1", "PriceList": found[start:end], **more}
 
     def create_schedule(self, call: Call) -> Any:
         """Make a schedule; raises ApiError where its role is not there."""

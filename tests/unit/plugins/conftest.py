@@ -11,6 +11,12 @@ import pytest
 from support.aws.server import AwsServer
 
 
+@pytest.fixture(autouse=True)
+def no_prices_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What whoever tests has asked AWS for is not what the tests count with."""
+    monkeypatch.setenv("CLOUDBENCH_PRICES", "/dev/null/none")
+
+
 @pytest.fixture(scope="session")
 def running() -> Iterator[AwsServer]:
     """The server, with whatever the test before has left in it."""

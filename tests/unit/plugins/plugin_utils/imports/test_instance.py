@@ -47,21 +47,25 @@ def test_an_instance_type_gives_processor_cores_nodes_and_price(tmp_path: Path, 
     assert "memory_bytes" not in machine
     assert of_kind(told, "run")["price"] == {
         "usd_hour": 2.32,
-        "date": "2025-03-02",
-        "source": "list price in us-east-1, Apache Libcloud 3.9.1, pricing.json",
+        "date": "2026-07-20",
+        "source": "list price in us-east-1, karpenter-provider-aws, zz_generated.pricing_aws.go",
         "market": "on-demand",
     }
     assert not records.append(tmp_path / "results", told.records).problems
     page = report.render(records.read(tmp_path / "results").records)["imported-c7g-16xlarge/mine/q4.md"]
     assert "64 CPUs, 64 cores, 1 NUMA node" in page
-    assert "At 2.32 USD an hour (on-demand: list price in us-east-1, Apache Libcloud 3.9.1, pricing.json, 2025" in page
+    assert "At 2.32 USD an hour (on-demand: list price in us-east-1, karpenter-provider-aws, " in page
 
 
 def test_what_the_tables_do_not_say_is_not_known(tmp_path: Path) -> None:
-    """AWS publishes no nodes of x86; of two processors flags alone tell; a price is of a region."""
+    """Nobody has seen the nodes of some; of several processors flags alone tell; a price is of a region."""
     of_x86 = of_kind(imported(tmp_path, "m5.large"), "machine")
-    assert (of_x86["cpu_count"], of_x86["physical_cores"], of_x86["numa_nodes"]) == (2, 1, None)
+    assert (of_x86["cpu_count"], of_x86["physical_cores"], of_x86["numa_nodes"]) == (2, 1, 1)
     assert of_x86["processor"] is None
+    of_m1 = of_kind(imported(tmp_path, "m1.large", cpu_info="Dual-Core AMD Opteron(tm) Processor 2218 HE"), "machine")
+    assert (of_m1["architecture"], of_m1["cpu_count"], of_m1["numa_nodes"], of_m1["processor"]) == (
+        "x86_64", 2, None, None,
+    )  # fmt: skip
     told = imported(tmp_path, "c7g.16xlarge", region="")
     assert "price" not in of_kind(told, "run")
     records.append(tmp_path / "results", told.records)
