@@ -8,7 +8,8 @@
 
 Each recorded request becomes the demands that AWS makes of its caller: action, resource and what conditions may look
 at. A rule of RULES says how a demand may be allowed, and the policy has the actions that were demanded, no other. What
-AWS demands without a request that shows it stands in UNSEEN, with reason and source.
+AWS demands without a request that shows it stands in UNSEEN, with reason and source. Roles are made within the boundary
+of docs/iam-boundary.json alone, which is written by hand.
 
 Which action has which resources and conditions: Service Authorization Reference, docs.aws.amazon.com/
 service-authorization/latest/reference, of 2026-10-27.
@@ -35,6 +36,7 @@ from support.aws.server import AwsServer  # noqa: E402  what the tests have is n
 
 FIXTURE = ROOT / "tests/fixtures/aws-actions.json"
 POLICY = ROOT / "docs/iam-policy.json"
+BOUNDARY_POLICY = ROOT / "docs/iam-boundary.json"
 # Of a managed policy, without white space: docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 LIMIT = 6144
 
@@ -44,6 +46,12 @@ REQUEST_TAG, RESOURCE_TAG, GUARDDUTY_TAG = (
     "aws:RequestTag/Project", "aws:ResourceTag/Project", "aws:ResourceTag/GuardDutyManaged",
 )  # fmt: skip
 SSM_CORE = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+# What bounds the roles, in the words of a policy and as the runs name it.
+BOUNDARY_KEY = "iam:PermissionsBoundary"
+BOUNDARY = "arn:aws:iam::${aws:PrincipalAccount}:policy/cloudbench-boundary"
+BOUNDARY_ARN = BOUNDARY.replace("${aws:PrincipalAccount}", ACCOUNT)
+# What AWS knows of whoever asks, for the variables of a policy.
+PRINCIPAL = {"aws:PrincipalAccount": ACCOUNT}
 
 _REFERENCE = "docs.aws.amazon.com/service-authorization/latest/reference/"
 
@@ -65,6 +73,10 @@ UNSEEN = {
     "iam:CreateServiceLinkedRole": (
         "the first spot instance of an account",
         "docs.aws.amazon.com/AWSEC2/latest/UserGuide/service-linked-roles-spot-instance-requests.html",
+    ),
+    "scheduler:UpdateSchedule": (
+        "a run that goes on, and whose instances or end are not those of its schedule",
+        _REFERENCE + "list_amazoneventbridgescheduler.html",
     ),
     "budgets:ModifyBudget": ("CreateBudget and UpdateBudget", _REFERENCE + "list_awsbudgetservice.html"),
     "budgets:ViewBudget": ("DescribeBudget", _REFERENCE + "list_awsbudgetservice.html"),
@@ -111,6 +123,8 @@ _RENAMED = {
     "budgets:UpdateBudget": "budgets:ModifyBudget",
     "budgets:DescribeBudget": "budgets:ViewBudget",
 }
+# They describe a thing by its id, and may be allowed for that thing; others list, and may be allowed for all alone.
+_DESCRIBE_A_THING = ("ec2:DescribeInstanceAttribute", "ec2:DescribeVpcAttribute")
 # The type of a resource by the beginning of its id.
 _TYPES = {
     "eni-attach": "network-interface", "eni": "network-interface", "i": "instance", "igw": "internet-gateway",
@@ -137,6 +151,7 @@ class _Reader:
 
     def __init__(self, foreign: Foreign) -> None:
         self.foreign = foreign
+        self.boundaries: dict[str, Context] = {}
         self.templates: dict[str, dict[str, Any]] = {}
 
     def demands(self, record: dict[str, Any]) -> Iterator[Demand]:
@@ -160,7 +175,7 @@ class _Reader:
             yield Demand(action, "*")
 
     def of_ec2(self, action: str, params: dict[str, Any]) -> Iterator[Demand]:
-        if action.startswith("ec2:Describe"):
+        if action.startswith("ec2:Describe") and action not in _DESCRIBE_A_THING:
             yield Demand(action, "*")
             return
         if action == "ec2:CreateLaunchTemplate":
@@ -203,10 +218,10 @@ class _Reader:
             yield from self.created(action, specification)
         if template.get("InstanceMarketOptions"):
             linked = "role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
-            context = (("iam:AWSServiceName", "spot.amazonaws.com"),)
-            yield Demand("iam:CreateServiceLinkedRole", _arn("iam", linked, ""), context)
-        name = (template.get("IamInstanceProfile") or {}).get("Name", "cloudbench-run")
-        yield self.passed(name, "ec2")
+            yield Demand("iam:CreateServiceLinkedRole", _arn("iam", linked, ""))
+        profile = template.get("IamInstanceProfile") or {}
+        if profile:
+            yield self.passed(profile.get("Name") or profile["Arn"].rpartition("/")[2], "ec2")
 
     def passed(self, role: str, service: str) -> Demand:
         context = (("iam:PassedToService", f"{service}.amazonaws.com"),)
@@ -214,8 +229,13 @@ class _Reader:
 
     def of_iam(self, action: str, params: dict[str, Any]) -> Iterator[Demand]:
         context = _project(params.get("Tags") or [])
-        if "PolicyArn" in params:
+        if "PolicyArn" in params and action == "iam:AttachRolePolicy":
             context += (("iam:PolicyARN", params["PolicyArn"]),)
+        if action == "iam:CreateRole":
+            bounded = params.get("PermissionsBoundary")
+            self.boundaries[params["RoleName"]] = ((BOUNDARY_KEY, bounded),) if bounded else ()
+        if action in ("iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy"):
+            context += self.boundaries.get(params["RoleName"], ())
         # IAM finds out the path of what exists. Of what does not, and is asked for, it knows the name alone.
         paths = ("cloudbench/", "") if re.match(r"iam:(Get|List)", action) else ("cloudbench/",)
         kind, member = ("instance-profile", "InstanceProfileName") if "InstanceProfileName" in params else (
@@ -229,7 +249,8 @@ class _Reader:
             yield Demand(action, _arn("iam", f"{kind}/{path}{params[member]}", ""), context)
         if action in ("iam:CreateRole", "iam:CreateInstanceProfile"):
             tagging = action.replace("Create", "Tag")
-            yield Demand(tagging, _arn("iam", f"{kind}/{paths[0]}{params[member]}", ""), context)
+            tags = _project(params.get("Tags") or [])
+            yield Demand(tagging, _arn("iam", f"{kind}/{paths[0]}{params[member]}", ""), tags)
         if action == "iam:AddRoleToInstanceProfile":
             yield self.passed(params["RoleName"], "ec2")
 
@@ -237,7 +258,10 @@ class _Reader:
         if "Name" not in params:
             yield Demand(action, "*")
             return
-        yield Demand(action, _arn("scheduler", f"schedule/{params.get('GroupName', 'default')}/{params['Name']}"))
+        schedule = _arn("scheduler", f"schedule/{params.get('GroupName', 'default')}/{params['Name']}")
+        yield Demand(action, schedule)
+        if action == "scheduler:CreateSchedule":
+            yield Demand("scheduler:UpdateSchedule", schedule)
         if "Target" in params:
             yield self.passed(params["Target"]["RoleArn"].rpartition("/")[2], "scheduler")
 
@@ -279,6 +303,7 @@ RULES = (
         "Look",
         (
             "ec2:Describe*",
+            "freetier:GetAccountPlanState",
             "iam:ListInstanceProfiles",
             "iam:ListRoles",
             "pricing:*",
@@ -309,8 +334,11 @@ RULES = (
     ),
     Rule("CreateWithTags", ("ec2:*",), _ANY_EC2, {"StringEquals": {REQUEST_TAG: PROJECT}}),
     Rule("UseAndRemoveWhatHasTheTag", ("ec2:*",), _ANY_EC2, {"StringEquals": {RESOURCE_TAG: PROJECT}}),
-    Rule("UseAGivenNetwork", ("ec2:CreateSecurityGroup",), ("arn:aws:ec2:*:*:vpc/*",)),
-    Rule("LaunchInAGivenSubnet", ("ec2:RunInstances",), ("arn:aws:ec2:*:*:subnet/*",)),
+    Rule(
+        "UseAGivenNetwork",
+        ("ec2:CreateSecurityGroup", "ec2:RunInstances"),
+        ("arn:aws:ec2:*:*:vpc/*", "arn:aws:ec2:*:*:subnet/*"),
+    ),
     Rule("RemoveWhatGuardDutyPutsIn", ("ec2:Delete*",), _ANY_EC2, {"StringEquals": {GUARDDUTY_TAG: "true"}}),
     # Without the path too: of what does not exist, IAM does not know it.
     Rule(
@@ -318,21 +346,41 @@ RULES = (
         ("iam:Get*", "iam:List*"),
         ("arn:aws:iam::*:role/cloudbench*", "arn:aws:iam::*:instance-profile/cloudbench*"),
     ),
-    Rule("CreateRolesWithTags", ("iam:*",), (_ROLES, _PROFILES), {"StringEquals": {REQUEST_TAG: PROJECT}}),
-    Rule("AttachTheOnePolicy", ("iam:*RolePolicy",), (_ROLES,), {"ArnEquals": {"iam:PolicyARN": SSM_CORE}}),
-    Rule("PutPoliciesIntoRoles", ("iam:PutRolePolicy",), (_ROLES,)),
+    # Whoever may write policies into roles and pass them can do what those can: a boundary keeps that to the least.
+    Rule(
+        "CreateRolesWithinTheBoundary",
+        ("iam:CreateRole",),
+        (_ROLES,),
+        {"StringEquals": {REQUEST_TAG: PROJECT}, "ArnEquals": {BOUNDARY_KEY: BOUNDARY}},
+    ),
+    Rule(
+        "CreateProfilesAndTag",
+        ("iam:CreateInstanceProfile", "iam:Tag*"),
+        (_ROLES, _PROFILES),
+        {"StringEquals": {REQUEST_TAG: PROJECT}},
+    ),
+    # PutRolePolicy knows no PolicyARN, AttachRolePolicy always does.
+    Rule(
+        "PutPoliciesIntoRoles",
+        ("iam:AttachRolePolicy", "iam:PutRolePolicy"),
+        (_ROLES,),
+        {"ArnEquals": {BOUNDARY_KEY: BOUNDARY}, "ArnEqualsIfExists": {"iam:PolicyARN": SSM_CORE}},
+    ),
     Rule(
         "PassRoles",
         ("iam:PassRole",),
         (_ROLES,),
         {"StringEquals": {"iam:PassedToService": ["ec2.amazonaws.com", "scheduler.amazonaws.com"]}},
     ),
-    Rule("FillAndRemoveRoles", ("iam:AddRoleToInstanceProfile", "iam:Delete*", "iam:Remove*"), (_ROLES, _PROFILES)),
+    Rule(
+        "FillAndRemoveRoles",
+        ("iam:AddRoleToInstanceProfile", "iam:Delete*", "iam:Detach*", "iam:Remove*"),
+        (_ROLES, _PROFILES),
+    ),
     Rule(
         "FirstSpotInstance",
         ("iam:CreateServiceLinkedRole",),
         ("arn:aws:iam::*:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot",),
-        {"StringEquals": {"iam:AWSServiceName": "spot.amazonaws.com"}},
     ),
     Rule("Schedules", ("scheduler:*",), ("arn:aws:scheduler:*:*:schedule/default/cloudbench-*",)),
     Rule("Budgets", ("budgets:*",), ("arn:aws:budgets::*:budget/cloudbench-*",)),
@@ -351,17 +399,45 @@ def _like(pattern: str, text: str) -> bool:
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text) is not None
 
 
+def _like_arn(pattern: str, text: str) -> bool:
+    """Part by part, as ArnEquals and ArnLike both do."""
+    wanted, given = pattern.split(":", 5), text.split(":", 5)
+    return len(wanted) == len(given) and all(map(_like, wanted, given))
+
+
+_OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "ArnEquals": _like_arn,
+    "ArnLike": _like_arn,
+    "Bool": lambda wanted, value: wanted.lower() == value.lower(),
+    "StringEquals": lambda wanted, value: wanted == value,
+    "StringLike": _like,
+}
+_ELEMENTS = {"Sid", "Effect", "Action", "Resource", "Condition"}
+
+
 def _list(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
+def _filled(text: str) -> str:
+    """With the variables of PRINCIPAL; others stand in demands as they do in policies."""
+    for name, value in PRINCIPAL.items():
+        text = text.replace(f"${{{name}}}", value)
+    return text
+
+
 def _holds(condition: dict[str, dict[str, Any]] | None, context: dict[str, str]) -> bool:
-    """Whether a condition does; "?" holds for any value."""
+    """Whether each key of a condition holds; "?" holds for any value. Raises ValueError for an unknown operator."""
     for operator, wanted in (condition or {}).items():
+        compare = _OPERATORS.get(operator.removesuffix("IfExists"))
+        if compare is None:
+            raise ValueError(f"what the operator {operator} means is not known here: add it to _OPERATORS")
         for key, values in wanted.items():
             if operator.endswith("IfExists") and key not in context:
                 continue
-            if not any(key in context and value in ("?", context[key]) for value in _list(values)):
+            if key not in context:
+                return False
+            if not any(value == "?" or compare(_filled(value), context[key]) for value in _list(values)):
                 return False
     return True
 
@@ -370,17 +446,23 @@ def _matches(
     actions: Iterable[str], resources: Iterable[str], condition: dict[str, Any] | None, demand: Demand
 ) -> bool:
     return (
-        any(_like(action, demand.action) for action in actions)
-        and any(_like(resource, demand.resource) for resource in resources)
+        any(_like(action.lower(), demand.action.lower()) for action in actions)
+        and any(_like(_filled(resource), demand.resource) for resource in resources)
         and _holds(condition, dict(demand.context))
     )
 
 
 def allowed(policy: dict[str, Any], demand: Demand) -> bool:
-    """Return whether a statement of the policy allows it. The policy has no Deny."""
+    """Return whether a statement of the policy allows it: its action, on that resource, under that condition.
+
+    Raises ValueError for what a policy may have and ours does not, such as a Deny or NotResource.
+    """
+    for statement in policy["Statement"]:
+        if statement["Effect"] != "Allow" or set(statement) - _ELEMENTS:
+            raise ValueError(f"what the statement {statement} means is not known here: teach `allowed`")
     return any(
-        _matches(_list(one["Action"]), _list(one["Resource"]), one.get("Condition"), demand)
-        for one in policy["Statement"]
+        _matches(_list(statement["Action"]), _list(statement["Resource"]), statement.get("Condition"), demand)
+        for statement in policy["Statement"]
     )
 
 
@@ -388,7 +470,7 @@ def policy(wanted: Iterable[Demand]) -> dict[str, Any]:
     """Return the policy that allows what is demanded; raises ValueError for what no rule can allow."""
     found: dict[str, list[Demand]] = {rule.sid: [] for rule in RULES}
     for demand in wanted:
-        rule = next((rule for rule in RULES if _matches(rule.actions, rule.resources, rule.condition, demand)), None)
+        rule = next((rule for rule in RULES if _may(rule, demand)), None)
         if rule is None:
             raise ValueError(f"no rule says how {demand} may be allowed: add one to RULES")
         found[rule.sid].append(demand)
@@ -400,7 +482,7 @@ def policy(wanted: Iterable[Demand]) -> dict[str, Any]:
             "Sid": rule.sid,
             "Effect": "Allow",
             "Action": sorted({demand.action for demand in found[rule.sid]}),
-            "Resource": list(rule.resources),
+            "Resource": list(rule.resources) if len(rule.resources) > 1 else rule.resources[0],
         }
         if rule.condition:
             seen = {key: sorted({dict(one.context).get(key, "") for one in found[rule.sid]}) for key in _open(rule)}
@@ -410,6 +492,12 @@ def policy(wanted: Iterable[Demand]) -> dict[str, Any]:
             }
         statements.append(statement)
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _may(rule: Rule, demand: Demand) -> bool:
+    """Whether a rule can allow a demand: one for everything does so only where AWS takes nothing narrower."""
+    narrow = rule.resources != ("*",) or demand.resource == "*"
+    return narrow and _matches(rule.actions, rule.resources, rule.condition, demand)
 
 
 def _open(rule: Rule) -> list[str]:
@@ -560,7 +648,14 @@ class _Recorder:
 
     def demands(self, name: str, run: Run) -> list[Demand]:
         """Return those of a run; raises RuntimeError when it leaves anything."""
-        variables = {"ec2_environment_ssh_from": "203.0.113.7", **(run.variables or {})}
+        variables = {
+            "ec2_environment_ssh_from": "203.0.113.7",
+            "ec2_environment_permissions_boundary": BOUNDARY_ARN,
+            **(run.variables or {}),
+        }
+        self._client("iam").create_policy(
+            PolicyName=BOUNDARY.rpartition("/")[2], PolicyDocument=BOUNDARY_POLICY.read_text(encoding="utf-8")
+        )
         # Its host shows a key on its console and is not there: a run as far as the API has to do with it.
         self.server.configure(
             hosts=[{"address": "127.0.0.2", "console": "cloudbench-host-key ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA=="}]

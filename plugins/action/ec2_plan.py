@@ -44,6 +44,8 @@ class ActionModule(CoreAction):
         cidr=dict(type="str", default="10.83.0.0/16"),
         subnet_ids=dict(type="list", elements="str", default=[]),
         prices=dict(type="dict", default={}),
+        instance_profile=dict(type="str", default=""),
+        permissions_boundary=dict(type="str", default=""),
         request=OPTION,
     )
     ERRORS = (RunError, RequestError, TableError, PriceError)

@@ -103,6 +103,14 @@ options:
     description: On-demand prices that go before all others, instance type to US dollars an hour.
     type: dict
     default: {}
+  instance_profile:
+    description: An instance profile that is there already, by name or ARN, for the instances to have.
+    type: str
+    default: ""
+  permissions_boundary:
+    description: The ARN of the policy that bounds every role that is made.
+    type: str
+    default: ""
 seealso:
   - plugin: cloudbench.llama.run_request
     plugin_type: lookup
@@ -147,6 +155,10 @@ plan:
       description: Whom the instances belong to; null where that is unknown.
       returned: success
       type: str
+    makes_profile:
+      description: Whether a role and an instance profile are made for the instances.
+      returned: success
+      type: bool
     rows:
       description:
         - What is launched, an entry for each of O(instances) that is possible, with C(index), C(type), C(or_types),

@@ -518,6 +518,42 @@ def test_quotas_can_be_set(server, aws, arm):
     assert direct(aws, arm, InstanceMarketOptions={"MarketType": "spot"}) == "MaxSpotInstanceCountExceeded"
 
 
+def test_a_region_has_room_for_so_many_vpcs(server, aws):
+    server.configure(vpcs=2)
+    quota = aws.service_quotas.get_service_quota(ServiceCode="vpc", QuotaCode="L-F678F1CE")["Quota"]
+    assert (quota["Value"], quota["QuotaName"]) == (2, "VPCs per Region")
+    aws.ec2.create_vpc(CidrBlock="10.9.0.0/24")
+    assert code(aws.ec2.create_vpc, CidrBlock="10.9.0.0/24") == "VpcLimitExceeded"
+    aws.client("ec2", region="eu-west-1").create_vpc(CidrBlock="10.9.0.0/24")
+
+
+def test_an_account_on_the_free_plan_launches_little(server, aws, arm):
+    plan = aws.freetier.get_account_plan_state
+    assert (plan()["accountPlanType"], plan()["accountPlanStatus"]) == ("PAID", "ACTIVE")
+    server.configure(account_plan=None)
+    assert code(plan) == "ResourceNotFoundException"
+    server.configure(account_plan="FREE")
+    assert plan()["accountPlanType"] == "FREE"
+    eligible = [{"Name": "free-tier-eligible", "Values": ["true"]}]
+    listed = aws.ec2.describe_instance_types(Filters=eligible)["InstanceTypes"]
+    assert {"c7i-flex.large", "m7i-flex.large", "t3.micro", "t4g.small"} <= {row["InstanceType"] for row in listed}
+    assert len(listed) < 10
+    with pytest.raises(ClientError, match="The specified instance type is not eligible for Free Tier") as caught:
+        launch(aws, template(aws, arm))
+    assert caught.value.response["Error"]["Code"] == "InvalidParameterCombination"
+    aws.ec2.delete_launch_template(LaunchTemplateName="cloudbench-r1-0")
+    launch(aws, template(aws, arm, InstanceType="t4g.small"))
+
+
+def test_a_role_is_bounded_by_what_is_there(server, aws):
+    arn = "arn:aws:iam::123456789012:policy/bound"
+    given = {"RoleName": "r", "AssumeRolePolicyDocument": TRUST, "PermissionsBoundary": arn}
+    assert code(aws.iam.create_role, **given) == "NoSuchEntity"
+    aws.iam.create_policy(PolicyName="bound", PolicyDocument=TRUST)
+    aws.iam.create_role(**given)
+    assert aws.iam.get_role(RoleName="r")["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == arn
+
+
 def test_states_take_the_descriptions_they_are_given(server, aws, arm):
     server.configure(pending=2, shutting_down=1)
     _vpc, subnet, _gateway, _table, group = network(aws.ec2)

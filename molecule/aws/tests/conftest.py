@@ -50,9 +50,19 @@ ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
 }
 
+# What makes provisioning ask for a role and a profile of the instances, beside that of the schedule.
+WITH_PROFILE = {"ec2_environment_connection": "ssm"}
+
 _counted = {"faults": 0, "left": 0}
 _refused: list[int] = []
 _ending = contextlib.ExitStack()
+
+
+class Asking(NamedTuple):
+    """How an action comes to be asked for: only after the launch, for the schedule, and by which variables."""
+
+    late: bool
+    variables: dict[str, Any]
 
 
 class Done(NamedTuple):
@@ -218,16 +228,24 @@ def pythons() -> tuple[str, str]:
     return _ending.enter_context(WarmPython()), _ending.enter_context(WarmPython(CONTROLLER, ENVIRONMENT))
 
 
-@functools.cache
-def asked_for() -> dict[tuple[str, str], bool]:
-    """Service and action of all that provisioning asks for when nothing is wrong; whether only for the schedule."""
+def clean(variables: dict[str, Any]) -> dict[tuple[str, str], Asking]:
+    """Service and action of all that provisioning with variables asks for when nothing is wrong."""
     with AwsServer(hosts=[HOST]) as server, emptied(server, "clean", *pythons()) as used:
-        done = used.provision()
+        done = used.provision(**variables)
         assert done.code == 0, done.output
         asked = [(one["service"], one["action"]) for one in server.requests()]
         server.reset()
     launched = asked.index(("ec2", "RunInstances"))
-    return {action: asked.index(action) > launched for action in sorted(set(asked))}
+    return {action: Asking(asked.index(action) > launched, variables) for action in asked}
+
+
+@functools.cache
+def asked_for() -> dict[tuple[str, str], Asking]:
+    """What the default asks for, and what instances with a profile do beside that."""
+    pythons()
+    with ThreadPoolExecutor(2) as pool:
+        plain, more = pool.map(clean, [{}, WITH_PROFILE])
+    return dict(sorted({**more, **plain}.items()))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -236,7 +254,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         actions = asked_for()
         cases = rotation.chosen(list(actions.items()), parts=rotation.SIXTHS)
         _refused[:] = [len(cases), len(actions)]
-        metafunc.parametrize(("asked", "late"), cases, ids=[":".join(action) for action, _late in cases])
+        metafunc.parametrize(("asked", "asking"), cases, ids=[":".join(action) for action, _asking in cases])
 
 
 @pytest.fixture(scope="session")

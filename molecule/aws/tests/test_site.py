@@ -98,7 +98,7 @@ def test_before_anything_was_made_it_said_what_and_for_how_much(log):
 def test_everything_has_its_tags_from_the_call_that_made_it(requests):
     for action in (
         "CreateVpc", "CreateInternetGateway", "CreateSubnet", "CreateSecurityGroup", "ImportKeyPair", "CreateRole",
-        "CreateInstanceProfile", "CreateLaunchTemplate", "CreateRouteTable", "RunInstances",
+        "CreateLaunchTemplate", "CreateRouteTable", "RunInstances",
     ):  # fmt: skip
         for params in called(requests, action):
             for tags in tags_of(params):

@@ -17,19 +17,29 @@ from typing import Any, NamedTuple
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices, processors
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import ask_prices
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.credentials import Credentials
 
 # vCPUs of running standard instances, those of the families that begin with these letters.
 QUOTAS = {"on-demand": "L-1216C47A", "spot": "L-34B43A08"}
 STANDARD = "A, C, D, H, I, M, R, T, Z"
+# VPCs of a region, of service vpc.
+VPC_QUOTA = "L-F678F1CE"
+# AWS Free Tier and the prices are asked for there, whatever the region; in aws-us-gov there is neither.
+_GLOBAL_REGION = "us-east-1"
+_WITH_PRICES = "aws"
 
 
 class Kind(NamedTuple):
-    """An instance type; `memory_gib` None where only the catalog of processors tells of it."""
+    """An instance type; `memory_gib` None where only the catalog of processors tells of it.
+
+    `free_tier`: whether an account on the Free plan may launch it.
+    """
 
     architecture: str
     vcpus: int
     physical_cores: int
     memory_gib: float | None
+    free_tier: bool = False
 
 
 class Account(NamedTuple):
@@ -37,7 +47,9 @@ class Account(NamedTuple):
 
     `kinds`: by type, of those that the region has. `zones`: by type, where it is offered. `subnets`: zone and VPC by
     id. `images`: id by parameter. `quotas` and `used`: vCPUs by market. `on_demand`: by type. `spot`: USD an hour by
-    type and zone.
+    type and zone. `credentials`: what signs the requests. `plan`: FREE or PAID, "" for an account without plan.
+    `free_types`: what an account on the Free plan may launch. `vpcs` and `vpc_quota`: those there are, of other runs
+    and people, and those there may be. `has_profile`: whether the instance profile that was given is there.
     """
 
     id: str
@@ -52,10 +64,16 @@ class Account(NamedTuple):
     spot: dict[str, dict[str, Decimal]] | None
     storage: prices.Price
     unasked: list[str]
+    credentials: Credentials | None = None
+    plan: str | None = None
+    free_types: tuple[str, ...] = ()
+    vpcs: int | None = None
+    vpc_quota: float | None = None
+    has_profile: bool | None = None
 
     @property
     def partition(self) -> str:
-        """aws, aws-cn or aws-us-gov."""
+        """One of aws.PARTITIONS."""
         return self.arn.split(":")[1]
 
     @property
@@ -78,14 +96,17 @@ def ask(
     parameters: Sequence[str],
     subnet_ids: Sequence[str],
     now: datetime.datetime,
+    instance_profile: str = "",
 ) -> Account | None:
     """Return what the account says, None where there are no credentials at all.
 
-    `types` and `parameters` (of images): those asked for; `now`: in UTC. Raises AwsError where the credentials are no
-    good or AWS cannot be reached; what else is refused stands in `unasked`.
+    `types` and `parameters` (of images): those asked for; `now`: in UTC; `instance_profile`: name or ARN of one that is
+    to be used. Raises AwsError where the credentials are no good or AWS cannot be reached; what else is refused stands
+    in `unasked`.
     """
     session = aws.session(region)
     try:
+        signs = aws.credentials(session)
         with aws.asked("sts:GetCallerIdentity"):
             caller = aws.client("sts", region, of=session).get_caller_identity()
     except aws.AwsError as error:
@@ -96,7 +117,7 @@ def ask(
     ec2 = aws.client("ec2", region, of=session)
     ssm = aws.client("ssm", region, of=session)
     quotas = aws.client("service-quotas", region, of=session)
-    pricing = aws.client("pricing", ask_prices.API_REGION, of=session)
+    here = caller["Arn"].split(":")[1]
     # One type that does not exist, and no spot price is told at all.
     existing = [name for name in types if name in set(processors.instance_types())]
     today = now.strftime("%Y-%m-%d")
@@ -107,16 +128,29 @@ def ask(
         "subnets": lambda: _subnets(ec2, subnet_ids) if subnet_ids else {},
         "used": lambda: _used(ec2, run),
         "spot": lambda: ask_prices.ask_spot(ec2, existing, moment) if existing else {},
-        "storage": lambda: ask_prices.ask_storage(pricing, region, today),
         **{f"image {name}": _image(ssm, name) for name in parameters},
-        **{f"quota {market}": _quota(quotas, QUOTAS[market]) for market in sorted(set(markets))},
-        **{f"price {name}": _price(pricing, name, region, today) for name in types},
+        **{f"quota {market}": _quota(quotas, "ec2", QUOTAS[market]) for market in sorted(set(markets))},
     }
+    if here == _WITH_PRICES:
+        pricing = aws.client("pricing", ask_prices.API_REGION, of=session)
+        freetier = aws.client("freetier", _GLOBAL_REGION, of=session)
+        questions["plan"] = lambda: _plan(freetier, ec2)
+        questions["storage"] = lambda: ask_prices.ask_storage(pricing, region, today)
+        questions.update({f"price {name}": _price(pricing, name, region, today) for name in types})
+    if not subnet_ids:
+        questions["vpcs"] = lambda: _vpcs(ec2, run)
+        questions["quota vpc"] = _quota(quotas, "vpc", VPC_QUOTA)
+    if instance_profile:
+        iam = aws.client("iam", region, of=session)
+        questions["profile"] = lambda: _has_profile(iam, instance_profile)
     with ThreadPoolExecutor(max_workers=8) as pool:
         asked = {name: pool.submit(_try, question) for name, question in questions.items()}
         answers = {name: future.result() for name, future in asked.items()}
     unasked = list(dict.fromkeys(str(answer) for answer in answers.values() if isinstance(answer, aws.AwsError)))
+    if here != _WITH_PRICES:
+        unasked.append(f"the prices of today: there is no Pricing API in the partition {here}")
     good = {name: None if isinstance(answer, aws.AwsError) else answer for name, answer in answers.items()}
+    plan, free_types = good.get("plan") or (None, ())
     return Account(
         caller["Account"],
         caller["Arn"],
@@ -126,10 +160,16 @@ def ask(
         good["subnets"],
         {market: float(quota) for market in QUOTAS if (quota := good.get(f"quota {market}")) is not None},
         good["used"],
-        {name: good[f"price {name}"] or prices.Price(None) for name in types},
+        {name: good.get(f"price {name}") or prices.Price(None) for name in types},
         good["spot"],
-        good["storage"] or prices.Price(None),
+        good.get("storage") or prices.Price(None),
         unasked,
+        signs,
+        plan,
+        free_types,
+        good.get("vpcs"),
+        good.get("quota vpc"),
+        good.get("profile"),
     )
 
 
@@ -149,9 +189,44 @@ def _kinds(ec2: Any, types: Sequence[str]) -> dict[str, Kind]:
             row["VCpuInfo"]["DefaultVCpus"],
             row["VCpuInfo"].get("DefaultCores") or row["VCpuInfo"]["DefaultVCpus"],
             row["MemoryInfo"]["SizeInMiB"] / 1024,
+            bool(row.get("FreeTierEligible")),
         )
         for row in rows
     }
+
+
+def _plan(freetier: Any, ec2: Any) -> tuple[str, tuple[str, ...]]:
+    """Return the plan of the account, and of a Free one the types that it may launch."""
+    try:
+        with aws.asked("freetier:GetAccountPlanState"):
+            state = freetier.get_account_plan_state()
+    except aws.AwsError as error:
+        # An account of before the plans has none.
+        if error.missing:
+            return "", ()
+        raise
+    if state["accountPlanType"] != "FREE" or state["accountPlanStatus"] == "NOT_STARTED":
+        return str(state["accountPlanType"]), ()
+    rows = aws.pages(
+        ec2, "describe_instance_types", "InstanceTypes", Filters=[aws.filtered("free-tier-eligible", "true")]
+    )
+    return "FREE", tuple(sorted(row["InstanceType"] for row in rows))
+
+
+def _vpcs(ec2: Any, run: str) -> int:
+    """Return how many VPCs there are that are not of this run."""
+    return sum(aws.tags(row).get("RunId") != run for row in aws.pages(ec2, "describe_vpcs", "Vpcs"))
+
+
+def _has_profile(iam: Any, name_or_arn: str) -> bool:
+    try:
+        with aws.asked("iam:GetInstanceProfile"):
+            iam.get_instance_profile(InstanceProfileName=name_or_arn.rpartition("/")[2])
+    except aws.AwsError as error:
+        if error.missing:
+            return False
+        raise
+    return True
 
 
 def _zones(ec2: Any, types: Sequence[str]) -> dict[str, list[str]]:
@@ -214,10 +289,10 @@ def _vcpus(instance: dict[str, Any]) -> int:
         return int(options.get("CoreCount", 0)) * int(options.get("ThreadsPerCore", 1))
 
 
-def _quota(quotas: Any, code: str) -> Callable[[], float]:
+def _quota(quotas: Any, service: str, code: str) -> Callable[[], float]:
     def question() -> float:
         with aws.asked("servicequotas:GetServiceQuota"):
-            return float(quotas.get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]["Value"])
+            return float(quotas.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"])
 
     return question
 

@@ -17,12 +17,29 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.client import
 API_REGION = "us-east-1"
 SOURCE = "AWS Pricing API"
 # What a list price is of, beside type and region.
-_LISTED = {"operatingSystem": "Linux", "preInstalledSw": "NA", "tenancy": "Shared", "capacitystatus": "Used"}
+_LISTED = {
+    "operatingSystem": "Linux",
+    "preInstalledSw": "NA",
+    "tenancy": "Shared",
+    "capacitystatus": "Used",
+    "marketoption": "OnDemand",
+}
 
 
 def ask_on_demand(pricing: Any, instance_type: str, region: str, today: str) -> prices.Price:
-    """Return the price of an hour of Linux, on demand, from the Pricing API; `pricing` is a client. Raises AwsError."""
-    return _ask(pricing, {"instanceType": instance_type, "regionCode": region, **_LISTED}, "Hrs", today)
+    """Return the price of an hour of Linux, on demand, from the Pricing API; `pricing` is a client. Raises AwsError.
+
+    Of bare metal that is listed at dedicated tenancy alone the price is that, and the source says so. Capacity blocks
+    are listed beside it, as another market option.
+    """
+    wanted = {"instanceType": instance_type, "regionCode": region, **_LISTED}
+    price = _ask(pricing, wanted, "Hrs", today)
+    if price.usd is not None or not instance_type.partition(".")[2].startswith("metal"):
+        return price
+    # The machine is whole: nobody else is on it at any tenancy.
+    bare = {**wanted, "tenancy": "Dedicated", "productFamily": "Compute Instance (bare metal)"}
+    dedicated = _ask(pricing, bare, "Hrs", today)
+    return dedicated if dedicated.usd is None else dedicated._replace(source=f"{dedicated.source}, dedicated tenancy")
 
 
 def ask_list(pricing: Any, region: str) -> dict[str, Decimal]:

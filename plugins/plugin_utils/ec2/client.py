@@ -25,10 +25,22 @@ except ImportError:
     boto3 = None
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import nearest
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.failures.aws_words import DENIED, refusal, words
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import credentials as identity
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.failures.aws_words import (
+    DENIED,
+    STILL_EXPIRED,
+    refusal,
+    words,
+)
 
 # The tag Project of everything that a run makes.
 PROJECT = "cloudbench.llama"
+
+# Where a run can be: elsewhere principals, services and currency are others, and nothing was ever tried.
+PARTITIONS = ("aws", "aws-us-gov")
+
+# Sessions of roles as botocore and other SDKs, EC2 and ECS name them.
+_NAMED_BY_PROGRAM = re.compile(r"(botocore-session|aws-[a-z-]+|AWSCLI-Session)-?[0-9]*|i-[0-9a-f]+|[0-9a-f]{32}")
 
 # An unanswered request is given up after ATTEMPTS times both, and the pauses between (at most 20 s each).
 ATTEMPTS = 4
@@ -97,15 +109,37 @@ def _below() -> Any:
 
 
 def session(region: str | None = None) -> Any:
-    """Return a boto3 session of its own: the default one keeps the credentials it once had. Raises AwsError."""
+    """Return a boto3 session of its own: the default one keeps the credentials it once had.
+
+    Raises AwsError, also for a profile that asks for a code, which nobody could type.
+    """
     need()
     with asked("a session of AWS"):
         below = _below()
         made = boto3.session.Session(region_name=region or None, botocore_session=below)
+        profile = below.get_config_variable("profile") or "default"
+        # Keys of the environment go before it.
+        with_code = None if os.environ.get("AWS_ACCESS_KEY_ID") else _mfa_role(below, profile)
+    if with_code:
+        raise AwsError(identity.mfa_words(with_code, profile), "MfaRequired")
     # boto3 appends its own path each time.
     paths = below.get_component("data_loader").search_paths
     paths[:] = dict.fromkeys(paths)
     return made
+
+
+def _mfa_role(below: Any, profile: str) -> identity.MfaRole | None:
+    return identity.mfa_role(below.full_config.get("profiles", {}), profile)
+
+
+def credentials(of: Any) -> identity.Credentials | None:
+    """Return where the credentials of a session come from and when they end, None where there are none.
+
+    Those of a role or a sign-in are asked for. Raises AwsError.
+    """
+    with asked("credentials"):
+        given = of.get_credentials()
+        return None if given is None else identity.of_session(given)
 
 
 def client(service: str, region: str | None = None, of: Any = None, **settings: Any) -> Any:
@@ -126,27 +160,43 @@ def client(service: str, region: str | None = None, of: Any = None, **settings: 
 
 @functools.lru_cache(maxsize=1)
 def regions() -> tuple[str, ...]:
-    """Return every region with EC2 that the installed botocore knows, empty without botocore."""
+    """Return every region with EC2 of PARTITIONS that the installed botocore knows, empty without botocore."""
     if boto3 is None:
         return ()
     source = _below()
     return tuple(
         sorted(
-            name
-            for partition in source.get_available_partitions()
-            for name in source.get_available_regions("ec2", partition_name=partition)
+            name for partition in PARTITIONS for name in source.get_available_regions("ec2", partition_name=partition)
         )
     )
 
 
+def _partition(region: str) -> str:
+    """Return the partition that a region is in by its name, "" where it is in none."""
+    try:
+        return str(_below().get_partition_for_region(region))
+    except BotoCoreError:
+        return ""
+
+
 def region(given: str = "") -> str:
-    """Return the region to work in: `given`, AWS_REGION, AWS_DEFAULT_REGION, that of the profile. Raises AwsError."""
+    """Return the region to work in: `given`, AWS_REGION, AWS_DEFAULT_REGION, that of the profile.
+
+    The one answer for plan, inventory, teardown and sweep. Raises AwsError, also for one outside PARTITIONS.
+    """
     name = given or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
     if not name and boto3 is not None:
         name = session().region_name or ""
     if not name:
         raise AwsError("no region is given: name one, such as us-east-1, or set AWS_REGION", "NoRegionError")
     known = regions()
+    partition = _partition(name) if known and name not in known else ""
+    if partition not in ("", *PARTITIONS):
+        raise AwsError(
+            f"{name} is a region of the partition {partition}, where nothing of this was made or tried: name one of "
+            f"{' or '.join(PARTITIONS)}, such as us-east-1",
+            "InvalidRegionError",
+        )
     if known and name not in known:
         raise AwsError(
             f"{name!r} is no region that this boto3 knows{nearest(name, known)}; correct it (one newer than boto3 needs"
@@ -166,6 +216,11 @@ def asked(service_action: str) -> Iterator[None]:
         raise AwsError(words(error, service_action, f"{ATTEMPTS} times"), code, status) from error
     except BotoCoreError as error:
         raise AwsError(words(error, service_action, f"{ATTEMPTS} times"), type(error).__name__) from error
+    except RuntimeError as error:
+        # What botocore raises where the time of AWS_CREDENTIAL_EXPIRATION is over.
+        if STILL_EXPIRED not in str(error):
+            raise
+        raise AwsError(words(error, service_action, f"{ATTEMPTS} times"), "ExpiredToken") from error
 
 
 def pages(client: Any, operation: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
@@ -195,6 +250,10 @@ def proper_run(run: str) -> bool:
 def owner_of(arn: str) -> str:
     """Return the owner that the caller's ARN names: its last part, in the characters that a tag may have.
 
-    arn:aws:iam::123456789012:user/team/alice is alice, an assumed role is its session, the root user is root.
+    arn:aws:iam::123456789012:user/team/alice is alice, an assumed role is its session, the root user is root. A session
+    that a program named is another one in the next process: then it is the role.
     """
-    return re.sub(r"[^A-Za-z0-9 +=._:/@-]", "-", arn.rpartition(":")[2].rpartition("/")[2]).strip()[:256]
+    parts = arn.rpartition(":")[2].split("/")
+    if parts[0] == "assumed-role" and len(parts) > 2 and _NAMED_BY_PROGRAM.fullmatch(parts[-1]):
+        parts.pop()
+    return re.sub(r"[^A-Za-z0-9 +=._:/@-]", "-", parts[-1]).strip()[:256]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -14,16 +15,18 @@ from typing import Any, NamedTuple
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices, processors
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.explanation import machine_of
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import network
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import credentials, network
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.account import (
     QUOTAS,
     STANDARD,
+    VPC_QUOTA,
     Account,
     Kind,
     ask,
     standard,
 )
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.matrix import IMAGES, Row, parse
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.failures.aws_words import FREE_PLAN_REMEDY, sign_in
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request import run_time
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.plan import make_plan
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import RunRequest
@@ -33,6 +36,9 @@ _TAG = re.compile(r"[A-Za-z0-9 +=._:/@-]{1,256}")
 _LARGEST_VOLUME_GB = 16384
 # A week: whoever wants more wants no run.
 _LONGEST_TTL = 7 * 24 * 60
+_ARN = r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>[0-9]{12}|aws):"
+_PROFILE = re.compile(rf"(?:{_ARN}instance-profile/(?:[!-~]+/)?)?[A-Za-z0-9+=,.@_-]{{1,128}}")
+_BOUNDARY = re.compile(rf"{_ARN}policy/(?:[!-~]+/)?[A-Za-z0-9+=,.@_-]{{1,128}}")
 
 
 class FleetRequest(NamedTuple):
@@ -60,6 +66,13 @@ class FleetRequest(NamedTuple):
     results_prefix: str = ""
     subnet_ids: tuple[str, ...] = ()
     prices: Mapping[str, Any] | None = None
+    instance_profile: str = ""
+    permissions_boundary: str = ""
+
+    @property
+    def makes_profile(self) -> bool:
+        """Whether a role and an instance profile are made: nobody needs them for ssh, and no bucket."""
+        return not self.instance_profile and (self.connection == "ssm" or bool(self.results_bucket))
 
 
 def learn(fleet: FleetRequest, now: datetime.datetime) -> dict[str, Any]:
@@ -83,6 +96,7 @@ def learn(fleet: FleetRequest, now: datetime.datetime) -> dict[str, Any]:
             sorted(parameters),
             fleet.subnet_ids,
             now,
+            fleet.instance_profile,
         )
     except aws.AwsError as error:
         return _Planner(fleet, region, now, None, [str(error)]).plan()
@@ -132,6 +146,7 @@ class _Planner:
         self.errors += wrong
         rows = [made for made in map(self._row, parsed) if made] if self.region else []
         self._check_quotas(rows)
+        self._check_vpcs()
         ttl = self.fleet.ttl_minutes
         minutes = run_time.Range(
             max((row["minutes"][0] for row in rows), default=0), max((row["minutes"][1] for row in rows), default=0)
@@ -141,6 +156,7 @@ class _Planner:
                 f"the run may take up to {minutes.high:.0f} minutes, and the instances end after {ttl}: raise "
                 "ec2_environment_ttl_minutes, or ask for less"
             )
+        lasting = self._lasting(minutes.high if rows else 0)
         expires = self.now + datetime.timedelta(minutes=ttl)
         return {
             "run": self.fleet.run,
@@ -148,6 +164,7 @@ class _Planner:
             "account": self.account.id if self.account else None,
             "partition": self.account.partition if self.account else None,
             "owner": self.fleet.owner or (self.account.owner if self.account else None),
+            "makes_profile": self.fleet.makes_profile,
             "rows": rows,
             "prices": self._prices(name for row in rows for name in (row["type"], *row["or_types"])),
             "volume_gb": volume,
@@ -157,7 +174,7 @@ class _Planner:
             "expected_range": [round(minutes.low), round(minutes.high)],
             "cost": self._cost(rows, volume, minutes),
             "creates": self._creates(rows, volume),
-            "checked": self._checked(),
+            "checked": self._checked() + lasting,
             "unchecked": list(dict.fromkeys(self.unchecked)),
             "remarks": list(dict.fromkeys(self.remarks)),
             "errors": list(dict.fromkeys(self.errors)),
@@ -189,6 +206,7 @@ class _Planner:
             self.errors.append(str(error))
         if fleet.budget_usd > 0 and "@" not in fleet.budget_email:
             self.errors.append("ec2_environment_budget_usd needs ec2_environment_budget_email, whom to send the mail")
+        self._check_identity()
         try:
             self.given = prices.given(fleet.prices or {})
         except prices.PriceError as error:
@@ -198,6 +216,57 @@ class _Planner:
             "ec2_environment_volume_gb"
             for name in self.wanted.unknown
         ]
+
+    def _check_identity(self) -> None:
+        fleet, account = self.fleet, self.account
+        two = credentials.contradiction(os.environ)
+        if two:
+            self.errors.append(two)
+        for name, value, pattern, example in (
+            ("instance_profile", fleet.instance_profile, _PROFILE, "the name or the ARN of an instance profile"),
+            (
+                "permissions_boundary",
+                fleet.permissions_boundary,
+                _BOUNDARY,
+                "the ARN of a policy, such as arn:aws:iam::123456789012:policy/cloudbench-boundary",
+            ),
+        ):
+            match = pattern.fullmatch(value)
+            if value and not match:
+                self.errors.append(f"ec2_environment_{name} is {example}, not {value!r}")
+            elif match and account and match["partition"]:
+                there = (account.partition, account.id)
+                if match["partition"] != there[0] or match["account"] not in (there[1], "aws"):
+                    self.errors.append(
+                        f"ec2_environment_{name} {value} is not of this account: it is {there[1]}, in the partition "
+                        f"{there[0]}"
+                    )
+        if account and account.has_profile is False:
+            self.errors.append(
+                f"the account has no instance profile {fleet.instance_profile}; correct "
+                "ec2_environment_instance_profile, or leave it empty to have made what is needed"
+            )
+        needed = ["AmazonSSMManagedInstanceCore"] if fleet.connection == "ssm" else []
+        if fleet.results_bucket:
+            needed.append(f"writing to s3://{fleet.results_bucket}/{fleet.results_prefix}/*")
+        if fleet.instance_profile and needed:
+            self.remarks.append(
+                f"{fleet.instance_profile} is used as it is, and has to allow the instances {' and '.join(needed)}"
+            )
+        if fleet.budget_usd > 0 and account and account.partition != "aws":
+            self.errors.append(
+                f"there is no AWS Budgets in the partition {account.partition}: leave out ec2_environment_budget_usd"
+            )
+
+    def _lasting(self, minutes: float) -> list[str]:
+        """What is well of how long the credentials last; what is not becomes a remark."""
+        if self.account is None or self.account.credentials is None:
+            return []
+        signs = self.account.credentials
+        begin = sign_in("login" if signs.method == "login" else "sso login")
+        good, doubtful = credentials.told(signs, self.now, minutes, begin)
+        self.remarks += doubtful
+        return good
 
     def _volume(self) -> int:
         needed, asked = run_time.volume_gb(self.wanted), self.fleet.volume_gb
@@ -216,6 +285,7 @@ class _Planner:
         if kind is None or None in kinds.values():
             return None
         image = IMAGES[row.image]
+        self._check_plan(row, {name: known for name, known in kinds.items() if known})
         others = [name for name, other in kinds.items() if other and other.architecture != kind.architecture]
         if others:
             self.errors.append(
@@ -290,6 +360,18 @@ class _Planner:
             self._absent(row, name)
             return None
         return Kind(listed.architecture, listed.vcpus, listed.physical_cores, None)
+
+    def _check_plan(self, row: Row, kinds: Mapping[str, Kind]) -> None:
+        """AWS refuses most types to an account on the Free plan, and says so only at the launch, not to a dry run."""
+        if self.account is None or self.account.plan != "FREE":
+            return
+        refused = [name for name, kind in kinds.items() if not kind.free_tier and name not in self.account.free_types]
+        if refused:
+            self.errors.append(
+                f"{row.label}: the account is on AWS's Free plan, which does not launch {', '.join(refused)} "
+                f"(InvalidParameterCombination, not eligible for Free Tier): {FREE_PLAN_REMEDY}, or name one of "
+                f"{', '.join(self.account.free_types)}"
+            )
 
     def _absent(self, row: Row, name: str) -> None:
         self.errors.append(
@@ -442,6 +524,19 @@ class _Planner:
                     f"--desired-value {need} --region {self.region}"
                 )
 
+    def _check_vpcs(self) -> None:
+        """A run makes a VPC of its own, and needs room for it beside those of others."""
+        account = self.account
+        if account is None or account.vpcs is None or account.vpc_quota is None or account.vpcs < account.vpc_quota:
+            return
+        need = account.vpcs + 1
+        self.errors.append(
+            f"the quota {VPC_QUOTA} (VPCs of a region) is {account.vpc_quota:g} in {self.region}, and {account.vpcs} "
+            "are there: name subnets of one of them in ec2_environment_subnet_ids, remove one, or ask for a quota of "
+            f"{need}: aws service-quotas request-service-quota-increase --service-code vpc --quota-code {VPC_QUOTA} "
+            f"--desired-value {need} --region {self.region}"
+        )
+
     def _checked(self) -> list[str]:
         if self.account is None:
             return []
@@ -452,6 +547,10 @@ class _Planner:
             checked.append("the images")
         if self.account.quotas and self.account.used is not None:
             checked.append("the quotas, against what is running")
+        if self.account.vpc_quota is not None and self.account.vpcs is not None:
+            checked.append("the quota of VPCs, against those that are there")
+        if self.account.plan:
+            checked.append(f"the plan of the account, which is {self.account.plan}")
         return checked
 
     def _cost(self, rows: list[dict[str, Any]], volume: int, minutes: run_time.Range) -> dict[str, Any]:
@@ -492,10 +591,7 @@ class _Planner:
             made.append("security group that lets nobody in: ssh goes through the Session Manager")
         else:
             made.append("security group that lets ssh in from one address")
-        role = "IAM role and instance profile: AmazonSSMManagedInstanceCore"
-        if fleet.results_bucket:
-            role += f", writing to s3://{fleet.results_bucket}/{fleet.results_prefix}/*"
-        made += ["key pair, whose private half stays on this machine", role]
+        made += ["key pair, whose private half stays on this machine", self._identity()]
         if rows:
             made.append(_many(len(rows), "launch template"))
             each = "an encrypted volume of {} GB (gp3){}".format(
@@ -503,12 +599,25 @@ class _Planner:
             )
             made.append(f"{_many(count, 'instance')}{'' if count == 1 else ', each'} with {each}")
         if fleet.schedule:
-            made.append(f"schedule that ends the instances after {fleet.ttl_minutes} minutes, and its IAM role")
+            role = f"its IAM role{' within the boundary' if fleet.permissions_boundary else ''}"
+            made.append(f"schedule that ends the instances after {fleet.ttl_minutes} minutes, and {role}")
         if fleet.budget_usd > 0:
             made.append(
                 f"budget that mails {fleet.budget_email} at {fleet.budget_usd:g} USD a month; it outlives the run"
             )
         return made
+
+    def _identity(self) -> str:
+        fleet = self.fleet
+        if fleet.instance_profile:
+            return f"no IAM role of the instances: they have the instance profile {fleet.instance_profile}"
+        if not fleet.makes_profile:
+            return "no IAM role of the instances: they ask nothing of AWS"
+        may = ["AmazonSSMManagedInstanceCore"] if fleet.connection == "ssm" else []
+        if fleet.results_bucket:
+            may.append(f"writing to s3://{fleet.results_bucket}/{fleet.results_prefix}/*")
+        within = f", within {fleet.permissions_boundary}" if fleet.permissions_boundary else ""
+        return f"IAM role and instance profile: {', '.join(may)}{within}"
 
 
 def _many(number: int, what: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import shlex
 from typing import Any
 
 try:
@@ -24,6 +25,8 @@ _SIGN_IN = (
     "its kin"
 )
 _RENEW = "renew them (aws sso login, or whatever issued them) and run again"
+# What botocore says, in no exception of its own, of credentials whose time is over and that nothing renews.
+STILL_EXPIRED = "refreshed credentials are still expired"
 
 DENIED = (
     "AccessDenied",
@@ -33,6 +36,8 @@ DENIED = (
     "UnauthorizedException",
     "UnauthorizedOperation",
 )
+# What docs/iam-policy.json allows for roles that have a permissions boundary.
+_BOUNDED = ("iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePolicy")
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired")
 _WRONG_CREDENTIALS = (
     "AuthFailure",
@@ -77,9 +82,14 @@ _UNTOLD = re.compile(r"Failed to (?P<words>[a-z]+(?: [a-z]+)+)\.?$")
 # The services that a run asks, by botocore's names; no two of them have an operation of one name that a run needs.
 _SERVICES = ("sts", "iam", "scheduler", "ssm", "budgets", "service-quotas", "pricing", "s3", "ec2")
 
+# The Free plan of accounts made since July 2025.
+FREE_PLAN_REMEDY = "put it on the paid plan (aws freetier upgrade-account-plan --account-plan-type PAID)"
+
 
 def words(error: Exception, service_action: str, tries: str) -> str:
-    """Return one sentence for a ClientError or BotoCoreError: what was asked, the cause, the remedy.
+    """Return one sentence for a ClientError, a BotoCoreError or the RuntimeError that has STILL_EXPIRED in it.
+
+    It has what was asked, the cause, the remedy.
 
     `service_action`: as a policy writes it, such as ec2:RunInstances. `tries`: how often it was asked, such as "4
     times".
@@ -152,6 +162,11 @@ def _answer(code: str, message: str, status: int, service_action: str, tries: st
             f"AWS answered {tries} that it is asked too often ({code}): wait some minutes and run again, or "
             "stop what else asks in this account and region"
         )
+    if code == "InvalidParameterCombination" and "not eligible for Free Tier" in said:
+        return (
+            f"the account is on AWS's Free plan, which does not launch this type ({code}): {FREE_PLAN_REMEDY}, or name "
+            "a type that aws ec2 describe-instance-types --filters Name=free-tier-eligible,Values=true lists"
+        )
     if code in _CAPACITY:
         return (
             f"AWS has no capacity for this type in this zone just now ({code}): name other zones, other types or the "
@@ -172,6 +187,10 @@ def _denied(said: str, service_action: str) -> str:
     wanted = named.group(1) if named else service_action
     by = f" to {who.group(0)}" if who else " to the caller"
     sentence = f"the credentials are good, but not for this: allow {wanted}{by}"
+    if wanted in _BOUNDED:
+        sentence += (
+            "; where that is allowed with a permissions boundary alone, ec2_environment_permissions_boundary is its ARN"
+        )
     if "explicit deny" in said:
         sentence += ", and lift the explicit deny of a policy or of the organisation, which goes before every allowance"
     if "Encoded authorization failure message" in said:
@@ -188,8 +207,8 @@ def _no_answer(error: Exception) -> str:
         return f"the credentials are incomplete ({said}): {_SIGN_IN}"
     if isinstance(error, exceptions.ProfileNotFound):
         return f"{said}: correct AWS_PROFILE, or unset it; aws configure list-profiles lists what there is"
-    if isinstance(error, (exceptions.SSOError, exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError)):
-        return f"the credentials cannot be had ({said}): {_RENEW}"
+    if identity := _no_identity(error, said):
+        return identity
     if isinstance(error, (exceptions.NoRegionError, exceptions.InvalidRegionError)):
         return f"{said}: name a region, such as us-east-1, or set AWS_REGION"
     if isinstance(error, (exceptions.ConnectTimeoutError, exceptions.ReadTimeoutError)):
@@ -199,6 +218,46 @@ def _no_answer(error: Exception) -> str:
     if isinstance(error, exceptions.WaiterError):
         return f"what was waited for did not come ({said}): run again; the teardown removes what there is"
     return f"{name}: {said}"
+
+
+def _no_identity(error: Exception, said: str) -> str:
+    """Return the cause and the remedy where no credentials can be had that are there somewhere, "" for other errors."""
+    if STILL_EXPIRED in said:
+        ended = os.environ.get("AWS_CREDENTIAL_EXPIRATION")
+        when = f" (AWS_CREDENTIAL_EXPIRATION is {ended})" if ended else ""
+        return f"the credentials have expired{when}: {_RENEW}"
+    if isinstance(error, (exceptions.SSOError, exceptions.TokenRetrievalError)):
+        return f"the sign-in is over or there was none ({said}): {sign_in('sso login')}, and run again"
+    if _is_login_error(error):
+        return f"the sign-in is over or there was none ({said}): {sign_in('login')}, and run again"
+    if isinstance(error, exceptions.CredentialRetrievalError):
+        return f"the credentials cannot be had ({said}): {_source(str(error.kwargs.get('provider')))}"
+    if isinstance(error, (exceptions.InvalidConfigError, exceptions.InfiniteLoopConfigError)):
+        return f"{said}: correct the profile in ~/.aws/config"
+    return ""
+
+
+def sign_in(command: str) -> str:
+    """Return the command that signs in by `command` of aws for the profile of the environment."""
+    profile = os.environ.get("AWS_DEFAULT_PROFILE") or os.environ.get("AWS_PROFILE")
+    return f"aws {command} --profile {shlex.quote(profile)}" if profile else f"aws {command}"
+
+
+def _is_login_error(error: Exception) -> bool:
+    """Whether a sign-in by aws login failed, which an older botocore does not know."""
+    known = getattr(exceptions, "LoginError", None)
+    return known is not None and isinstance(error, known)
+
+
+def _source(provider: str) -> str:
+    """Return what helps where one of botocore's providers has no credentials to give."""
+    if provider == "container-role":
+        names = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+        address = next((f"{name} ({os.environ[name]})" for name in names if os.environ.get(name)), names[0])
+        return f"see that what {address} names answers here, or unset it"
+    if provider == "custom-process":
+        return "see that the credential_process of the profile answers without a person, and run again"
+    return _RENEW
 
 
 def _network() -> str:

@@ -38,6 +38,8 @@ SETTINGS: dict[str, Any] = {
     "pending": 0,
     "shutting_down": 0,
     "quotas": {"L-1216C47A": 640.0, "L-34B43A08": 640.0},
+    "vpcs": 5,
+    "account_plan": "PAID",
     "prices": [
         {"instanceType": "c7g.large", "usd": 0.0111},
         {"instanceType": "c7g.4xlarge", "usd": 0.4444},
@@ -75,6 +77,7 @@ REASONS = {
 }
 
 QUOTAS = {
+    "L-F678F1CE": "VPCs per Region",
     "L-1216C47A": "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
     "L-34B43A08": "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests",
 }
@@ -310,6 +313,12 @@ class Account:
     def check_room(self, backend: Any, params: dict[str, Any]) -> None:
         """Raise ApiError where the zone does not offer the type, or where price or quota forbid it."""
         kind, market = params["InstanceType"], params.get("InstanceMarketOptions", {})
+        if self.settings["account_plan"] == "FREE" and not INSTANCE_TYPES[kind].get("FreeTierEligible"):
+            message = (
+                "The specified instance type is not eligible for Free Tier. For a list of Free Tier instance types, "
+                "run 'describe-instance-types' with the filter 'free-tier-eligible=true'."
+            )
+            raise ApiError("InvalidParameterCombination", message)
         subnet, spot = subnet_of(params), market.get("MarketType") == "spot"
         zone = backend.get_subnet(subnet).availability_zone if subnet else None
         zone = zone or params.get("Placement", {}).get("AvailabilityZone")
@@ -669,28 +678,49 @@ class Account:
 
     def get_service_quota(self, call: Call) -> Any:
         """The quotas of the settings; raises ApiError for one that is not among them."""
-        code = str(call.params.get("QuotaCode"))
-        if call.params.get("ServiceCode") != "ec2":
-            return self.forward(call)
-        if code not in self.settings["quotas"]:
+        code, service = str(call.params.get("QuotaCode")), str(call.params.get("ServiceCode"))
+        values = {"ec2": self.settings["quotas"], "vpc": {"L-F678F1CE": self.settings["vpcs"]}}.get(service, {})
+        if code not in values:
             raise ApiError("NoSuchResourceException", "The request failed because the specified quota does not exist.")
+        names = {"ec2": "Amazon Elastic Compute Cloud (Amazon EC2)", "vpc": "Amazon Virtual Private Cloud (Amazon VPC)"}
         return {
             "Quota": {
-                "ServiceCode": "ec2",
-                "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
-                "QuotaArn": f"arn:aws:servicequotas:{call.region}:{ACCOUNT}:ec2/{code}",
+                "ServiceCode": service,
+                "ServiceName": names[service],
+                "QuotaArn": f"arn:aws:servicequotas:{call.region}:{ACCOUNT}:{service}/{code}",
                 "QuotaCode": code,
                 "QuotaName": QUOTAS.get(code, code),
-                "Value": float(self.settings["quotas"][code]),
+                "Value": float(values[code]),
                 "Unit": "None",
                 "Adjustable": True,
                 "GlobalQuota": False,
             }
         }
 
+    def account_plan(self, call: Call) -> Any:
+        """The plan of the settings; raises ApiError for an account that has none."""
+        plan = self.settings["account_plan"]
+        if plan is None:
+            raise ApiError("ResourceNotFoundException", "There is no account plan for this account.")
+        return {"accountId": ACCOUNT, "accountPlanType": plan, "accountPlanStatus": "ACTIVE"}
+
+    def create_role(self, call: Call) -> Any:
+        """Make a role; raises ApiError for a permissions boundary that is not there."""
+        boundary = call.params.get("PermissionsBoundary")
+        if boundary and boundary not in backends("iam")["aws"].managed_policies:
+            raise ApiError("NoSuchEntity", f"Scope ARN: {boundary} does not exist or is not attachable.")
+        return self.forward(call)
+
+    def create_vpc(self, call: Call) -> Any:
+        """Make a VPC; raises ApiError where the region may have no more."""
+        if len(self.ec2(call.region).vpcs) >= self.settings["vpcs"]:
+            raise ApiError("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
+        return self.forward(call)
+
     ANSWERS: ClassVar[dict[tuple[str, str], Any]] = {
         ("ec2", "CancelSpotInstanceRequests"): cancel_spot_requests,
         ("ec2", "CreateLaunchTemplate"): create_template,
+        ("ec2", "CreateVpc"): create_vpc,
         ("ec2", "DeleteLaunchTemplate"): delete_template,
         ("ec2", "DeleteLaunchTemplateVersions"): delete_template_versions,
         ("ec2", "DeleteNetworkInterface"): delete_network_interface,
@@ -710,6 +740,8 @@ class Account:
         ("ec2", "GetConsoleOutput"): console_output,
         ("ec2", "RunInstances"): run_instances,
         ("ec2", "TerminateInstances"): terminate_instances,
+        ("freetier", "GetAccountPlanState"): account_plan,
+        ("iam", "CreateRole"): create_role,
         ("pricing", "GetProducts"): get_products,
         ("scheduler", "CreateSchedule"): create_schedule,
         ("scheduler", "UpdateSchedule"): create_schedule,
@@ -883,11 +915,12 @@ def price_list_entry(row: dict[str, Any], region: str) -> tuple[dict[str, str], 
     """The attributes that filters look at, and an entry of the price list, for a row of the setting `prices`."""
     attributes = {"servicecode": "AmazonEC2", "regionCode": row.get("regionCode", region), "locationType": "AWS Region"}
     if "instanceType" in row:
-        family, unit = "Compute Instance", "Hrs"
+        family = "Compute Instance (bare metal)" if ".metal" in row["instanceType"] else "Compute Instance"
+        unit = "Hrs"
         attributes.update(
-            instanceType=row["instanceType"], operatingSystem="Linux", tenancy="Shared", preInstalledSw="NA",
-            capacitystatus="Used", licenseModel="No License required", marketoption="OnDemand",
-            operation="RunInstances",
+            instanceType=row["instanceType"], operatingSystem="Linux", tenancy=row.get("tenancy", "Shared"),
+            preInstalledSw="NA", capacitystatus="Used", licenseModel="No License required",
+            marketoption=row.get("marketoption", "OnDemand"), operation="RunInstances",
         )  # fmt: skip
     else:
         family, unit = "Storage", "GB-Mo"

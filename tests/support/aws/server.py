@@ -40,8 +40,10 @@ The first rule that acts ends the search. The settings, each replaced as a whole
     pending          0: how often an instance is described as pending before it runs
     shutting_down    0: how often it is described as shutting-down before it is terminated
     quotas           {"L-1216C47A": 640, "L-34B43A08": 640}: vCPUs of running on-demand and of spot instances
-    prices           rows {"instanceType" or "volumeApiName", "usd", "regionCode" (default: every region)} of the price
-                     list; figures that are made up
+    vpcs             5: how many VPCs a region may have, the default one among them
+    account_plan     "PAID": the plan of AWS Free Tier. "FREE" launches what is eligible for it, null: one of before
+    prices           rows {"instanceType" or "volumeApiName", "usd", "regionCode" (default: every region), "tenancy"
+                     (default: Shared), "marketoption" (default: OnDemand)} of the price list; figures that are made up
     spot_prices      {type: USD per hour, or {zone: USD per hour}}; "*" for any other type
 
 Answers and errors are rendered from botocore's service models. Where moto and AWS differ, AWS's API reference decides.

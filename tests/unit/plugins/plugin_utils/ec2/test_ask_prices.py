@@ -61,7 +61,25 @@ def test_the_pricing_api(clients, products, usd):
         "preInstalledSw": "NA",
         "tenancy": "Shared",
         "capacitystatus": "Used",
+        "marketoption": "OnDemand",
     }
+
+
+def test_bare_metal_that_is_listed_at_dedicated_tenancy_alone(clients):
+    """As Karpenter asks for it, whose price list comes from the API."""
+    filters = []
+    with Stubber(clients["pricing"]) as stub:
+        for products in ([], [product("7.3440000000")]):
+            stub.add_response("get_products", {"FormatVersion": "aws_v1", "PriceList": products})
+        clients["pricing"].meta.events.register(
+            "before-parameter-build.pricing.GetProducts",
+            lambda params, **_rest: filters.append({one["Field"]: one["Value"] for one in params["Filters"]}),
+        )
+        price = ask_prices.ask_on_demand(clients["pricing"], "x2iezn.metal", "us-east-1", "2026-11-24")
+    assert price == (Decimal("7.344"), "AWS Pricing API, dedicated tenancy", "2026-11-24")
+    assert [one["tenancy"] for one in filters] == ["Shared", "Dedicated"]
+    assert filters[1]["productFamily"] == "Compute Instance (bare metal)"
+    assert all(one["marketoption"] == "OnDemand" for one in filters)
 
 
 def test_the_newest_spot_price_of_each_zone_is_taken(clients):

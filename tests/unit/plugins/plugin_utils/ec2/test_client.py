@@ -66,6 +66,7 @@ def test_what_is_no_error_of_aws_passes():
         ("", "us-east-1", "us-west-2", "us-east-1"),
         ("", "", "us-west-2", "us-west-2"),
         ("", "", "", "eu-central-1"),
+        ("us-gov-east-1", "us-east-1", "", "us-gov-east-1"),
         ("us-gov-west-1", "", "", "us-gov-west-1"),
     ],
 )
@@ -83,6 +84,10 @@ def test_no_region_and_a_wrong_one(monkeypatch):
         aws.region()
     with pytest.raises(AwsError, match=r"'us-esat-1' is no region that this boto3 knows; the nearest: .*us-east-1, "):
         aws.region("us-esat-1")
+    for region, partition in {"cn-north-1": "aws-cn", "us-iso-east-1": "aws-iso", "eusc-de-east-1": "aws-eusc"}.items():
+        sentence = f"{region} is a region of the partition {partition}, where nothing of this was made or tried: name"
+        with pytest.raises(AwsError, match=re.escape(sentence)):
+            aws.region(region)
     monkeypatch.setenv("AWS_PROFILE", "work")
     with pytest.raises(AwsError, match=re.escape("profile (work) could not be found: correct AWS_PROFILE")):
         aws.region()
@@ -150,6 +155,9 @@ def test_the_endpoint_and_the_credentials_are_those_of_the_environment(monkeypat
         ("arn:aws:iam::123456789012:user/alice", "alice"),
         ("arn:aws:iam::123456789012:user/team/alice", "alice"),
         ("arn:aws:sts::123456789012:assumed-role/Admin/alice@example.com", "alice@example.com"),
+        ("arn:aws:sts::123456789012:assumed-role/Bench/botocore-session-1796000000", "Bench"),
+        ("arn:aws:sts::123456789012:assumed-role/Bench/i-0123456789abcdef0", "Bench"),
+        ("arn:aws:sts::123456789012:assumed-role/Bench/0123456789abcdef0123456789abcdef", "Bench"),
         ("arn:aws:iam::123456789012:root", "root"),
     ],
 )

@@ -17,6 +17,7 @@ from support.aws.server import AwsServer
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices, processors
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import account
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.credentials import Credentials
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan import FleetRequest, learn
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.plan_text import render
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import VARIABLES, RunRequest
@@ -37,7 +38,14 @@ def plan(instances: list[Any] | None = None, **more: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """A region and nothing else."""
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+    for name in (
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_SESSION_TOKEN",
+        "AWS_ENDPOINT_URL",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
@@ -161,6 +169,12 @@ def test_a_region_whose_storage_has_no_price():
         ({"connection": "telnet"}, "ec2_environment_connection is ssh or ssm, not 'telnet'"),
         ({"ssh_from": "0.0.0.0/0"}, "at most a /24 may be let in"),
         ({"cidr": "8.8.0.0/16"}, "must be private"),
+        ({"region": "cn-north-1"}, "cn-north-1 is a region of the partition aws-cn, where nothing of this"),
+        ({"instance_profile": "a b"}, "ec2_environment_instance_profile is the name or the ARN of an instance profile"),
+        (
+            {"permissions_boundary": "cloudbench-boundary"},
+            "ec2_environment_permissions_boundary is the ARN of a policy, such as arn:aws:iam::123456789012:",
+        ),
         ({"budget_usd": 5}, "needs ec2_environment_budget_email"),
         ({"volume_gb": 7}, "ec2_environment_volume_gb is 0, for as much as the models need, or 8 to 16384, not 7"),
         ({"prices": {"c7g.large": -1}}, "ec2_environment_prices: the price of c7g.large is USD an hour"),
@@ -370,6 +384,8 @@ def test_what_may_not_be_asked_is_said_and_no_error(server):
         "DescribeInstances": "ec2:DescribeInstances",
         "DescribeInstanceTypes": "ec2:DescribeInstanceTypes",
         "DescribeSpotPriceHistory": "ec2:DescribeSpotPriceHistory",
+        "DescribeVpcs": "ec2:DescribeVpcs",
+        "GetAccountPlanState": "freetier:GetAccountPlanState",
     }
     for action, name in questions.items():
         code = "UnauthorizedOperation" if name.startswith("ec2:") else "AccessDeniedException"
@@ -454,6 +470,155 @@ def test_subnets_that_cannot_be_used(server):
     assert twice["errors"] == two["errors"]
 
 
+# ---- what the account is ----
+
+
+def test_a_free_plan_is_told_with_type_and_remedy(server):
+    server.configure(account_plan="FREE")
+    made = plan([{"type": "c7g.16xlarge"}, {"type": "t4g.small"}, {"type": "t4g.micro", "or_types": ["m8g.large"]}])
+    first, second = made["errors"]
+    assert first.startswith(
+        "row 0 (c7g.16xlarge): the account is on AWS's Free plan, which does not launch c7g.16xlarge"
+    )
+    assert "aws freetier upgrade-account-plan --account-plan-type PAID" in first
+    assert "or name one of c7i-flex.large, m7i-flex.large, t3.micro, t3.small, t4g.micro, t4g.small" in first
+    assert second.startswith("row 2 (t4g.micro): ")
+    assert "does not launch m8g.large (" in second
+
+
+@pytest.mark.parametrize(("account_plan", "told"), [("PAID", ["the plan of the account, which is PAID"]), (None, [])])
+def test_a_paid_plan_and_an_account_of_before_the_plans_are_well(server, account_plan, told):
+    server.configure(account_plan=account_plan)
+    made = plan()
+    assert (made["errors"], made["unchecked"]) == ([], [])
+    assert [one for one in made["checked"] if "plan" in one] == told
+
+
+def test_the_quota_of_vpcs(server):
+    server.configure(vpcs=2)
+    made = plan()
+    assert made["errors"] == []
+    assert "the quota of VPCs, against those that are there" in made["checked"]
+    given = subnets("us-east-1a")
+    (error,) = plan()["errors"]
+    assert error.startswith(
+        "the quota L-F678F1CE (VPCs of a region) is 2 in us-east-1, and 2 are there: name subnets of"
+    )
+    assert "--service-code vpc --quota-code L-F678F1CE --desired-value 3 --region us-east-1" in error
+    assert plan(subnet_ids=given)["errors"] == []
+    ec2 = aws.session("us-east-1").client("ec2")
+    vpc = ec2.describe_subnets(SubnetIds=list(given))["Subnets"][0]["VpcId"]
+    # What this run has made already it does not make again.
+    ec2.create_tags(Resources=[vpc], Tags=[{"Key": "RunId", "Value": RUN}])
+    assert plan()["errors"] == []
+
+
+def test_capacity_blocks_and_metal_have_prices_of_their_own(server):
+    server.configure(
+        prices=[
+            {"instanceType": "c7g.16xlarge", "usd": 1.1111},
+            {"instanceType": "c7g.16xlarge", "usd": 0.5, "marketoption": "CapacityBlock"},
+            {"instanceType": "c7g.metal", "usd": 2.5, "tenancy": "Dedicated"},
+        ]
+    )
+    made = plan([{"type": "c7g.16xlarge"}, {"type": "c7g.metal"}])
+    assert [(row["usd_h"]["on_demand"], row["usd_h"]["source"]) for row in made["rows"]] == [
+        (1.1111, "AWS Pricing API"),
+        (2.5, "AWS Pricing API, dedicated tenancy"),
+    ]
+
+
+class GovCloud:
+    """Its Security Token Service; moto has no such region."""
+
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Account": "123456789012", "Arn": "arn:aws-us-gov:iam::123456789012:user/alice"}
+
+
+def test_in_govcloud_nothing_is_asked_that_is_not_there(server, monkeypatch):
+    client = aws.client
+    monkeypatch.setattr(
+        aws, "client", lambda service, *rest, **more: GovCloud() if service == "sts" else client(service, *rest, **more)
+    )
+    made = plan(budget_usd=5, budget_email="alice@example.com")
+    assert made["partition"] == "aws-us-gov"
+    assert made["errors"] == [
+        "there is no AWS Budgets in the partition aws-us-gov: leave out ec2_environment_budget_usd"
+    ]
+    assert made["unchecked"] == ["the prices of today: there is no Pricing API in the partition aws-us-gov"]
+    assert not [one for one in server.requests() if one["service"] in ("pricing", "freetier")]
+
+
+# ---- who the instances are ----
+
+
+def test_who_comes_by_ssh_and_has_no_bucket_makes_no_role():
+    assert "no IAM role of the instances: they ask nothing of AWS" in plan()["creates"]
+    assert "IAM role and instance profile: AmazonSSMManagedInstanceCore" in plan(connection="ssm")["creates"]
+    both = plan(
+        results_bucket="mine", results_prefix="bench", permissions_boundary="arn:aws:iam::123456789012:policy/b"
+    )
+    said = "IAM role and instance profile: writing to s3://mine/bench/*, within arn:aws:iam::123456789012:policy/b"
+    assert said in both["creates"]
+    assert [one for one in both["creates"] if one.endswith("and its IAM role within the boundary")]
+
+
+def test_a_profile_that_is_given_is_used_and_has_to_be_there(server):
+    made = plan(instance_profile="bench", connection="ssm")
+    missing = (
+        "the account has no instance profile bench; correct ec2_environment_instance_profile, or leave it empty to"
+    )
+    assert [error.startswith(missing) for error in made["errors"]] == [True]
+    arn = aws.session("us-east-1").client("iam").create_instance_profile(InstanceProfileName="bench", Path="/org/")
+    for name in ("bench", arn["InstanceProfile"]["Arn"]):
+        made = plan(instance_profile=name, connection="ssm")
+        assert made["errors"] == []
+        assert f"no IAM role of the instances: they have the instance profile {name}" in made["creates"]
+        assert made["remarks"] == [
+            f"{name} is used as it is, and has to allow the instances AmazonSSMManagedInstanceCore"
+        ]
+    server.fault(action="GetInstanceProfile", code="AccessDenied", times=None)
+    refused = plan(instance_profile="bench")
+    assert refused["errors"] == []
+    assert [one for one in refused["unchecked"] if "allow iam:GetInstanceProfile" in one]
+
+
+@pytest.mark.parametrize(
+    ("arn", "fits"),
+    [
+        ("arn:aws:iam::123456789012:policy/cloudbench-boundary", True),
+        ("arn:aws:iam::aws:policy/PowerUserAccess", True),
+        ("arn:aws:iam::210987654321:policy/cloudbench-boundary", False),
+        ("arn:aws-us-gov:iam::123456789012:policy/cloudbench-boundary", False),
+    ],
+)
+def test_a_boundary_is_of_the_account(server, arn, fits):
+    errors = plan(permissions_boundary=arn)["errors"]
+    assert errors == ([] if fits else [
+        f"ec2_environment_permissions_boundary {arn} is not of this account: it is 123456789012, in the partition aws"
+    ])  # fmt: skip
+
+
+def test_a_profile_and_keys_at_once_are_refused_as_the_modules_would(server, monkeypatch, tmp_path):
+    (tmp_path / "config").write_text("[profile work]\n")
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    sentence = "amazon.aws refuses a profile together with keys; unset AWS_PROFILE or AWS_ACCESS_KEY_ID"
+    assert [error for error in plan()["errors"] if sentence in error]
+
+
+def test_a_session_that_may_end_too_soon_is_told(server, monkeypatch):
+    ends = NOW + datetime.timedelta(minutes=5)
+    monkeypatch.setattr(aws, "credentials", lambda _session: Credentials("env", True, ends))
+    made = plan()
+    (remark,) = made["remarks"]
+    assert remark.startswith("the credentials end in 5 minutes, at 2026-11-24 19:05 UTC, nothing renews them")
+    assert f"the run may take up to {made['expected_range'][1]}" in remark
+    monkeypatch.setattr(aws, "credentials", lambda _session: Credentials("container-role", True, ends))
+    made = plan()
+    assert made["remarks"] == []
+    assert made["checked"][-1].startswith("the credentials, which are good for 5 minutes")
+
+
 # ---- in words ----
 
 
@@ -470,7 +635,7 @@ def test_the_text():
     text = "\n".join(lines)
     assert lines[0] == f"Plan of the run {RUN} in us-east-1 (no account, owner unknown)"
     assert "  3 instances, each with an encrypted volume of 30 GB (gp3) and a public IPv4 address" in lines
-    assert "AmazonSSMManagedInstanceCore, writing to s3://mine/bench/*" in text
+    assert "IAM role and instance profile: writing to s3://mine/bench/*" in text
     assert "budget that mails alice@example.com at 50 USD a month; it outlives the run" in text
     header = next(index for index, line in enumerate(lines) if line.startswith("row "))
     shown = r"0 +1 x c7g.16xlarge +on-demand +amazon-linux-2023 +any +64 +64 +\? +2.3200 +unknown +[0-9]+ to [0-9]+"

@@ -74,7 +74,27 @@ WHO = "arn:aws:iam::123456789012:user/alice"
             exceptions.ProfileNotFound(profile="work"),
             "profile (work) could not be found: correct AWS_PROFILE",
         ),
-        (exceptions.UnauthorizedSSOTokenError(), "renew them (aws sso login"),
+        (exceptions.UnauthorizedSSOTokenError(), "the sign-in is over or there was none ("),
+        (
+            exceptions.TokenRetrievalError(provider="sso", error_msg="Token has expired"),
+            "): aws sso login, and run again",
+        ),
+        (exceptions.LoginRefreshRequired(), "): aws login, and run again"),
+        (
+            exceptions.CredentialRetrievalError(provider="assume-role", error_msg="no"),
+            "the credentials cannot be had (Error when retrieving credentials from assume-role: no): renew them",
+        ),
+        (
+            refusal("InvalidParameterCombination", "The specified instance type is not eligible for Free Tier."),
+            "which does not launch this type (InvalidParameterCombination): put it on the paid plan (aws freetier",
+        ),
+        (refusal("InvalidParameterCombination", "x and y."), "AWS answers InvalidParameterCombination: x and y"),
+        (
+            refusal(
+                "AccessDenied", f"User: {WHO} is not authorized to perform: iam:CreateRole on resource: role x", 403
+            ),
+            "with a permissions boundary alone, ec2_environment_permissions_boundary is its ARN",
+        ),
         (exceptions.NoRegionError(), "name a region, such as us-east-1, or set AWS_REGION"),
         (exceptions.ConnectTimeoutError(endpoint_url="https://x"), "no answer in time"),
         (exceptions.ReadTimeoutError(endpoint_url="https://x"), "no answer in time"),
@@ -86,7 +106,9 @@ WHO = "arn:aws:iam::123456789012:user/alice"
         (exceptions.UnknownServiceError(service_name="x", known_service_names=""), "UnknownServiceError: "),
     ],
 )
-def test_words(error, sentence):
+def test_words(error, sentence, monkeypatch):
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
     told = aws_words.words(error, "ec2:RunInstances", "4 times")
     assert told.startswith("ec2:RunInstances: ")
     assert sentence in told
