@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from support.aws.server import AwsServer
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import defaults
 
@@ -47,14 +48,13 @@ class Planned(NamedTuple):
     host: dict[str, Any]
 
 
-def planned(folder: Path, *arguments: str) -> Planned:
-    """Plan with these arguments of ansible-playbook, apart from the settings and the account of whoever tests."""
+def played(folder: Path, more: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ansible-playbook with `more` in its environment, apart from the settings and the account of whoever tests."""
     settings = (
         f"[defaults]\ncollections_path = {ROOT / 'collections'}\nlocalhost_warning = false\n"
         "callbacks_enabled = cloudbench.llama.bench_report\n"
     )
     (folder / "ansible.cfg").write_text(settings)
-    (folder / "host.yml").write_text(PLAYBOOK)
     foreign = ("ANSIBLE_", "AWS_", "CLOUDBENCH_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     environment = {
@@ -63,18 +63,23 @@ def planned(folder: Path, *arguments: str) -> Planned:
         "ANSIBLE_REMOTE_TEMP": str(folder / "home" / "tmp"),
         "AWS_CONFIG_FILE": str(folder / "none"),
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none"),
-        "CLOUDBENCH_PRICES": str(folder / "none"),
+        "CLOUDBENCH_PRICES": str(folder / "prices.json"),
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_REGION": "us-east-1",
         "LC_ALL": "C.UTF-8",
     }
     program = Path(sys.executable).with_name("ansible-playbook")
-    done = subprocess.run(
-        [str(program), "-e", f"ansible_python_interpreter={sys.executable}", *arguments,
-         str(ROOT / "playbooks" / "plan.yml"), "host.yml"],
-        cwd=folder, env={**kept, **environment}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    return subprocess.run(
+        [str(program), "-e", f"ansible_python_interpreter={sys.executable}", *arguments],
+        cwd=folder, env={**kept, **environment, **more}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, encoding="utf-8", timeout=300, check=False,
     )  # fmt: skip
+
+
+def planned(folder: Path, *arguments: str) -> Planned:
+    """Plan with these arguments of ansible-playbook."""
+    (folder / "host.yml").write_text(PLAYBOOK)
+    done = played(folder, {}, *arguments, str(ROOT / "playbooks" / "plan.yml"), "host.yml")
     written = folder / "plans.json"
     plans = json.loads(written.read_text("utf-8")) if written.is_file() else {"ec2": {}, "host": {}}
     return Planned(done.returncode, done.stdout, plans["ec2"], plans["host"])
@@ -115,3 +120,23 @@ def test_what_cannot_be_meant_is_said_before_anything_is_rented(tmp_path: Path, 
     assert words in " ".join(made.output.split())
     assert "Traceback" not in made.output
     assert made.ec2 == {}
+
+
+def test_prices_that_were_asked_for_are_those_of_the_next_plan(tmp_path: Path) -> None:
+    """`make prices` with an account, and a plan without one."""
+    asked = '{"ec2_environment_prices_regions": "us-east-1,eu-west-1"}'
+    with AwsServer() as server:
+        of_regions = [{"regionCode": name, "instanceType": "c7g.16xlarge"} for name in ("us-east-1", "eu-west-1")]
+        server.configure(prices=[{**row, "usd": 2.3 + number} for number, row in enumerate(of_regions)])
+        environment = {**server.environment, "CLOUDBENCH_PRICES": str(tmp_path / "prices.json")}
+        done = played(tmp_path, environment, "-e", asked, str(ROOT / "playbooks" / "prices.yml"))
+    assert done.returncode == 0, done.stdout
+    assert "eu-west-1: 1 types, AWS Pricing API" in done.stdout
+    made = planned(tmp_path)
+    assert made.code == 0, made.output
+    (row,) = made.ec2["rows"]
+    assert (row["usd_h"]["on_demand"], row["usd_h"]["source"]) == (2.3, "AWS Pricing API")
+    (tmp_path / "prices.json").write_text("{")
+    made = planned(tmp_path)
+    assert made.code == 2
+    assert "remove it, and make prices writes it anew" in " ".join(made.output.split())

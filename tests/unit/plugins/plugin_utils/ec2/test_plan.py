@@ -200,7 +200,9 @@ def test_what_to_take_note_of():
     def remarks(*instances, **more):
         return " | ".join(plan(list(instances) or None, **more)["remarks"])
 
-    assert "row 0 (t4g.large) is burstable" in remarks({"type": "t4g.large"})
+    for kind in ("t4g.large", "t2.large", "t1.micro", "t8i.medium"):
+        assert f"row 0 ({kind}) is burstable" in remarks({"type": kind})
+    assert "is burstable" not in remarks({"type": "trn1.2xlarge"})
     assert "its memory bandwidth is not published" in remarks({"type": "c7i.large"})
     assert "the run may take up to" in remarks({"type": "c7g.medium"}, models=("llama-3.1-70b",))
     assert "and the models need about 60" in remarks(models=("llama-3.1-8b",), quantizations=("F16",), volume_gb=20)
