@@ -358,14 +358,14 @@ def _without(
 
 
 def _unknown(build: Mapping[str, Any], machine: Mapping[str, Any], architecture: str) -> _Chosen:
-    words = {
-        "implementer": machine.get("cpu_implementer"),
-        "part": machine.get("cpu_part"),
-        "model": machine.get("cpu_model"),
-        "instance type": (machine.get("instance") or {}).get("type"),
-    }
-    told = ", ".join(f"{word} {value}" for word, value in words.items() if value)
-    who = f"the processor ({told or 'which says nothing of itself'}) is not in the catalog"
+    told = ", ".join(
+        f"{word} {machine[name]}"
+        for word, name in (("implementer", "cpu_implementer"), ("part", "cpu_part"), ("model", "cpu_model"))
+        if machine.get(name)
+    )
+    kind = (machine.get("instance") or {}).get("type")
+    silent = f"of which the type {kind} says nothing" if kind else "which says nothing of itself"
+    who = f"the processor ({told or silent}) is not in the catalog"
     if build["way"] == "cross":
         raise BuildError(
             f"{who}, so there are no flags to build for it on the controller: set llama_cpp_processor to one of "
