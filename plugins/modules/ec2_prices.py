@@ -12,6 +12,7 @@ description:
   - Asks the Pricing API what an hour of each instance type costs in whole regions, Linux, on demand, at shared tenancy,
     and what a GB of gp3 costs, and keeps it in a file of your own. Whatever plans or imports reads that file before the
     table that ships with the collection, and of two prices takes the newer one; pages are made of the records alone.
+    Bare metal that is listed at dedicated tenancy alone is not in it.
   - The file is named by the variable C(CLOUDBENCH_PRICES) of the environment, and else is C(cloudbench/prices.json) in
     C(XDG_CACHE_HOME), which is usually C(~/.cache). Regions that are not asked for stay in it as they are.
 version_added: 0.1.0
