@@ -29,17 +29,28 @@ class ActionModule(CoreAction):
     FAILURE = "Which runs are over is not known. %s."
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        region = aws.region(args["region"])
-        everywhere = args["regions"] == ["all"]
-        regions = enabled_regions(region) if everywhere else args["regions"] or [region]
+        everywhere = args["regions"] in ([], ["all"])
+        region = aws.region(args["region"] or ("" if everywhere else args["regions"][0]))
+        regions = self._enabled(region) if everywhere else args["regions"]
         for name in regions:
             aws.region(name)
         owner = args["owner"] or caller(region)
         listing = find_in(regions)
-        runs = sweep.over(listing.resources, owner, args["all"], args["but"], everywhere)
+        runs = sweep.over(listing.resources, owner, args["all"], args["but"], everywhere, region)
         strays = sweep.of_no_run(listing.resources, owner)
         self.show(sweep.sweep_table(runs, strays, owner, regions, listing.unasked))
         return {
             "runs": [dict(run._asdict(), resources=[part._asdict() for part in run.resources]) for run in runs],
             "unasked": listing.unasked,
         }
+
+    def _enabled(self, region: str) -> list[str]:
+        try:
+            return enabled_regions(region)
+        except aws.AwsError as error:
+            raise aws.AwsError(
+                f"which regions the account has cannot be told: {error}; or name those to look at by "
+                "ec2_environment_sweep_regions",
+                error.code,
+                error.status,
+            ) from error

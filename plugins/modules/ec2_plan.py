@@ -190,6 +190,10 @@ plan:
       returned: success
       type: str
       sample: "2026-11-24T21:00:00Z"
+    schedule:
+      description: Whether schedules in the account end the instances then.
+      returned: success
+      type: bool
     expected_minutes:
       description: The middle of C(expected_range).
       returned: success

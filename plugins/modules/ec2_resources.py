@@ -11,6 +11,9 @@ short_description: Find everything that a run has in EC2, IAM and EventBridge Sc
 description:
   - Asks each service itself, by tag, by name and by the VPC.
   - What could not be asked for is returned in words; then nothing is proven.
+  - The region is the one that the run was begun in, by its O(directory), else by the tag Region of what it has in IAM.
+    Where O(region), or else the environment, says another one, and where the run is in another account, the module
+    fails and says so. A run that tells neither is looked for in O(region), in that of the environment or the profile.
 version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)
@@ -19,9 +22,17 @@ extends_documentation_fragment:
   - cloudbench.llama.controller.run
 attributes:
   check_mode:
-    description: Changes nothing in any case.
+    description: Writes nothing into the O(directory).
     support: full
 options:
+  directory:
+    description: The directory of the run on the controller, which tells its region and account.
+    type: path
+  begin:
+    description: Whether the run is about to make something; then its region and account are written into the
+      O(directory), unless they are there already.
+    type: bool
+    default: false
   owner:
     description: Leave out what is tagged as somebody else's.
     type: str
@@ -70,6 +81,16 @@ region:
   returned: success
   type: str
   sample: us-east-1
+region_known:
+  description: Whether the run itself tells its region, or every region was looked at.
+  returned: success
+  type: bool
+  sample: true
+nothing_left:
+  description: What is proven when the RV(report) is empty.
+  returned: success
+  type: str
+  sample: EC2, IAM and EventBridge Scheduler know nothing of the run 20261124T190000Z-1a2b in us-east-1.
 resources:
   description: What there is, in an order in which it can be removed.
   returned: success
@@ -92,7 +113,7 @@ resources:
       type: str
       sample: cloudbench-20261124T190000Z-1a2b
     region:
-      description: Its region.
+      description: Its region; of what is in IAM that of the run by its tag Region, empty without it.
       returned: success
       type: str
       sample: us-east-1

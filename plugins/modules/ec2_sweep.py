@@ -22,7 +22,7 @@ attributes:
     support: full
 options:
   regions:
-    description: Look in these regions instead; V([all]) means all that are switched on for the account.
+    description: Look in these regions alone; empty and V([all]) mean all that are switched on for the account.
     type: list
     elements: str
     default: []

@@ -178,9 +178,10 @@ BUCKET = {"ec2_environment_results_bucket": "results-of-somebody"}
         ([{"action": "RunInstances", "code": "InternalError", "after": True}], {}),
         ([{"eventual": 2}], BUCKET),
         ([{"service": "iam", "eventual": "4 s"}], BUCKET),
+        ([{"action": "RunInstances", "eventual_tags": 4}], {}),
     ],
     ids=[
-        "capacity", "throttled", "500", "answer lost", "launched with a 500", "eventual", "IAM is late",
+        "capacity", "throttled", "500", "answer lost", "launched with a 500", "eventual", "IAM is late", "tags are late",
     ],
 )  # fmt: skip
 def test_what_passes_does_not_matter(account, rules, variables):
@@ -322,6 +323,91 @@ def test_an_instance_that_does_not_answer_is_told(account):
     assert failure["phase"] == "connect"
     assert "refused" in failure["cause"], failure
     assert failure["advice"] == "Check address, key and network."
+    account.give_back()
+
+
+# ---- What guards them ----
+
+
+def test_a_teardown_in_another_region_touches_nothing(account):
+    assert account.provision().code == 0
+    account.faults += 1
+    home, elsewhere = account.environment, {"AWS_REGION": "us-west-2", "AWS_DEFAULT_REGION": "us-west-2"}
+    there, before = account.server.leftovers(), len(writes(account))
+    account.environment = {**home, **elsewhere}
+    command = f"AWS_REGION=us-east-1 ansible-playbook cloudbench.llama.teardown -e ec2_environment_run={account.run}"
+    # By the directory of the run, and on another machine by the tags of its roles.
+    for directory, by in ((None, "place.json says so"), ("other", "the tag Region of its ")):
+        more = {"ec2_environment_directory": str(account.directory / directory)} if directory else {}
+        refused = account.play("teardown", ec2_environment_run=account.run, **more)
+        assert refused.code != 0
+        said = refused.output.replace(" ", "")
+        assert f"Therun{account.run}isinus-east-1(" in said, refused.output
+        assert by.replace(" ", "") in said
+        assert "AWS_REGIONsaysus-west-2" in said
+        assert command.replace(" ", "") in said
+    # Nor does it become a run of two regions.
+    again = account.provision()
+    assert again.code != 0
+    assert f"is in us-east-1 ({account.directory}" in causes(account), account.failures()
+    # A sweep looks in every region, and finds it.
+    swept = account.play("sweep", ec2_environment_sweep_all=True)
+    assert command in swept.output, swept.output
+    assert account.server.leftovers() == there
+    assert len(writes(account)) == before
+    # Without a region the run is enough.
+    account.environment = {name: value for name, value in home.items() if name not in elsewhere}
+    account.give_back()
+
+
+def test_the_schedules_end_the_others_when_one_was_reclaimed_long_ago(account):
+    account.server.configure(hosts=[account.host, account.host])
+    done = account.provision(ec2_environment_instances=[{"type": TYPE, "market": "spot", "count": 2}])
+    assert done.code == 0, done.output
+    first, second = [one["id"] for one in account.server.leftovers() if one["kind"] == "instance"]
+    assert account.server.terminate(first, forgotten=True) == [first]
+    account.faults += 1
+    ended = {tuple(one["ended"]): one["error"] for one in account.server.expire()}
+    assert ended == {(): "InvalidInstanceID.NotFound", (second,): None}
+    assert "instance" not in account.kinds()
+    account.give_back()
+
+
+def test_an_instance_that_no_tag_finds_is_guarded(account):
+    account.server.fault(action="RunInstances", eventual_tags="600 s")
+    # The module fails once it has launched.
+    account.server.fault(action="DescribeInstanceStatus", code="UnauthorizedOperation", times=None)
+    done = account.provision(ec2_environment_subnet_ids=[given_subnet(account)])
+    assert done.code != 0
+    assert "ec2:DescribeInstanceStatus" in causes(account), account.failures()
+    (instance,) = [one["id"] for one in account.server.leftovers() if one["kind"] == "instance"]
+    assert [one["id"] for one in account.server.leftovers() if one["kind"] == "schedule"] == [
+        f"cloudbench-{account.run}.{instance}"
+    ]
+    # Nor does a teardown take it for gone.
+    gone = account.play("teardown", ec2_environment_run=account.run)
+    assert gone.code == 0, gone.output
+    assert "instance" not in account.kinds()
+    account.give_back()
+
+
+def given_subnet(account):
+    zones = ec2(account).describe_instance_type_offerings(
+        LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": [TYPE]}]
+    )["InstanceTypeOfferings"]
+    wanted = [{"Name": "availability-zone", "Values": [zones[0]["Location"]]}]
+    return ec2(account).describe_subnets(Filters=wanted)["Subnets"][0]["SubnetId"]
+
+
+def test_a_refused_budget_does_not_stop_the_run(account):
+    account.server.fault(service="budgets", action="*", code="AccessDeniedException", times=None)
+    done = account.provision(ec2_environment_budget_usd=50, ec2_environment_budget_email="me@example.com")
+    assert done.code == 0, done.output
+    assert "No mail tells me@example.com that a month costs more than 50 USD" in done.output
+    assert "allow budgets:" in done.output
+    actions = [one["action"] for one in account.server.requests()]
+    assert actions.index("DescribeBudget") < actions.index("RunInstances")
+    assert whole(account), account.kinds()
     account.give_back()
 
 

@@ -29,7 +29,7 @@ testinfra_hosts = ["local://"]
 BASE = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"])
 PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
 RUN = "aws-scenario"
-TAGS = {"Project", "RunId", "Owner", "ExpiresAt", "Name"}
+TAGS = {"Project", "RunId", "Owner", "Region", "ExpiresAt", "Name"}
 
 
 pytestmark = pytest.mark.usefixtures("started")
@@ -143,8 +143,8 @@ def test_the_role_of_the_instances_may_talk_to_the_session_manager_and_no_more(r
     assert statement["Condition"] == {"StringEquals": {"aws:ResourceTag/RunId": RUN}}
 
 
-def test_a_schedule_ends_exactly_these_instances_when_their_time_is_over(requests):
-    (schedule,) = called(requests, "CreateSchedule")
+def test_a_schedule_ends_each_of_these_instances_when_their_time_is_over(requests):
+    schedules = called(requests, "CreateSchedule")
     expires = {
         tag["Value"]
         for params in called(requests, "RunInstances")
@@ -152,11 +152,12 @@ def test_a_schedule_ends_exactly_these_instances_when_their_time_is_over(request
         for tag in one["Tags"]
         if tag["Key"] == "ExpiresAt"
     }
-    assert [schedule["ScheduleExpression"]] == [f"at({moment.removesuffix('Z')})" for moment in expires]
-    asked = json.loads(schedule["Target"]["Input"])["InstanceIds"]
-    ended = [one for params in called(requests, "TerminateInstances") for one in params["InstanceIds"]]
+    assert {one["ScheduleExpression"] for one in schedules} == {f"at({moment.removesuffix('Z')})" for moment in expires}
+    asked = [json.loads(one["Target"]["Input"])["InstanceIds"] for one in schedules]
+    ended = [[one] for params in called(requests, "TerminateInstances") for one in params["InstanceIds"]]
     assert sorted(asked) == sorted(ended)
     assert len(asked) == 2
+    assert [one["Name"] for one in schedules] == [f"cloudbench-{RUN}.{ids[0]}" for ids in asked]
 
 
 @pytest.mark.parametrize(("core", "layout"), [("neoverse-v1", "q4_0_8x8"), ("neoverse-n2", "q4_0_4x8")])

@@ -179,12 +179,21 @@ def _partition(region: str) -> str:
         return ""
 
 
+def region_of_environment() -> tuple[str, str]:
+    """Return the region that the environment names and the variable that does so, both empty where none does."""
+    for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        if os.environ.get(variable):
+            return os.environ[variable], variable
+    return "", ""
+
+
 def region(given: str = "") -> str:
     """Return the region to work in: `given`, AWS_REGION, AWS_DEFAULT_REGION, that of the profile.
 
-    The one answer for plan, inventory, teardown and sweep. Raises AwsError, also for one outside PARTITIONS.
+    The one answer for plan, inventory and sweep, and for the teardown of a run that does not tell its own. Raises
+    AwsError, also for one outside PARTITIONS.
     """
-    name = given or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+    name = given or region_of_environment()[0]
     if not name and boto3 is not None:
         name = session().region_name or ""
     if not name:
@@ -245,6 +254,11 @@ def tags(thing: Mapping[str, Any]) -> dict[str, str]:
 def proper_run(run: str) -> bool:
     """Return whether `run` can be the id of a run in EC2; nothing else may become part of a name or a command."""
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,47}", run) is not None
+
+
+def proper_region(name: str) -> str:
+    """Return `name` if it can be a region, else ""; nothing else may become part of a command."""
+    return name if re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-\d+", name) else ""
 
 
 def owner_of(arn: str) -> str:

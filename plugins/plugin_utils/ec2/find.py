@@ -5,7 +5,8 @@
 
 The tagging API is no proof that nothing is left: it lists what has ended and omits key pairs, IAM and schedules. So
 each kind is asked for by its own call: by the tags that it has from its creation, by its name where it has none, and by
-the VPC that it lies in. What could not be asked for is said: then nothing is proven.
+the VPC that it lies in. EC2's index of tags may know of an instance later than EC2 itself: instances are asked for by
+the key pair of the run too. What could not be asked for is said: then nothing is proven.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource impo
     EXPIRY,
     IAM,
     KINDS,
+    OF_INSTANCE,
     PATH,
     PREFIX,
     Listing,
@@ -31,6 +33,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource impo
 
 # The states of an instance that is not over.
 ALIVE = {"Name": "instance-state-name", "Values": ["pending", "running", "shutting-down", "stopping", "stopped"]}
+_REGIONS_AT_ONCE = 6
 
 
 def find(region: str, run: str = "", owner: str = "", kinds: Collection[str] = KINDS) -> Listing:
@@ -48,16 +51,20 @@ def find_in(regions: Sequence[str], run: str = "", owner: str = "", kinds: Colle
         raise aws.AwsError(f"{run!r} is no id of a run in EC2: it has up to 48 letters, digits and hyphens")
     resources: list[Resource] = []
     unasked: list[str] = []
-    for number, region in enumerate(regions):
-        here = [kind for kind in KINDS if kind in kinds and (number == 0 or kind not in IAM)]
-        search = _Search(region, run, owner, here)
+    searches = [
+        _Search(region, run, owner, [kind for kind in KINDS if kind in kinds and (number == 0 or kind not in IAM)])
+        for number, region in enumerate(regions)
+    ]
+    with ThreadPoolExecutor(max_workers=_REGIONS_AT_ONCE) as pool:
+        asked = [pool.submit(search.resources) for search in searches]
+    for search, answer in zip(searches, asked, strict=True):
         try:
-            resources += search.resources()
+            resources += answer.result()
         except aws.AwsError as error:
             # One region that does not answer hides no other.
             if len(regions) == 1:
                 raise
-            unasked.append(f"{region}: {error}")
+            unasked.append(f"{search.region}: {error}")
         unasked += search.unasked
     resources.sort(key=lambda resource: (resource.run, KINDS.index(resource.kind), resource.region, resource.id))
     return Listing(resources, unasked)
@@ -70,8 +77,14 @@ def enabled_regions(region: str) -> list[str]:
 
 def caller(region: str) -> str:
     """Return the owner that the credentials in use stand for. Raises AwsError."""
+    return aws.owner_of(identity(region)["Arn"])
+
+
+def identity(region: str) -> dict[str, str]:
+    """Return the Account and the Arn of the credentials in use. Raises AwsError."""
     with aws.asked("sts:GetCallerIdentity"):
-        return aws.owner_of(aws.client("sts", region).get_caller_identity()["Arn"])
+        said = aws.client("sts", region).get_caller_identity()
+    return {name: str(said[name]) for name in ("Account", "Arn")}
 
 
 def _action(client: Any, operation: str) -> str:
@@ -134,7 +147,12 @@ class _Search:
             return []
 
     def _listed(self, kind: str) -> list[_Claim]:
-        ask = {"schedule": self._schedules, "role": self._roles, "instance profile": self._profiles}
+        ask = {
+            "instance": self._instances,
+            "schedule": self._schedules,
+            "role": self._roles,
+            "instance profile": self._profiles,
+        }
         return [
             claim
             for claim in self._asked(kind, ask.get(kind, lambda: self._tagged(kind)))
@@ -153,19 +171,32 @@ class _Search:
             for thing in self._ec2(kind, aws.filtered("tag:Project", aws.PROJECT), *of_run)
         ]
 
+    def _instances(self) -> list[_Claim]:
+        """By tag, and those that the index of tags does not know yet by their key pair, which is named for the run."""
+        claims = self._tagged("instance")
+        known = {claim.thing["InstanceId"] for claim in claims}
+        for thing in self._ec2("instance", aws.filtered("key-name", f"{PREFIX}{self.run or '*'}")):
+            tags, why = aws.tags(thing), "tag"
+            if tags.get("Project") != aws.PROJECT:
+                tags, why = {"RunId": thing["KeyName"][len(PREFIX) :]}, "key pair"
+            if thing["InstanceId"] not in known and self.run in ("", tags.get("RunId")):
+                claims.append(_Claim(thing, tags, why))
+        return claims
+
     def _inside(self, kind: str, vpcs: dict[str, dict[str, str]]) -> list[_Claim]:
-        """What lies in the VPCs and is not tagged, be it by the run or by another one."""
+        """What lies in the VPCs and is not tagged, or tagged by the run itself and not in the index of tags yet."""
         things = self._asked(kind, lambda: self._ec2(kind, aws.filtered(EC2[kind].inside, *vpcs)))
-        return [
-            _Claim(
-                thing,
-                vpcs[vpc_of(thing)],
-                f"in {vpc_of(thing)}",
-                kind == "instance" or _is_kept_by_another(kind, thing),
-            )
-            for thing in things
-            if aws.tags(thing).get("Project") != aws.PROJECT and vpc_of(thing) in vpcs
-        ]
+        claims = []
+        for thing in things:
+            tags, vpc = aws.tags(thing), vpcs.get(vpc_of(thing))
+            if vpc is None:
+                continue
+            if tags.get("Project") != aws.PROJECT:
+                foreign = kind == "instance" or _is_kept_by_another(kind, thing)
+                claims.append(_Claim(thing, vpc, f"in {vpc_of(thing)}", foreign))
+            elif all(tags.get(name) == vpc.get(name) for name in ("RunId", "Owner")):
+                claims.append(_Claim(thing, tags, "tag"))
+        return claims
 
     def _pair(self, requests: list[_Claim], instances: list[_Claim]) -> None:
         """Find each spot request by its instance and each instance by its request, if only one of them has the tags.
@@ -191,21 +222,21 @@ class _Search:
                 requests.append(_Claim(thing, instance.tags, f"of {instance.thing['InstanceId']}"))
 
     def _schedules(self) -> list[_Claim]:
-        """By name: a schedule cannot be tagged. What is not of one run alone tells its end by itself."""
+        """By name: a schedule cannot be tagged. What is not of one run alone tells its end by itself, for all of a run."""
         client = self._clients["scheduler"]
         claims = []
+        ends: dict[str, str] = {}
         for row in aws.pages(client, "list_schedules", "Schedules", GroupName="default", NamePrefix=PREFIX + self.run):
-            run = row["Name"][len(PREFIX) :]
+            run = row["Name"][len(PREFIX) :].partition(OF_INSTANCE)[0]
             if run != self.run if self.run else not aws.proper_run(run):
                 continue
-            tags = {"RunId": run}
-            if not self.run:
+            if not self.run and run not in ends:
                 whole = self._described(client, "get_schedule", GroupName="default", Name=row["Name"])
                 if whole is None:
                     continue
                 at = re.fullmatch(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)", whole["ScheduleExpression"])
-                tags["ExpiresAt"] = f"{at.group(1)}Z" if at else ""
-            claims.append(_Claim(row, tags, "name"))
+                ends[run] = f"{at.group(1)}Z" if at else ""
+            claims.append(_Claim(row, {"RunId": run, "ExpiresAt": ends.get(run, "")}, "name"))
         return claims
 
     def _roles(self) -> list[_Claim]:
@@ -263,7 +294,7 @@ class _Search:
             kind=kind,
             id=str(thing[EC2[kind].id]) if kind in EC2 else name,
             name=name,
-            region=self.region,
+            region=aws.proper_region(tags.get("Region", "")) if kind in IAM else self.region,
             run=tags.get("RunId", ""),
             owner=tags.get("Owner", ""),
             expires_at=tags.get("ExpiresAt", ""),

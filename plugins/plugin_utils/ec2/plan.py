@@ -170,6 +170,7 @@ class _Planner:
             "volume_gb": volume,
             "ttl_minutes": ttl,
             "expires_at": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "schedule": self.fleet.schedule,
             "expected_minutes": round((minutes.low + minutes.high) / 2),
             "expected_range": [round(minutes.low), round(minutes.high)],
             "cost": self._cost(rows, volume, minutes),
@@ -599,8 +600,8 @@ class _Planner:
             )
             made.append(f"{_many(count, 'instance')}{'' if count == 1 else ', each'} with {each}")
         if fleet.schedule:
-            role = f"its IAM role{' within the boundary' if fleet.permissions_boundary else ''}"
-            made.append(f"schedule that ends the instances after {fleet.ttl_minutes} minutes, and {role}")
+            role = f"their IAM role{' within the boundary' if fleet.permissions_boundary else ''}"
+            made.append(f"schedule for each instance that ends it after {fleet.ttl_minutes} minutes, and {role}")
         if fleet.budget_usd > 0:
             made.append(
                 f"budget that mails {fleet.budget_email} at {fleet.budget_usd:g} USD a month; it outlives the run"

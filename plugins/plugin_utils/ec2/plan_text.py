@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.removal import SWEEP
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request import run_time
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.table import LEFT, RIGHT, table
 
@@ -19,12 +20,13 @@ def render(plan: Mapping[str, Any]) -> list[str]:
     lines = [
         f"Plan of the run {plan['run']} in {plan['region'] or 'no region'} ({account}, {owner})",
         "",
-        "Would be created, each with the tags Project, RunId, Owner, ExpiresAt and Name:",
+        "Would be created, each with the tags Project, RunId, Owner, Region, ExpiresAt and Name:",
         *[f"  {what}" for what in plan["creates"]],
         "",
     ]
     if plan["rows"]:
         lines += _table(plan["rows"]) + [""] + _costs(plan) + [""]
+        lines += _listed("What ends the instances where no teardown does:", _guards(plan))
     lines += _listed("Checked:", plan["checked"]) + _listed("Not checked:", plan["unchecked"])
     lines += _listed("Take note:", plan["remarks"]) + _listed("Wrong:", plan["errors"])
     return lines[:-1] if lines[-1] == "" else lines
@@ -32,6 +34,20 @@ def render(plan: Mapping[str, Any]) -> list[str]:
 
 def _listed(title: str, sentences: list[str]) -> list[str]:
     return [title, *[f"  {sentence}" for sentence in sentences], ""] if sentences else []
+
+
+def _guards(plan: Mapping[str, Any]) -> list[str]:
+    """Return when each of the three acts: none needs this machine, and none needs another one."""
+    if plan["schedule"]:
+        schedule = f"the account, at {plan['expires_at']}: a schedule for each instance, booted or not"
+    else:
+        schedule = "no schedule in the account, since ec2_environment_schedule is false: what never boots goes on"
+    return [
+        f"each itself, {plan['ttl_minutes']} minutes after its boot: shutdown -P is the first that it does",
+        schedule,
+        "a sweep after that, when somebody runs it; it removes all else too, in every region:",
+        f"  {SWEEP} -e ec2_environment_sweep_remove=true",
+    ]
 
 
 def _usd(value: float | None, decimals: int = 4) -> str:

@@ -77,6 +77,9 @@ def _outside_ec2(kind: str, thing: dict[str, Any], region: str) -> str:
     )
 
 
+SWEEP = "ansible-playbook cloudbench.llama.sweep"
+
+
 def teardown_command(run: str, region: str) -> str:
     """Return the command that tears one run down."""
     return f"AWS_REGION={region} ansible-playbook cloudbench.llama.teardown -e ec2_environment_run={run}"

@@ -15,6 +15,8 @@ PREFIX = "cloudbench-"
 PATH = "/cloudbench/"
 # What the name of the schedule's role ends in.
 EXPIRY = "-expiry"
+# Between the run and the instance in the name of a schedule; no id of a run has it.
+OF_INSTANCE = "."
 
 
 class Kind(NamedTuple):
@@ -43,7 +45,7 @@ EC2 = {
     "subnet": Kind("describe_subnets", "Subnets", "SubnetId", "vpc-id"),
     "VPC": Kind("describe_vpcs", "Vpcs", "VpcId"),
 }
-# IAM has no region: what is found of it is listed with the first region that is asked.
+# IAM has no region: it is asked with the first region alone.
 IAM = ("instance profile", "role")
 KINDS = (*list(EC2)[:7], "schedule", *IAM, *list(EC2)[7:])
 
@@ -51,9 +53,9 @@ KINDS = (*list(EC2)[:7], "schedule", *IAM, *list(EC2)[7:])
 class Resource(NamedTuple):
     """One thing that is there. Strings, empty where there is nothing to say, and one truth value.
 
-    `why`: how it is known to be of the run. `removal`: the command that removes it. `foreign`: it lies in the VPC of
-    the run, which did not make it: a person has to decide. `row`: of an instance, its index in the matrix. `vpc_id`,
-    `cidr`: of what lies in a VPC.
+    `region`: of what is in IAM that of its run, by its tag Region; empty where it has none. `why`: how it is known to be
+    of the run. `removal`: the command that removes it. `foreign`: it lies in the VPC of the run, which did not make it:
+    a person has to decide. `row`: of an instance, its index in the matrix. `vpc_id`, `cidr`: of what lies in a VPC.
     """
 
     kind: str

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.removal import teardown_command
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.removal import SWEEP, teardown_command
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource import IAM, KINDS, Resource, line, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import visible
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.table import LEFT, table
@@ -39,13 +39,15 @@ def over(
     everything: bool = False,
     but: Collection[str] = (),
     everywhere: bool = False,
+    home: str = "",
     now: datetime.datetime | None = None,
 ) -> list[Run]:
     """Return the runs of `owner` ("*": of anybody) that are over: expired, or without an end.
 
     `everything`: also those that are not over. Never one named in `but`, and never one of which only IAM is here and
     whose end is to come, unless `everywhere` was asked: it lives in another region. What is not tagged with an owner
-    belongs to the run's, if that has one.
+    belongs to the run's, if that has one. The regions of a run of which IAM alone is left are what its tags say, `home`
+    where they say nothing.
     """
     moment = now or datetime.datetime.now(datetime.UTC)
     groups: dict[tuple[str, str], list[Resource]] = {}
@@ -71,7 +73,8 @@ def over(
         else:
             continue
         parts.sort(key=lambda part: (KINDS.index(part.kind), part.region, part.id))
-        regions = sorted({part.region for part in parts if part.kind not in IAM}) or [parts[0].region]
+        regions = sorted({part.region for part in parts if part.kind not in IAM})
+        regions = regions or sorted({part.region for part in parts if part.region}) or [home]
         runs.append(Run(run, whose, said, regions, parts))
     return runs
 
@@ -96,7 +99,7 @@ def sweep_table(
         ]
         lines.append(f"Left of the runs of {whose} in {where}:")
         lines += table([LEFT] * 4, rows)
-        sweep = "ansible-playbook cloudbench.llama.sweep -e ec2_environment_sweep_remove=true"
+        sweep = f"{SWEEP} -e ec2_environment_sweep_remove=true"
         lines.append(f"Each is removed by its command; {sweep} removes all that are over:")
         lines += [teardown_command(run.run, region) for run in runs for region in run.regions]
     else:

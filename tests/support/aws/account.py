@@ -36,6 +36,11 @@ ACCOUNT = "123456789012"
 SETTINGS: dict[str, Any] = {
     "hosts": [],
     "pending": 0,
+    "regions": [
+        "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
+        "ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "sa-east-1", "us-east-1",
+        "us-east-2", "us-west-1", "us-west-2",
+    ],
     "shutting_down": 0,
     "quotas": {"L-1216C47A": 640.0, "L-34B43A08": 640.0},
     "vpcs": 5,
@@ -49,7 +54,7 @@ SETTINGS: dict[str, Any] = {
         {"volumeApiName": "gp3", "usd": 0.0555},
     ],
     "spot_prices": {"*": 0.3333},
-}
+}  # fmt: skip
 
 # Public parameters of the images moto does not know: name with {} for the architecture's word in it, the words, what
 # the image is called, its owner and root device.
@@ -410,7 +415,7 @@ class Account:
 
     def describe_instances(self, call: Call) -> Any:
         """What moto has, a step further in its life each time."""
-        self.tick(self.ec2(call.region), call.params.get("InstanceIds"))
+        self.tick(backends("ec2")[call.region], call.params.get("InstanceIds"))
         return self.forward(call)
 
     def terminate_instances(self, call: Call) -> Any:
@@ -446,8 +451,11 @@ class Account:
         if instance.state != "terminated":
             instance.terminate()
 
-    def take_away(self, wanted: str, reason: str | None = None) -> list[str]:
-        """AWS ends this instance, or all of them, for a reason of REASONS: the ids. Raises ValueError."""
+    def take_away(self, wanted: str, reason: str | None = None, forgotten: bool = False) -> list[str]:
+        """AWS ends this instance, or all of them, for a reason of REASONS: the ids. Raises ValueError.
+
+        `forgotten`: so long ago that EC2 does not know it any more.
+        """
         if reason and reason not in REASONS:
             raise ValueError("there is no reason {}; known: {}".format(reason, ", ".join(REASONS)))
         taken = []
@@ -460,7 +468,43 @@ class Account:
                     self.end(backend, instance, why, at_once=True)
                     instance.state_reason = StateReason(f"{code}: {REASONS[code]}", code)
                     taken.append(instance.id)
+                    if forgotten:
+                        for reservation in backend.reservations.values():
+                            reservation.instances = [one for one in reservation.instances if one.id != instance.id]
         return taken
+
+    def expire(self) -> list[dict[str, Any]]:
+        """The time of every schedule comes: its name, the instances that it ended and the error that it met.
+
+        EventBridge Scheduler takes the role of the schedule for that, and deletes the schedule afterwards.
+        """
+        done = []
+        for region, backend in backends("scheduler").items():
+            for group in backend.schedule_groups.values():
+                for schedule in list(group.schedules.values()):
+                    done.append(self.carry_out(region, schedule))
+                    if schedule.action_after_completion == "DELETE":
+                        group.delete_schedule(schedule.name)
+        return done
+
+    def carry_out(self, region: str, schedule: Any) -> dict[str, Any]:
+        """What the service does for a schedule that terminates instances; raises ValueError for another one."""
+        if not schedule.target["Arn"].endswith(":aws-sdk:ec2:terminateInstances"):
+            raise ValueError(f"the schedule {schedule.name} does something that this server cannot do")
+        role = schedule.target["RoleArn"].rpartition("/")[2]
+        ended: list[str] = []
+        error = None
+        try:
+            if role not in {role.name for role in backends("iam")["aws"].roles.values()}:
+                raise ApiError("ValidationException", NO_ASSUME)
+            ids = json.loads(schedule.target["Input"])["InstanceIds"]
+            changes = self.terminate_instances(
+                Call("ec2", "TerminateInstances", region, {"InstanceIds": ids}, None, "ec2", {})
+            )
+            ended = [change["InstanceId"] for change in changes["TerminatingInstances"]]
+        except ServiceException as problem:
+            error = problem.code
+        return {"name": schedule.name, "ended": ended, "error": error}
 
     def console_output(self, call: Call) -> Any:
         """The console of an instance, with the keys that it has shown."""
@@ -494,6 +538,16 @@ class Account:
                 move(request, "cancelled", why)
         cancelled = [{"SpotInstanceRequestId": request.id, "State": request.state} for request in requests]
         return {"CancelledSpotInstanceRequests": cancelled}
+
+    @contextlib.contextmanager
+    def untagged(self, region: str, names: list[str]) -> Iterator[None]:
+        """As long as it lasts, EC2's index of tags does not know what has these ids."""
+        tags = backends("ec2")[region].tags if names else {}
+        kept = {name: tags.pop(name) for name in names if name in tags}
+        try:
+            yield
+        finally:
+            tags.update(kept)
 
     # ---- launch templates ----
 
@@ -600,7 +654,18 @@ class Account:
             raise ApiError("DependencyViolation", message)
         return self.forward(call)
 
-    # ---- what is known about images, prices and quotas ----
+    # ---- what is known about regions, images, prices and quotas ----
+
+    def describe_regions(self, call: Call) -> Any:
+        """The regions that the account has switched on, unless others are asked for."""
+        if call.params.get("AllRegions") or call.params.get("RegionNames"):
+            return self.forward(call)
+        return {
+            "Regions": [
+                {"RegionName": name, "Endpoint": f"ec2.{name}.amazonaws.com", "OptInStatus": "opt-in-not-required"}
+                for name in self.settings["regions"]
+            ]
+        }
 
     def with_images(self, call: Call) -> Any:
         """What moto has, once the images of this account are there."""
@@ -734,6 +799,7 @@ class Account:
         ("ec2", "DescribeLaunchTemplates"): describe_templates,
         ("ec2", "DescribeLaunchTemplateVersions"): describe_templates,
         ("ec2", "DescribePlacementGroups"): placement_groups,
+        ("ec2", "DescribeRegions"): describe_regions,
         ("ec2", "DescribeSpotInstanceRequests"): describe_spot_requests,
         ("ec2", "DescribeSpotPriceHistory"): spot_price_history,
         ("ec2", "DetachInternetGateway"): detach_internet_gateway,

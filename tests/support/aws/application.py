@@ -58,6 +58,7 @@ CREATED = {
 
 RULE = {
     "service", "action", "when", "skip", "times", "code", "message", "status", "after", "delay", "drop", "eventual",
+    "eventual_tags",
 }  # fmt: skip
 
 
@@ -68,10 +69,11 @@ class Rule:
         unknown = sorted(set(given) - RULE)
         if unknown:
             raise ValueError("a rule has no {}; known: {}".format(", ".join(unknown), ", ".join(sorted(RULE))))
-        if not {"code", "delay", "drop", "eventual"} & set(given):
-            raise ValueError("a rule needs code, delay, drop or eventual")
+        if not {"code", "delay", "drop", "eventual", "eventual_tags"} & set(given):
+            raise ValueError("a rule needs code, delay, drop, eventual or eventual_tags")
         self.given = given
-        self.left = given.get("times", None if "eventual" in given else 1)
+        self.late = bool({"eventual", "eventual_tags"} & set(given))
+        self.left = given.get("times", None if self.late else 1)
         self.skip = given.get("skip", 0)
         self.fired = 0
 
@@ -80,7 +82,7 @@ class Rule:
         for name in ("service", "action"):
             if not fnmatch.fnmatchcase(getattr(call, name), self.given.get(name, "*")):
                 return False
-        if "eventual" in self.given and (call.service, call.action) not in CREATED:
+        if self.late and (call.service, call.action) not in CREATED:
             return False
         for member, pattern in self.given.get("when", {}).items():
             if not any(
@@ -103,14 +105,27 @@ class Rule:
         return ApiError(code, self.given.get("message", ""), self.given.get("status")) if code else None
 
 
-class Hidden:
-    """A thing that was just created and is not found yet: for `requests` more, or until the clock says `until`."""
+class Late:
+    """What lasts for a number of requests, or for "N s"."""
 
-    def __init__(self, name: str, value: str, code: str, eventual: Any) -> None:
-        self.name, self.value, self.code = name, value, code
+    def __init__(self, eventual: Any) -> None:
         number = float(str(eventual).rstrip(" s"))
         self.requests = 0 if isinstance(eventual, str) else int(number)
         self.until = time.monotonic() + number if isinstance(eventual, str) else 0.0
+
+    def lasts(self) -> bool:
+        """Whether it lasts for this request still; counts it."""
+        lasts = bool(self.requests) or time.monotonic() < self.until
+        self.requests = max(self.requests - 1, 0)
+        return lasts
+
+
+class Hidden(Late):
+    """A thing that was just created and is not found yet."""
+
+    def __init__(self, name: str, value: str, code: str, eventual: Any) -> None:
+        super().__init__(eventual)
+        self.name, self.value, self.code = name, value, code
 
     def error(self, call: Call, params: dict[str, Any]) -> ApiError | dict[str, Any] | None:
         """What a request that names it in `params` gets: an error, nothing found, or None where it does not."""
@@ -128,10 +143,15 @@ class Hidden:
                 named = {member: [] for member, shape in output.items() if shape.type_name == "list"}
             elif text == self.value and (self.name.endswith("Id") or name in (self.name, self.name + "s")):
                 named = ApiError(self.code, f"The {self.name} '{self.value}' does not exist")
-        if named is None or not (self.requests or time.monotonic() < self.until):
-            return None
-        self.requests = max(self.requests - 1, 0)
-        return named
+        return named if named is not None and self.lasts() else None
+
+
+class Untagged(Late):
+    """A thing in a region that EC2's index of tags does not know yet."""
+
+    def __init__(self, value: str, region: str, eventual: Any) -> None:
+        super().__init__(eventual)
+        self.value, self.region = value, region
 
 
 class Application:
@@ -145,6 +165,7 @@ class Application:
         self.records: list[dict[str, Any]] = []
         self.rules: list[Rule] = []
         self.hidden: list[Hidden] = []
+        self.untagged: list[Untagged] = []
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         """Answer one request, as WSGI has it."""
@@ -171,9 +192,10 @@ class Application:
             elif hidden is not None:
                 answer, injected = render(call, hidden), True
             else:
-                answer = self.account.answer(call)
-                if rule and "eventual" in given and answer.status < 300:
-                    self.hide(call, answer, given["eventual"])
+                with self.account.untagged(call.region, self.not_indexed(call)):
+                    answer = self.account.answer(call)
+                if rule and rule.late and answer.status < 300:
+                    self.hide(call, answer, given)
                 if error or given.get("drop"):
                     answer, injected = render(call, error or ApiError("InternalError")), True
             self.record(call, started, answer, injected, bool(given.get("drop")))
@@ -185,14 +207,25 @@ class Application:
             raise ConnectionError("dropped on purpose")
         return answer
 
-    def hide(self, call: Call, answer: Answer, eventual: Any) -> None:
-        """Remember what was created as not found yet."""
+    def not_indexed(self, call: Call) -> list[str]:
+        """The ids that a request which looks for tags does not find."""
+        filters = call.params.get("Filters") or []
+        if call.service != "ec2" or not any(str(one.get("Name")).startswith("tag") for one in filters):
+            return []
+        return [late.value for late in self.untagged if late.region == call.region and late.lasts()]
+
+    def hide(self, call: Call, answer: Answer, given: dict[str, Any]) -> None:
+        """Remember what was created as not found yet, or as not found by its tags."""
         created = CREATED[call.service, call.action]
         seen = {(name, text) for name, text, _path in leaves([parse_answer(call, answer), call.params])}
-        given = {text for _name, text, _path in leaves(call.params)}
+        told = {text for _name, text, _path in leaves(call.params)}
         for name, text in sorted(seen):
-            if name in created and (not name.endswith("Id") or text not in given):
-                self.hidden.append(Hidden(name, text, created[name], eventual))
+            if name not in created or (name.endswith("Id") and text in told):
+                continue
+            if "eventual" in given:
+                self.hidden.append(Hidden(name, text, created[name], given["eventual"]))
+            if "eventual_tags" in given:
+                self.untagged.append(Untagged(text, call.region, given["eventual_tags"]))
 
     def record(self, call: Call, started: float, answer: Answer, injected: bool, dropped: bool) -> None:
         """Write a request down."""
@@ -240,13 +273,15 @@ class Application:
             if method == "POST":
                 self.rules.extend([Rule(rule) for rule in given])
             if method == "DELETE":
-                self.rules, self.hidden = [], []
+                self.rules, self.hidden, self.untagged = [], [], []
             return [{**rule.given, "fired": rule.fired} for rule in self.rules]
         if (method, path) == ("POST", "terminate"):
-            return account.take_away(given["instance"], given.get("reason"))
+            return account.take_away(given["instance"], given.get("reason"), bool(given.get("forgotten")))
+        if (method, path) == ("POST", "expire"):
+            return account.expire()
         if (method, path) == ("POST", "reset"):
             account.forget()
-            self.records, self.rules, self.hidden = [], [], []
+            self.records, self.rules, self.hidden, self.untagged = [], [], [], []
             self.log.truncate(0)
             return {}
         raise ValueError(f"{method} {CONTROL}{path} is nothing this server knows")

@@ -17,9 +17,11 @@ line of JSON, in DIR/requests.jsonl and survives a kill. What the tests ask of i
     GET  leftovers    everything in the account that is not AWS's own: service, kind, id, region, name
     GET  settings     the settings below
     POST settings     changes some of them
-    POST terminate    {"instance": id or "all", "reason"}: it ends without having been asked to, by default as spot
-                      capacity is reclaimed or, on demand, as somebody else ends it; the reason is that of EC2, e.g.
-                      Client.InstanceInitiatedShutdown
+    POST terminate    {"instance": id or "all", "reason", "forgotten"}: it ends without having been asked to, by default
+                      as spot capacity is reclaimed or, on demand, as somebody else ends it; the reason is that of EC2,
+                      e.g. Client.InstanceInitiatedShutdown. forgotten: so long ago that EC2 does not know it any more
+    POST expire       the time of every schedule comes: what EventBridge Scheduler does then, each with its name, the
+                      instances that it ended and its error
     POST reset        an empty account, no records, no rules, the settings of the start
 
 A rule names what it is for: `service`, `action` (both with * and ?, by default any), `when` {"member": "pattern"} (a
@@ -32,11 +34,13 @@ pass and then acts on `times` of them (default 1; null for ever). What it does:
     drop: true               closes the connection instead of an answer
     eventual                 N, or "N s": what the request creates is not found by the first N requests that name it, or
                              for N seconds. A rule with `eventual` acts for ever by default
+    eventual_tags            the same, but it is found by all that does not look for tags: EC2's index of them is late
 
 The first rule that acts ends the search. The settings, each replaced as a whole, with their defaults:
 
     hosts            [] of {"address", "console"}: public address and console output of the instances, in the order of
                      their launch
+    regions          those that are switched on for the account; by default the ones that need not be
     pending          0: how often an instance is described as pending before it runs
     shutting_down    0: how often it is described as shutting-down before it is terminated
     quotas           {"L-1216C47A": 640, "L-34B43A08": 640}: vCPUs of running on-demand and of spot instances
@@ -152,10 +156,16 @@ class AwsServer:
         things: list[dict[str, str]] = self._ask("GET", "leftovers")
         return things
 
-    def terminate(self, instance: str = "all", reason: str | None = None) -> list[str]:
+    def terminate(self, instance: str = "all", reason: str | None = None, forgotten: bool = False) -> list[str]:
         """End an instance, or all, from outside; the ids. Raises ValueError for a reason there is not."""
-        ids: list[str] = self._ask("POST", "terminate", {"instance": instance, "reason": reason})
+        given = {"instance": instance, "reason": reason, "forgotten": forgotten}
+        ids: list[str] = self._ask("POST", "terminate", given)
         return ids
+
+    def expire(self) -> list[dict[str, Any]]:
+        """Let the time of every schedule come: name, instances that it ended (ids) and error (code or None) of each."""
+        done: list[dict[str, Any]] = self._ask("POST", "expire")
+        return done
 
     def reset(self) -> None:
         """An empty account without records and rules, and the settings of the start."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import boto3
@@ -67,6 +68,8 @@ class TestGateway:
 
 class TestSchedule:
     NAME = f"cloudbench-{RUN}"
+    IDS = ("i-0123456789abcdef1", "i-0123456789abcdef0")
+    NAMES = tuple(f"{NAME}.{one}" for one in sorted(IDS))
 
     @pytest.fixture
     def arguments(self, server: AwsServer) -> dict[str, Any]:
@@ -82,7 +85,7 @@ class TestSchedule:
         return {
             "name": self.NAME,
             "at": "2030-11-24T21:00:00Z",
-            "instance_ids": ["i-0123456789abcdef1", "i-0123456789abcdef0"],
+            "instance_ids": self.IDS,
             "role_arn": role["Role"]["Arn"],
         }
 
@@ -90,45 +93,104 @@ class TestSchedule:
         return [request["action"] for request in server.requests(write=True, service="scheduler")]
 
     def test_life(self, server: AwsServer, arguments: dict[str, Any]) -> None:
-        assert call("expiry_schedule", check=True, **arguments)["changed"] is True
+        predicted = call("expiry_schedule", check=True, **arguments)
+        assert (predicted["changed"], predicted["names"]) == (True, list(self.NAMES))
         assert self.writes(server) == []
 
         made = call("expiry_schedule", **arguments)
-        assert made["changed"] is True, made
-        found = boto3.client("scheduler").get_schedule(Name=self.NAME)
-        assert found["ScheduleExpression"] == "at(2030-11-24T21:00:00)"
-        assert found["ScheduleExpressionTimezone"] == "UTC"
-        assert found["FlexibleTimeWindow"] == {"Mode": "OFF"}
-        assert found["ActionAfterCompletion"] == "DELETE"
-        assert found["State"] == "ENABLED"
-        assert found["Target"]["Arn"] == "arn:aws:scheduler:::aws-sdk:ec2:terminateInstances"
-        assert found["Target"]["RoleArn"] == arguments["role_arn"]
-        assert json.loads(found["Target"]["Input"]) == {"InstanceIds": sorted(arguments["instance_ids"])}
+        assert (made["changed"], made["names"]) == (True, list(self.NAMES)), made
+        for name, instance in zip(self.NAMES, sorted(self.IDS), strict=True):
+            found = boto3.client("scheduler").get_schedule(Name=name)
+            assert found["ScheduleExpression"] == "at(2030-11-24T21:00:00)"
+            assert found["ScheduleExpressionTimezone"] == "UTC"
+            assert found["FlexibleTimeWindow"] == {"Mode": "OFF"}
+            assert found["ActionAfterCompletion"] == "DELETE"
+            assert found["State"] == "ENABLED"
+            assert found["Target"]["Arn"] == "arn:aws:scheduler:::aws-sdk:ec2:terminateInstances"
+            assert found["Target"]["RoleArn"] == arguments["role_arn"]
+            assert json.loads(found["Target"]["Input"]) == {"InstanceIds": [instance]}
 
-        # In another order it is the same.
-        arguments["instance_ids"].reverse()
+        # In another order they are the same.
+        arguments["instance_ids"] = arguments["instance_ids"][::-1]
         for check in (False, True):
             assert call("expiry_schedule", check=check, **arguments)["changed"] is False
-        assert self.writes(server) == ["CreateSchedule"]
+        assert self.writes(server) == ["CreateSchedule"] * 2
 
         arguments["at"] = "2030-11-24T23:00:00Z"
         assert call("expiry_schedule", check=True, **arguments)["changed"] is True
-        assert self.writes(server) == ["CreateSchedule"]
+        assert self.writes(server) == ["CreateSchedule"] * 2
         assert call("expiry_schedule", **arguments)["changed"] is True
-        found = boto3.client("scheduler").get_schedule(Name=self.NAME)
+        found = boto3.client("scheduler").get_schedule(Name=self.NAMES[0])
         assert found["ScheduleExpression"] == "at(2030-11-24T23:00:00)"
         # What an update is not told, it forgets.
         assert server.requests("UpdateSchedule")[-1]["params"]["ActionAfterCompletion"] == "DELETE"
 
-        assert call("expiry_schedule", check=True, name=self.NAME, state="absent")["changed"] is True
-        assert self.writes(server) == ["CreateSchedule", "UpdateSchedule"]
-        assert [call("expiry_schedule", name=self.NAME, state="absent")["changed"] for _n in range(2)] == [True, False]
+        # Another instance has its own, and a run whose name begins so keeps its own.
+        arguments["instance_ids"] = ["i-0123456789abcdef2"]
+        assert call("expiry_schedule", **arguments)["names"] == [f"{self.NAME}.i-0123456789abcdef2"]
+        other = {**arguments, "name": f"{self.NAME}-b"}
+        assert call("expiry_schedule", **other)["changed"] is True
+        absent = {"name": self.NAME, "state": "absent"}
+        before = self.writes(server)
+        assert len(call("expiry_schedule", check=True, **absent)["names"]) == 3
+        assert self.writes(server) == before
+        assert [call("expiry_schedule", **absent)["changed"] for _n in range(2)] == [True, False]
+        assert [left["id"] for left in server.leftovers() if left["kind"] == "schedule"] == [
+            f"{self.NAME}-b.i-0123456789abcdef2"
+        ]
+
+    def test_the_one_for_all_instances_of_an_older_version_is_removed_too(
+        self, server: AwsServer, arguments: dict[str, Any]
+    ) -> None:
+        boto3.client("scheduler").create_schedule(
+            Name=self.NAME,
+            ScheduleExpression="at(2030-11-24T21:00:00)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": "arn:aws:scheduler:::aws-sdk:ec2:terminateInstances", "RoleArn": arguments["role_arn"]},
+        )
+        call("expiry_schedule", **arguments)
+        assert call("expiry_schedule", name=self.NAME, state="absent")["names"] == [self.NAME, *self.NAMES]
         assert [left["kind"] for left in server.leftovers()] == ["role"]
+
+    def test_what_is_refused_for_one_is_done_for_the_others(self, server: AwsServer, arguments: dict[str, Any]) -> None:
+        server.fault(action="CreateSchedule", when={"Name": self.NAMES[0]}, code="AccessDeniedException", message="no")
+        refused = call("expiry_schedule", **arguments)
+        assert refused["msg"].startswith(f"The schedule {self.NAMES[0]} cannot be created: ")
+        assert [left["id"] for left in server.leftovers() if left["kind"] == "schedule"] == [self.NAMES[1]]
+        assert call("expiry_schedule", **arguments)["changed"] is True
+        server.fault(action="DeleteSchedule", code="AccessDeniedException", message="no", times=2)
+        refused = call("expiry_schedule", name=self.NAME, state="absent")
+        assert "cannot be deleted (nor those of 1 other instances): " in refused["msg"]
+
+    def test_a_schedule_that_is_not_listed_yet_is_no_conflict(
+        self, server: AwsServer, arguments: dict[str, Any]
+    ) -> None:
+        call("expiry_schedule", **arguments)
+        server.fault(action="CreateSchedule", code="ConflictException", message="it is there", times=None)
+        # Of the names of the list it knows none.
+        boto3.client("scheduler").delete_schedule(Name=self.NAMES[0])
+        refused = call("expiry_schedule", **arguments)
+        assert "ResourceNotFoundException" in refused["msg"]
+        assert server.requests("UpdateSchedule")[-1]["params"]["Name"] == self.NAMES[0]
+
+    @pytest.mark.parametrize(("length", "whole"), [(44, True), (45, False), (59, False)])
+    def test_a_name_has_at_most_64_characters(
+        self, server: AwsServer, arguments: dict[str, Any], length: int, whole: bool
+    ) -> None:
+        name = "cloudbench-".ljust(length, "x")
+        arguments["name"] = name
+        names = call("expiry_schedule", **arguments)["names"]
+        assert len(set(names)) == 2
+        assert max(map(len, names)) <= 64
+        assert all(re.fullmatch(r"[0-9a-zA-Z_.-]+", one) and one.startswith(name + ".") for one in names)
+        assert (names == [f"{name}.{one}" for one in sorted(self.IDS)]) == whole
+        assert call("expiry_schedule", **arguments)["changed"] is False
+        assert call("expiry_schedule", name=name, state="absent")["names"] == names
 
     def test_another_partition(self, server: AwsServer, arguments: dict[str, Any]) -> None:
         arguments["role_arn"] = arguments["role_arn"].replace("arn:aws:", "arn:aws-us-gov:")
         call("expiry_schedule", **arguments)
-        (request,) = server.requests("CreateSchedule")
+        request = server.requests("CreateSchedule")[0]
         assert request["params"]["Target"]["Arn"] == "arn:aws-us-gov:scheduler:::aws-sdk:ec2:terminateInstances"
 
     def test_what_is_refused(self, server: AwsServer, arguments: dict[str, Any]) -> None:
@@ -138,13 +200,14 @@ class TestSchedule:
         assert refused(at="tomorrow") == "at is a time in UTC such as 2026-11-24T21:00:00Z, not 'tomorrow'"
         assert refused(instance_ids=[]) == "instance_ids is empty: name the instances to terminate"
         assert refused(role_arn="me") == "role_arn is the ARN of a role, not 'me'"
+        assert refused(name="x" * 60).endswith("of 60 characters, and a schedule has 64 with its instance: take a "
+                                               "shorter one, of at most 59")
         assert "state is present but all of the following are missing: at" in call("expiry_schedule", name="x")["msg"]
         assert self.writes(server) == []
         # The words by which a caller knows that IAM has not spread the role yet.
         message = refused(role_arn="arn:aws:iam::123456789012:role/none")
-        assert message.startswith(f"The schedule {self.NAME} cannot be created: ")
+        assert message.startswith(f"The schedule {self.NAMES[0]} cannot be created (nor those of 1 other instances): ")
         assert "to assume the role" in message
-        server.fault(action="DeleteSchedule", code="AccessDeniedException", message="not you")
-        assert call("expiry_schedule", **arguments)["changed"] is True
+        server.fault(action="ListSchedules", code="AccessDeniedException", message="not you")
         message = call("expiry_schedule", name=self.NAME, state="absent")["msg"]
         assert message.startswith(f"The schedule {self.NAME} cannot be deleted: ")

@@ -48,7 +48,14 @@ class Maker:
         self.scheduler = session.client("scheduler")
         self.name = f"cloudbench-{run}"
         self.region = region
-        tags = {"Project": "cloudbench.llama", "RunId": run, "Owner": owner, "ExpiresAt": expires_at, "Name": self.name}
+        tags = {
+            "Project": "cloudbench.llama",
+            "RunId": run,
+            "Owner": owner,
+            "Region": region,
+            "ExpiresAt": expires_at,
+            "Name": self.name,
+        }
         self.tags = [{"Key": key, "Value": value} for key, value in tags.items()]
 
     def tagged(self, *kinds: str) -> list[dict[str, Any]]:
@@ -72,7 +79,11 @@ class Maker:
             GroupName=self.name, Description="ssh", VpcId=self.vpc, TagSpecifications=self.tagged("security-group")
         )["GroupId"]
 
-    def launch(self, *kinds: str, spot: bool = False, subnet: str = "") -> str:
+    def key(self) -> str:
+        self.ec2.create_key_pair(KeyName=self.name, TagSpecifications=self.tagged("key-pair"))
+        return self.name
+
+    def launch(self, *kinds: str, spot: bool = False, subnet: str = "", key: str = "") -> str:
         images = self.ec2.describe_images(Filters=[{"Name": "architecture", "Values": ["arm64"]}])["Images"]
         market = {"InstanceMarketOptions": {"MarketType": "spot"}} if spot else {}
         made = self.ec2.run_instances(
@@ -83,6 +94,7 @@ class Maker:
             SubnetId=subnet or self.subnet,
             TagSpecifications=self.tagged(*kinds),
             **market,
+            **({"KeyName": key} if key else {}),
         )
         return str(made["Instances"][0]["InstanceId"])
 
@@ -99,7 +111,7 @@ class Maker:
 
     def schedule(self, name: str = "") -> None:
         self.scheduler.create_schedule(
-            Name=name or self.name,
+            Name=name or f"{self.name}.i-0123456789abcdef0",
             ScheduleExpression=f"at({END[:-1]})",
             FlexibleTimeWindow={"Mode": "OFF"},
             Target={
@@ -123,7 +135,7 @@ class Maker:
         self.ec2.create_vpc_endpoint(
             VpcId=self.vpc, ServiceName="com.amazonaws.us-east-1.s3", VpcEndpointType="Gateway"
         )
-        self.ec2.create_key_pair(KeyName=self.name, TagSpecifications=self.tagged("key-pair"))
+        self.key()
         self.ec2.create_launch_template(
             LaunchTemplateName=f"{self.name}-0123abcd",
             LaunchTemplateData={"InstanceType": "c7g.large"},
@@ -256,11 +268,58 @@ class TestFind:
         maker = Maker()
         maker.identity()
         for number in range(55):
-            maker.schedule(f"cloudbench-r{number}")
+            maker.schedule(f"cloudbench-r{number}.i-0123456789abcdef0")
         found = find(REGION)
         assert kinds(found)["schedule"] == 55
         assert {one.expires_at for one in found.resources if one.kind == "schedule"} == {END}
         assert len(server.requests("ListSchedules")) == 2
+
+    def test_schedules_of_a_run(self, server: AwsServer) -> None:
+        """One for each instance, and the one for all that an older version made; that of a longer name is another's."""
+        maker = Maker()
+        maker.identity()
+        names = [maker.name, f"{maker.name}.i-0123456789abcdef0", f"{maker.name}.i-0123456789abcdef1"]
+        for name in (*names, f"cloudbench-{OTHER}.i-0123456789abcdef0"):
+            maker.schedule(name)
+        assert [one.id for one in find(REGION, RUN).resources if one.kind == "schedule"] == names
+        found = [one for one in find(REGION).resources if one.kind == "schedule"]
+        assert [(one.run, one.expires_at) for one in found] == [(RUN, END)] * 3 + [(OTHER, END)]
+        # The end of a run is asked for once.
+        assert len(server.requests("GetSchedule")) == 2
+
+    @pytest.mark.parametrize("given", [False, True], ids=["VPC of the run", "given subnet"])
+    def test_what_the_index_of_tags_does_not_know_yet(self, server: AwsServer, given: bool) -> None:
+        maker = Maker()
+        maker.network()
+        subnet = maker.ec2.describe_subnets()["Subnets"][0]["SubnetId"] if given else maker.subnet
+        server.fault(action="RunInstances", eventual_tags="600 s")
+        instance = maker.launch("instance", subnet=subnet, key=maker.key())
+        assert maker.ec2.describe_instances(Filters=[aws.filtered("tag:RunId", RUN)])["Reservations"] == []
+        for found in (find(REGION, RUN), find(REGION)):
+            (one,) = [one for one in found.resources if one.kind == "instance"]
+            assert (one.id, one.run, one.owner, one.foreign) == (instance, RUN, "alice", False)
+
+    def test_an_instance_without_tags_is_known_by_the_key_pair_of_the_run(self, server: AwsServer) -> None:
+        maker = Maker()
+        given = maker.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+        instance = maker.launch(subnet=given, key=maker.key())
+        for found in (find(REGION, RUN), find(REGION)):
+            (one,) = [one for one in found.resources if one.kind == "instance"]
+            assert (one.id, one.run, one.owner, one.why) == (instance, RUN, "", "key pair")
+        assert find(REGION, OTHER).resources == []
+
+    def test_iam_tells_the_region_of_its_run(self, server: AwsServer) -> None:
+        Maker(region="eu-west-1").identity()
+        assert {one.region for one in find(REGION, RUN).resources} == {"eu-west-1"}
+        maker = Maker(OTHER)
+        maker.tags = [tag for tag in maker.tags if tag["Key"] != "Region"]
+        maker.identity()
+        assert {one.region for one in find(REGION, OTHER).resources} == {""}
+
+    @pytest.mark.parametrize("name", ["us-east-1", "us-gov-west-1", "ap-southeast-7", "eusc-de-east-1"])
+    def test_a_region_may_become_part_of_a_command(self, name: str) -> None:
+        assert aws.proper_region(name) == name
+        assert aws.proper_region(f"{name}; rm -r /") == ""
 
     def test_a_region_that_does_not_answer_hides_no_other(self, server: AwsServer) -> None:
         found = find_in([REGION, "xx-nowhere-1"], RUN)

@@ -649,6 +649,20 @@ def test_the_text():
     assert all(line == line.rstrip() for line in lines)
 
 
+def test_the_text_says_when_each_guard_acts():
+    lines = render(plan(ttl_minutes=90))
+    at = lines.index("What ends the instances where no teardown does:")
+    assert lines[at + 1 : at + 5] == [
+        "  each itself, 90 minutes after its boot: shutdown -P is the first that it does",
+        "  the account, at 2026-11-24T20:30:00Z: a schedule for each instance, booted or not",
+        "  a sweep after that, when somebody runs it; it removes all else too, in every region:",
+        "    ansible-playbook cloudbench.llama.sweep -e ec2_environment_sweep_remove=true",
+    ]
+    without = "\n".join(render(plan(schedule=False)))
+    assert "no schedule in the account, since ec2_environment_schedule is false: what never boots goes on" in without
+    assert "a schedule for each instance" not in without
+
+
 def test_the_text_of_a_session_manager_run_says_that_nobody_gets_in():
     made = plan(connection="ssm", schedule=False)["creates"]
     assert "security group that lets nobody in: ssh goes through the Session Manager" in made

@@ -69,7 +69,10 @@ class TestOver:
         (run,) = over(parts, "alice", now=NOW)
         assert run.regions == ["eu-west-1"]
         assert [one.kind for one in run.resources] == ["volume", "role", "VPC"]
-        (run,) = over(parts[:1], "alice", now=NOW)
+        # Of IAM alone: where its tag says that it lives, not where it was asked for.
+        (run,) = over([resource("role", region="us-west-2")], "alice", now=NOW, home=REGION)
+        assert run.regions == ["us-west-2"]
+        (run,) = over([resource("role", region="")], "alice", now=NOW, home=REGION)
         assert run.regions == [REGION]
 
     def test_of_no_run(self) -> None:
