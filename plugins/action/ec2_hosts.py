@@ -11,7 +11,13 @@ from typing import Any
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import hosts as ec2_hosts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.wait import wait_until_listed
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
+
+_NOT_LISTED = (
+    "EC2 knows it and does not find it by its tags yet, by which the inventory does: go on with the run in a few minutes "
+    "by -e ec2_environment_run, or tear it down"
+)
 
 
 class ActionModule(CoreAction):
@@ -24,6 +30,7 @@ class ActionModule(CoreAction):
         known_hosts=dict(type="path"),
         ended=dict(type="bool", default=False),
         prices=dict(type="dict", default={}),
+        instance_ids=dict(type="list", elements="str", default=[]),
     )
     ERRORS = (aws.AwsError, OSError)
 
@@ -33,9 +40,13 @@ class ActionModule(CoreAction):
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         client = aws.client("ec2", aws.region(args["region"]))
         if args["ended"]:
-            hosts = ec2_hosts.ended(client, args["run"])
+            hosts = ec2_hosts.ended(client, args["run"], args["instance_ids"])
         else:
-            hosts = ec2_hosts.wait(client, args["run"], args["timeout"], self._display.display)
+            hosts = ec2_hosts.wait(
+                client, args["run"], args["timeout"], self._display.display, ids=args["instance_ids"]
+            )
+            late = wait_until_listed(client, args["run"], [host.id for host in hosts if not host.problem])
+            hosts = [host._replace(problem=_NOT_LISTED) if host.id in late else host for host in hosts]
         changed = False
         if args["known_hosts"] and not self.check_mode:
             changed = ec2_hosts.write_known_hosts(args["known_hosts"], hosts)

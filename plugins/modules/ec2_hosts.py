@@ -38,6 +38,12 @@ options:
     description: What instances cost, C(prices) of the plan of M(cloudbench.llama.ec2_plan).
     type: dict
     default: {}
+  instance_ids:
+    description: The instances that are known to be of the run. They are waited for also while EC2 does not find them by
+      their tags yet, or does not know them.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""

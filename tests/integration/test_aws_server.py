@@ -378,6 +378,27 @@ def test_every_new_thing_can_be_late(server, aws, arm):
     described(aws, instance)
 
 
+def test_the_index_of_tags_can_be_late(server, aws, arm):
+    server.fault(action="RunInstances", eventual_tags=2)
+    launched = template(aws, arm)
+    instance = launch(aws, launched)[0]
+
+    def by_tag():
+        filters = [{"Name": "tag:RunId", "Values": ["r1"]}]
+        reservations = aws.ec2.describe_instances(Filters=filters)["Reservations"]
+        return [one["InstanceId"] for found in reservations for one in found["Instances"]]
+
+    assert by_tag() == []
+    assert {tag["Key"] for tag in described(aws, instance)["Tags"]} >= {"RunId", "Name"}
+    assert by_tag() == []
+    assert by_tag() == [instance]
+    server.fault(action="RunInstances", eventual_tags="600 s")
+    launch(aws, launched)
+    assert by_tag() == [instance]
+    server.clear_faults()
+    assert len(by_tag()) == 2
+
+
 def test_ec2_and_the_scheduler_hear_of_new_roles_late(server, aws, arm):
     server.fault(service="iam", eventual="600 s")
     aws.iam.create_instance_profile(InstanceProfileName="late")
@@ -628,6 +649,50 @@ def test_capacity_is_reclaimed(server, aws, arm):
         "closed", "instance-terminated-no-capacity",
     )  # fmt: skip
     assert server.terminate() == []
+
+
+def schedule(aws, name, role, *instances):
+    aws.scheduler.create_schedule(
+        Name=name, ScheduleExpression="at(2026-11-24T21:00:00)", FlexibleTimeWindow={"Mode": "OFF"},
+        ActionAfterCompletion="DELETE",
+        Target={
+            "Arn": "arn:aws:scheduler:::aws-sdk:ec2:terminateInstances", "RoleArn": role,
+            "Input": json.dumps({"InstanceIds": list(instances)}),
+        },
+    )  # fmt: skip
+
+
+def test_the_time_of_schedules_comes(server, aws, arm):
+    role = aws.iam.create_role(RoleName="expiry", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    first, second, third = launch(aws, template(aws, arm), 3)
+    assert server.terminate(first, forgotten=True) == [first]
+    assert code(aws.ec2.describe_instances, InstanceIds=[first]) == "InvalidInstanceID.NotFound"
+    # One that EC2 does not know, and none is ended.
+    assert code(aws.ec2.terminate_instances, InstanceIds=[first, second]) == "InvalidInstanceID.NotFound"
+    assert described(aws, second)["State"]["Name"] == "running"
+    schedule(aws, "all", role, first, second, third)
+    schedule(aws, "one", role, second)
+    assert server.expire() == [
+        {"name": "all", "ended": [], "error": "InvalidInstanceID.NotFound"},
+        {"name": "one", "ended": [second], "error": None},
+    ]
+    assert [described(aws, one)["State"]["Name"] for one in (second, third)] == ["terminated", "running"]
+    # They have deleted themselves; without its role one can do nothing.
+    assert server.expire() == []
+    schedule(aws, "late", role, third)
+    aws.iam.delete_role(RoleName="expiry")
+    assert server.expire() == [{"name": "late", "ended": [], "error": "ValidationException"}]
+    assert described(aws, third)["State"]["Name"] == "running"
+
+
+def test_the_regions_are_those_that_are_switched_on(server, aws):
+    def names(**params):
+        return {row["RegionName"] for row in aws.ec2.describe_regions(**params)["Regions"]}
+
+    assert len(names()) == 17
+    assert names() < names(AllRegions=True)
+    server.configure(regions=["us-east-1"])
+    assert names() == {"us-east-1"}
 
 
 def test_an_instance_ends_itself(server, aws, arm):

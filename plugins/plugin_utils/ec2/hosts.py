@@ -15,7 +15,7 @@ import binascii
 import datetime
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,8 +74,31 @@ def write_known_hosts(path: str, hosts: list[Host]) -> bool:
     return True
 
 
-def _instances(client: Any, run: str) -> list[dict[str, Any]]:
-    filters = [aws.filtered("tag:Project", aws.PROJECT), aws.filtered("tag:RunId", run)]
+def _instances(client: Any, run: str, ids: Collection[str]) -> list[dict[str, Any]]:
+    """Return the instances that have the tags of the run, and those of `ids`.
+
+    The index of tags may know of an instance later than EC2, and EC2 later than whoever has launched it.
+    """
+    wanted = [aws.filtered("tag:Project", aws.PROJECT), aws.filtered("tag:RunId", run)]
+    instances = _described(client, wanted)
+    missing = sorted(set(ids) - {instance["InstanceId"] for instance in instances})
+    # A filter takes 200 values, and unlike InstanceIds one that is not known is no error.
+    for at in range(0, len(missing), 200):
+        instances += _described(client, [aws.filtered("instance-id", *missing[at : at + 200])])
+    known = {instance["InstanceId"] for instance in instances}
+    return instances + [
+        {
+            "InstanceId": name,
+            "InstanceType": "unknown",
+            "Placement": {"AvailabilityZone": "unknown"},
+            "State": {"Name": "not known to EC2"},
+        }
+        for name in missing
+        if name not in known
+    ]
+
+
+def _described(client: Any, filters: list[dict[str, Any]]) -> list[dict[str, Any]]:
     reservations = aws.pages(client, "describe_instances", "Reservations", Filters=filters)
     return [instance for reservation in reservations for instance in reservation["Instances"]]
 
@@ -128,11 +151,11 @@ def _ended(instance: dict[str, Any]) -> str:
     return f"the instance {instance['InstanceId']} is {instance['State']['Name']} ({said}): {advice}"
 
 
-def ended(client: Any, run: str) -> list[Host]:
-    """Return the instances of a run that are no longer, each with EC2's own reason. Raises AwsError."""
+def ended(client: Any, run: str, ids: Collection[str] = ()) -> list[Host]:
+    """Return the instances of a run that are no longer, each with EC2's own reason; `ids`: those known. Raises AwsError."""
     return [
         _host(instance, (), _ended(instance))
-        for instance in _instances(client, run)
+        for instance in _instances(client, run, ids)
         if instance["State"]["Name"] in _GONE
     ]
 
@@ -145,10 +168,11 @@ def wait(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
     today: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
+    ids: Collection[str] = (),
 ) -> list[Host]:
     """Return every instance of a run once each runs and has shown its keys, has ended, or `timeout` seconds are over.
 
-    `tell` is given a line whenever the number of those that are waited for changes; `today`: the time in UTC. Raises
+    `ids`: those known, which are waited for also while their tags do not find them. `tell` is given a line whenever the number of those that are waited for changes; `today`: the time in UTC. Raises
     AwsError.
     """
     deadline = clock() + timeout
@@ -156,7 +180,7 @@ def wait(
     pause, before = _FIRST_WAIT, -1
     while True:
         waiting = []
-        for instance in _instances(client, run):
+        for instance in _instances(client, run, ids):
             if instance["InstanceId"] in done:
                 continue
             state = instance["State"]["Name"]

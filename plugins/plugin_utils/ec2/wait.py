@@ -1,17 +1,21 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wait until instances that were ended are gone, for what they lie in cannot be removed before."""
+"""Wait until instances that were ended are gone, for what they lie in cannot be removed before; and until those that
+were launched are known by their tags, for the inventory finds them by nothing else."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.find import ALIVE
 
 _POLL_S = 5
+# EC2 says of its index of tags that it is late by seconds, and of an instance that was just launched by minutes at most.
+_LISTED_S, _LISTED_POLL_S = 120, 2
 
 
 def wait_until_gone(
@@ -36,3 +40,27 @@ def wait_until_gone(
             return False
         sleep(_POLL_S)
     return True
+
+
+def wait_until_listed(
+    client: Any,
+    run: str,
+    instance_ids: Collection[str],
+    timeout: float = _LISTED_S,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> set[str]:
+    """Wait until EC2 finds all of these instances by the tags of their run; return those that it does not.
+
+    Raises AwsError.
+    """
+    end = clock() + timeout
+    filters = [aws.filtered("tag:Project", aws.PROJECT), aws.filtered("tag:RunId", run)]
+    missing = set(instance_ids)
+    while missing:
+        reservations = aws.pages(client, "describe_instances", "Reservations", Filters=filters)
+        missing -= {instance["InstanceId"] for row in reservations for instance in row["Instances"]}
+        if not missing or clock() >= end:
+            break
+        sleep(_LISTED_POLL_S)
+    return missing

@@ -21,7 +21,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.find import caller, enabled_regions, find, find_in
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.judge import left_over
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource import KINDS, Listing, Resource
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.wait import wait_until_gone
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.wait import wait_until_gone, wait_until_listed
 
 RUN = "20261124T190000Z-1a2b"
 OTHER = "20261124T190000Z-1a2b-expiry"  # what a name of RUN could be taken for
@@ -404,3 +404,14 @@ class TestWait:
         assert 0 < clock.now < 60
         assert wait_until_gone(REGION, ["i-0123456789abcdef0"], 60, clock.sleep, clock)
         assert wait_until_gone(REGION, [], 60, clock.sleep, clock)
+
+    def test_until_the_tags_of_the_instances_are_known(self, server: AwsServer) -> None:
+        maker, clock = Maker(), Clock()
+        given = maker.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+        server.fault(action="RunInstances", eventual_tags=3)
+        late = maker.launch("instance", subnet=given)
+        assert wait_until_listed(maker.ec2, RUN, [late], 60, clock.sleep, clock) == set()
+        assert len(server.requests("DescribeInstances")) == 4
+        assert 0 < clock.now < 60
+        assert wait_until_listed(maker.ec2, RUN, [late, "i-0"], 60, clock.sleep, clock) == {"i-0"}
+        assert wait_until_listed(maker.ec2, RUN, [], 60, clock.sleep, clock) == set()

@@ -93,6 +93,24 @@ def test_a_host_that_never_shows_a_key_is_given_up_when_the_time_is_over(server:
     assert hosts[first].boot_s is None
 
 
+def test_those_that_were_launched_are_waited_for_by_their_ids(server: AwsServer, client: Any) -> None:
+    """The index of tags, and EC2 itself, may know of an instance later than whoever has launched it."""
+    server.configure(hosts=[{"address": "198.18.0.2", "console": f"cloudbench-host-key {KEY}\n"}])
+    server.fault(action="RunInstances", eventual_tags="600 s")
+    (instance,) = launch()
+    assert wait(client, RUN, 60) == []
+    (host,) = wait(client, RUN, 60, ids=[instance])
+    assert (host.id, host.problem, host.keys) == (instance, None, (KEY,))
+    server.terminate(instance)
+    assert [one.id for one in ended(client, RUN, [instance])] == [instance]
+
+    clock = Clock()
+    (host,) = wait(client, RUN, 60, sleep=clock.sleep, clock=clock, ids=["i-0123456789abcdef0"])
+    assert (host.id, host.type, host.address) == ("i-0123456789abcdef0", "unknown", None)
+    assert str(host.problem).startswith("it is not known to EC2 and did not show its host keys")
+    assert clock.now >= 60
+
+
 def test_how_long_a_host_took_to_boot_is_known_of_one_that_was_waited_for(
     server: AwsServer, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
