@@ -15,8 +15,8 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.wait import w
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 
 _NOT_LISTED = (
-    "EC2 knows it and does not find it by its tags yet, by which the inventory does: go on with the run in a few minutes "
-    "by -e ec2_environment_run, or tear it down"
+    "EC2 knows it and does not find it by its tags yet, by which the inventory does: go on with the run in a few "
+    "minutes by -e ec2_environment_run, or tear it down"
 )
 
 

@@ -181,7 +181,8 @@ BUCKET = {"ec2_environment_results_bucket": "results-of-somebody"}
         ([{"action": "RunInstances", "eventual_tags": 4}], {}),
     ],
     ids=[
-        "capacity", "throttled", "500", "answer lost", "launched with a 500", "eventual", "IAM is late", "tags are late",
+        "capacity", "throttled", "500", "answer lost", "launched with a 500", "eventual", "IAM is late",
+        "tags are late",
     ],
 )  # fmt: skip
 def test_what_passes_does_not_matter(account, rules, variables):

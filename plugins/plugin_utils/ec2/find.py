@@ -222,7 +222,7 @@ class _Search:
                 requests.append(_Claim(thing, instance.tags, f"of {instance.thing['InstanceId']}"))
 
     def _schedules(self) -> list[_Claim]:
-        """By name: a schedule cannot be tagged. What is not of one run alone tells its end by itself, for all of a run."""
+        """By name: a schedule cannot be tagged. Where all runs are asked for, the first of each tells its end."""
         client = self._clients["scheduler"]
         claims = []
         ends: dict[str, str] = {}

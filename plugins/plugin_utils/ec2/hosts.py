@@ -152,7 +152,10 @@ def _ended(instance: dict[str, Any]) -> str:
 
 
 def ended(client: Any, run: str, ids: Collection[str] = ()) -> list[Host]:
-    """Return the instances of a run that are no longer, each with EC2's own reason; `ids`: those known. Raises AwsError."""
+    """Return the instances of a run that are no longer, each with EC2's own reason. Raises AwsError.
+
+    `ids`: those known, whose tags may be gone too.
+    """
     return [
         _host(instance, (), _ended(instance))
         for instance in _instances(client, run, ids)
@@ -172,8 +175,8 @@ def wait(
 ) -> list[Host]:
     """Return every instance of a run once each runs and has shown its keys, has ended, or `timeout` seconds are over.
 
-    `ids`: those known, which are waited for also while their tags do not find them. `tell` is given a line whenever the number of those that are waited for changes; `today`: the time in UTC. Raises
-    AwsError.
+    `ids`: those known, which are waited for also while their tags do not find them. `tell` is given a line whenever the
+    number of those that are waited for changes; `today`: the time in UTC. Raises AwsError.
     """
     deadline = clock() + timeout
     done: dict[str, Host] = {}

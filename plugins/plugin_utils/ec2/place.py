@@ -21,6 +21,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.removal impor
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource import IAM, KINDS, Listing, Resource
 
 _FILE = "place.json"
+_ANY_REGION = "us-east-1"
 _REGIONAL = tuple(kind for kind in KINDS if kind not in IAM)
 
 
@@ -105,8 +106,10 @@ def _by_resources(run: str, said: str, by: str, owner: str, kinds: Collection[st
     try:
         region = aws.region(said)
     except aws.AwsError as error:
-        # Without any region IAM may still tell it.
-        tagged = _tagged(find("", run, owner, IAM).resources) if error.code == "NoRegionError" else set()
+        if error.code != "NoRegionError":
+            raise
+        # IAM, which a client asks in some region all the same, may tell it.
+        tagged = _tagged(find(_ANY_REGION, run, owner, IAM).resources)
         if len(tagged) != 1:
             raise
         region = tagged.pop()

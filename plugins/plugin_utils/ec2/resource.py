@@ -53,8 +53,8 @@ KINDS = (*list(EC2)[:7], "schedule", *IAM, *list(EC2)[7:])
 class Resource(NamedTuple):
     """One thing that is there. Strings, empty where there is nothing to say, and one truth value.
 
-    `region`: of what is in IAM that of its run, by its tag Region; empty where it has none. `why`: how it is known to be
-    of the run. `removal`: the command that removes it. `foreign`: it lies in the VPC of the run, which did not make it:
+    `region`: of what is in IAM that of its run, by its tag Region, else empty. `why`: how it is known to be of the run.
+    `removal`: the command that removes it. `foreign`: it lies in the VPC of the run, which did not make it:
     a person has to decide. `row`: of an instance, its index in the matrix. `vpc_id`, `cidr`: of what lies in a VPC.
     """
 

@@ -1,8 +1,10 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wait until instances that were ended are gone, for what they lie in cannot be removed before; and until those that
-were launched are known by their tags, for the inventory finds them by nothing else."""
+"""Wait until instances are gone, or are found by their tags.
+
+What they lie in cannot be removed before they are gone; the inventory finds them by nothing but their tags.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.find import ALIVE
 
 _POLL_S = 5
-# EC2 says of its index of tags that it is late by seconds, and of an instance that was just launched by minutes at most.
+# Its index of tags is late by seconds as a rule.
 _LISTED_S, _LISTED_POLL_S = 120, 2
 
 

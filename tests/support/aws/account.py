@@ -414,9 +414,18 @@ class Account:
                 instance.terminate()
 
     def describe_instances(self, call: Call) -> Any:
-        """What moto has, a step further in its life each time."""
-        self.tick(backends("ec2")[call.region], call.params.get("InstanceIds"))
-        return self.forward(call)
+        """What moto has, a step further in its life each time; the names of key pairs with * and ?, unlike in moto."""
+        backend = backends("ec2")[call.region]
+        self.tick(backend, call.params.get("InstanceIds"))
+        filters = copy.deepcopy(call.params.get("Filters") or [])
+        names = {instance.key_name for instance in backend.all_instances() if instance.key_name}
+        for wanted in (one for one in filters if one["Name"] == "key-name"):
+            patterns = wanted["Values"]
+            matching = [name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+            wanted["Values"] = matching or patterns
+        if filters == (call.params.get("Filters") or []):
+            return self.forward(call)
+        return self.forward(call._replace(params={**call.params, "Filters": filters}), changed=True)
 
     def terminate_instances(self, call: Call) -> Any:
         """End the instances named, unless one is protected; raises ApiError."""

@@ -69,7 +69,7 @@ class TestGateway:
 class TestSchedule:
     NAME = f"cloudbench-{RUN}"
     IDS = ("i-0123456789abcdef1", "i-0123456789abcdef0")
-    NAMES = tuple(f"{NAME}.{one}" for one in sorted(IDS))
+    NAMES = (f"cloudbench-{RUN}.i-0123456789abcdef0", f"cloudbench-{RUN}.i-0123456789abcdef1")
 
     @pytest.fixture
     def arguments(self, server: AwsServer) -> dict[str, Any]:
@@ -200,8 +200,9 @@ class TestSchedule:
         assert refused(at="tomorrow") == "at is a time in UTC such as 2026-11-24T21:00:00Z, not 'tomorrow'"
         assert refused(instance_ids=[]) == "instance_ids is empty: name the instances to terminate"
         assert refused(role_arn="me") == "role_arn is the ARN of a role, not 'me'"
-        assert refused(name="x" * 60).endswith("of 60 characters, and a schedule has 64 with its instance: take a "
-                                               "shorter one, of at most 59")
+        assert refused(name="x" * 60).endswith(
+            "of 60 characters, and a schedule has 64 with its instance: take a shorter one, of at most 59"
+        )
         assert "state is present but all of the following are missing: at" in call("expiry_schedule", name="x")["msg"]
         assert self.writes(server) == []
         # The words by which a caller knows that IAM has not spread the role yet.
