@@ -562,7 +562,7 @@ def test_who_comes_by_ssh_and_has_no_bucket_makes_no_role():
     )
     said = "IAM role and instance profile: writing to s3://mine/bench/*, within arn:aws:iam::123456789012:policy/b"
     assert said in both["creates"]
-    assert [one for one in both["creates"] if one.endswith("and its IAM role within the boundary")]
+    assert [one for one in both["creates"] if one.endswith("and their IAM role within the boundary")]
 
 
 def test_a_profile_that_is_given_is_used_and_has_to_be_there(server):
