@@ -243,10 +243,10 @@ def main() -> None:
     except (ClientError, BotoCoreError) as error:
         failed.append((at, error))
     if failed:
-        name, error = failed[0]
+        name, first = failed[0]
         others = " (nor those of %d other instances)" % (len(failed) - 1) if len(failed) > 1 else ""
         verb = "created" if present else "deleted"
-        module.fail_json_aws(error, msg="The schedule %s cannot be %s%s" % (name, verb, others), changed=changed)
+        module.fail_json_aws(first, msg="The schedule %s cannot be %s%s" % (name, verb, others), changed=changed)
     module.exit_json(changed=changed, name=params["name"], names=names)
 
 
