@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The least policy of IAM for whoever runs a run on EC2, made from what runs have asked of AWS.
 
-    python tools/iam_policy.py             writes docs/iam-policy.json from tests/fixtures/aws-actions.json
+    python tools/iam_policy.py             writes docs/iam-policy.json from tests/fixtures/aws-actions.json, and what it
+                                           has to allow, for IAM's own simulator, into docs/iam-demands.json
     python tools/iam_policy.py --record    first runs RUNS against the API of the tests and writes what they asked for
 
 Each recorded request becomes the demands that AWS makes of its caller: action, resource and what conditions may look
@@ -37,6 +38,7 @@ from support.aws.server import AwsServer  # noqa: E402  what the tests have is n
 FIXTURE = ROOT / "tests/fixtures/aws-actions.json"
 POLICY = ROOT / "docs/iam-policy.json"
 BOUNDARY_POLICY = ROOT / "docs/iam-boundary.json"
+DEMANDS = ROOT / "docs/iam-demands.json"
 # Of a managed policy, without white space: docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 LIMIT = 6144
 
@@ -510,6 +512,13 @@ def text(made: dict[str, Any]) -> str:
     return json.dumps(made, indent=2) + "\n"
 
 
+def demands_text(wanted: Iterable[Demand]) -> str:
+    """Return the demands as they are shipped, a line each: playbooks/live_smoke.yml asks IAM's simulator for them."""
+    rows = [json.dumps({"action": one.action, "resource": one.resource, "context": dict(one.context)})
+            for one in sorted(set(wanted))]  # fmt: skip
+    return '{"demands": [\n%s\n]}\n' % ",\n".join(rows)
+
+
 def size(made: dict[str, Any]) -> int:
     """Return the characters of a policy as IAM counts them."""
     return len(re.sub(r"\s", "", text(made)))
@@ -728,8 +737,10 @@ def main() -> None:
     asked = parser.parse_args().record
     if asked is not None:
         record(asked or RUNS)
-    made = policy([*recorded(), *sessions()])
+    wanted = [*recorded(), *sessions()]
+    made = policy(wanted)
     POLICY.write_text(text(made), encoding="utf-8")
+    DEMANDS.write_text(demands_text(wanted), encoding="utf-8")
     print(f"{POLICY.relative_to(ROOT)}: {size(made)} of at most {LIMIT} characters")
 
 

@@ -52,6 +52,10 @@ def test_the_shipped_policy_is_the_one_that_is_made_of_the_record():
     assert POLICY.read_text(encoding="utf-8") == iam_policy.text(policy(NEEDED))
 
 
+def test_the_live_check_asks_for_every_demand():
+    assert iam_policy.DEMANDS.read_text(encoding="utf-8") == iam_policy.demands_text(NEEDED)
+
+
 def test_iam_takes_it_as_one_managed_policy():
     assert iam_policy.size(SHIPPED) <= 6144
 

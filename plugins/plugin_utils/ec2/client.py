@@ -142,6 +142,17 @@ def credentials(of: Any) -> identity.Credentials | None:
         return None if given is None else identity.of_session(given)
 
 
+def session_of(variables: Mapping[str, str], region: str | None = None) -> Any:
+    """Return a boto3 session of the credentials that variables of an environment name. Raises AwsError."""
+    need()
+    with asked("a session of AWS"):
+        below = _below()
+        below.set_credentials(
+            variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"], variables.get("AWS_SESSION_TOKEN")
+        )
+        return boto3.session.Session(region_name=region or None, botocore_session=below)
+
+
 def client(service: str, region: str | None = None, of: Any = None, **settings: Any) -> Any:
     """Return a boto3 client; `of`: the session to take credentials from, `settings`: more of botocore's Config.
 

@@ -10,9 +10,13 @@ import contextlib
 import copy
 import fnmatch
 import hashlib
+import importlib.util
 import json
+import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
 from moto.backends import get_backend
@@ -42,6 +46,7 @@ SETTINGS: dict[str, Any] = {
         "us-east-2", "us-west-1", "us-west-2",
     ],
     "shutting_down": 0,
+    "minute": 0,
     "quotas": {"L-1216C47A": 640.0, "L-34B43A08": 640.0},
     "vpcs": 5,
     "account_plan": "PAID",
@@ -196,9 +201,15 @@ class Account:
         self.countdown: dict[str, int] = {}
         self.tokens: dict[tuple[str, ...], tuple[dict[str, Any], Answer]] = {}
         self.versions_gone: dict[str, set[int]] = {}
+        # When it was launched, and after how many minutes its user data shuts it down, by instance.
+        self.limits: dict[str, tuple[float, int]] = {}
+        # When it was made, by region and name.
+        self.schedules_made: dict[tuple[str, str], float] = {}
 
     def answer(self, call: Call) -> Answer:
         """What AWS would answer."""
+        if self.settings["minute"]:
+            self.pass_time(self.settings["minute"])
         token = call.params.get("ClientToken")
         key = (call.service, call.action, call.region, str(token))
         params, answer = self.tokens.get(key, (None, None)) if token else (None, None)
@@ -394,6 +405,8 @@ class Account:
             if host.get("address"):
                 instance.nics[0].public_ip = host["address"]
         self.launched += 1
+        if minutes := limit_of(params.get("UserData", "")):
+            self.limits[instance.id] = (time.time(), minutes)
         if self.settings["pending"]:
             self.countdown[instance.id] = self.settings["pending"]
             instance._state = InstanceState("pending", 0)
@@ -514,6 +527,37 @@ class Account:
         except ServiceException as problem:
             error = problem.code
         return {"name": schedule.name, "ended": ended, "error": error}
+
+    def pass_time(self, minute: float) -> None:
+        """End what has come to its end: by the shutdown of its user data, or by a schedule. A minute takes `minute` s."""
+        now = time.time()
+        for name, (launched, minutes) in list(self.limits.items()):
+            if now >= launched + minutes * minute:
+                del self.limits[name]
+                self.take_away(name, "Client.InstanceInitiatedShutdown")
+        for (region, name), made in list(self.schedules_made.items()):
+            group = backends("scheduler")[region].schedule_groups["default"]
+            schedule = group.schedules.get(name)
+            if schedule is None:
+                del self.schedules_made[region, name]
+                continue
+            at = datetime.strptime(schedule.schedule_expression, "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC)
+            if now >= made + (at.timestamp() - made) / 60 * minute:
+                self.carry_out(region, schedule)
+                group.delete_schedule(name)
+
+    def shutdown_of(self, address: str, cancel: bool = False) -> int | None:
+        """When the instance with this address shuts itself down, microseconds since 1970, None where it does not.
+
+        `cancel`: as `shutdown -c` does on it. Raises ValueError for an address that none has.
+        """
+        names = [name for name, host in self.addresses.items() if host.get("address") == address]
+        if not names:
+            raise ValueError(f"no instance has the address {address}")
+        if cancel:
+            self.limits.pop(names[-1], None)
+        launched, minutes = self.limits.get(names[-1], (0.0, 0))
+        return int((launched + minutes * 60) * 1e6) if minutes else None
 
     def console_output(self, call: Call) -> Any:
         """The console of an instance, with the keys that it has shown."""
@@ -748,6 +792,37 @@ class Account:
         role = call.params["Target"]["RoleArn"].rpartition("/")[2]
         if role not in {role.name for role in backends("iam")["aws"].roles.values()}:
             raise ApiError("ValidationException", NO_ASSUME)
+        answer = self.forward(call)
+        if answer.status < 300:
+            self.schedules_made.setdefault((call.region, call.params["Name"]), time.time())
+        return answer
+
+    # ---- who may what ----
+
+    def simulate_policy(self, call: Call) -> Any:
+        """IAM's simulator, as far as the evaluator of tools/iam_policy.py goes."""
+        evaluator = policy_evaluator()
+        context = {
+            entry["ContextKeyName"]: entry["ContextKeyValues"][0] for entry in call.params.get("ContextEntries", [])
+        }
+        texts = [re.sub(r"\$\{([a-z:]+)\}", lambda match: context.get(match.group(1), match.group()), text)
+                 for text in call.params["PolicyInputList"]]  # fmt: skip
+        results = []
+        for action in call.params["ActionNames"]:
+            for resource in call.params.get("ResourceArns", ["*"]):
+                demand = evaluator.Demand(action, resource, tuple(sorted(context.items())))
+                allowed = any(evaluator.allowed(json.loads(text), demand) for text in texts)
+                decision = "allowed" if allowed else "implicitDeny"
+                results.append({"EvalActionName": action, "EvalResourceName": resource, "EvalDecision": decision,
+                                "MatchedStatements": [], "MissingContextValues": []})  # fmt: skip
+        return {"EvaluationResults": results, "IsTruncated": False}
+
+    def assume_role(self, call: Call) -> Any:
+        """A session of a role that is there; raises ApiError."""
+        arn = call.params["RoleArn"]
+        if arn not in {role.arn for role in backends("iam")["aws"].roles.values()}:
+            words = f"User: arn:aws:iam::{ACCOUNT}:user/moto is not authorized to perform: sts:AssumeRole on resource: "
+            raise ApiError("AccessDenied", words + arn)
         return self.forward(call)
 
     def get_service_quota(self, call: Call) -> Any:
@@ -817,12 +892,14 @@ class Account:
         ("ec2", "TerminateInstances"): terminate_instances,
         ("freetier", "GetAccountPlanState"): account_plan,
         ("iam", "CreateRole"): create_role,
+        ("iam", "SimulateCustomPolicy"): simulate_policy,
         ("pricing", "GetProducts"): get_products,
         ("scheduler", "CreateSchedule"): create_schedule,
         ("scheduler", "UpdateSchedule"): create_schedule,
         ("service-quotas", "GetServiceQuota"): get_service_quota,
         ("ssm", "GetParameter"): get_parameter,
         ("ssm", "GetParameters"): get_parameters,
+        ("sts", "AssumeRole"): assume_role,
     }
 
     # ---- what is left ----
@@ -886,6 +963,24 @@ def zones_of(region: str, kind: str) -> list[str]:
 def vcpus(kind: str) -> int:
     """The vCPUs of a type."""
     return int(INSTANCE_TYPES[kind]["VCpuInfo"]["DefaultVCpus"])
+
+
+def limit_of(user_data: str) -> int:
+    """After how many minutes user data, in base64, shuts its instance down; 0 where it does not."""
+    text = base64.b64decode(user_data).decode("utf-8", "replace")
+    match = re.search(r"^shutdown -P \+(\d+)$", text, re.MULTILINE)
+    return int(match.group(1)) if match else 0
+
+
+def policy_evaluator() -> Any:
+    """The module tools/iam_policy.py, which is no package of the server's path."""
+    path = Path(__file__).resolve().parents[3] / "tools" / "iam_policy.py"
+    spec = importlib.util.spec_from_file_location("iam_policy", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def refuse_dry_run(call: Call) -> None:
