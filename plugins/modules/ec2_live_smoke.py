@@ -122,7 +122,7 @@ rows:
       description: What was seen; empty where nothing was asked.
       returned: success
       type: str
-      sample: terminated, Client.InstanceInitiatedShutdown, 556 s after the launch; 540 s was due
+      sample: terminated, Client.InstanceInitiatedShutdown, 556 s after the launch; due after 540 s
     state:
       description: V(ok), V(failed) or V(not asked).
       returned: success

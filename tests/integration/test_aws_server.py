@@ -708,6 +708,65 @@ def test_an_instance_ends_itself(server, aws, arm):
     assert request(aws, name)["Status"]["Code"] == "instance-terminated-by-user"
 
 
+def test_limits_and_schedules_come_by_themselves_where_a_minute_is_over(server, aws, arm):
+    address = {"address": "127.0.0.2", "console": ""}
+    server.configure(hosts=[{**address, "address": f"127.0.0.{number}"} for number in (2, 3, 4)])
+    data = base64.b64encode(b"#!/bin/sh\n# first\nshutdown -P +9\n").decode()
+    limited, cancelled, scheduled = launch(aws, template(aws, arm, UserData=data), 3)
+    role = aws.iam.create_role(RoleName="expiry", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    schedule(aws, "one", role, scheduled)
+    assert server.shutdown("127.0.0.2") / 1e6 == pytest.approx(time.time() + 540, abs=60)
+    for other in ("127.0.0.3", "127.0.0.4"):
+        assert server.shutdown(other, cancel=True) is None
+    with pytest.raises(ValueError, match=r"no instance has the address 127\.0\.0\.9"):
+        server.shutdown("127.0.0.9")
+    assert described(aws, limited)["State"]["Name"] == "running"
+    server.configure(minute=0.001)
+    time.sleep(0.1)
+    reasons = [described(aws, one).get("StateReason", {}).get("Code") for one in (limited, cancelled, scheduled)]
+    assert reasons == ["Client.InstanceInitiatedShutdown", None, "Client.UserInitiatedShutdown"]
+    assert [thing["kind"] for thing in server.leftovers() if thing["kind"] == "schedule"] == []
+
+
+def test_the_simulator_looks_at_action_resource_and_context(server, aws):
+    statement = {
+        "Effect": "Allow", "Action": "ec2:DeleteVpc", "Resource": "arn:aws:ec2:*:*:vpc/*",
+        "Condition": {"StringEquals": {"aws:ResourceTag/Project": "p"}},
+    }  # fmt: skip
+    own = {"Effect": "Allow", "Action": "ssm:ResumeSession", "Resource": "arn:aws:ssm:*:*:session/${aws:userid}-*"}
+    text = json.dumps({"Version": "2012-10-17", "Statement": [statement, own]})
+
+    def decided(action, resource, **context):
+        entries = [
+            {"ContextKeyName": key.replace("_", ":"), "ContextKeyValues": [value], "ContextKeyType": "string"}
+            for key, value in context.items()
+        ]
+        answer = aws.iam.simulate_custom_policy(
+            PolicyInputList=[text], ActionNames=[action], ResourceArns=[resource], ContextEntries=entries
+        )
+        (result,) = answer["EvaluationResults"]
+        assert (result["EvalActionName"], result["EvalResourceName"]) == (action, resource)
+        return result["EvalDecision"]
+
+    vpc = "arn:aws:ec2:us-east-1:123456789012:vpc/x"
+    assert decided("ec2:DeleteVpc", vpc) == "implicitDeny"
+    assert decided("ec2:DeleteVpc", vpc, **{"aws_ResourceTag/Project": "p"}) == "allowed"
+    assert decided("ec2:DeleteVpc", vpc.replace("vpc", "subnet"), **{"aws_ResourceTag/Project": "p"}) == "implicitDeny"
+    session = "arn:aws:ssm:us-east-1:123456789012:session/{}-1"
+    assert decided("ssm:ResumeSession", session.format("me"), aws_userid="me") == "allowed"
+    assert decided("ssm:ResumeSession", session.format("you"), aws_userid="me") == "implicitDeny"
+    assert server.requests("SimulateCustomPolicy")[0]["write"] is False
+
+
+def test_a_role_is_assumed_once_it_is_there(server, aws, session):
+    arn = "arn:aws:iam::123456789012:role/cloudbench/r"
+    assert code(aws.sts.assume_role, RoleArn=arn, RoleSessionName="me") == "AccessDenied"
+    aws.iam.create_role(RoleName="r", Path="/cloudbench/", AssumeRolePolicyDocument=TRUST)
+    given = aws.sts.assume_role(RoleArn=arn, RoleSessionName="me")
+    assert given["AssumedRoleUser"]["Arn"] == "arn:aws:sts::123456789012:assumed-role/r/me"
+    assert given["Credentials"]["Expiration"].timestamp() == pytest.approx(time.time() + 3600, abs=60)
+
+
 def test_spot_prices_are_those_that_were_set(server, aws):
     server.configure(spot_prices={"c7g.16xlarge": {"us-east-1a": 0.7, "us-east-1b": 0.5}})
     history = aws.ec2.describe_spot_price_history(

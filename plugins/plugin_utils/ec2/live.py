@@ -151,8 +151,8 @@ class LiveSmoke:
         there = hosts.instances(self.account.ec2, self.told.run)
         words = self._words(there)
         ask("host-keys", lambda: watch.verdict(words))
-        self.consoles = {one["InstanceType"]: watch.consoles[one["InstanceId"]] for one in there
-                         if one["InstanceId"] in watch.consoles}  # fmt: skip
+        self.consoles = {instance["InstanceType"]: watch.consoles[instance["InstanceId"]] for instance in there
+                         if instance["InstanceId"] in watch.consoles}  # fmt: skip
         if not provisioned:
             return
         ask("tags", lambda: hosts.tagged(self.account.ec2, there, self.told.run))
@@ -190,7 +190,7 @@ class LiveSmoke:
     @staticmethod
     def _words(there: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         """A, B and C for the instances, by their ids."""
-        return {one["InstanceId"]: word for word, one in zip("ABC", there, strict=False)}
+        return {instance["InstanceId"]: word for word, instance in zip("ABC", there, strict=False)}
 
     def _run_on(self, instance: Mapping[str, Any], *words: str) -> str:
         address = instance.get("PublicIpAddress") or instance.get("PrivateIpAddress")
@@ -229,7 +229,10 @@ class LiveSmoke:
         ends = self._wait(list(waiting.values()))
         seconds = self.ledger.seconds - begun
         good = {}
-        for key, reason in (("limit", "Client.InstanceInitiatedShutdown"), ("schedule", "Client.UserInitiatedShutdown")):
+        for key, reason in (
+            ("limit", "Client.InstanceInitiatedShutdown"),
+            ("schedule", "Client.UserInitiatedShutdown"),
+        ):
             if key in waiting:
                 instance = waiting[key]
                 right, seen = hosts.ended_by(ends[instance["InstanceId"]], reason, self._due_s(key, instance))
@@ -238,9 +241,9 @@ class LiveSmoke:
             lost = ends[c["InstanceId"]]
             right = lost.seconds is not None and good.get("limit", False) and good.get("schedule", False)
             after = "has not ended" if lost.seconds is None else f"{lost.seconds:.0f} s after the launch"
-            said = ", ".join(f"{word} {'acted' if good.get(key) else 'did not act'}"
-                             for key, word in (("limit", "the limit of A"), ("schedule", "the schedule of B")))  # fmt: skip
-            self.ledger.put("loss", right, f"{lost.state}, {lost.reason}, {after}; {said}", seconds)
+            guards = {"limit": "the limit of A", "schedule": "the schedule of B"}
+            said = [f"{word} {'acted' if good.get(key) else 'did not act'}" for key, word in guards.items()]
+            self.ledger.put("loss", right, f"{lost.state}, {lost.reason}, {after}; {', '.join(said)}", seconds)
 
     def _leave_the_limit(self, instance: Mapping[str, Any]) -> None:
         hosts.without_schedule(self.account.scheduler, self.told.run, instance["InstanceId"])
@@ -264,7 +267,7 @@ class LiveSmoke:
     def _wait(self, wanted: Sequence[Mapping[str, Any]]) -> dict[str, hosts.Ended]:
         now = datetime.datetime.now(datetime.UTC)
         # An instance boots before it counts, and a schedule counts from the plan.
-        last = max([hosts.due(one, self.told.ttl_minutes, self.told.minute_s) for one in wanted], default=now)
+        last = max([hosts.due(instance, self.told.ttl_minutes, self.told.minute_s) for instance in wanted], default=now)
         patience = max(_PATIENCE_MINUTES * self.told.minute_s, _LEAST_PATIENCE_S)
         until = max(last, now) + datetime.timedelta(seconds=patience)
         left = max(0.0, self.told.minutes * 60 - self.ledger.seconds - _END_S)
@@ -399,6 +402,8 @@ def live_smoke(
         settings, plan, account, ledger, Playbooks(run, files.directory / run, variables), Ssh(ssh, files.runs / run)
     )
     started = datetime.datetime.now(datetime.UTC)
+    tell(f"The live check of the run {run}; what its playbooks say is kept in {files.directory / run}")
+    tell(f"If it is broken off: {teardown_command(run, region)}, and the same of the run {run}{role.OF_ROLE}")
     try:
         smoke.check(rent)
     finally:

@@ -34,7 +34,7 @@ class LiveError(ValueError):
     """The check cannot be made, or what it met is not what it was to meet; the message says what, and what to do."""
 
 
-class NotAsked(LiveError):  # noqa: N818 - no mistake: the account has nothing that could be asked
+class NotAsked(LiveError):
     """A question that this account cannot be asked; the message says why."""
 
 
@@ -63,9 +63,7 @@ CHECKS = (
     Check("dry-run", FREE, f"RunInstances of a {TYPE} with DryRun", "DryRunOperation"),
     Check("role", RENTED, "a role with docs/iam-policy.json alone is made, and assumed", "a session"),
     Check("provision", RENTED, "playbooks/provision.yml", "exit code 0, three instances"),
-    Check(
-        "host-keys", RENTED, "seconds from the launch until the console shows the host keys", "known of all three"
-    ),
+    Check("host-keys", RENTED, "seconds from the launch until the console shows the host keys", "known of all three"),
     Check(
         "tags",
         RENTED,

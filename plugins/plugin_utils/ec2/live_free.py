@@ -1,8 +1,9 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the live check asks without renting anything. Each question returns whether the answer is as expected, and what
-it was; each raises AwsError.
+"""What the live check asks without renting anything.
+
+Each question returns whether the answer is as expected, and what it was; each raises AwsError.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def instances(ec2: Any, run: str) -> list[dict[str, Any]]:
     filters = [aws.filtered("tag:Project", aws.PROJECT), aws.filtered("tag:RunId", run)]
     rows = aws.pages(ec2, "describe_instances", "Reservations", Filters=filters)
     every = [instance for row in rows for instance in row["Instances"]]
-    return sorted(every, key=lambda one: (one.get("InstanceLifecycle") == "spot", one["InstanceId"]))
+    return sorted(every, key=lambda instance: (instance.get("InstanceLifecycle") == "spot", instance["InstanceId"]))
 
 
 class ConsoleWatch(threading.Thread):
@@ -104,10 +104,10 @@ class ConsoleWatch(threading.Thread):
 
 def tagged(ec2: Any, there: Sequence[Mapping[str, Any]], run: str) -> tuple[bool, str]:
     """Say whether instances, volumes, interfaces and spot requests have all tags of the run. Raises AwsError."""
-    volumes = [mapping["Ebs"]["VolumeId"] for one in there for mapping in one.get("BlockDeviceMappings", [])]
-    interfaces = [nic["NetworkInterfaceId"] for one in there for nic in one.get("NetworkInterfaces", [])]
-    requests = [one["SpotInstanceRequestId"] for one in there if one.get("SpotInstanceRequestId")]
-    things = [(str(one["InstanceId"]), aws.tags(one)) for one in there]
+    volumes = [mapping["Ebs"]["VolumeId"] for instance in there for mapping in instance.get("BlockDeviceMappings", [])]
+    interfaces = [nic["NetworkInterfaceId"] for instance in there for nic in instance.get("NetworkInterfaces", [])]
+    requests = [instance["SpotInstanceRequestId"] for instance in there if instance.get("SpotInstanceRequestId")]
+    things = [(str(instance["InstanceId"]), aws.tags(instance)) for instance in there]
     for operation, key, member, named, ids in (
         ("describe_volumes", "Volumes", "VolumeIds", "VolumeId", volumes),
         ("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceIds", "NetworkInterfaceId", interfaces),
@@ -164,10 +164,11 @@ def scheduled(ends: Mapping[str, Iterable[str]], wanted: Iterable[str]) -> tuple
 
 
 def without_schedule(scheduler: Any, run: str, instance: str) -> None:
-    """Delete the schedule of an instance. Raises LiveError where it has none of its own, and AwsError."""
-    names = [name for name, ids in schedules(scheduler, run).items() if ids == [instance]]
-    if not names:
-        raise LiveError(f"{instance} has no schedule of its own, so that its limit cannot be left alone")
+    """Delete the schedule of an instance, if it has one. Raises LiveError where that would end others, and AwsError."""
+    names = {name: ids for name, ids in schedules(scheduler, run).items() if instance in ids}
+    shared = [name for name, ids in names.items() if ids != [instance]]
+    if shared:
+        raise LiveError(f"{', '.join(shared)} ends {instance} and others, so that its limit cannot be left alone")
     for name in names:
         with aws.asked("scheduler:DeleteSchedule"):
             scheduler.delete_schedule(GroupName="default", Name=name)
@@ -198,7 +199,7 @@ def wait_for_ends(
     now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
 ) -> dict[str, Ended]:
     """Return how each instance was first seen over, or how it is when `until` has come. Raises AwsError."""
-    launched = {one["InstanceId"]: one["LaunchTime"] for one in wanted}
+    launched = {instance["InstanceId"]: instance["LaunchTime"] for instance in wanted}
     seen: dict[str, Ended] = {}
     while True:
         waiting = [name for name in launched if name not in seen or seen[name].seconds is None]
@@ -218,5 +219,6 @@ def ended_by(ended: Ended, reason: str, after_s: float) -> tuple[bool, str]:
     """Say whether an instance ended for a reason, and not before its time, seconds after its launch."""
     if ended.seconds is None:
         return False, f"it is {ended.state} and has not ended"
-    told = f"{ended.state}, {ended.reason or 'no reason'}, {ended.seconds:.0f} s after the launch; {after_s:.0f} s was due"
+    reason_seen = ended.reason or "no reason"
+    told = f"{ended.state}, {reason_seen}, {ended.seconds:.0f} s after the launch; due after {after_s:.0f} s"
     return ended.reason == reason and ended.seconds >= after_s - _EARLY_S, told

@@ -44,7 +44,7 @@ RUN, NEVER = "run", "never run"
 COMMAND = "ansible-playbook playbooks/live_smoke.yml"
 _LONGEST = 600
 
-_COLUMNS = [("What", LEFT), ("Expected", LEFT), ("Seen", LEFT), ("", LEFT), ("Seconds", RIGHT)]
+_COLUMNS = [("What", LEFT), ("Expected", LEFT), ("Seen", LEFT), ("Result", LEFT), ("Seconds", RIGHT)]
 _MARKS = {OK: OK, FAILED: bold(FAILED), NOT_ASKED: NOT_ASKED}
 
 
@@ -146,15 +146,14 @@ def _verdict(record: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -
             )
         ]
     states = [row["state"] for row in rows.values()]
-    counted = f"{states.count(OK)} of {len(CHECKS)} as expected, {states.count(FAILED)} failed, " + (
-        f"{len(CHECKS) - states.count(OK) - states.count(FAILED)} not asked"
-    )
+    good, bad = states.count(OK), states.count(FAILED)
+    counted = f"{good} of {len(CHECKS)} as expected, {bad} failed, {len(CHECKS) - good - bad} not asked"
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     said = (
         f"{record['started']}, {record['region']}, {record['minutes']:.1f} minutes, time limit of the instances "
         f"{record['ttl_minutes']} minutes; {versions}."
     )
-    lines = [Markdown(f"{bold(counted)}: {text(said)}")]
+    lines = [Markdown(f"**{counted}**: {text(said)}")]
     if record["emulated"]:
         lines.insert(
             0,

@@ -51,8 +51,11 @@ class Played(NamedTuple):
         if self.code == 0:
             return True, "exit code 0"
         lines = [line.strip() for line in self.output.splitlines()]
-        why = next((line for line in lines if line.startswith(("fatal:", "msg:", "[ERROR]"))), "")
-        return False, f"exit code {self.code}: {why or 'see'} ({self.log})"
+        errors = [line for line in lines if line.startswith("[ERROR]")] or [
+            line for line in lines if line.startswith("msg:")
+        ]
+        why = errors[-1] if errors else "it does not say why"
+        return False, f"exit code {self.code}: {why} ({self.log.name})"
 
 
 class Playbooks:
@@ -81,9 +84,7 @@ class Playbooks:
             **given,
         }
 
-    def play(
-        self, name: str, given: Mapping[str, str], timeout: float, inventory: bool = False, **more: Any
-    ) -> Played:
+    def play(self, name: str, given: Mapping[str, str], timeout: float, inventory: bool = False, **more: Any) -> Played:
         """Run a playbook to its end, or for `timeout` seconds. Raises LiveError and OSError."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         log = self.directory / f"{name}.log"
@@ -99,7 +100,7 @@ class Playbooks:
             try:
                 code = process.wait(timeout=max(1.0, timeout))
             except subprocess.TimeoutExpired as error:
-                raise LiveError(f"{name} did not end within {timeout:.0f} s: see {log}") from error
+                raise LiveError(f"it did not end within {timeout:.0f} s ({log.name})") from error
             finally:
                 if process.poll() is None:
                     _end(process)

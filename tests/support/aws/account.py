@@ -529,7 +529,7 @@ class Account:
         return {"name": schedule.name, "ended": ended, "error": error}
 
     def pass_time(self, minute: float) -> None:
-        """End what has come to its end: by the shutdown of its user data, or by a schedule. A minute takes `minute` s."""
+        """End what is to end: by the shutdown of its user data, or by a schedule; a minute takes `minute` seconds."""
         now = time.time()
         for name, (launched, minutes) in list(self.limits.items()):
             if now >= launched + minutes * minute:

@@ -279,7 +279,6 @@ class Application:
             return account.take_away(given["instance"], given.get("reason"), bool(given.get("forgotten")))
         if (method, path) == ("POST", "expire"):
             return account.expire()
-            return account.take_away(given["instance"], given.get("reason"))
         if (method, path) == ("POST", "shutdown"):
             return {"usec": account.shutdown_of(given["address"], given.get("cancel", False))}
         if (method, path) == ("POST", "reset"):

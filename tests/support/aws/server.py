@@ -22,9 +22,6 @@ line of JSON, in DIR/requests.jsonl and survives a kill. What the tests ask of i
                       e.g. Client.InstanceInitiatedShutdown. forgotten: so long ago that EC2 does not know it any more
     POST expire       the time of every schedule comes: what EventBridge Scheduler does then, each with its name, the
                       instances that it ended and its error
-    POST terminate    {"instance": id or "all", "reason"}: it ends without having been asked to, by default as spot
-                      capacity is reclaimed or, on demand, as somebody else ends it; the reason is that of EC2, e.g.
-                      Client.InstanceInitiatedShutdown
     POST shutdown     {"address", "cancel"}: "usec", when the instance there shuts itself down, in microseconds since
                       1970, as its user data has it, or null; with cancel: true it does not
     POST reset        an empty account, no records, no rules, the settings of the start
@@ -48,8 +45,8 @@ The first rule that acts ends the search. The settings, each replaced as a whole
     regions          those that are switched on for the account; by default the ones that need not be
     pending          0: how often an instance is described as pending before it runs
     shutting_down    0: how often it is described as shutting-down before it is terminated
-    minute           0: seconds after which a minute is over for `shutdown -P +N` in user data and for schedules, so that
-                     they end instances by themselves; 0: never
+    minute           0: seconds after which a minute is over for `shutdown -P +N` in user data and for schedules, which
+                     then end instances by themselves; 0: never
     quotas           {"L-1216C47A": 640, "L-34B43A08": 640}: vCPUs of running on-demand and of spot instances
     vpcs             5: how many VPCs a region may have, the default one among them
     account_plan     "PAID": the plan of AWS Free Tier. "FREE" launches what is eligible for it, null: one of before
@@ -173,6 +170,11 @@ class AwsServer:
         """Let the time of every schedule come: name, instances that it ended (ids) and error (code or None) of each."""
         done: list[dict[str, Any]] = self._ask("POST", "expire")
         return done
+
+    def shutdown(self, address: str, cancel: bool = False) -> int | None:
+        """When the instance there shuts itself down, microseconds since 1970; `cancel`: it does not any more."""
+        usec: int | None = self._ask("POST", "shutdown", {"address": address, "cancel": cancel})["usec"]
+        return usec
 
     def reset(self) -> None:
         """An empty account without records and rules, and the settings of the start."""
