@@ -41,9 +41,9 @@ def live_smoke(account):
         },
     )
     # Until C is lost nothing ends by itself: how long a busy machine takes to provision does not matter.
-    account.wait_for("TerminateInstances")
+    account.wait_for("TerminateInstances", seconds=600)
     account.server.configure(minute=MINUTE)
-    code = running.wait(timeout=500)
+    code = running.wait(timeout=600)
     output = (account.directory / "output.log").read_text("utf-8")
     assert "Traceback" not in output, output
     rows = json.loads((account.directory / "live.json").read_text("utf-8"))["rows"]

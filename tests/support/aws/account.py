@@ -9,6 +9,7 @@ import base64
 import contextlib
 import copy
 import fnmatch
+import functools
 import hashlib
 import importlib.util
 import json
@@ -805,16 +806,17 @@ class Account:
         context = {
             entry["ContextKeyName"]: entry["ContextKeyValues"][0] for entry in call.params.get("ContextEntries", [])
         }
-        texts = [re.sub(r"\$\{([a-z:]+)\}", lambda match: context.get(match.group(1), match.group()), text)
-                 for text in call.params["PolicyInputList"]]  # fmt: skip
+        policies = [
+            json.loads(re.sub(r"\$\{([a-z:]+)\}", lambda match: context.get(match.group(1), match.group()), text))
+            for text in call.params["PolicyInputList"]
+        ]
         results = []
         for action in call.params["ActionNames"]:
             for resource in call.params.get("ResourceArns", ["*"]):
                 demand = evaluator.Demand(action, resource, tuple(sorted(context.items())))
-                allowed = any(evaluator.allowed(json.loads(text), demand) for text in texts)
+                allowed = any(evaluator.allowed(policy, demand) for policy in policies)
                 decision = "allowed" if allowed else "implicitDeny"
-                results.append({"EvalActionName": action, "EvalResourceName": resource, "EvalDecision": decision,
-                                "MatchedStatements": [], "MissingContextValues": []})  # fmt: skip
+                results.append({"EvalActionName": action, "EvalResourceName": resource, "EvalDecision": decision})
         return {"EvaluationResults": results, "IsTruncated": False}
 
     def assume_role(self, call: Call) -> Any:
@@ -972,6 +974,7 @@ def limit_of(user_data: str) -> int:
     return int(match.group(1)) if match else 0
 
 
+@functools.cache
 def policy_evaluator() -> Any:
     """The module tools/iam_policy.py, which is no package of the server's path."""
     path = Path(__file__).resolve().parents[3] / "tools" / "iam_policy.py"
