@@ -10,6 +10,7 @@ provision, teardown and sweep, by a session of a role that holds docs/iam-policy
 from __future__ import annotations
 
 import datetime
+import importlib.metadata
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -414,7 +415,11 @@ def live_smoke(
             region=region,
             emulated=account.emulated,
             ttl_minutes=ttl_minutes,
-            versions={"cloudbench.llama": VERSION, "ansible-core": ansible, "boto3": aws.boto3.__version__},
+            versions={
+                "cloudbench.llama": VERSION,
+                "ansible-core": ansible,
+                "boto3": importlib.metadata.version("boto3"),
+            },
             problem=ledger.problem,
         )
         if rent:

@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
+import yaml
 from botocore.exceptions import ClientError
 from support.aws.given import Clock
 from support.aws.server import AwsServer
@@ -142,6 +143,14 @@ def test_a_page_that_nobody_made_says_so_and_what_it_will_look_at() -> None:
     assert "**Never run.**" in page
     assert page.count("| not asked |") == len(CHECKS)
     assert "| ok |" not in page
+
+
+def test_the_page_says_the_limits_that_the_role_has() -> None:
+    role = yaml.safe_load((DOCS.parent / "roles/ec2_live_smoke/defaults/main.yml").read_text("utf-8"))
+    page = live_page.render(live_page.never())
+    assert f"refuses more than {role['ec2_live_smoke_usd']} USD" in page
+    assert f"{role['ec2_live_smoke_ttl_minutes']} minutes" in page
+    assert f"at most {role['ec2_live_smoke_minutes']}." in page
 
 
 def test_a_page_says_what_was_seen() -> None:
