@@ -28,6 +28,7 @@ class ActionModule(CoreAction):
         directory=dict(type="path", required=True),
         runs=dict(type="path", required=True),
         policy=dict(type="path", required=True),
+        boundary=dict(type="path", required=True),
         demands=dict(type="path", required=True),
         ssh=dict(type="list", elements="str", default=["ssh"]),
         ttl_minutes=dict(type="int", required=True),

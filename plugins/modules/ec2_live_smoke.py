@@ -53,6 +53,11 @@ options:
     description: The policy that the role holds.
     type: path
     required: true
+  boundary:
+    description: The policy that the O(policy) demands as the permissions boundary of each role of a run. It is made
+      where the account lacks it, and removed again.
+    type: path
+    required: true
   demands:
     description: What that policy has to allow.
     type: path
@@ -79,7 +84,7 @@ options:
     type: float
     default: 60
   permissions_boundary:
-    description: The ARN of the policy that bounds the role.
+    description: The ARN of the permissions boundary of the roles of the run, where the account has one that serves.
     type: str
     default: ""
 seealso:
@@ -95,6 +100,7 @@ EXAMPLES = r"""
     directory: ~/.cache/cloudbench/live-smoke
     runs: ~/.cache/cloudbench/ec2
     policy: docs/iam-policy.json
+    boundary: docs/iam-boundary.json
     demands: docs/iam-demands.json
     ttl_minutes: 9
     minutes: 20

@@ -116,15 +116,12 @@ def session(region: str | None = None) -> Any:
     need()
     with asked("a session of AWS"):
         below = _below()
-        made = boto3.session.Session(region_name=region or None, botocore_session=below)
+        made = _boto3_session(below, region)
         profile = below.get_config_variable("profile") or "default"
         # Keys of the environment go before it.
         with_code = None if os.environ.get("AWS_ACCESS_KEY_ID") else _mfa_role(below, profile)
     if with_code:
         raise AwsError(identity.mfa_words(with_code, profile), "MfaRequired")
-    # boto3 appends its own path each time.
-    paths = below.get_component("data_loader").search_paths
-    paths[:] = dict.fromkeys(paths)
     return made
 
 
@@ -150,7 +147,15 @@ def session_of(variables: Mapping[str, str], region: str | None = None) -> Any:
         below.set_credentials(
             variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"], variables.get("AWS_SESSION_TOKEN")
         )
-        return boto3.session.Session(region_name=region or None, botocore_session=below)
+        return _boto3_session(below, region)
+
+
+def _boto3_session(below: Any, region: str | None) -> Any:
+    made = boto3.session.Session(region_name=region or None, botocore_session=below)
+    # boto3 appends its own path each time.
+    paths = below.get_component("data_loader").search_paths
+    paths[:] = dict.fromkeys(paths)
+    return made
 
 
 def client(service: str, region: str | None = None, of: Any = None, **settings: Any) -> Any:

@@ -48,7 +48,8 @@ class Settings(NamedTuple):
     """What the check is told: variables of role ec2_live_smoke, the run and the region.
 
     `minute_s`: how many seconds a minute of the guards takes, 60 but in a test. `policy`: the text of
-    docs/iam-policy.json, `demands`: those of docs/iam-demands.json.
+    docs/iam-policy.json, `bounds`: that of docs/iam-boundary.json, `demands`: those of docs/iam-demands.json.
+    `boundary`: the ARN of a boundary that is there, "" for one that is made where it is missing.
     """
 
     run: str
@@ -58,6 +59,7 @@ class Settings(NamedTuple):
     usd: float
     minute_s: float
     policy: str
+    bounds: str
     demands: Sequence[free.Demand]
     boundary: str = ""
 
@@ -106,6 +108,8 @@ class LiveSmoke:
         self.playbooks, self.ssh, self._sleep = playbooks, ssh, sleep
         self._session: dict[str, str] = {}
         self._begun = False
+        self._made_boundary = False
+        self._boundary = settings.boundary
         self.consoles: dict[str, str] = {}
 
     def check(self, rent: bool = True) -> None:
@@ -171,16 +175,21 @@ class LiveSmoke:
             "ExpiresAt": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         self._begun = True
-        arn = role.make(account.iam, told.run, told.policy, account.caller, tags, told.boundary)
+        if not self._boundary:
+            self._made_boundary = role.make_boundary(account.iam, told.bounds, account.caller, tags)
+            self._boundary = role.boundary_arn(account.caller)
+        arn = role.make(account.iam, told.run, told.policy, account.caller, tags)
         session = role.assume(account.sts, arn, account.owner, self._sleep)
         client = aws.client("ec2", told.region, of=aws.session_of(session, told.region))
         role.wait_until_it_may(lambda: aws.pages(client, "describe_vpcs", "Vpcs"), self._sleep)
         self._session = session
-        return True, f"a session of {role.role_name(told.run)}"
+        bounded = "made too" if self._made_boundary else "there already"
+        return True, f"a session of {role.role_name(told.run)}; the boundary of the roles of a run is {bounded}"
 
     def _provision(self) -> tuple[bool, str]:
         left = self.told.minutes * 60 - self.ledger.seconds - _END_S
-        played = self.playbooks.play("provision", self._here(), left, inventory=True)
+        bounded = {"ec2_environment_permissions_boundary": self._boundary}
+        played = self.playbooks.play("provision", self._here(), left, inventory=True, **bounded)
         good, said = played.verdict()
         there = hosts.instances(self.account.ec2, self.told.run)
         return good and len(there) == INSTANCES, f"{said}, {len(there)} instances"
@@ -285,10 +294,17 @@ class LiveSmoke:
             ask("teardown", self._tear_down)
             ask("sweep", self._sweep)
         if self._begun:
-            ask("role-removed", lambda: role.removed(self.account.iam, self.told.run))
+            ask("role-removed", self._without_role)
         ask("left", self._left)
         minutes = self.ledger.seconds / 60
         self.ledger.put("time", minutes <= self.told.minutes, f"{minutes:.1f} of at most {self.told.minutes:g}", 0)
+
+    def _without_role(self) -> tuple[bool, str]:
+        good, said = role.removed(self.account.iam, self.told.run)
+        if self._made_boundary:
+            role.remove_boundary(self.account.iam, self.account.caller)
+            said += ", and so is the boundary"
+        return good, said
 
     def _tear_down(self) -> tuple[bool, str]:
         played = self.playbooks.play("teardown", self._session, _TEARDOWN_S, ec2_environment_run=self.told.run)
@@ -327,6 +343,7 @@ class LiveFiles(NamedTuple):
     directory: Path
     runs: Path
     policy: Path
+    boundary: Path
     demands: Path
 
     @classmethod
@@ -395,6 +412,7 @@ def live_smoke(
         usd,
         minute_s,
         files.policy.read_text("utf-8"),
+        files.boundary.read_text("utf-8"),
         free.parse_demands(json.loads(files.demands.read_text("utf-8"))),
         permissions_boundary,
     )

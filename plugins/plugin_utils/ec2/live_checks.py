@@ -61,7 +61,9 @@ CHECKS = (
     Check("quotas", FREE, "the quotas L-1216C47A and L-34B43A08, vCPUs", "4 and 1 at least"),
     Check("prices", FREE, "a price of AWS of today: on demand, spot, storage", "one each"),
     Check("dry-run", FREE, f"RunInstances of a {TYPE} with DryRun", "DryRunOperation"),
-    Check("role", RENTED, "a role with docs/iam-policy.json alone is made, and assumed", "a session"),
+    Check(
+        "role", RENTED, "a role with docs/iam-policy.json alone is made and assumed, beside the boundary", "a session"
+    ),
     Check("provision", RENTED, "playbooks/provision.yml", "exit code 0, three instances"),
     Check("host-keys", RENTED, "seconds from the launch until the console shows the host keys", "known of all three"),
     Check(
@@ -92,7 +94,7 @@ CHECKS = (
     Check("loss", GUARDS, "C ends early, as a spot instance does", "the guards of A and B act all the same"),
     Check("teardown", END, "playbooks/teardown.yml, without a region in its environment", "exit code 0"),
     Check("sweep", END, "playbooks/sweep.yml, in every region that is enabled", "exit code 0, nothing of the run"),
-    Check("role-removed", END, "the role, once it is removed", "IAM does not know it"),
+    Check("role-removed", END, "the role and the boundary that were made", "IAM does not know them"),
     Check("left", END, "what there is of the run, asked by your own credentials", "nothing"),
     Check("time", END, "minutes from the first question to the last", "not more than the limit"),
 )

@@ -20,8 +20,8 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_checks i
     NotAsked,
 )
 
-# What stands in the demands for the user id that IAM puts in, and what it is put in for here.
-_USER_ID, _SOMEBODY = "${aws:userid}", "AROASOMEBODY:session"
+# What IAM knows of who asks, and puts in where the policy, or a demand, names it: of the account of the demands.
+_PRINCIPAL = {"aws:userid": "AROASOMEBODY:session", "aws:PrincipalAccount": "123456789012"}
 # How many of those refused are named.
 _NAMED = 5
 # vCPUs that the instances of the check take, by market.
@@ -56,19 +56,17 @@ def simulated(iam: Any, policy: str, demands: Iterable[Demand]) -> tuple[bool, s
         together.setdefault((demand.resource, demand.context), []).append(demand.action)
     refused, count = [], 0
     for (resource, context), actions in together.items():
-        entries = [{"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
-                   for key, value in context]  # fmt: skip
-        if _USER_ID in resource:
-            entries.append(
-                {"ContextKeyName": "aws:userid", "ContextKeyValues": [_SOMEBODY], "ContextKeyType": "string"}
-            )
+        entries = [
+            {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+            for key, value in [*context, *_PRINCIPAL.items()]
+        ]
         results = aws.pages(
             iam,
             "simulate_custom_policy",
             "EvaluationResults",
             PolicyInputList=[policy],
             ActionNames=actions,
-            ResourceArns=[resource.replace(_USER_ID, _SOMEBODY)],
+            ResourceArns=[resource.replace("${aws:userid}", _PRINCIPAL["aws:userid"])],
             ContextEntries=entries,
         )
         decided = {result["EvalActionName"].lower(): result["EvalDecision"] for result in results}

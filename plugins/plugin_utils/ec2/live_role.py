@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A role that holds one policy alone, for who made it alone: made, assumed, removed.
+"""A role that holds one policy alone, for who made it alone: made, assumed, removed; and so the boundary of other roles.
 
-It has the tags of a run of its own, so that a sweep finds it where nobody removed it. Sources: API_CreateRole and
+That boundary is what the policy demands of each role that a run makes. The role has the tags of a run of its own, so that a sweep finds it where nobody removed it. Sources: API_CreateRole and
 API_PutRolePolicy of IAM, API_AssumeRole of STS; aws:userid: docs.aws.amazon.com/IAM/latest/UserGuide/
 reference_policies_variables.html.
 """
@@ -23,6 +23,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource impo
 # What the run of the role is called after the run that it serves.
 OF_ROLE = "-role"
 _POLICY = "cloudbench"
+_BOUNDARY = "cloudbench-boundary"
 # IAM lets STS, and STS lets the services, know of a role within seconds.
 _PATIENCE_S, _PAUSE_S = 60.0, 3.0
 # How long a session lasts: what a role that says nothing else allows.
@@ -34,9 +35,7 @@ def role_name(run: str) -> str:
     return f"{PREFIX}{run}{OF_ROLE}"
 
 
-def make(
-    iam: Any, run: str, policy: str, caller: Mapping[str, str], tags: Mapping[str, str], boundary: str = ""
-) -> str:
+def make(iam: Any, run: str, policy: str, caller: Mapping[str, str], tags: Mapping[str, str]) -> str:
     """Make the role, and return its ARN; `caller`: the answer of GetCallerIdentity. Raises AwsError."""
     partition = caller["Arn"].split(":")[1]
     trust = {
@@ -50,7 +49,6 @@ def make(
             }
         ],
     }
-    bounded = {"PermissionsBoundary": boundary} if boundary else {}
     name = role_name(run)
     with aws.asked("iam:CreateRole"):
         made = iam.create_role(
@@ -60,12 +58,49 @@ def make(
             AssumeRolePolicyDocument=json.dumps(trust),
             MaxSessionDuration=SESSION_S,
             Tags=[{"Key": key, "Value": value} for key, value in {**tags, "RunId": f"{run}{OF_ROLE}"}.items()],
-            **bounded,
         )
     with aws.asked("iam:PutRolePolicy"):
         # Inline: IAM counts it without its white space, and it goes with the role.
-        iam.put_role_policy(RoleName=name, PolicyName=_POLICY, PolicyDocument=policy)
+        iam.put_role_policy(RoleName=name, PolicyName=_POLICY, PolicyDocument=_of_partition(policy, caller))
     return str(made["Role"]["Arn"])
+
+
+def _of_partition(policy: str, caller: Mapping[str, str]) -> str:
+    return policy.replace("arn:aws:", f"arn:{caller['Arn'].split(':')[1]}:")
+
+
+def boundary_arn(caller: Mapping[str, str]) -> str:
+    """Return the ARN of the boundary that docs/iam-policy.json demands."""
+    return f"arn:{caller['Arn'].split(':')[1]}:iam::{caller['Account']}:policy/{_BOUNDARY}"
+
+
+def make_boundary(iam: Any, boundary: str, caller: Mapping[str, str], tags: Mapping[str, str]) -> bool:
+    """Make the boundary, unless the account has it already; return whether it was made. Raises AwsError."""
+    try:
+        with aws.asked("iam:GetPolicy"):
+            iam.get_policy(PolicyArn=boundary_arn(caller))
+        return False
+    except aws.AwsError as error:
+        if not error.missing:
+            raise
+    with aws.asked("iam:CreatePolicy"):
+        iam.create_policy(
+            PolicyName=_BOUNDARY,
+            PolicyDocument=_of_partition(boundary, caller),
+            Description="The roles of runs of cloudbench.llama may do this at most: docs/iam-boundary.json",
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        )
+    return True
+
+
+def remove_boundary(iam: Any, caller: Mapping[str, str]) -> None:
+    """Remove the boundary. Raises AwsError, also while a role has it."""
+    try:
+        with aws.asked("iam:DeletePolicy"):
+            iam.delete_policy(PolicyArn=boundary_arn(caller))
+    except aws.AwsError as error:
+        if not error.missing:
+            raise
 
 
 def session_name(owner: str) -> str:

@@ -807,7 +807,7 @@ class Account:
             entry["ContextKeyName"]: entry["ContextKeyValues"][0] for entry in call.params.get("ContextEntries", [])
         }
         policies = [
-            json.loads(re.sub(r"\$\{([a-z:]+)\}", lambda match: context.get(match.group(1), match.group()), text))
+            json.loads(re.sub(r"\$\{([A-Za-z:]+)\}", lambda match: context.get(match.group(1), ""), text))
             for text in call.params["PolicyInputList"]
         ]
         results = []

@@ -39,6 +39,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_programs
 
 DOCS = Path(__file__).resolve().parents[5] / "docs"
 POLICY = (DOCS / "iam-policy.json").read_text("utf-8")
+BOUNDS = (DOCS / "iam-boundary.json").read_text("utf-8")
 DEMANDS = live_free.parse_demands(json.loads((DOCS / "iam-demands.json").read_text("utf-8")))
 RUN = "20261124T190000Z-1a2b"
 REGION = "us-east-1"
@@ -303,6 +304,18 @@ def test_a_role_is_made_for_who_makes_it_and_removed(server: AwsServer) -> None:
     assert server.leftovers() == []
 
 
+def test_a_boundary_is_made_where_there_is_none_and_removed(server: AwsServer) -> None:
+    account = Account(REGION)
+    arn = live_role.boundary_arn(account.caller)
+    assert arn.replace("123456789012", "${aws:PrincipalAccount}") in POLICY
+    assert live_role.make_boundary(account.iam, BOUNDS, account.caller, {"Project": aws.PROJECT})
+    assert not live_role.make_boundary(account.iam, BOUNDS, account.caller, {})
+    assert server.requests("CreatePolicy")[0]["params"]["PolicyDocument"] == BOUNDS
+    live_role.remove_boundary(account.iam, account.caller)
+    live_role.remove_boundary(account.iam, account.caller)
+    assert server.leftovers() == []
+
+
 def test_a_role_that_sts_does_not_know_yet_is_waited_for(server: AwsServer) -> None:
     account, clock = Account(REGION), Clock()
     with pytest.raises(aws.AwsError, match="sts:AssumeRole"):
@@ -431,7 +444,7 @@ def fleet(server: AwsServer) -> list[dict[str, Any]]:
 
 
 def smoke(server: AwsServer, tmp_path: Path, minute_s: float = 0.01) -> LiveSmoke:
-    settings = Settings(RUN, REGION, TTL, 20, 0.05, minute_s, POLICY, DEMANDS)
+    settings = Settings(RUN, REGION, TTL, 20, 0.05, minute_s, POLICY, BOUNDS, DEMANDS)
 
     def sleep(_seconds: float) -> None:
         server.configure(minute=minute_s)
