@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A role that holds one policy alone, for who made it alone: made, assumed, removed; and so the boundary of other roles.
+"""A role that holds one policy alone, for who made it alone, and the boundary of other roles: made, used, removed.
 
-That boundary is what the policy demands of each role that a run makes. The role has the tags of a run of its own, so that a sweep finds it where nobody removed it. Sources: API_CreateRole and
-API_PutRolePolicy of IAM, API_AssumeRole of STS; aws:userid: docs.aws.amazon.com/IAM/latest/UserGuide/
-reference_policies_variables.html.
+That boundary is what the policy demands of each role that a run makes. The role has the tags of a run of its own, so
+that a sweep finds it where nobody removed it. Sources: API_CreateRole, API_PutRolePolicy and API_CreatePolicy of IAM,
+API_AssumeRole of STS; aws:userid: docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html.
 """
 
 from __future__ import annotations
