@@ -35,7 +35,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_checks i
     costs,
     most_usd,
 )
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_programs import Playbooks, Ssh
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_programs import Playbooks, Played, Ssh
 
 DOCS = Path(__file__).resolve().parents[5] / "docs"
 POLICY = (DOCS / "iam-policy.json").read_text("utf-8")
@@ -537,6 +537,95 @@ def test_a_watch_that_may_not_look_says_so(server: AwsServer) -> None:
     watch.start()
     watch.join(timeout=20)
     assert "ec2:DescribeInstances" in watch.verdict({})[1]
+
+
+# ---- All of it ----
+
+
+class Pretended(Playbooks):
+    """Playbooks that do nothing and end as they are told."""
+
+    def __init__(self, run: str, directory: Path, **codes: int) -> None:
+        super().__init__(run, directory, {})
+        self.codes = codes
+        self.played: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+
+    def play(self, name: str, given: Any, timeout: float, inventory: bool = False, **more: Any) -> Played:
+        self.played.append((name, dict(given), more))
+        return Played(self.codes.get(name, 0), "[ERROR]: no room\n", Path(f"{name}.log"))
+
+
+def whole(server: AwsServer, tmp_path: Path, usd: float = 0.05, **codes: int) -> tuple[LiveSmoke, Pretended]:
+    playbooks = Pretended(RUN, tmp_path, **codes)
+    settings = Settings(RUN, REGION, TTL, 20, usd, 0.01, POLICY, BOUNDS, DEMANDS[:1])
+    given = plan()
+    for row in given["rows"]:
+        row["image_id"] = image()
+    return LiveSmoke(settings, given, Account(REGION), Ledger(), playbooks, Answered(server)), playbooks
+
+
+def test_what_may_cost_too_much_makes_nothing(server: AwsServer, tmp_path: Path) -> None:
+    made, playbooks = whole(server, tmp_path, usd=0.001)
+    made.check()
+    assert states(made, "plan", "cost", "role", "provision") == {
+        "plan": "ok", "cost": "failed", "role": "not asked", "provision": "not asked",
+    }  # fmt: skip
+    assert (playbooks.played, server.requests(write=True)) == ([], [])
+
+
+def test_with_check_only_what_costs_nothing_is_asked(server: AwsServer, tmp_path: Path) -> None:
+    made, playbooks = whole(server, tmp_path)
+    made.check(rent=False)
+    assert states(made, "dry-run", "role", "left") == {"dry-run": "ok", "role": "not asked", "left": "not asked"}
+    assert (playbooks.played, server.requests(write=True)) == ([], [])
+
+
+def test_what_fails_is_given_back_all_the_same(server: AwsServer, tmp_path: Path) -> None:
+    made, playbooks = whole(server, tmp_path, provision=2)
+    made.check()
+    assert states(made, "role", "provision", "tags", "limit", "teardown", "sweep", "role-removed", "left") == {
+        "role": "ok", "provision": "failed", "tags": "not asked", "limit": "not asked", "teardown": "ok", "sweep": "ok",
+        "role-removed": "ok", "left": "ok",
+    }  # fmt: skip
+    assert "exit code 2: [ERROR]: no room (provision.log), 0 instances" in made.ledger.failed[0]
+    by_name = {name: (given, more) for name, given, more in playbooks.played}
+    assert list(by_name) == ["provision", "teardown", "sweep"]
+    # The run and its end are those of the session of the role; the end is told no region.
+    assert {given["AWS_ACCESS_KEY_ID"] for given, _more in by_name.values()} != {"testing"}
+    assert "AWS_REGION" not in by_name["teardown"][0]
+    assert by_name["provision"][0]["AWS_REGION"] == REGION
+    boundary = by_name["provision"][1]["ec2_environment_permissions_boundary"]
+    assert boundary.endswith(":policy/cloudbench-boundary")
+    assert by_name["sweep"][1]["ec2_environment_sweep_except"] == [f"{RUN}-role"]
+    assert server.leftovers() == []
+
+
+def test_a_boundary_that_was_there_stays(server: AwsServer, tmp_path: Path) -> None:
+    made, _playbooks = whole(server, tmp_path, provision=2)
+    live_role.make_boundary(made.account.iam, BOUNDS, made.account.caller, {})
+    made.check()
+    assert [thing["kind"] for thing in server.leftovers()] == ["policy"]
+
+
+def test_what_is_left_is_a_failure_with_the_command_that_removes_it(
+    server: AwsServer, tmp_path: Path, fleet: list[dict[str, Any]]
+) -> None:
+    made, _playbooks = whole(server, tmp_path, provision=2, teardown=2)
+    made.check()
+    assert states(made, "teardown", "left") == {"teardown": "failed", "left": "failed"}
+    assert f"ec2_environment_run={RUN}" in "".join(made.ledger.failed)
+    assert len(fleet) == 3
+
+
+def test_what_aws_refuses_in_the_middle_breaks_it_off_and_not_its_end(server: AwsServer, tmp_path: Path) -> None:
+    made, playbooks = whole(server, tmp_path)
+    server.fault(action="DescribeInstances", code="UnauthorizedOperation", times=None)
+    made.check()
+    assert made.ledger.problem.startswith("broken off: ec2:DescribeInstances")
+    assert [name for name, _given, _more in playbooks.played] == ["provision", "teardown", "sweep"]
+    assert made.ledger.problem in made.ledger.failed
+    server.clear_faults()
+    assert server.leftovers() == []
 
 
 # ---- The programs ----
