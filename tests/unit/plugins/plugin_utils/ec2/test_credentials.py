@@ -141,8 +141,12 @@ source_profile = base
 
 def test_a_role_that_is_assumed(monkeypatch, home, running: AwsServer):
     monkeypatch.setenv("AWS_ENDPOINT_URL", running.endpoint)
-    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.setenv("AWS_PROFILE", "base")
     (home / "config").write_text(ASSUMING)
+    running.reset()
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    aws.client("iam", "us-east-1").create_role(RoleName="work", AssumeRolePolicyDocument=trust)
+    monkeypatch.setenv("AWS_PROFILE", "work")
     given = of_environment()
     assert given is not None
     assert (given.method, given.temporary) == ("assume-role", True)
