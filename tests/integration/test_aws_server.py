@@ -570,7 +570,10 @@ def test_a_role_is_bounded_by_what_is_there(server, aws):
     arn = "arn:aws:iam::123456789012:policy/bound"
     given = {"RoleName": "r", "AssumeRolePolicyDocument": TRUST, "PermissionsBoundary": arn}
     assert code(aws.iam.create_role, **given) == "NoSuchEntity"
-    aws.iam.create_policy(PolicyName="bound", PolicyDocument=TRUST)
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    aws.iam.create_policy(
+        PolicyName="bound", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
     aws.iam.create_role(**given)
     assert aws.iam.get_role(RoleName="r")["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == arn
 
