@@ -311,6 +311,7 @@ RULES = (
             "pricing:*",
             "scheduler:List*",
             "servicequotas:Get*",
+            "ssm:DescribeInstanceInformation",
         ),
         ("*",),
     ),
