@@ -19,6 +19,7 @@ _POINT_MARKS = re.compile(r"\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,}")
 _COMMA_MARKS = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}")
 _ONE_COMMA = re.compile(r"\d+,\d+")
 _ONE_MARK = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
+_WHOLE_MARKS = re.compile(r"[1-9]\d{0,2}(?:(?:\.\d{3})+|(?:,\d{3})+)")
 
 
 def style(texts: Iterable[str]) -> str:
@@ -37,8 +38,25 @@ def style(texts: Iterable[str]) -> str:
 
 
 def ambiguous(text: str, decimals: str = "") -> bool:
-    """Say whether a number is one thing with thousands marks and another with decimals: 1,040."""
-    return not decimals and "," in text and bool(_ONE_MARK.fullmatch(_GROUPS.sub("", text.strip())))
+    """Say whether a number is one thing with thousands marks and another with decimals: 1,040 and 1.040."""
+    return not decimals and bool(_ONE_MARK.fullmatch(_GROUPS.sub("", text.strip())))
+
+
+def count(value: Any, decimals: str = "") -> int | None:
+    """Return the whole number of a field, None where it is none or ambiguous; `decimals` is that of style().
+
+    Without a style 1.024 is 1024, because with decimals it would be no whole number; 512.000 is ambiguous.
+    """
+    text = _GROUPS.sub("", value.strip()) if isinstance(value, str) else ""
+    if _WHOLE_MARKS.fullmatch(text):
+        groups = re.split(r"[.,]", text)
+        mark = COMMA if "," in text else POINT
+        if groups[2:] or (decimals and mark != decimals):
+            return int("".join(groups))
+        if not decimals:
+            return None if groups[1] == "000" else int("".join(groups))
+    figure = number(value, decimals)
+    return int(figure) if figure is not None and figure.is_integer() else None
 
 
 def number(value: Any, decimals: str = "") -> float | None:

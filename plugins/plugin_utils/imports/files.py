@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -193,9 +192,8 @@ def of_files(files: Iterable[File], machine: str = "", model: str = "", threads:
     files = list({file.digest: file for file in files}.values())
     if not files:
         raise ImportFailed("no file was named: name at least one")
-    for file in files:
-        for result in file.tool.results:
-            _threads(result.row, threads, file.name)
+    files = [_with_threads(file, threads) for file in files]
+    files, twice = _once(files)
     when = _latest(result.row for file in files for result in file.tool.results)
     seal = envelope.digest(sorted(file.digest for file in files))
     run = f"{envelope.utc(when).translate({ord(c): None for c in '-:'})[:15]}Z-{seal[:4]}"
@@ -209,7 +207,73 @@ def of_files(files: Iterable[File], machine: str = "", model: str = "", threads:
         price = instance.price(listed, region) if listed else None
         for kind, time, payload in _of_machine(fingerprint, parts, model, threads, price):
             every.append(envelope.make(kind, run, name, payload, when if time is None else time))
-    return Imported(every, machines, run, [problem for file in files for problem in file.tool.problems])
+    return Imported(every, machines, run, [problem for file in files for problem in file.tool.problems] + twice)
+
+
+def _with_threads(file: File, threads: int) -> File:
+    """Return a file with the results of which the threads are known: `threads` is the number of those that name none.
+
+    What ran on a GPU and names none, where others of the file do, has not the number that was given for the
+    processor. Raises ImportFailed where no result has a number.
+    """
+    told: list[Result] = []
+    refused: list[Result] = []
+    given: list[Result] = []
+    some = any(forms.tokens(result.row, "n_threads") for result in file.tool.results)
+    for result in file.tool.results:
+        if forms.tokens(result.row, "n_threads"):
+            told.append(result)
+        elif threads > 0 and not (some and names.accelerator(result.row)):
+            given.append(result)
+        else:
+            refused.append(result)
+    if refused and not told and not given:
+        raise ImportFailed(
+            f"{file.name} does not say how many threads it was measured with: give the number (THREADS=64)"
+        )
+    problems = list(file.tool.problems)
+    if refused:
+        remedy = "give the number (THREADS=64)"
+        if threads:
+            remedy = f"THREADS={threads} is not taken for a GPU beside rows that name theirs; import them by themselves"
+        problems.append(f"{file.name}, {_lines(refused)}: no number of threads is named there, left out: {remedy}")
+    if given and some:
+        problems.append(f"{file.name}, {_lines(given)}: no number of threads is named there, taken as {threads}")
+    lost = set(map(id, refused))
+    results = [result for result in file.tool.results if id(result) not in lost]
+    return file._replace(tool=file.tool._replace(results=results, problems=problems))
+
+
+def _lines(results: Sequence[Result]) -> str:
+    numbers = [str(number) for number in dict.fromkeys(result.line for result in results)]
+    return f"{'lines' if numbers[1:] else 'line'} {_listed(numbers)}"
+
+
+def _once(files: Sequence[File]) -> tuple[list[File], list[str]]:
+    """Return the files, each measurement in the first of them alone, and a sentence on each that has it again.
+
+    One is what is equal in all that the rows say, in another file or, with its time, in the same; what a log says of
+    unknown length may be equal by chance.
+    """
+    first: dict[str, File] = {}
+    kept, problems = [], []
+    for file in files:
+        results: list[Result] = []
+        again: list[str] = []
+        for result in file.tool.results:
+            key = envelope.canonical(result.row)
+            before = first.get(key)
+            same = before is not None and (before is not file or _time(result.row) is not None)
+            if before and same and not result.row.get("unknown_length"):
+                again.append(before.name)
+            else:
+                results.append(result)
+                first.setdefault(key, file)
+        if again:
+            count = "1 result is" if len(again) == 1 else f"{len(again)} results are"
+            problems.append(f"{file.name}: {count} there twice and counted once: {_listed(sorted(set(again)))} too")
+        kept.append(file._replace(tool=file.tool._replace(results=results)))
+    return kept, problems
 
 
 def _fingerprint(name: str, cpu: str, parts: Sequence[_Part], listed: InstanceType | None) -> dict[str, Any]:
@@ -232,17 +296,15 @@ def _of_machine(
 ) -> list[tuple[str, float | None, dict[str, Any]]]:
     """Return kind, time and payload of each record of one machine; no time where it is that of the run."""
     called = _model_names((result.row for part in parts for result in part.results), model)
-    logs_called = _distinct([part.file.path for part in parts])
     launches: list[tuple[str, float | None, dict[str, Any]]] = []
     builds: dict[str, dict[str, Any]] = {}
     models: dict[str, dict[str, Any]] = {}
     cells: dict[str, dict[str, Any]] = {}
     for part in parts:
-        for process, cell, alike in _launches(part, logs_called[part.file.path], called, threads):
+        for kernel, cell, alike in _launches(part, called, threads):
             build, weights = _build(alike[0], cell), _model(alike[0], cell)
             builds[build["id"]], models[weights["id"]] = build, weights
             cells[envelope.canonical(cell)] = cell
-            kernel = part.file.tool.kernel(process)
             payload = {
                 "cell": cell,
                 "build": build["id"],
@@ -251,7 +313,7 @@ def _of_machine(
                 "number": len(launches) + 1,
                 "block": None,
                 "metrics": _metrics(alike, kernel),
-                "kernel": kernel if kernel["buffers"] else None,
+                "kernel": kernel if kernel.get("buffers") else None,
                 "rows": alike if part.file.tool.form.startswith("llama-bench") else None,
                 "gates": None,
                 "validity": {"state": "VALID", "reasons": []},
@@ -279,26 +341,18 @@ def _first(values: Iterable[str]) -> str | None:
     return next(filter(None, values), None)
 
 
-def _distinct(paths: Sequence[str]) -> dict[str, str]:
-    """Return by path the name of a file, with its directories where several files of one name are of one machine."""
-    paths = list(dict.fromkeys(paths))
-    short = {path: Path(path).name for path in paths}
-    if len(set(short.values())) == len(paths):
-        return short
-    shared = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in paths])
-    return {path: os.path.relpath(path, shared) for path in paths}
-
-
 def _launches(
-    part: _Part, log: str, called: Mapping[tuple[Any, ...], str], threads: int
-) -> list[tuple[int, dict[str, Any], list[dict[str, Any]]]]:
-    """Return process, cell and rows of each launch: what one process printed of one cell."""
-    launches: dict[tuple[int, str], tuple[dict[str, Any], list[dict[str, Any]]]] = {}
+    part: _Part, called: Mapping[tuple[Any, ...], str], threads: int
+) -> list[tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]]:
+    """Return kernel, cell and rows of each launch: what one process printed of one cell."""
+    launches: dict[tuple[int, str], tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]] = {}
+    # Two logs may have one name, in one import or in two.
+    log = f"{names.shortened(Path(part.file.path).name, 60)} {part.file.digest[:12]}"
     for result in part.results:
-        row = result.row
-        cell = _cell(row, called[_weights(row)], _threads(row, threads, part.file.name), log)
-        launches.setdefault((result.process, envelope.canonical(cell)), (cell, []))[1].append(row)
-    return [(process, cell, rows) for (process, _text), (cell, rows) in launches.items()]
+        cell = _cell(result.row, called[_weights(result.row)], forms.tokens(result.row, "n_threads") or threads, log)
+        key = result.process, envelope.canonical(cell)
+        launches.setdefault(key, (result.kernel or {}, cell, []))[2].append(result.row)
+    return list(launches.values())
 
 
 # A clock that was never set says 1970 or less.
@@ -318,13 +372,6 @@ def _time(row: Mapping[str, Any]) -> float | None:
 def _latest(rows: Iterable[Mapping[str, Any]]) -> float:
     known = [time for row in rows if (time := _time(row)) is not None]
     return max(known, default=envelope.seconds(envelope.UNDATED))
-
-
-def _threads(row: Mapping[str, Any], threads: int, file: str) -> int:
-    count = forms.tokens(row, "n_threads") or threads
-    if count < 1:
-        raise ImportFailed(f"{file} does not say how many threads it was measured with: give the number (THREADS=64)")
-    return count
 
 
 # In bytes, or parameters: what is more is nonsense.
@@ -358,9 +405,9 @@ def _model_names(rows: Iterable[Mapping[str, Any]], given: str) -> dict[tuple[An
         for key in keys:
             called[key] = name
             if 2 in several and key[2]:
-                called[key] = f"{name[:60]}-{key[2] / 1e9:.3g}b"
+                called[key] = f"{names.shortened(name, 60)}-{key[2] / 1e9:.3g}b"
             elif several and key[3]:
-                called[key] = f"{name[:60]}-{key[3] / 2**30:.3g}gib"
+                called[key] = f"{names.shortened(name, 60)}-{key[3] / 2**30:.3g}gib"
     return called
 
 
@@ -369,7 +416,7 @@ def _cell(row: Mapping[str, Any], model: str, threads: int, log: str) -> dict[st
     if row.get("unknown_length"):
         word = row["unknown_length"]
         # Of two answers nobody knows whether they are of one length, so each stands for itself.
-        held = dict(sorted({**held, "log": log[:80]}.items()))
+        held = dict(sorted({**held, "log": log}.items()))
         test: dict[str, Any] = {"test": f"{word}?", "n_prompt": 0, "n_gen": 0, "n_depth": 0}
     else:
         prompt, generated, depth = (forms.tokens(row, name) for name in ("n_prompt", "n_gen", "n_depth"))
@@ -385,7 +432,7 @@ def _build_name(row: Mapping[str, Any]) -> str:
     if commit:
         return commit[:12]
     # A distribution has its own word where the commit stands.
-    return "-".join([word[:20], *([f"b{number}"] if number else [])])
+    return "-".join([names.shortened(word, 20), *([f"b{number}"] if number else [])])
 
 
 def _build(row: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import itertools
 import json
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -31,23 +32,17 @@ class ImportFailed(ValueError):
 class Tool(NamedTuple):
     """What one file says.
 
-    Its form, its results by llama-bench's names of fields, what is not imported and why, and the buffers and layouts of
-    the log of each of its processes, which are counted from 0.
+    Its form, its results by llama-bench's names of fields, and what is not imported and why.
     """
 
     form: str
     results: list[Result]
     problems: list[str]
-    kernels: list[dict[str, Any]]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The rows of the results."""
         return [result.row for result in self.results]
-
-    def kernel(self, process: int) -> dict[str, Any]:
-        """Return what the log says of the kernels of one process."""
-        return self.kernels[min(process, len(self.kernels) - 1)]
 
 
 class _Reading(NamedTuple):
@@ -70,7 +65,7 @@ _MOST_BROKEN = 100
 def _json(text: str) -> _Reading | None:
     """Return the rows of a JSON array, of JSON lines, or of either among other lines."""
     starts = text.lstrip().startswith(("{", "["))
-    if '"avg_ts"' not in text and (not starts or logs.read(text)):
+    if not re.search(r'"avg_ts"\s*:', text) and (not starts or logs.read(text)):
         return None
     reading = _objects(text)
     if not reading.results:
@@ -148,13 +143,19 @@ def _csv(text: str) -> _Reading | None:
     reading = _Reading([], [], [])
     names: list[str] = []
     mark, process = ",", -1
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, ended in enumerate(text.splitlines(keepends=True), 1):
+        line = ended.rstrip("\r\n")
         if "avg_ts" in line and (head := _head(line)):
             mark, names = head
             process += 1
         elif names and line.strip():
             cells = next(csv.reader([line], delimiter=mark), [])
-            if len(cells) == len(names) and not line.count('"') % 2:
+            if len(cells) == len(names) and ended == line and not line.endswith('"'):
+                reading.problems.append(
+                    f"line {number}: nothing ends its last field, {cells[-1]!r:.40}, so that more may have been there: "
+                    "cut off or broken; where it is whole, end the line"
+                )
+            elif len(cells) == len(names) and not line.count('"') % 2:
                 reading.results.append(Result(number, process, dict(zip(names, cells, strict=True))))
             elif len(cells) > len(names) // 2:
                 reading.problems.append(
@@ -182,6 +183,7 @@ _ALLOWED = {
     sqlite3.SQLITE_CREATE_TABLE, sqlite3.SQLITE_INSERT, sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT,
     sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_REINDEX, sqlite3.SQLITE_CREATE_INDEX,
 }  # fmt: skip
+_CREATE = re.compile(r"\s*CREATE TABLE", re.IGNORECASE)
 _INSERT = re.compile(r"\s*INSERT INTO\s+(\w+)\s*\(([^)]*)\)", re.IGNORECASE)
 
 
@@ -199,7 +201,14 @@ def _sql(text: str) -> _Reading | None:
         return _by_statement(lines, inserts)
     if len(rows) != len(inserts):
         inserts = [inserts[0]] * len(rows)
-    return _Reading([Result(number, 0, row) for number, row in zip(inserts, rows, strict=True)], [], [])
+    processes = _processes(lines)
+    results = [Result(number, processes[number - 1], row) for number, row in zip(inserts, rows, strict=True)]
+    return _Reading(results, [], [])
+
+
+def _processes(lines: Iterable[str]) -> list[int]:
+    """Return the process that each line is of: each makes its table first."""
+    return [max(0, tables - 1) for tables in itertools.accumulate(bool(_CREATE.match(line)) for line in lines)]
 
 
 def _executed(text: str, insert: str) -> list[dict[str, Any]]:
@@ -225,9 +234,11 @@ def _by_statement(lines: list[str], inserts: list[int]) -> _Reading:
     """Return the rows of a script that is not whole, a statement at a time. Raises sqlite3.Error where none is left."""
     reading = _Reading([], [], [])
     error: sqlite3.Error | None = None
+    processes = _processes(lines)
     for number in inserts:
         try:
-            reading.results.extend(Result(number, 0, row) for row in _executed(lines[number - 1], lines[number - 1]))
+            rows = _executed(lines[number - 1], lines[number - 1])
+            reading.results.extend(Result(number, processes[number - 1], row) for row in rows)
         except sqlite3.Error as refused:
             error = error or refused
             reading.problems.append(f"line {number}: a statement that SQLite refuses: {refused}")
@@ -235,7 +246,7 @@ def _by_statement(lines: list[str], inserts: list[int]) -> _Reading:
         raise error
     table = False
     for number, line in enumerate(lines, 1):
-        table = table or bool(re.match(r"\s*CREATE TABLE", line, re.IGNORECASE))
+        table = table or bool(_CREATE.match(line))
         if line.strip() and not table and number not in inserts:
             reading.foreign.append(number)
         if line.rstrip().endswith(";") or number in inserts:
@@ -266,15 +277,15 @@ def _markdown(text: str) -> _Reading | None:
     """Return the rows of llama-bench's tables, each with the build of the line below its table."""
     reading = _Reading([], [], [])
     names: list[str] = []
-    process = -1
+    process, closed = -1, True
     table: list[tuple[int, dict[str, Any]]] = []
-    for number, raw in enumerate(text.splitlines(), 1):
+    for number, raw in enumerate(text.splitlines(keepends=True), 1):
         line = raw.strip().lstrip("> ").rstrip()
         cells = _table_cells(line) if line.startswith("|") else []
         built = _BUILD_LINE.fullmatch(line)
         if {"test", "t/s"} <= set(cells):
-            reading.results.extend(_of_table(table, process))
-            names, process, table = cells, process + 1, []
+            _add_table(reading, table, process)
+            names, process, table, closed = cells, process + 1, [], _closed(line)
         elif built and names:
             for _number, row in table:
                 row.setdefault("build_commit", built.group(1))
@@ -285,37 +296,95 @@ def _markdown(text: str) -> _Reading | None:
                 reading.foreign.append(number)
         elif not _RULE.fullmatch(line):
             told = _named(names, cells)
-            if told is None:
+            # Where the head has no pipe at its end, the end of the line is that of a row.
+            if len(cells) >= len(names) and not (_closed(line) or (not closed and raw.endswith(("\r", "\n")))):
                 reading.problems.append(
-                    f"line {number}: it has {len(cells)} cells where the head has {len(names)}: cut off or broken"
+                    f"line {number}: no pipe ends its last cell, {cells[-1]!r:.40}, so that more may have been there: "
+                    "cut off or broken; where it is whole, add the pipe"
+                )
+            elif told is None:
+                pipes = ": cut off or broken"
+                if len(cells) > len(names):
+                    pipes = ", and which of them are one that holds a pipe cannot be told: write it as \\|"
+                reading.problems.append(
+                    f"line {number}: it has {len(cells)} cells where the head has {len(names)}{pipes}"
                 )
             else:
                 table.append((number, told))
     if process < 0:
         return None
-    reading.results.extend(_of_table(table, process))
+    _add_table(reading, table, process)
     return reading
 
 
+def _closed(line: str) -> bool:
+    return bool(re.search(r"(?<!\\)\|$", line))
+
+
+# What the cells of columns look like, by which one that was taken apart at a pipe in it is known; others hold anything.
+_NUMBER = re.compile(r"-?\d+")
+_LIKE = {
+    "size": re.compile(r"\S+ [KMGT]iB"),
+    "params": re.compile(r"\S+ [KMBT]"),
+    **dict.fromkeys(("threads", "ngl", "n_batch", "n_ubatch", "poll", "fa", "nkvo", "mmap", "dio", "embd"), _NUMBER),
+    **dict.fromkeys(("nopo", "noh", "rpk", "main_gpu", "n_cpu_moe", "fitt", "fitc"), _NUMBER),
+}
+
+
 def _named(names: list[str], cells: list[str]) -> dict[str, Any] | None:
-    """Return a row by the names of its fields; what is too many belongs to the model, whose name may hold a pipe."""
+    """Return a row by the names of its fields, None where it has too few.
+
+    What is too many stands in one cell that holds pipes: that with which all others look like what their columns hold.
+    None where that is not one cell alone.
+    """
     surplus = len(cells) - len(names)
-    if surplus < 0 or (surplus and names[0] != "model"):
+    if surplus < 0:
         return None
-    joined = ["|".join(cells[: surplus + 1]), *cells[surplus + 1 :]]
-    return {COLUMNS.get(name, name): cell for name, cell in zip(names, joined, strict=True)}
+    ways = [
+        dict(zip(names, [*cells[:at], "|".join(cells[at : at + surplus + 1]), *cells[at + surplus + 1 :]], strict=True))
+        for at in range(len(names) if surplus else 1)
+    ]
+    fits = [way for way in ways if all(_fits(name, cell) for name, cell in way.items())] if surplus else ways
+    return {COLUMNS.get(name, name): cell for name, cell in fits[0].items()} if len(fits) == 1 else None
 
 
-def _of_table(rows: Sequence[tuple[int, dict[str, Any]]], process: int) -> list[Result]:
-    """Return the results of the rows of one table, numbers as numbers."""
+def _fits(name: str, cell: str) -> bool:
+    if name == "test":
+        return bool(cell and _TEST.fullmatch(cell))
+    if name == "t/s":
+        speed = _SPEED.fullmatch(cell)
+        return bool(speed and re.fullmatch(r"\d[\d.,' \u00a0\u2009\u202f\u2019]*", speed.group(1).strip()))
+    return name not in _LIKE or bool(_LIKE[name].fullmatch(cell))
+
+
+def _add_table(reading: _Reading, rows: Sequence[tuple[int, dict[str, Any]]], process: int) -> None:
+    """Add the results of the rows of one table, numbers as numbers, and a sentence on each that is ambiguous."""
     decimals = _style(row for _number, row in rows)
-    return [Result(number, process, _of_line(row, decimals)) for number, row in rows]
+    for number, row in rows:
+        speed = _SPEED.fullmatch(row.get("avg_ts", ""))
+        if speed and figure.ambiguous(speed.group(1), decimals):
+            reading.problems.append(f"line {number}: {_ambiguous(speed.group(1).strip())}")
+        else:
+            reading.results.append(Result(number, process, _of_line(row, decimals)))
 
 
 def _style(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return the mark of the decimals in the speeds of some rows."""
-    texts = [match for row in rows if (match := _SPEED.fullmatch(str(row.get("avg_ts") or "")))]
+    """Return the mark of the decimals in the speeds of some rows, and in their deviations."""
+    texts = [
+        match
+        for row in rows
+        for name in ("avg_ts", "stddev_ts")
+        if (match := _SPEED.fullmatch(str(row.get(name) or "")))
+    ]
     return figure.style(part for match in texts for part in match.groups() if part)
+
+
+def _ambiguous(text: str) -> str:
+    whole, decimal = re.sub(r"[.,]", "", text), text.replace(",", ".")
+    return (
+        f"its speed is {text!r}, with a thousands mark {whole} and with decimals {decimal}, and no other speed of the "
+        f"file says which: write {whole} or {decimal}0 there"
+    )
 
 
 def _of_line(row: dict[str, Any], decimals: str) -> dict[str, Any]:
@@ -335,6 +404,57 @@ def _of_line(row: dict[str, Any], decimals: str) -> dict[str, Any]:
     if "build_number" in row:
         row["build_number"] = int(row["build_number"])
     return row
+
+
+# ---- Logs beside rows ----
+
+_MODEL_OPENED = re.compile(r"loaded meta data with")
+_CONTEXT_MADE = re.compile(r"constructing llama_context|llama_new_context_with_model: n_ctx")
+_BUFFER_NAMED = re.compile(r"buffer size\s*=")
+_NOT_TOLD = (
+    "the log beside the results does not tell which model and context each was measured with: their buffers are unknown"
+)
+
+
+def _with_kernels(reading: _Reading, text: str) -> _Reading:
+    """Return the results with the buffers that the log of the program names for each, where it can be told.
+
+    llama-bench makes a context for each result, logs its buffers and prints the result behind them. Where the log
+    stands before or behind all results it has as many contexts in the same order.
+    """
+    if not reading.results or not _BUFFER_NAMED.search(text):
+        return reading
+    lines = [0, *itertools.accumulate(map(len, text.splitlines(keepends=True)))]
+    ends = {number: lines[number - 1] for number in sorted({result.line for result in reading.results})}
+    made = [match.start() for match in _CONTEXT_MADE.finditer(text)]
+    opened = [match.start() for match in _MODEL_OPENED.finditer(text)]
+    kernels: dict[int, dict[str, Any]] = {}
+    start = 0
+    before: dict[int, int] = {}
+    on_line = Counter(result.line for result in reading.results)
+    for number, end in ends.items():
+        before[number] = len([at for at in made if start <= at < end]) or bool(_BUFFER_NAMED.search(text, start, end))
+        start = end
+    aside = len(made) == len(ends) and (max(made) < min(ends.values()) or min(made) > max(ends.values()))
+    for at, (number, end) in enumerate(ends.items()):
+        if on_line[number] > 1:
+            continue
+        if aside:
+            until = min([stop for stop in (*made[at + 1 : at + 2], *opened) if stop > made[at]], default=len(text))
+            kernels[number] = _kernel(text, opened, made[at], until)
+        elif all(before.values()) or before[number] == 1:
+            kernels[number] = _kernel(text, opened, max((stop for stop in made if stop < end), default=0), end)
+    problems = [] if len(kernels) == len(ends) else [f"line {min(ends.keys() - kernels)}: {_NOT_TOLD}"]
+    results = [result._replace(kernel=kernels.get(result.line)) for result in reading.results]
+    return reading._replace(results=results, problems=[*reading.problems, *problems])
+
+
+def _kernel(text: str, opened: Sequence[int], made: int, end: int) -> dict[str, Any]:
+    """Return what a log says of the model that was opened last and of the context made at `made`, up to `end`."""
+    begin = max((at for at in opened if at < end), default=0)
+    # Contexts between are those of other results.
+    first = _CONTEXT_MADE.search(text, begin, end)
+    return parse_log(text[begin : first.start()] + text[max(made, begin) : end] if first else text[begin:end])
 
 
 # ---- Any of them ----
@@ -382,23 +502,30 @@ def parse(text: str, name: str) -> Tool:
 
 def _judged(reading: _Reading, form: str, text: str, name: str) -> Tool:
     """Return the results that can be imported, and a sentence for what cannot."""
+    if form != "llama.cpp log":
+        reading = _with_kernels(reading, text)
     results, problems = [], [f"{name}, {problem}" for problem in reading.problems]
     decimals = _style(result.row for result in reading.results if isinstance(result.row, dict))
     # JSON may escape half a surrogate pair, which no page and no file can hold.
     escapes = bool(re.search(r"\\u[dD][89a-fA-F]", text))
     for result in reading.results:
-        reason = wrong(result.row, decimals)
+        row = _with_counts(result.row, decimals) if isinstance(result.row, dict) else result.row
+        reason = wrong(row, decimals)
         if reason:
             problems.append(f"{name}, line {result.line}: {reason}")
         else:
-            row = {**result.row, "avg_ts": figure.number(result.row["avg_ts"], decimals)}
+            row["avg_ts"] = figure.number(row["avg_ts"], decimals)
+            said = row.get("stddev_ts")
+            if isinstance(said, str):
+                row["stddev_ts"] = None if figure.ambiguous(said, decimals) else figure.number(said, decimals)
+                if row["stddev_ts"] is None and said.strip().lower() not in _NO_VALUE:
+                    problems.append(f"{name}, line {result.line}: its deviation is {said!r:.40}, left out")
             results.append(result._replace(row=encodable(row) if escapes else row))
     if not results:
         told = f": {problems[0]}" if problems else ""
         raise ImportFailed(f"{name} ({form}) holds no result that can be imported{told}")
     problems += _foreign_words(name, reading.foreign, text.splitlines())
-    parts = [run.text for run in logs.runs(text)] if form == "llama.cpp log" else [text]
-    return Tool(form, results, problems, [parse_log(part) for part in parts])
+    return Tool(form, results, problems)
 
 
 def _foreign_words(name: str, numbers: Iterable[int], lines: list[str]) -> list[str]:
@@ -430,11 +557,24 @@ def _spans(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
 
 _MOST_TOKENS, _MOST_THREADS = 10_000_000, 10**5
 
+# What numbers of a row are whole: those without which it is no result, and others.
+_COUNTS = ("n_prompt", "n_gen", "n_depth", "n_threads")
+_SIZES = ("model_size", "model_n_params", "build_number", "cpus")
+# What programs write where there is no number.
+_NO_VALUE = ("", "na", "n/a", "nan", "none", "null")
+
+
+def _with_counts(row: dict[str, Any], decimals: str) -> dict[str, Any]:
+    """Return a copy of a row, its whole numbers as numbers, by the marks of its file; what cannot be read stays."""
+    texts = {name: row[name] for name in (*_COUNTS, *_SIZES) if isinstance(row.get(name), str)}
+    counts = {name: figure.count(text, decimals) for name, text in texts.items()}
+    return {**row, **{name: count for name, count in counts.items() if count is not None}}
+
 
 def tokens(row: Mapping[str, Any], name: str) -> int:
     """Return a whole number of a row by its name, 0 where there is none."""
-    value = figure.number(row.get(name))
-    return int(value) if value is not None else 0
+    # What is text still could not be read by the marks of its file.
+    return figure.count(row.get(name), figure.POINT) or 0
 
 
 def speed_name(row: Mapping[str, Any]) -> str:
@@ -447,6 +587,10 @@ def wrong(row: Any, decimals: str = "") -> str | None:
     if not isinstance(row, dict):
         return f"{row!r:.40} is no object"
     said = row.get("avg_ts")
+    for name in _COUNTS:
+        count = row.get(name)
+        if figure.count(count, decimals) is None and str(count).strip().lower() not in _NO_VALUE:
+            return f"its {name} is {count!r:.40}, by the marks of its file no whole number: write it without any"
     speed, prompt, generated = figure.number(said, decimals), tokens(row, "n_prompt"), tokens(row, "n_gen")
     if prompt and generated:
         return f"pp{prompt}+tg{generated} is the speed of both at once, which stands for no metric here"
@@ -458,7 +602,7 @@ def wrong(row: Any, decimals: str = "") -> str | None:
     if not 0 <= tokens(row, "n_threads") <= _MOST_THREADS or not 0 <= tokens(row, "n_depth") < _MOST_TOKENS:
         return f"it has {row.get('n_threads')!r:.40} threads and a depth of {row.get('n_depth')!r:.40}"
     if isinstance(said, str) and figure.ambiguous(said, decimals):
-        return f"its speed is {said!r}, with a thousands mark one figure and with a decimal comma another"
+        return _ambiguous(said.strip())
     known = metrics.metric(speed_name(row))
     if speed is None or not known.low <= speed <= known.high:
         return f"its speed is {said!r:.40}, outside {known.low:g} to {known.high:g} token/s"

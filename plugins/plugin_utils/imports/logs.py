@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.figure import number
 
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
@@ -21,10 +22,12 @@ _BY = r"(?:llama_print_timings|llama_perf_context_print|common_perf_print|llama_
 _LOAD = re.compile(_BY + r"load time =\s+([\d.,]+) ms")
 _TIMED = re.compile(
     _BY + r"(prompt eval|eval) time =\s+[\d.,]+ ms /\s+(\d+) (?:tokens|runs)\s+"
-    r"\(\s*[\d.,]+ ms per token,\s+([\d.,]+|inf|-?nan) tokens per second\)"
+    r"\(\s*(?:[\d.,]+|inf|-?nan) ms per token,\s+([\d.,]+|inf|-?nan) tokens per second\)"
 )
 # What llama-cli of 2026 ends each answer with: it says no number of tokens.
 _ANSWER = re.compile(r"\[ Prompt: ([\d.,]+) t/s \| Generation: ([\d.,]+) t/s \]")
+# Where either begins, whole or not.
+_TIMING = re.compile(_BY + r"(?:prompt eval|eval) time\b|^\[ Prompt: [\d.,]+", re.MULTILINE)
 _FIGURES = re.compile(f"{_TIMED.pattern}|{_ANSWER.pattern}")
 
 _BUILD = re.compile(
@@ -54,11 +57,15 @@ _TIME = re.compile(r"^\W?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d
 
 
 class Result(NamedTuple):
-    """One result of a file: the line it stands on, the process it is of, counted within the file, and its row."""
+    """One result of a file: the line it stands on, the process it is of, counted within the file, and its row.
+
+    `kernel` is what the log says of the buffers and layouts that it was measured with, None where that is not known.
+    """
 
     line: int
     process: int
     row: dict[str, Any]
+    kernel: dict[str, Any] | None = None
 
 
 def commit(word: str) -> str | None:
@@ -167,9 +174,10 @@ def read(text: str) -> tuple[list[Result], list[str]] | None:
     if not _FIGURES.search(text) and not _LOAD.search(text):
         return None
     results: list[Result] = []
-    problems: list[str] = []
+    problems = _cut(text)
     for process, run in enumerate(runs(text)):
         common = _common(run.text)
+        kernel = parse_log(run.text)
         load = _LOAD.search(run.text)
         if load and (ms := number(load.group(1))) is not None:
             common["load_s"] = ms / 1000
@@ -187,16 +195,33 @@ def read(text: str) -> tuple[list[Result], list[str]] | None:
                 row["n_threads"] = int((of_prompt and threads.group(2)) or threads.group(1))
             # A prompt of one token, or no token at all, is no measurement.
             if tokens > 1:
-                results.append(Result(_line(text, match), process, row))
+                results.append(Result(_line(text, match), process, row, kernel))
         answers = [match for match in run.figures if match.group(4)]
+        only = timed[-1] if prompt and {match.group(1) for match in timed} == {"prompt eval"} else None
+        if only and not _TIMING.search(text, only.end(), run.start + len(run.text)):
+            problems.append(f"line {_line(text, only)}: the speed of the output does not follow: cut off or broken")
         if not timed and answers:
-            results += _answer(text, process, common, threads, answers[0])
+            results += [each._replace(kernel=kernel) for each in _answer(text, process, common, threads, answers[0])]
             if answers[1:]:
                 problems.append(
                     f"line {_line(text, answers[1])}: the answers after the first stand behind a conversation of "
                     "unknown length, and are not imported"
                 )
     return results, problems
+
+
+def _cut(text: str) -> list[str]:
+    """Return a sentence on each timing of a log that is not whole."""
+    whole = {match.start() for match in _FIGURES.finditer(text)}
+    return [
+        f"line {_line(text, match)}: a timing that is cut off or broken: {_line_at(text, match.start())!r:.90}"
+        for match in _TIMING.finditer(text)
+        if match.start() not in whole
+    ]
+
+
+def _line_at(text: str, at: int) -> str:
+    return text[at:].partition("\n")[0].strip()
 
 
 def _answer(

@@ -110,10 +110,20 @@ def model_name(row: Mapping[str, Any]) -> str:
     A file name that says nothing, such as ggml-model, is none.
     """
     named = _IN_NAME.sub("", stem(row))
-    said = re.sub(r"\s+", "-", _split_type(row)[0].lower())[:80]
+    said = shortened(re.sub(r"\s+", "-", _split_type(row)[0].lower()), 80)
     if named and not (said and _SAYS_NOTHING.fullmatch(named)):
-        return named[:80].lower()
+        return shortened(named.lower(), 80)
     return said or UNKNOWN
+
+
+def shortened(words: str, most: int) -> str:
+    """Return words of at most `most` characters; of longer ones the beginning and a digest of the whole.
+
+    So two things that begin alike stay two.
+    """
+    if len(words) <= most:
+        return words
+    return f"{words[: most - 13]}-{hashlib.sha256(words.encode('utf-8', 'backslashreplace')).hexdigest()[:12]}"
 
 
 # ---- Machines ----
@@ -127,7 +137,7 @@ _OLD_GPU = ("cuda", "vulkan", "kompute", "metal", "sycl", "gpu_blas")
 
 
 def _pieces(value: Any) -> list[str]:
-    return [piece.strip() for piece in str(value or "").split(",")]
+    return [piece.strip() for piece in re.split(r"[,|]", str(value or ""))]
 
 
 def processor(row: Mapping[str, Any]) -> str:
@@ -182,7 +192,7 @@ def settings(row: Mapping[str, Any]) -> dict[str, str]:
         held["system_info"] = hashlib.sha256(str(row["system_info"]).encode("utf-8", "backslashreplace")).hexdigest()[
             :8
         ]
-    return {name[:60]: value[:200] for name, value in sorted(held.items()) if value}
+    return {shortened(name, 60): shortened(value, 200) for name, value in sorted(held.items()) if value}
 
 
 def _text(value: Any) -> str:

@@ -56,3 +56,37 @@ def test_what_is_read_two_ways_is_read_as_the_rest_of_the_file(
     assert figure.number("1,040", decimals) == comma
     assert figure.number("1.040", decimals) == point
     assert figure.ambiguous("1,040", decimals) == (not others)
+
+
+@pytest.mark.parametrize(
+    ("text", "decimals", "count"),
+    [
+        ("1.024", "comma", 1024),
+        ("1.024", "point", None),
+        ("1,024", "point", 1024),
+        ("1.024", "", 1024),
+        ("1,024", "", 1024),
+        ("512.000", "", None),
+        ("512.000", "point", 512),
+        ("512,000", "comma", 512),
+        ("1.024.000", "", 1024000),
+        ("1 024", "", 1024),
+        ("512.0", "", 512),
+        ("1.5", "", None),
+        (1.5, "", None),
+        (512.0, "", 512),
+        (-4, "", -4),
+        ("x", "", None),
+        (None, "", None),
+    ],
+)
+def test_a_count_is_whole_or_none(text: object, decimals: str, count: int | None) -> None:
+    assert figure.count(text, decimals) == count
+
+
+def test_one_mark_before_three_digits_says_two_things_whichever_it_is() -> None:
+    assert figure.ambiguous("1,040")
+    assert figure.ambiguous("1.040")
+    assert not figure.ambiguous("1.0400")
+    assert not figure.ambiguous("0.125")
+    assert not figure.ambiguous("1.040", "point")

@@ -428,3 +428,71 @@ def test_a_log_before_repack_was_its_name_is_repacked(tmp_path: Path) -> None:
     assert "not repacked" not in page
     assert "CPU_AARCH64" in page
     assert re.search(r"\| Repack\u00a0MiB \|.*\n.*\n.* \| 20\.0 \|", page)
+
+
+# ---- One thing is one, and two are two ----
+
+
+def test_what_begins_alike_is_never_an_average(tmp_path: Path) -> None:
+    rules = ".ffn_(gate|up|down)_exps.weight=CPU;" * 8
+    for number, field, pair in (
+        (1, "tensor_buft_overrides", (f"{rules}a=CPU", f"{rules}b=CPU")),
+        (2, "model_filename", (f"{'x' * 90}-alpha.gguf", f"{'x' * 90}-beta.gguf")),
+        (3, "build_commit", ("debian-with-a-long-word-1", "debian-with-a-long-word-2")),
+    ):
+        changes = [{field: value, "avg_ts": speed} for value, speed in zip(pair, (20.0, 30.0), strict=True)]
+        pages = pages_of(tmp_path / str(number), imports.records([rows_of(tmp_path, *changes)], machine="box"))
+        cells = [page for path, page in pages.items() if path.count("/") == 2 and "README" not in path]
+        assert sorted(shown for page in cells for shown in figures(page)) == ["20.00", "30.00"], field
+
+
+def test_answers_of_unknown_length_stay_apart_over_imports(tmp_path: Path) -> None:
+    text = "model      : a-Q4_0.gguf\n\n[ Prompt: {} t/s | Generation: {} t/s ]\n"
+    each: list[imports.Imported] = []
+    for name, both in (("x", (120.5, 20.5)), ("y", (240.5, 40.5))):
+        (tmp_path / name).mkdir()
+        each.append(imports.records([write(tmp_path / name, text.format(*both), "cli.log")], "box", threads=8))
+    assert sorted(figures(pages_of(tmp_path, *each)["imported-box/a/q4.md"])) == ["120.5", "20.50", "240.5", "40.50"]
+
+
+def test_a_measurement_that_several_files_hold_counts_once(tmp_path: Path) -> None:
+    later = {"avg_ts": 30.0, "samples_ts": [30.0], "test_time": "2025-04-21T18:40:01Z"}
+    paths = [
+        rows_of(tmp_path, {}, name="a.jsonl"),
+        rows_of(tmp_path, later, name="b.jsonl"),
+        rows_of(tmp_path, {}, later, name="all.jsonl"),
+    ]
+    found = imports.records(paths, machine="box")
+    assert sorted(one["payload"]["metrics"]["tg_tps"]["value"] for one in found.records if one["kind"] == "launch") == [
+        20.0,
+        30.0,
+    ]
+    assert found.problems == ["all.jsonl: 2 results are there twice and counted once: a.jsonl and b.jsonl too"]
+    # Within a file it is one by its time; what has none may be measured again.
+    assert "1 result is there twice" in imports.records([rows_of(tmp_path, {}, {})], machine="box").problems[0]
+    assert imports.records([rows_of(tmp_path, {"test_time": ""}, {"test_time": ""})], machine="box").problems == []
+
+
+# ---- Threads ----
+
+
+def test_a_row_without_threads_costs_no_other_row(tmp_path: Path) -> None:
+    path = rows_of(tmp_path, {}, {"n_threads": 0, "n_gen": 64})
+    found = imports.records([path], machine="box")
+    assert set(launches(found)) == {"tg128"}
+    assert found.problems == [
+        "a.jsonl, line 2: no number of threads is named there, left out: give the number (THREADS=64)"
+    ]
+    found = imports.records([path], machine="box", threads=8)
+    assert {test: launch["cell"]["threads"] for test, launch in launches(found).items()} == {"tg128": 16, "tg64": 8}
+    assert found.problems == ["a.jsonl, line 2: no number of threads is named there, taken as 8"]
+
+
+def test_a_number_of_threads_is_not_that_of_a_gpu_beside_rows_that_name_theirs(tmp_path: Path) -> None:
+    gpu = {"n_threads": None, "backends": "CUDA", "gpu_info": "NVIDIA L4", "n_gen": 64}
+    found = imports.records([rows_of(tmp_path, {}, gpu)], machine="box", threads=1)
+    assert found.machines == ["imported-box"]
+    assert (
+        "line 2: no number of threads is named there, left out: THREADS=1 is not taken for a GPU" in found.problems[0]
+    )
+    assert imports.records([rows_of(tmp_path, gpu)], threads=1).machines[0].endswith("with-nvidia-l4")

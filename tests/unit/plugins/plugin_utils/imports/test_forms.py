@@ -99,7 +99,9 @@ def test_a_table_may_have_the_marks_of_any_country(speed: str, others: str, read
     assert tool.rows[0]["model_n_params"] == 8_030_000_000
 
 
-@pytest.mark.parametrize(("speed", "why"), [("1,040", "with a thousands mark one figure"), ("40.25x", "its speed is")])
+@pytest.mark.parametrize(
+    ("speed", "why"), [("1,040", "with a thousands mark 1040 and with decimals 1.040"), ("40.25x", "its speed is")]
+)
 def test_a_speed_that_may_be_two_or_is_none_is_refused(speed: str, why: str) -> None:
     with pytest.raises(ImportFailed, match=why):
         parse(f"{HEAD}| llama 8B Q4_0 | 4.33 GiB | 8.03 B | CPU | 64 | tg128 | {speed} |", "a.md")
@@ -190,7 +192,7 @@ def test_a_log_says_how_it_was_measured() -> None:
     assert said.items() <= prompt.items()
     assert said.items() <= generated.items()
     assert (prompt["n_threads"], generated["n_threads"]) == (16, 8)
-    (buffer,) = tool.kernel(0)["buffers"]
+    (buffer,) = (tool.results[0].kernel or {})["buffers"]
     assert buffer["bytes"] == 300 * 2**20
 
 
@@ -200,7 +202,7 @@ def test_a_log_with_two_runs_has_two() -> None:
     assert [result.process for result in tool.results] == [0, 0, 1, 1]
     assert [row["build_commit"] for row in tool.rows] == ["0c1e57098"] * 2 + ["abcdef012"] * 2
     assert [row["cpus"] for row in tool.rows] == [64, 64, 32, 32]
-    assert [tool.kernel(process)["buffers"][0]["bytes"] >> 20 for process in (0, 1)] == [300, 600]
+    assert [(result.kernel or {})["buffers"][0]["bytes"] >> 20 for result in tool.results[::2]] == [300, 600]
 
 
 CLI = """
@@ -230,3 +232,164 @@ def test_a_later_answer_stands_behind_a_conversation_and_is_left_out() -> None:
     (problem,) = tool.problems
     assert problem.startswith("cli.log, line 14: the answers after the first stand behind a conversation")
     assert speeds(parse(CLI + CLI, "cli.log")) == [123.4, 20.5] * 2
+
+
+def test_a_log_that_ends_in_its_timings_says_what_is_lost() -> None:
+    prompt = LOG[: LOG.index("common_perf_print:        eval")]
+    for end in ("", "common_perf_print:        eval time =      48.34 ms /    15 runs   (    3.22 ms per token,   31"):
+        tool = parse(prompt + end, "a.log")
+        assert speeds(tool) == [1390.39]
+        (problem,) = tool.problems
+        assert problem.startswith(f"a.log, line {16 if not end else 17}: ")
+        assert "cut off or broken" in problem
+    tool = parse(f"{CLI}{CLI.removesuffix('t/s ]' + chr(10))}", "a.log")
+    assert speeds(tool) == [123.4, 20.5]
+    assert tool.problems[0].startswith("a.log, line 22: a timing that is cut off or broken: '[ Prompt: 123.4 t/s")
+    # Of no token there is no speed, and nothing is cut.
+    none = "eval time =       0.00 ms /     0 runs   (    -nan ms per token,     -nan tokens per second)"
+    assert parse(f"{prompt}common_perf_print:        {none}\n", "a.log").problems == []
+
+
+# ---- What proves that a row is whole ----
+
+
+@pytest.mark.parametrize("ends", ["\n", "", "\nKilled\n"])
+def test_a_table_row_that_no_pipe_ends_is_cut_off(ends: str) -> None:
+    cut = TABLE.rstrip().removesuffix("0.50 ± 0.10 |")
+    tool = parse(f"{cut}{ends}", "a.md")
+    assert speeds(tool) == [200.5]
+    assert "a.md, line 4: no pipe ends its last cell, '2'" in tool.problems[0]
+    # One in a cell is no end of the row.
+    tool = parse(f"{cut.replace('llama 8B', 'a | b')}{ends}", "a.md")
+    assert speeds(tool) == [200.5]
+    # Where none has a pipe at its end, the end of the line is that of a row.
+    bare = "\n".join(line.removesuffix(" |") for line in TABLE.splitlines())
+    assert speeds(parse(f"{bare}\n", "a.md")) == [200.5, 20.5]
+    assert speeds(parse(bare, "a.md")) == [200.5]
+
+
+def test_a_csvs_last_number_is_whole_where_a_quote_or_the_line_ends() -> None:
+    head = "n_prompt,n_gen,n_threads,avg_ts\n"
+    for text, read in (
+        (f"{head}0,128,8,20.5\n0,256,8,40.25\n", [20.5, 40.25]),
+        (f'{head}0,128,8,20.5\n0,256,8,"40.25"', [20.5, 40.25]),
+        (f"{head}0,128,8,20.5\n0,256,8,4", [20.5]),
+    ):
+        tool = parse(text, "a.csv")
+        assert speeds(tool) == read
+        assert len(tool.problems) == 2 - len(read)
+    assert "a.csv, line 3: nothing ends its last field, '4'" in tool.problems[0]
+
+
+def test_a_spreadsheets_head_may_have_quotes() -> None:
+    head = '"build_commit","n_threads","n_prompt","n_gen","avg_ts"\n'
+    for rows in ('"0c1e57098","8","0","128","20.5"\n', '"0c1e57098",8,0,128,20.5\n'):
+        tool = parse(head + rows, "a.csv")
+        assert (tool.form, speeds(tool)) == ("llama-bench csv", [20.5])
+
+
+# ---- Counts and marks ----
+
+
+def test_counts_are_read_by_the_marks_of_the_file() -> None:
+    head = "n_prompt;n_gen;n_threads;avg_ts;stddev_ts\n"
+    tool = parse(f"{head}1.024;0;16;40,25;1,234\n0;2.048;16;1.040;0,5\n", "a.csv")
+    assert [(row["n_prompt"], row["n_gen"]) for row in tool.rows] == [(1024, 0), (0, 2048)]
+    assert [(row["avg_ts"], row["stddev_ts"]) for row in tool.rows] == [(40.25, 1.234), (1040.0, 0.5)]
+    tool = parse(f"{head}1.024;0;16;40.25;0.5\n1,024;0;16;41.25;0.5\nx;128;16;20.5;0.5\n", "a.csv")
+    assert [(row["n_prompt"], row["avg_ts"]) for row in tool.rows] == [(1024, 41.25)]
+    assert tool.problems == [
+        "a.csv, line 2: its n_prompt is '1.024', by the marks of its file no whole number: write it without any",
+        "a.csv, line 4: its n_prompt is 'x', by the marks of its file no whole number: write it without any",
+    ]
+    tool = parse(f"{head}512;0;16;40;1,234\n", "a.csv")
+    assert tool.rows[0]["stddev_ts"] is None
+    assert tool.problems == ["a.csv, line 2: its deviation is '1,234', left out"]
+    with pytest.raises(ImportFailed, match=r"its n_gen is 1\.5"):
+        parse(json.dumps({**TG, "n_gen": 1.5}), "a.json")
+
+
+def test_a_speed_that_may_be_two_costs_that_row_and_its_remedy_is_read() -> None:
+    row = "| llama 8B Q4_0 | 4.33 GiB | 8.03 B | CPU | 64 | {} | {} |\n"
+    for speed in ("1,040 ± 1", "1.040 ± 2", "1.040"):
+        text = HEAD + row.format("pp512", speed) + row.format("tg128", "40 ± 1")
+        tool = parse(text, "a.md")
+        assert speeds(tool) == [40.0]
+        mean = speed.split()[0]
+        (problem,) = tool.problems
+        assert problem.startswith(f"a.md, line 3: its speed is {mean!r}, with a thousands mark 1040 and with decimals")
+        assert problem.endswith("no other speed of the file says which: write 1040 or 1.0400 there")
+        assert speeds(parse(text.replace(mean, "1040"), "a.md"))[0] == 1040.0
+        assert speeds(parse(text.replace(mean, "1.0400"), "a.md"))[0] == 1.04
+
+
+# ---- Pipes ----
+
+
+def test_a_pipe_stands_in_the_cell_that_leaves_the_others_what_they_are() -> None:
+    row = "| llama 8B Q4_0 | 4.33 GiB | 8.03 B | CPU|BLAS | 64 | tg128 | 20.5 |\n"
+    (read,) = parse(HEAD + row, "a.md").rows
+    assert (read["model_type"], read["backends"], read["n_threads"]) == ("llama 8B Q4_0", "CPU|BLAS", 64)
+    head = HEAD.replace("backend |", "backend | ot |").replace("--- |", "--- | --- |", 1)
+    tool = parse(f"{head}| llama 8B Q4_0 | 4.33 GiB | 8.03 B | CPU | a|b | 64 | tg128 | 20.5 |\n{TABLE}", "a.md")
+    assert speeds(tool) == [200.5, 20.5]
+    (problem,) = tool.problems
+    assert problem.startswith("a.md, line 3: it has 9 cells where the head has 8, and which of them are one")
+    assert problem.endswith("write it as \\|")
+
+
+# ---- Processes and their buffers ----
+
+
+def test_each_process_of_sql_makes_its_table() -> None:
+    assert [result.process for result in parse(SQL, "a.sql").results] == [0, 0]
+    assert [result.process for result in parse(SQL + SQL, "a.sql").results] == [0, 0, 1, 1]
+    cut = (SQL + SQL).rstrip()[:-10]
+    assert [result.process for result in parse(cut, "a.sql").results] == [0, 0, 1]
+
+
+def opened(name: str, mib: int) -> str:
+    return (
+        f"llama_model_loader: loaded meta data with 29 key-value pairs and 39 tensors from {name} (version GGUF V3)\n"
+        f"load_tensors:   CPU_Mapped model buffer size =  {mib}.00 MiB\n"
+    )
+
+
+def made(mib: int) -> str:
+    return f"llama_context: constructing llama_context\nllama_kv_cache:        CPU KV buffer size =   {mib}.00 MiB\n"
+
+
+def buffers(tool: forms.Tool) -> list[dict[str, int] | None]:
+    return [
+        result.kernel and {buffer["use"]: buffer["bytes"] >> 20 for buffer in result.kernel["buffers"]}
+        for result in tool.results
+    ]
+
+
+FIRST, SECOND, THIRD = ({"model": 3600, "kv": 8}, {"model": 3600, "kv": 4}, {"model": 37000, "kv": 80})
+
+
+@pytest.mark.parametrize("form", ["jsonl", "md", "csv"])
+def test_buffers_are_those_of_the_context_that_a_row_was_measured_in(form: str) -> None:
+    head, rows = {
+        "jsonl": ("", [f"{json.dumps({**TG, 'n_gen': tokens})}\n" for tokens in (64, 128, 256)]),
+        "md": (HEAD, [TABLE.splitlines()[-1].replace("tg128", test) + "\n" for test in ("tg64", "tg128", "tg256")]),
+        "csv": (CSV.splitlines()[0] + "\n", [f'20.5,0,{tokens},64,"llama 8B Q4_0"\n' for tokens in (64, 128, 256)]),
+    }[form]
+    log = [opened("a", 3600) + made(8), made(4), opened("b", 37000) + made(80)]
+    between = head + "".join(text for pair in zip(log, rows, strict=True) for text in pair)
+    assert buffers(parse(between, "a.txt")) == [FIRST, SECOND, THIRD]
+    # One file behind the other has as many contexts as rows, in their order.
+    for text in ("".join([*log, head, *rows]), "".join([head, *rows, *log])):
+        tool = parse(text, "a.txt")
+        assert buffers(tool) == [FIRST, SECOND, THIRD]
+        assert tool.problems == []
+    # Of other numbers of them nothing tells which is whose.
+    tool = parse("".join([*log, head, *rows[:2]]), "a.txt")
+    assert buffers(tool) == [None, None]
+    assert tool.problems[-1].endswith("with: their buffers are unknown")
+
+
+def test_rows_without_a_log_have_not_the_buffers_of_those_with_one() -> None:
+    text = f"{opened('a', 3600)}{made(8)}{json.dumps(TG)}\n{LINES}"
+    assert buffers(parse(text, "a.txt")) == [FIRST, None, None]

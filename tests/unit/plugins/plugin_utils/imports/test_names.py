@@ -100,3 +100,22 @@ def test_whatever_a_row_says_is_a_setting_but_its_results_and_the_fields_of_a_ce
     row = {"avg_ts": 1.0, "n_gen": 128, "flash_attn": True, "type_k": "f16", "gpu_info": "", "new_in_2027": [1, 2]}
     assert names.settings(row) == {"flash_attn": "1", "new_in_2027": "[1, 2]", "type_k": "f16"}
     assert names.settings({"flash_attn": "0", "n_batch": 2048.0}) == {"flash_attn": "0", "n_batch": "2048"}
+
+
+def test_what_is_cut_short_keeps_two_things_apart() -> None:
+    long = "x" * 220
+    for most, called in (
+        (80, [names.model_name({"model_filename": f"{long}{end}.gguf"}) for end in "aab"]),
+        (80, [names.model_name({"model_type": f"{long}{end} Q4_0"}) for end in "aab"]),
+        (200, [names.settings({"tensor_split": f"{long}{end}"})["tensor_split"] for end in "aab"]),
+        (60, [next(iter(names.settings({f"{long}{end}": 1}))) for end in "aab"]),
+    ):
+        assert called[0] == called[1]
+        assert called[0] != called[2]
+        assert {len(name) for name in called} == {most}
+    assert names.shortened("x" * 80, 80) == "x" * 80
+
+
+def test_a_pipe_between_backends_of_the_processor_is_no_gpu() -> None:
+    assert names.accelerator({"backends": "CPU|BLAS"}) == ""
+    assert names.accelerator({"backends": "CUDA|BLAS"}) == "CUDA"
