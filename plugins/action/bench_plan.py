@@ -35,6 +35,7 @@ class ActionModule(CoreAction):
         machine=dict(type="dict", required=True),
         request=OPTION,
         price_found=dict(type="dict", default={}),
+        fleet_found=dict(type="dict", default={}),
     )
     ERRORS = (RunError, RequestError, prices.PriceError)
 
@@ -54,7 +55,7 @@ class ActionModule(CoreAction):
             }
             kinds = [
                 ("machine", machine),
-                ("run", run_payload(request, plan, seed, machine, versions, price)),
+                ("run", run_payload(request, plan, seed, machine, versions, price, args["fleet_found"])),
                 *[("failure", failed) for failed in plan["failures"]],
             ]
             result[envelope.RESULT_KEY] = envelope.as_result(

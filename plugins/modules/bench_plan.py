@@ -36,6 +36,11 @@ options:
         the command that asks for the same again, whose hosts and hours will be others.
     type: dict
     default: {}
+  fleet_found:
+    description: Of a host that is one of fewer instances than were asked for, C(asked), C(enough) and C(there); empty
+      otherwise.
+    type: dict
+    default: {}
 seealso:
   - plugin: cloudbench.llama.run_request
     plugin_type: lookup

@@ -10,7 +10,10 @@ module: ec2_hosts
 short_description: Wait until the instances of a run can be reached
 description:
   - Waits until each instance of a run has an address and has shown its host keys on its console, which is read through
-    the API of EC2, or until it has ended or the time is over.
+    the API of EC2, or until it has ended or the time is over. Where ssh goes through the Session Manager it also waits
+    until Systems Manager calls the instance Online.
+  - An instance whose host keys are in O(known_hosts) is known by them and not waited for. One whose console shows
+    another key than is known of it is not connected to.
   - An instance that cannot be reached does not fail the task; it comes with its problem.
 version_added: 0.1.0
 author:
@@ -28,7 +31,8 @@ options:
     type: float
     default: 600
   known_hosts:
-    description: Where to write the known hosts of the run, those without a problem, for C(UserKnownHostsFile) of ssh.
+    description: Where the known hosts of the run are kept, for C(UserKnownHostsFile) of ssh. Those without a problem
+      are added, each by its id and its address; nothing is removed.
     type: path
   ended:
     description: Instead of waiting, return the instances that have ended, each with the reason that EC2 gives.
@@ -44,6 +48,12 @@ options:
     type: list
     elements: str
     default: []
+  rows:
+    description: The rows of the plan, C(rows) of the plan of M(cloudbench.llama.ec2_plan), by which fewer instances
+      than were asked for may be enough.
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""
@@ -57,7 +67,9 @@ RETURN = r"""
 instances:
   description:
     - Every instance of the run. C(market) is V(on-demand) or V(spot). C(boot_s) are the seconds from the launch until
-      it showed its keys, null where it had done so before anybody asked. C(price) is what an hour of it costs by
+      it could be reached, null where it could before anybody asked. C(row) is its row in the matrix, and C(spared) says
+      that it has a problem and its row has enough instances without it; C(fleet) has C(asked), C(enough) and C(there)
+      of its row where there are fewer than were asked for, and enough. C(price) is what an hour of it costs by
       O(prices), in the form that the variable C(llama_bench_price) has; empty where that is unknown.
   returned: success
   type: list
@@ -72,6 +84,14 @@ instances:
       problem: null
       market: spot
       boot_s: 31.4
+      row: "0"
+      spared: false
+      fleet: {}
       price:
         {usd_hour: 0.9214, date: "2026-11-27", source: EC2 spot price history, market: spot, boot_s: 31.4}
+fewer:
+  description: A sentence for each row of O(rows) that has fewer instances than were asked for, and enough.
+  returned: success
+  type: list
+  elements: str
 """

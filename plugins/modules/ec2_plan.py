@@ -29,7 +29,7 @@ extends_documentation_fragment:
   - cloudbench.llama.run_request
 options:
   run:
-    description: The id of the run, at most 48 letters, digits and hyphens; by default that of this run.
+    description: The id of the run, at most 33 letters, digits and hyphens; by default that of this run.
     type: str
     default: ""
   region:
@@ -41,8 +41,9 @@ options:
     type: str
     default: ""
   instances:
-    description: The matrix, each entry a mapping with C(type) and perhaps C(count), C(market), C(image), C(zones),
-      C(or_types) and C(max_price), as the README of role P(cloudbench.llama.ec2_environment#role) has them.
+    description: The matrix, each entry a mapping with C(type) and perhaps C(count), C(count_min), C(market),
+      C(image), C(zones), C(or_types) and C(max_price), as the README of role
+      P(cloudbench.llama.ec2_environment#role) has them.
     type: list
     elements: raw
     required: true
@@ -162,10 +163,11 @@ plan:
     rows:
       description:
         - What is launched, an entry for each of O(instances) that is possible, with C(index), C(type), C(or_types),
-          C(count), C(market), C(max_price), C(image), C(image_parameter), C(image_id) (null without credentials),
-          C(architecture), C(login_user), C(root_device), C(machine) (the name that results are kept under), C(zones)
-          (to be tried in this order), C(vcpus), C(physical_cores), C(memory_gib) (null where unknown) and C(minutes)
-          (the least and the most expected).
+          C(count), C(count_min), C(market), C(max_price), C(image), C(image_parameter), C(image_id) (null without
+          credentials), C(architecture), C(login_user), C(root_device), C(machine) (the name that results are kept
+          under), C(zones) (to be tried in this order), C(tries) (C(type), C(zone) and C(count) of each try, in their
+          order), C(vcpus), C(physical_cores), C(memory_gib) (null where unknown) and C(minutes) (the least and the most
+          expected).
         - C(usd_h) has US dollars an hour for one instance, C(on_demand), C(spot), C(spot_by_zone) and C(most), null
           where unknown, and C(source) and C(date) of the on-demand price.
       returned: success

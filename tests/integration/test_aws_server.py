@@ -907,7 +907,7 @@ def test_a_region_there_is_not_knows_no_credentials(server, aws):
 
 
 def test_what_nobody_answers_is_said(server, aws):
-    assert code(aws.ssm.describe_instance_information) == "UnknownToTheTestServer"
+    assert code(aws.ssm.get_inventory) == "UnknownToTheTestServer"
     scope = "AWS4-HMAC-SHA256 Credential=a/20261124/us-east-1/{}/aws4_request, SignedHeaders=x, Signature=y"
     for service in ("ec2", "no-service"):
         ask = urllib.request.Request(server.endpoint, b"Action=Dance", {"Authorization": scope.format(service)})

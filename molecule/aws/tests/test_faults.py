@@ -83,6 +83,46 @@ def test_an_account_without_a_default_vpc_is_as_good(account):
     account.give_back()
 
 
+def test_the_tags_of_an_organisation_survive_a_second_run(account):
+    tag = {"Key": "CostCenter", "Value": "4711"}
+    account.server.configure(organisation_tags={tag["Key"]: tag["Value"]})
+    assert account.provision().code == 0
+    before = len(account.server.requests())
+    again = account.provision()
+    account.faults += 1
+    assert again.code == 0, again.output
+    assert set(re.findall(r"changed=(\d+)", again.output)) == {"0"}, again.output
+    assert [one["action"] for one in account.server.requests()[before:] if one["write"]] == []
+    client = ec2(account)
+    instances = [one for row in client.describe_instances()["Reservations"] for one in row["Instances"]]
+    described = [
+        *instances, *client.describe_volumes()["Volumes"], *client.describe_key_pairs()["KeyPairs"],
+        *client.describe_launch_templates()["LaunchTemplates"],
+        *client.describe_internet_gateways()["InternetGateways"],
+    ]  # fmt: skip
+    assert len(described) == 5
+    assert [one for one in described if tag not in one["Tags"]] == []
+    account.give_back()
+
+
+def test_a_kept_fleet_is_known_when_its_console_has_scrolled_on(account):
+    assert account.provision().code == 0
+    (known,) = (account.directory / "ec2").glob("*/known_hosts")
+    kept = known.read_text()
+    account.server.configure(hosts=[{**account.host, "console": "[ 7200.1] what is written for hours"}])
+    account.faults += 1
+    again = account.provision()
+    assert again.code == 0, again.output
+    assert known.read_text() == kept != ""
+    # Whoever shows another key is not taken for the one that is known.
+    account.server.configure(hosts=[{**account.host, "console": account.host["console"][:-1] + "Y"}])
+    other = account.provision()
+    assert other.code != 0
+    assert "shows another host key than the one that is known of it (ssh-ed25519)" in causes(account)
+    assert known.read_text() == kept
+    account.give_back()
+
+
 # ---- What is refused before anything is made ----
 
 
@@ -277,6 +317,23 @@ def test_no_room_in_a_zone_is_found_in_the_next(account):
     account.give_back()
 
 
+@pytest.mark.slow
+def test_fewer_instances_are_enough_where_that_is_said(account):
+    account.server.configure(room={"us-east-1a": 2}, hosts=[account.host, account.host])
+    rows = [{"type": TYPE, "count": 3, "count_min": 2, "zones": ["us-east-1a"]}]
+    done = account.provision(ec2_environment_instances=rows)
+    account.faults += 1
+    assert done.code == 0, done.output
+    assert zones(account) == ["us-east-1a"] * 2
+    assert "2 of the 3 instances asked for, and count_min says that 2 are enough: the run goes on" in done.output
+    assert account.failures() == []
+    again = account.provision(ec2_environment_instances=rows)
+    assert again.code == 0, again.output
+    assert set(re.findall(r"changed=(\d+)", again.output)) == {"0"}, again.output
+    assert "2 of 3 instances" in again.output
+    account.give_back()
+
+
 def zones(account):
     filters = [{"Name": "tag:RunId", "Values": [account.run]}]
     reservations = ec2(account).describe_instances(Filters=filters)["Reservations"]
@@ -288,7 +345,8 @@ def test_no_room_for_a_type_is_found_for_another(account):
     rows = [{"type": TYPE, "or_types": ["c8g.16xlarge"], "zones": ["us-east-1a"]}]
     done = account.provision(ec2_environment_instances=rows)
     assert done.code == 0, done.output
-    assert account.server.requests("RunInstances")[-1]["params"]["InstanceType"] == "c8g.16xlarge"
+    (reservation,) = ec2(account).describe_instances()["Reservations"]
+    assert [one["InstanceType"] for one in reservation["Instances"]] == ["c8g.16xlarge"]
     account.give_back()
 
 
@@ -302,6 +360,19 @@ def test_a_reclaimed_spot_instance_is_told(account):
     account.faults += 1
     assert running.wait(timeout=200) != 0
     assert re.search(r"Spot.*: run again, or ask for on-demand instances", causes(account)), account.failures()
+    account.give_back()
+
+
+def test_an_instance_that_ends_for_its_key_is_told_what_to_mend(account):
+    # As long as the module that launches it asks for it, it is pending.
+    account.server.configure(ends="Client.InternalError", pending=8)
+    done = account.provision(ec2_environment_timeout=60)
+    account.faults += 1
+    assert done.code != 0
+    said = causes(account)
+    assert "(Client.InternalError: Client error on launch): mend it first, for another try is paid for too" in said
+    assert "kms:CreateGrant" in said
+    assert "run again" not in said
     account.give_back()
 
 

@@ -15,8 +15,9 @@ IN_POLICIES = {"service-quotas": "servicequotas"}
 WORDS = {"ec2": "You are not authorized to perform this operation."}
 # Without these a run goes on.
 OPTIONAL = {
+    # Zones are told by their names then.
+    "ec2:DescribeAvailabilityZones",
     # Asked by amazon.aws once the instance is launched.
-    "ec2:DescribeInstanceAttribute",
     "ec2:DescribeInstanceStatus",
     "ec2:DescribeInstanceTypes",
     "ec2:DescribeSpotPriceHistory",

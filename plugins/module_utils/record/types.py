@@ -81,6 +81,14 @@ class Price(_Price, total=False):
     boot_s: Optional[float]
 
 
+class Fleet(TypedDict):
+    """How many instances of a kind were asked for, how many are enough, and how many there were."""
+
+    asked: int
+    enough: int
+    there: int
+
+
 class Imported(TypedDict):
     """The file that a record was imported from."""
 
@@ -108,6 +116,7 @@ class Run(_Run, total=False):
     slo: Optional[Slo]
     quick: Optional[bool]
     price: Optional[Price]
+    fleet: Optional[Fleet]
     imported: Optional[List[Imported]]
     environment: Optional[Dict[str, str]]
 

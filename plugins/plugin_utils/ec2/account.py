@@ -42,14 +42,30 @@ class Kind(NamedTuple):
     free_tier: bool = False
 
 
+class Subnet(NamedTuple):
+    """A subnet that was given; `free`: addresses that nobody has."""
+
+    zone: str
+    vpc_id: str
+    free: int
+
+
+class Zone(NamedTuple):
+    """A zone of a region: its type as EC2 has it, whether the account may use it, and the group to opt in to."""
+
+    type: str
+    usable: bool
+    group: str
+
+
 class Account(NamedTuple):
     """What could be learnt; None where the question was not answered, and then `unasked` says why.
 
-    `kinds`: by type, of those that the region has. `zones`: by type, where it is offered. `subnets`: zone and VPC by
-    id. `images`: id by parameter. `quotas` and `used`: vCPUs by market. `on_demand`: by type. `spot`: USD an hour by
-    type and zone. `credentials`: what signs the requests. `plan`: FREE or PAID, "" for an account without plan.
-    `free_types`: what an account on the Free plan may launch. `vpcs` and `vpc_quota`: those there are, of other runs
-    and people, and those there may be. `has_profile`: whether the instance profile that was given is there.
+    `kinds`: by type, of those that the region has. `zones`: by type, where it is offered. `subnets`: by id. `images`:
+    id by parameter. `quotas` and `used`: vCPUs by market. `on_demand`: by type. `spot`: USD an hour by type and zone.
+    `credentials`: what signs the requests. `plan`: FREE or PAID, "" for an account without plan. `free_types`: what an
+    account on the Free plan may launch. `vpcs` and `vpc_quota`: those there are, of other runs and people, and those
+    there may be. `has_profile`: whether the instance profile that was given is there. `zone_types`: by zone.
     """
 
     id: str
@@ -57,7 +73,7 @@ class Account(NamedTuple):
     kinds: dict[str, Kind] | None
     zones: dict[str, list[str]] | None
     images: dict[str, str] | None
-    subnets: dict[str, tuple[str, str]] | None
+    subnets: dict[str, Subnet] | None
     quotas: dict[str, float]
     used: dict[str, int] | None
     on_demand: dict[str, prices.Price]
@@ -70,6 +86,7 @@ class Account(NamedTuple):
     vpcs: int | None = None
     vpc_quota: float | None = None
     has_profile: bool | None = None
+    zone_types: dict[str, Zone] | None = None
 
     @property
     def partition(self) -> str:
@@ -125,6 +142,7 @@ def ask(
     questions: dict[str, Callable[[], Any]] = {
         "kinds": lambda: _kinds(ec2, types),
         "zones": lambda: _zones(ec2, types),
+        "zone types": lambda: _zone_types(ec2),
         "subnets": lambda: _subnets(ec2, subnet_ids) if subnet_ids else {},
         "used": lambda: _used(ec2, run),
         "spot": lambda: ask_prices.ask_spot(ec2, existing, moment) if existing else {},
@@ -170,6 +188,7 @@ def ask(
         good.get("vpcs"),
         good.get("quota vpc"),
         good.get("profile"),
+        good["zone types"],
     )
 
 
@@ -263,9 +282,18 @@ def _answered(answers: dict[str, Any], parameters: Sequence[str]) -> dict[str, s
     return {name: image for name, image in images.items() if image}
 
 
-def _subnets(ec2: Any, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+def _zone_types(ec2: Any) -> dict[str, Zone]:
+    rows = aws.pages(ec2, "describe_availability_zones", "AvailabilityZones", AllAvailabilityZones=True)
+    return {
+        row["ZoneName"]: Zone(row["ZoneType"], row["OptInStatus"] != "not-opted-in", row["GroupName"]) for row in rows
+    }
+
+
+def _subnets(ec2: Any, ids: Sequence[str]) -> dict[str, Subnet]:
     rows = aws.pages(ec2, "describe_subnets", "Subnets", Filters=[aws.filtered("subnet-id", *ids)])
-    return {row["SubnetId"]: (row["AvailabilityZone"], row["VpcId"]) for row in rows}
+    return {
+        row["SubnetId"]: Subnet(row["AvailabilityZone"], row["VpcId"], row["AvailableIpAddressCount"]) for row in rows
+    }
 
 
 def _used(ec2: Any, run: str) -> dict[str, int]:

@@ -14,7 +14,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.record.words impo
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
 
 MARKETS = (prices.ON_DEMAND, "spot")
-_KEYS = ("type", "count", "market", "image", "zones", "or_types", "max_price")
+_KEYS = ("type", "count", "count_min", "market", "image", "zones", "or_types", "max_price")
 _TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 
 
@@ -61,7 +61,10 @@ IMAGES = {
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """An entry in full. `zones`: those that were named, in that order; `max_price`: USD an hour, for spot."""
+    """An entry in full. `zones`: those that were named, in that order; `max_price`: USD an hour, for spot.
+
+    `count_min`: how many are enough.
+    """
 
     index: int
     type: str
@@ -71,6 +74,15 @@ class Row:
     zones: tuple[str, ...]
     or_types: tuple[str, ...]
     max_price: float | None
+    count_min: int
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many to ask for, one number after the other, from `count` to `count_min` by halves of the distance."""
+        numbers = [self.count]
+        while numbers[-1] > self.count_min:
+            numbers.append(self.count_min + (numbers[-1] - self.count_min) // 2)
+        return tuple(numbers)
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -113,6 +125,7 @@ def _row(index: int, entry: Any, region: str, market: str, image: str) -> tuple[
         _names(given.get("zones", [])),
         _names(given.get("or_types", [])),
         given.get("max_price"),
+        given.get("count_min", given.get("count", 1)),
     )
     who = row.label if row.type else f"row {index}"
     wrong = [
@@ -124,7 +137,7 @@ def _row(index: int, entry: Any, region: str, market: str, image: str) -> tuple[
     if wrong:
         return None, wrong
     price = None if row.max_price is None else float(row.max_price)
-    return dataclasses.replace(row, count=int(row.count), max_price=price), []
+    return dataclasses.replace(row, count=int(row.count), count_min=int(row.count_min), max_price=price), []
 
 
 def _names(value: Any) -> tuple[Any, ...]:
@@ -150,12 +163,19 @@ def _problems(row: Row, given: Mapping[str, Any], region: str) -> list[str]:
     count = _number(row.count)
     if count is None or not 1 <= count <= 100 or count != int(count):
         problems.append(f"count is a whole number from 1 to 100, not {row.count!r}")
+    elif "count_min" in given:
+        least = _number(row.count_min)
+        if least is None or not 1 <= least <= count or least != int(least):
+            problems.append(
+                f"count_min, how many are enough, is a whole number from 1 to count, which is {count:g}, not "
+                f"{row.count_min!r}: correct it, or leave it out to have all or nothing"
+            )
     if row.market not in MARKETS:
         problems.append(f"market is {' or '.join(MARKETS)}, not {row.market!r}{did_you_mean(row.market, MARKETS)}")
     if row.image not in IMAGES:
         problems.append(f"image is one of {', '.join(IMAGES)}, not {row.image!r}{did_you_mean(row.image, IMAGES)}")
     for zone in row.zones:
-        if region and not re.fullmatch(re.escape(region) + r"(-[a-z0-9-]+)?[a-z]", str(zone)):
+        if region and not re.fullmatch(re.escape(region) + r"([a-z]|-[a-z0-9-]+)", str(zone)):
             problems.append(f"{zone!r} is no zone of {region}: write {region}a and so on, or set AWS_REGION")
     if len(set(row.zones)) < len(row.zones) or len(set(row.types)) < len(row.types):
         problems.append("zones, or type and or_types, name the same twice; leave one out")

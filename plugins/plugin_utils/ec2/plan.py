@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices, processors
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.explanation import machine_of
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import credentials, network
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import credentials, names, network
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.account import (
     QUOTAS,
     STANDARD,
     VPC_QUOTA,
     Account,
     Kind,
+    Zone,
     ask,
     standard,
 )
@@ -34,6 +35,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_reque
 # What a tag of EC2 may hold.
 _TAG = re.compile(r"[A-Za-z0-9 +=._:/@-]{1,256}")
 _LARGEST_VOLUME_GB = 16384
+AVAILABILITY_ZONE, _LOCAL_ZONE, _WAVELENGTH_ZONE = "availability-zone", "local-zone", "wavelength-zone"
 # A week: whoever wants more wants no run.
 _LONGEST_TTL = 7 * 24 * 60
 _ARN = r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>[0-9]{12}|aws):"
@@ -183,10 +185,8 @@ class _Planner:
 
     def _check_request(self) -> None:
         fleet = self.fleet
-        if not aws.proper_run(fleet.run):
-            self.errors.append(
-                f"the run id {fleet.run!r} becomes part of names and tags: use up to 48 letters, digits and hyphens"
-            )
+        if problem := names.run_problem(fleet.run):
+            self.errors.append(problem)
         if fleet.owner and not _TAG.fullmatch(fleet.owner):
             self.errors.append(
                 f"ec2_environment_owner {fleet.owner!r} becomes a tag: use up to 256 letters, digits, spaces and "
@@ -207,6 +207,9 @@ class _Planner:
             self.errors.append(str(error))
         if fleet.budget_usd > 0 and "@" not in fleet.budget_email:
             self.errors.append("ec2_environment_budget_usd needs ec2_environment_budget_email, whom to send the mail")
+        owner = fleet.owner or (self.account.owner if self.account else "")
+        if fleet.budget_usd > 0 and (problem := names.budget_problem(owner)):
+            self.errors.append(problem)
         self._check_identity()
         try:
             self.given = prices.given(fleet.prices or {})
@@ -297,6 +300,16 @@ class _Planner:
             self.remarks.append(
                 f"{row.label} is burstable: its speed depends on credits, and what it uses beyond them costs extra"
             )
+        if row.count_min < row.count:
+            self.remarks.append(
+                f"{row.label}: {row.count_min} of its {row.count} instances are enough: where there is no room for "
+                "more, the run goes on with as many as there are"
+            )
+        if image.name == "debian-12" and self.fleet.connection == "ssm":
+            self.remarks.append(
+                f"{row.label}: the image debian-12 comes without the agent of Systems Manager, by which alone ssm "
+                "reaches a host: name amazon-linux-2023 or ubuntu-24.04, or set ec2_environment_connection to ssh"
+            )
         if kind.memory_gib is not None and self.wanted.largest * 1.1 > kind.memory_gib * 2**30:
             self.remarks.append(
                 f"{row.label} has {kind.memory_gib:g} GiB of memory, and the largest file has about "
@@ -318,6 +331,7 @@ class _Planner:
             "type": row.type,
             "or_types": list(row.or_types),
             "count": row.count,
+            "count_min": row.count_min,
             "market": row.market,
             "max_price": row.max_price,
             "image": row.image,
@@ -330,6 +344,12 @@ class _Planner:
                 {"instance": {"type": row.type}, "architecture": kind.architecture},
             ),
             "zones": zones,
+            "tries": [
+                {"type": name, "zone": zone, "count": count}
+                for count in row.counts
+                for name in row.types
+                for zone in zones
+            ],
             "vcpus": kind.vcpus,
             "physical_cores": kind.physical_cores,
             "memory_gib": kind.memory_gib,
@@ -381,38 +401,75 @@ class _Planner:
         )
 
     def _zones(self, row: Row) -> list[str]:
+        self._check_zones(row)
         if self.account is None:
             return list(row.zones)
         offered = None if self.account.zones is None else self.account.zones.get(row.type, [])
-        zones = list(row.zones) or list(offered or [])
+        usual = [zone for zone in offered or [] if self._zone(zone).type == AVAILABILITY_ZONE]
+        zones = list(row.zones) or usual
         if offered == []:
             self._absent(row, row.type)
         elif offered is not None:
             wrong = [zone for zone in zones if zone not in offered]
             if wrong:
                 self.errors.append(
-                    f"{row.label}: EC2 does not offer it in {', '.join(wrong)}, but in {', '.join(offered)}; correct "
+                    f"{row.label}: EC2 does not offer it in {', '.join(wrong)}, but in {', '.join(usual)}; correct "
                     "zones"
                 )
-        elif not zones:
+        if offered and not zones:
+            self.errors.append(
+                f"{row.label}: EC2 offers it in no Availability Zone, but in {', '.join(offered)}; name one in zones "
+                "to use it"
+            )
+        if offered is None and not zones:
             self.errors.append(
                 f"{row.label}: its zones could not be asked for; name some in zones, or allow "
                 "ec2:DescribeInstanceTypeOfferings"
             )
         return self._in_subnets(row, zones) if self.fleet.subnet_ids else zones
 
+    def _zone(self, name: str) -> Zone:
+        """What is known of a zone; by its name where the account could not be asked."""
+        asked = self.account.zone_types if self.account else None
+        if asked and name in asked:
+            return asked[name]
+        if re.fullmatch(re.escape(self.region) + "[a-z]", name):
+            return Zone(AVAILABILITY_ZONE, True, "")
+        return Zone(_WAVELENGTH_ZONE if re.search(r"-wl\d", name) else _LOCAL_ZONE, True, "")
+
+    def _check_zones(self, row: Row) -> None:
+        """Say what there is to know of those that a row names and that are no Availability Zones."""
+        for name in row.zones:
+            zone = self._zone(name)
+            if zone.type == _WAVELENGTH_ZONE:
+                self.errors.append(
+                    f"{row.label}: {name} is a Wavelength Zone, which is reached through a carrier gateway, and none "
+                    f"is made: name a zone such as {self.region}a"
+                )
+            elif not zone.usable:
+                self.errors.append(
+                    f"{row.label}: {name} is a Local Zone that the account has not opted in to: aws ec2 "
+                    f"modify-availability-zone-group --group-name {zone.group} --opt-in-status opted-in --region "
+                    f"{self.region}, or name a zone such as {self.region}a"
+                )
+            elif zone.type == _LOCAL_ZONE:
+                self.remarks.append(
+                    f"{row.label}: {name} is a Local Zone: an hour costs more there than in the region, whose price is "
+                    "counted, and not every one has gp3 volumes and spot"
+                )
+
     def _in_subnets(self, row: Row, zones: list[str]) -> list[str]:
         subnets = self.account.subnets if self.account else None
         if subnets is None:
             return zones
         missing = [name for name in self.fleet.subnet_ids if name not in subnets]
-        there = [zone for zone, _vpc in subnets.values()]
+        there = [subnet.zone for subnet in subnets.values()]
         if missing:
             self.errors.append(
                 f"{self.region} has no subnet {', '.join(missing)}; correct ec2_environment_subnet_ids, or leave it "
                 "empty to have a network made"
             )
-        elif len(there) > len(set(there)) or len({vpc for _zone, vpc in subnets.values()}) > 1:
+        elif len(there) > len(set(there)) or len({subnet.vpc_id for subnet in subnets.values()}) > 1:
             self.errors.append("ec2_environment_subnet_ids: name one subnet a zone, all of one VPC")
         kept = [zone for zone in zones if zone in there]
         if zones and not kept and there:
@@ -420,7 +477,15 @@ class _Planner:
                 f"{row.label}: none of its zones ({', '.join(zones)}) has one of the subnets, which are in "
                 f"{', '.join(sorted(there))}; name another subnet or type"
             )
-        return kept
+        roomy = [zone for zone in kept if any(of.zone == zone and of.free >= row.count_min for of in subnets.values())]
+        if roomy != kept:
+            told = ", ".join(f"{name} has {of.free}" for name, of in subnets.items() if of.zone in kept)
+            sentence = f"{row.label}: {row.count_min} instances need as many free addresses in one subnet, and {told}"
+            if roomy:
+                self.remarks.append(f"{sentence}: it is launched in {', '.join(roomy)} alone")
+            else:
+                self.errors.append(f"{sentence}; name another subnet, or ask for fewer")
+        return roomy
 
     def _image(self, row: Row, parameter: str) -> str | None:
         if self.account is None:

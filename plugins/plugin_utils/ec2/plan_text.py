@@ -54,13 +54,17 @@ def _usd(value: float | None, decimals: int = 4) -> str:
     return "unknown" if value is None else f"{value:.{decimals}f}"
 
 
+def _many(row: Mapping[str, Any]) -> str:
+    return str(row["count"]) if row["count_min"] == row["count"] else f"{row['count_min']} to {row['count']}"
+
+
 def _table(rows: list[dict[str, Any]]) -> list[str]:
     cells = [["row", "instances", "market", "image", "zones", "vCPUs", "cores", "GiB", "on-demand", "spot", "minutes"]]
     for row in rows:
         cells.append(
             [
                 str(row["index"]),
-                f"{row['count']} x {row['type']}",
+                f"{_many(row)} x {row['type']}",
                 row["market"],
                 row["image"],
                 " ".join(row["zones"]) if len(row["zones"]) < 3 else f"{row['zones'][0]} (of {len(row['zones'])})",

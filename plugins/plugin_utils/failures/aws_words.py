@@ -172,6 +172,11 @@ def _answer(code: str, message: str, status: int, service_action: str, tries: st
             f"AWS has no capacity for this type in this zone just now ({code}): name other zones, other types or the "
             "other market, or try later"
         )
+    if code == "InsufficientFreeAddressesInSubnet":
+        return (
+            f"the subnet has too few free addresses ({code}: {said}): name another one in ec2_environment_subnet_ids, "
+            "or ask for fewer instances"
+        )
     if code in _QUOTA or _QUOTA_NAME.fullmatch(code):
         return f"a quota of the account is used up ({code}: {said}): free some of it, or raise it in Service Quotas"
     if status >= 500 or code in ("InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"):

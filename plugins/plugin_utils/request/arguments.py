@@ -25,10 +25,13 @@ _ROLES = Path(__file__).resolve().parents[3] / "roles"
 FACTS = frozenset(
     {
         "ec2_environment_of_a_run",
+        "ec2_environment_fleet",
+        "ec2_environment_fleets",
         "ec2_environment_paid",
         "ec2_environment_plan",
         "ec2_environment_price",
         "ec2_environment_reachable",
+        "ec2_environment_spared",
         "llama_bench_machine",
         "llama_bench_plan",
         "llama_cpp_built",

@@ -57,11 +57,18 @@ def command(request: RunRequest, seed: int) -> str:
 
 
 def run_payload(
-    request: RunRequest, plan: Plan, seed: int, machine: Payload, versions: Payload, price: Payload | None
+    request: RunRequest,
+    plan: Plan,
+    seed: int,
+    machine: Payload,
+    versions: Payload,
+    price: Payload | None,
+    fleet: Payload | None = None,
 ) -> Payload:
     """Return what the run record says of a request and its plan.
 
-    `versions`: what made the plan, by name; `price`: what an hour of the host costs, None where nobody says so.
+    `versions`: what made the plan, by name; `price`: what an hour of the host costs, None where nobody says so;
+    `fleet`: of how many instances it is one, where they are fewer than were asked for.
     """
     return {
         "cells": plan["cells"],
@@ -77,6 +84,7 @@ def run_payload(
         "emulated": machine["emulated"],
         **({"environment": dict(request.environment)} if request.environment else {}),
         **({"price": price} if price else {}),
+        **({"fleet": fleet} if fleet else {}),
         "command": command(request, seed),
     }
 

@@ -128,6 +128,14 @@ class Price(Struct, kw_only=True, gc=False):
     boot_s: UpToMillion | None = None
 
 
+class Fleet(Struct, kw_only=True, gc=False):
+    """How many instances of a kind were asked for, how many are enough, and how many there were."""
+
+    asked: Times
+    enough: Times
+    there: Times
+
+
 class Imported(Struct, kw_only=True, gc=False):
     """The file that a record was imported from."""
 
@@ -152,6 +160,7 @@ class Run(Struct, kw_only=True, gc=False):
     slo: Slo | None = None
     quick: bool | None = None
     price: Price | None = None
+    fleet: Fleet | None = None
     imported: list[Imported] | None = None
     environment: dict[str, str] | None = None
 

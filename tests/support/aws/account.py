@@ -60,6 +60,11 @@ SETTINGS: dict[str, Any] = {
         {"volumeApiName": "gp3", "usd": 0.0555},
     ],
     "spot_prices": {"*": 0.3333},
+    "organisation_tags": {},
+    "opted_in": [],
+    "room": {},
+    "ends": None,
+    "agent": "there",
 }  # fmt: skip
 
 # Public parameters of the images moto does not know: name with {} for the architecture's word in it, the words, what
@@ -77,6 +82,14 @@ IMAGES = [
     ),
 ]  # fmt: skip
 
+# Zones beside the Availability Zones, which an account has to opt in to: name, type, group. They offer every type.
+MORE_ZONES = {
+    "us-east-1": [
+        ("us-east-1-bos-1a", "local-zone", "us-east-1-bos-1"),
+        ("us-east-1-wl1-bos-wlz-1", "wavelength-zone", "us-east-1-wl1"),
+    ],
+}
+
 NO_ASSUME = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
 
 # Why an instance ended.
@@ -85,6 +98,9 @@ REASONS = {
     "Server.SpotInstanceTermination": "Spot instance termination",
     "Client.InstanceInitiatedShutdown": "Instance initiated shutdown",
     USER: "User initiated shutdown",
+    "Client.InternalError": "Client error on launch",
+    "Client.VolumeLimitExceeded": "Volume limit exceeded",
+    "Server.InternalError": "Internal error on launch",
 }
 
 QUOTAS = {
@@ -198,7 +214,7 @@ class Account:
         reset_model_data()
         self.settings = copy.deepcopy(self.start)
         self.launched = 0
-        self.addresses: dict[str, dict[str, str]] = {}
+        self.order: dict[str, int] = {}
         self.countdown: dict[str, int] = {}
         self.tokens: dict[tuple[str, ...], tuple[dict[str, Any], Answer]] = {}
         self.versions_gone: dict[str, set[int]] = {}
@@ -228,6 +244,7 @@ class Account:
                 raise ApiError(code or "UnrecognizedClientException", message)
             if call.service == "iam":
                 add_managed_policies(backends("iam")["aws"])
+            self.refuse_untagging(call)
             own = self.ANSWERS.get((call.service, call.action))
             result = own(self, call) if own else self.forward(call)
         except ServiceException as error:
@@ -262,6 +279,36 @@ class Account:
                     made = public_image(backend, name.format(word), title.format(word), owner, device, architecture)
                     backend.amis[made.id] = made
         return backend
+
+    # ---- an organisation that tags by itself ----
+
+    def refuse_untagging(self, call: Call) -> None:
+        """Raise ApiError for whoever takes tags away where an organisation puts its own on everything."""
+        if self.settings["organisation_tags"] and (call.action == "DeleteTags" or call.action.startswith("Untag")):
+            code = "UnauthorizedOperation" if call.service == "ec2" else "AccessDenied"
+            message = f"is not authorized to perform: {call.service}:{call.action} with an explicit deny in a service"
+            raise ApiError(code, f"User: arn:aws:iam::{ACCOUNT}:user/testing {message} control policy")
+
+    def tag_created(self, call: Call, created: list[tuple[str, str]]) -> None:
+        """Put the organisation's tags on what a call has created; `created`: the members that name it, with values."""
+        tags = self.settings["organisation_tags"]
+        listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+        if not tags:
+            return
+        if call.service == "ec2":
+            backend = self.ec2(call.region)
+            ids = [value for name, value in created if name.endswith("Id")]
+            for instance in (instance for instance in backend.all_instances() if instance.id in ids):
+                ids += [volume.volume_id for _device, volume in instance.get_block_device_mapping]
+                ids += [nic.id for nic in instance.nics.values()]
+            backend.create_tags(ids, tags)
+            for template in (template for name, template in backend.launch_templates.items() if name in ids):
+                template.tags = template.get_tags()  # moto describes it by a copy
+        for name, value in created:
+            if name == "RoleName":
+                backends("iam")["aws"].tag_role(value, listed)
+            elif name == "InstanceProfileName":
+                backends("iam")["aws"].tag_instance_profile(value, listed)
 
     # ---- instances ----
 
@@ -313,7 +360,7 @@ class Account:
                 raise ApiError("InvalidParameterCombination", message)
         image = check_image(backend, params)
         check_names(backend, params)
-        self.check_room(backend, params)
+        params = self.check_room(backend, params)
         params = {**params, "MinCount": params.get("MaxCount", 1)}  # moto starts no more than the least
         params["BlockDeviceMappings"] = with_root(params.get("BlockDeviceMappings", []), image.root_device_name)
         before = set(backend.reservations)
@@ -327,8 +374,12 @@ class Account:
             self.complete(backend, instance, params, version)
         return reservation
 
-    def check_room(self, backend: Any, params: dict[str, Any]) -> None:
-        """Raise ApiError where the zone does not offer the type, or where price or quota forbid it."""
+    def check_room(self, backend: Any, params: dict[str, Any]) -> dict[str, Any]:
+        """The parameters with as many instances as there is room for.
+
+        Raises ApiError where the zone does not offer the type or has less room than MinCount, and where price or quota
+        forbid it.
+        """
         kind, market = params["InstanceType"], params.get("InstanceMarketOptions", {})
         if self.settings["account_plan"] == "FREE" and not INSTANCE_TYPES[kind].get("FreeTierEligible"):
             message = (
@@ -356,6 +407,7 @@ class Account:
                 f"Your Spot request price of {limit} is lower than the minimum required Spot request fulfillment price "
                 f"of {price}.",
             )
+        params = self.with_room(backend, params, zone, subnet)
         quota = self.settings["quotas"].get("L-34B43A08" if spot else "L-1216C47A", 0)
         used = sum(
             vcpus(instance.instance_type)
@@ -363,7 +415,7 @@ class Account:
             if instance.state != "terminated" and (instance.lifecycle == "spot") == spot
         )
         if used + int(params.get("MaxCount", 1)) * vcpus(kind) <= quota:
-            return
+            return params
         if spot:
             raise ApiError("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
         raise ApiError(
@@ -372,6 +424,22 @@ class Account:
             "instance bucket that the specified instance type belongs to. Please visit "
             "http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.",
         )
+
+    def with_room(self, backend: Any, params: dict[str, Any], zone: str | None, subnet: str | None) -> dict[str, Any]:
+        """The parameters with no more instances than zone and subnet have room for; raises ApiError below MinCount."""
+        kind, least, most = params["InstanceType"], int(params.get("MinCount", 1)), int(params.get("MaxCount", 1))
+        alive = [of for of in backend.all_instances() if of.state != "terminated" and of.placement.zone == zone]
+        room = self.settings["room"].get(zone, most + len(alive)) - len(alive)
+        if room < least:
+            raise ApiError(
+                "InsufficientInstanceCapacity",
+                f"We currently do not have sufficient {kind} capacity in the Availability Zone you requested ({zone}). "
+                "Our system will be working on provisioning additional capacity.",
+            )
+        free = backend.get_subnet(subnet).available_ip_address_count if subnet else most
+        if free < least:
+            raise ApiError("InsufficientFreeAddressesInSubnet", f"Not enough free addresses in subnet {subnet}")
+        return {**params, "MaxCount": min(most, room, free)}
 
     def complete(self, backend: Any, instance: Any, params: dict[str, Any], version: Any) -> None:
         """What was asked for and moto left out."""
@@ -401,16 +469,21 @@ class Account:
             request = spot_request(instance, options, spec_tags(params, "spot-instances-request"))
             backend.spot_instance_requests[request.id] = request
             instance.spot_instance_request_id = request.id
-        if self.launched < len(self.settings["hosts"]):
-            host = self.addresses[instance.id] = self.settings["hosts"][self.launched]
-            if host.get("address"):
-                instance.nics[0].public_ip = host["address"]
+        self.order[instance.id] = self.launched
         self.launched += 1
+        if address := self.host(instance).get("address"):
+            instance.nics[0].public_ip = address
         if minutes := limit_of(params.get("UserData", "")):
             self.limits[instance.id] = (time.time(), minutes)
-        if self.settings["pending"]:
+        if self.settings["pending"] or self.settings["ends"]:
             self.countdown[instance.id] = self.settings["pending"]
             instance._state = InstanceState("pending", 0)
+
+    def host(self, instance: Any) -> dict[str, str]:
+        """What the setting `hosts` says of an instance, now."""
+        hosts = dict(enumerate(self.settings["hosts"]))
+        host: dict[str, str] = hosts.get(self.order.get(instance.id, -1), {})
+        return host
 
     def tick(self, backend: Any, instances: list[str] | None) -> None:
         """Let the time of these instances, or of all, go on by one description."""
@@ -422,7 +495,11 @@ class Account:
                 self.countdown[instance.id] -= 1
                 continue
             del self.countdown[instance.id]
-            if instance.state == "pending":
+            if instance.state == "pending" and self.settings["ends"]:
+                code = self.settings["ends"]
+                self.end(backend, instance, "instance-terminated-by-user", at_once=True)
+                instance.state_reason = StateReason(f"{code}: {REASONS[code]}", code)
+            elif instance.state == "pending":
                 instance._state = InstanceState("running", 16)
             else:
                 instance.terminate()
@@ -552,7 +629,8 @@ class Account:
 
         `cancel`: as `shutdown -c` does on it. Raises ValueError for an address that none has.
         """
-        names = [name for name, host in self.addresses.items() if host.get("address") == address]
+        hosts = dict(enumerate(self.settings["hosts"]))
+        names = [name for name, at in self.order.items() if hosts.get(at, {}).get("address") == address]
         if not names:
             raise ValueError(f"no instance has the address {address}")
         if cancel:
@@ -563,9 +641,20 @@ class Account:
     def console_output(self, call: Call) -> Any:
         """The console of an instance, with the keys that it has shown."""
         instance = self.ec2(call.region).get_multi_instances_by_id([call.params["InstanceId"]])[0]
-        text = self.addresses.get(instance.id, {}).get("console", "")
+        text = self.host(instance).get("console", "")
         output = base64.b64encode(text.encode()).decode()
         return {"InstanceId": instance.id, "Timestamp": datetime.now(UTC), "Output": output}
+
+    def instance_information(self, call: Call) -> Any:
+        """The instances that have registered with Systems Manager, by the setting `agent`."""
+        filters = {item["Key"]: item["Values"] for item in call.params.get("Filters", [])}
+        listed = []
+        for instance in self.ec2(call.region).all_instances():
+            restarted = "restart" in (instance.user_data.decode() if instance.user_data else "")
+            registered = {"there": True, "asleep": restarted, "missing": False}[self.settings["agent"]]
+            if instance.state == "running" and instance.id in filters.get("InstanceIds", [instance.id]) and registered:
+                listed.append({"InstanceId": instance.id, "PingStatus": "Online", "AgentVersion": "3.3.0.0"})
+        return {"InstanceInformationList": listed}
 
     def spot_requests(self, call: Call) -> list[Any]:
         """The spot requests that a call names; raises ApiError."""
@@ -708,7 +797,7 @@ class Account:
             raise ApiError("DependencyViolation", message)
         return self.forward(call)
 
-    # ---- what is known about regions, images, prices and quotas ----
+    # ---- what is known about regions, zones, images, prices and quotas ----
 
     def describe_regions(self, call: Call) -> Any:
         """The regions that the account has switched on, unless others are asked for."""
@@ -720,6 +809,43 @@ class Account:
                 for name in self.settings["regions"]
             ]
         }
+
+    def availability_zones(self, call: Call) -> Any:
+        """Those of moto, with type and status, and MORE_ZONES, of which all are told where all are asked for."""
+        filters = {item["Name"]: item.get("Values", []) for item in call.params.get("Filters", [])}
+        zones = [
+            {"ZoneName": zone.name, "ZoneId": zone.zone_id, "RegionName": call.region, "State": "available",
+             "ZoneType": "availability-zone", "OptInStatus": "opt-in-not-required", "GroupName": f"{call.region}-zg-1"}
+            for zone in self.ec2(call.region).zones.get(call.region, [])
+        ]  # fmt: skip
+        for name, kind, group in MORE_ZONES.get(call.region, []):
+            status = "opted-in" if group in self.settings["opted_in"] else "not-opted-in"
+            if status == "opted-in" or call.params.get("AllAvailabilityZones"):
+                zones.append(
+                    {"ZoneName": name, "ZoneId": name, "RegionName": call.region, "State": "available",
+                     "ZoneType": kind, "OptInStatus": status, "GroupName": group}
+                )  # fmt: skip
+        members = {"zone-name": "ZoneName", "zone-type": "ZoneType", "opt-in-status": "OptInStatus"}
+        wanted = {members[name]: values for name, values in filters.items()}
+        if call.params.get("ZoneNames"):
+            wanted["ZoneName"] = call.params["ZoneNames"]
+        return {
+            "AvailabilityZones": [
+                zone for zone in zones if all(zone[member] in values for member, values in wanted.items())
+            ]
+        }
+
+    def type_offerings(self, call: Call) -> Any:
+        """Those of moto, and by zone also those of MORE_ZONES."""
+        offered = parse_answer(call, self.forward(call)).get("InstanceTypeOfferings", [])
+        if call.params.get("LocationType") == "availability-zone":
+            kinds = sorted({offer["InstanceType"] for offer in offered})
+            offered += [
+                {"InstanceType": kind, "LocationType": "availability-zone", "Location": name}
+                for name, _type, _group in MORE_ZONES.get(call.region, [])
+                for kind in kinds
+            ]
+        return {"InstanceTypeOfferings": offered}
 
     def with_images(self, call: Call) -> Any:
         """What moto has, once the images of this account are there."""
@@ -879,9 +1005,11 @@ class Account:
         ("ec2", "DeleteSecurityGroup"): delete_security_group,
         ("ec2", "DeleteSubnet"): delete_subnet,
         ("ec2", "DeleteVpc"): delete_vpc,
+        ("ec2", "DescribeAvailabilityZones"): availability_zones,
         ("ec2", "DescribeImages"): with_images,
         ("ec2", "DescribeInstances"): describe_instances,
         ("ec2", "DescribeInstanceStatus"): describe_instances,
+        ("ec2", "DescribeInstanceTypeOfferings"): type_offerings,
         ("ec2", "DescribeLaunchTemplates"): describe_templates,
         ("ec2", "DescribeLaunchTemplateVersions"): describe_templates,
         ("ec2", "DescribePlacementGroups"): placement_groups,
@@ -899,6 +1027,7 @@ class Account:
         ("scheduler", "CreateSchedule"): create_schedule,
         ("scheduler", "UpdateSchedule"): create_schedule,
         ("service-quotas", "GetServiceQuota"): get_service_quota,
+        ("ssm", "DescribeInstanceInformation"): instance_information,
         ("ssm", "GetParameter"): get_parameter,
         ("ssm", "GetParameters"): get_parameters,
         ("sts", "AssumeRole"): assume_role,

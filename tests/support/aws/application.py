@@ -194,6 +194,8 @@ class Application:
             else:
                 with self.account.untagged(call.region, self.not_indexed(call)):
                     answer = self.account.answer(call)
+                if answer.status < 300 and (call.service, call.action) in CREATED:
+                    self.account.tag_created(call, self.created(call, answer))
                 if rule and rule.late and answer.status < 300:
                     self.hide(call, answer, given)
                 if error or given.get("drop"):
@@ -206,6 +208,12 @@ class Application:
                 environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionError("dropped on purpose")
         return answer
+
+    def created(self, call: Call, answer: Answer) -> list[tuple[str, str]]:
+        """The members of request and answer that name what was created, with their values."""
+        names = CREATED[call.service, call.action]
+        said = leaves([call.params, parse_answer(call, answer)])
+        return sorted({(name, text) for name, text, _path in said if name in names})
 
     def not_indexed(self, call: Call) -> list[str]:
         """The ids that a request which looks for tags does not find."""

@@ -52,6 +52,11 @@ The first rule that acts ends the search. The settings, each replaced as a whole
     account_plan     "PAID": the plan of AWS Free Tier. "FREE" launches what is eligible for it, null: one of before
     prices           rows {"instanceType" or "volumeApiName", "usd", "regionCode" (default: every region), "tenancy"
                      (default: Shared), "marketoption" (default: OnDemand)} of the price list; figures that are made up
+    organisation_tags  {}: tags that are put on whatever is created, and that nobody may take away
+    opted_in         []: groups of Local and Wavelength Zones that the account has opted in to
+    room             {}: by zone, how many instances it has room for
+    ends             null: the reason of EC2 for which whatever was launched ends as soon as it would run
+    agent            "there", "asleep" (until user data restarts it) or "missing": that of Systems Manager in instances
     spot_prices      {type: USD per hour, or {zone: USD per hour}}; "*" for any other type
 
 Answers and errors are rendered from botocore's service models. Where moto and AWS differ, AWS's API reference decides.

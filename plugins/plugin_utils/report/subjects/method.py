@@ -39,6 +39,12 @@ def _method(view: View) -> Section | None:
     if variables:
         named = markdown.join(map(markdown.code, assignments(variables)))
         items.append(Markdown(f"Set on purpose in the environment of the programs: {named}."))
+    fleet = (plan or {}).get("fleet")
+    if fleet:
+        items.append(
+            f"It is one of {fleet['there']} instances where {fleet['asked']} were asked for; {fleet['enough']} were "
+            "said to be enough."
+        )
     return Section("Method", [markdown.bullets(items)])
 
 

@@ -18,13 +18,13 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import hosts 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.hosts import (
     Host,
     ended,
-    host_keys,
-    known_hosts,
+    known_to_ssh,
     wait,
 )
 
 RUN = "20261124T190000Z-1a2b"
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB6Zlq3Cm2kMZl5mYHnq1mQbq1y1rJ1zq0m8yYw9nCxY"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDduK+2i6ufIPu4rXlnobuXzQdlEYZgnMQ+tPmJo/SWX"
+OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDduK+2i6ufIPu4rXlnobuXzQdlEYZgnMQ+tPmJo/SWY"
 
 
 @pytest.fixture
@@ -49,26 +49,12 @@ def launch(kind: str = "c7g.16xlarge", count: int = 1, connection: str = "ssh", 
     return [one["InstanceId"] for one in made["Instances"]]
 
 
-def test_keys_are_read_from_the_noise_of_a_console() -> None:
-    ends_in_equals = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY="
-    lines = [
-        "[  12.3] cloud-init",
-        f"cloudbench-host-key {KEY}",
-        f"[ 12.4] random: cloudbench-host-key {ends_in_equals}",
-        f"xcloudbench-host-key {KEY}",
-        "cloudbench-host-key bogus AA",
-        f"cloudbench-host-key {KEY}",
-    ]
-    assert host_keys("\r\n".join(lines)) == (KEY, ends_in_equals)
-    assert host_keys("-----BEGIN SSH HOST KEY KEYS-----\n" + KEY) == ()
-
-
 def test_known_hosts_has_those_that_can_be_reached() -> None:
     hosts = [
-        Host("i-1", "c7g.large", "gv3-c7g-large", "us-east-1a", "203.0.113.7", (KEY, "ssh-rsa AAAA"), None),
+        Host("i-1", "c7g.large", "gv3-c7g-large", "us-east-1a", "203.0.113.7", (KEY,), None),
         Host("i-2", "c7g.large", "gv3-c7g-large", "us-east-1a", "203.0.113.8", (), "gone"),
     ]
-    assert known_hosts(hosts) == f"203.0.113.7 {KEY}\n203.0.113.7 ssh-rsa AAAA\n"
+    assert known_to_ssh("203.0.113.9 ssh-rsa AAAA\n", hosts) == f"203.0.113.9 ssh-rsa AAAA\ni-1,203.0.113.7 {KEY}\n"
 
 
 def test_a_host_is_known_by_what_its_console_shows(server: AwsServer, client: Any) -> None:
@@ -88,7 +74,7 @@ def test_a_host_that_never_shows_a_key_is_given_up_when_the_time_is_over(server:
     assert hosts[first].problem is None
     assert "did not show its host keys on its console within 60 s" in str(hosts[second].problem)
     assert clock.now >= 60
-    assert told == ["waiting for 1 of 2 instances to boot and show their host keys"]
+    assert told == ["waiting at most 60 s for 1 of 2 instances to boot and show their host keys on the console"]
     # It had shown them before anybody asked, perhaps for hours.
     assert hosts[first].boot_s is None
 
@@ -132,8 +118,112 @@ def test_how_long_a_host_took_to_boot_is_known_of_one_that_was_waited_for(
 def test_through_the_session_manager_a_host_is_its_id(server: AwsServer, client: Any) -> None:
     server.configure(hosts=[{"address": "198.18.0.2", "console": f"cloudbench-host-key {KEY}\n"}])
     (instance,) = launch(connection="ssm")
-    (host,) = wait(client, RUN, 60, sleep=Clock().sleep)
-    assert known_hosts([host]) == f"{instance} {KEY}\n"
+    clock = Clock()
+    (host,) = wait(client, RUN, 60, sleep=clock.sleep, clock=clock, ssm=ssm)
+    assert known_to_ssh("", [host]) == f"{instance} {KEY}\n"
+
+
+def ssm() -> Any:
+    return aws.client("ssm", "us-east-1")
+
+
+RESTARTS = "#!/bin/sh\nsystemctl restart amazon-ssm-agent\n"
+
+
+@pytest.mark.parametrize(("agent", "user_data"), [("asleep", ""), ("missing", RESTARTS)])
+def test_an_agent_that_does_not_register_is_told_with_what_to_look_at(
+    server: AwsServer, client: Any, agent: str, user_data: str
+) -> None:
+    server.configure(hosts=[{"address": "198.18.0.2", "console": f"cloudbench-host-key {KEY}\n"}], agent=agent)
+    launch(connection="ssm", **({"UserData": user_data} if user_data else {}))
+    told: list[str] = []
+    clock = Clock()
+    (host,) = wait(client, RUN, 60, told.append, clock.sleep, clock, ssm=ssm)
+    assert told == ["waiting at most 60 s for 1 of 1 instances to register with Systems Manager"]
+    for words in ("within 60 s", "instance profile", "a route to the endpoints ssm, ssmmessages", "has the agent"):
+        assert words in str(host.problem)
+
+
+def test_an_agent_that_is_restarted_registers(server: AwsServer, client: Any) -> None:
+    server.configure(hosts=[{"address": "198.18.0.2", "console": f"cloudbench-host-key {KEY}\n"}], agent="asleep")
+    launch(connection="ssm", UserData=RESTARTS)
+    clock = Clock()
+    (host,) = wait(client, RUN, 60, sleep=clock.sleep, clock=clock, ssm=ssm)
+    assert host.problem is None
+    assert server.requests("DescribeInstanceInformation")[0]["params"]["Filters"][0]["Values"] == [host.id]
+
+
+def test_an_image_without_agent_is_not_waited_for(server: AwsServer, client: Any) -> None:
+    console = f"cloudbench-host-key {KEY}\ncloudbench-no-ssm-agent\n"
+    server.configure(hosts=[{"address": "198.18.0.2", "console": console}], agent="missing")
+    launch(connection="ssm")
+    clock = Clock()
+    (host,) = wait(client, RUN, 60, sleep=clock.sleep, clock=clock, ssm=ssm)
+    assert clock.now == 0
+    assert "its image has no agent of Systems Manager" in str(host.problem)
+
+
+def test_who_may_not_ask_systems_manager_is_told_so_and_connects(server: AwsServer, client: Any) -> None:
+    server.configure(hosts=[{"address": "198.18.0.2", "console": f"cloudbench-host-key {KEY}\n"}])
+    server.fault(action="DescribeInstanceInformation", code="AccessDeniedException", times=None)
+    launch(connection="ssm")
+    told: list[str] = []
+    clock = Clock()
+    (host,) = wait(client, RUN, 60, told.append, sleep=clock.sleep, clock=clock, ssm=ssm)
+    assert host.problem is None
+    assert "allow ssm:DescribeInstanceInformation" in told[0]
+
+
+def test_by_ssh_nobody_asks_systems_manager(server: AwsServer, client: Any) -> None:
+    server.configure(hosts=[{"address": "198.18.0.2", "console": f"cloudbench-host-key {KEY}\n"}], agent="missing")
+    launch()
+    clock = Clock()
+    (host,) = wait(client, RUN, 60, sleep=clock.sleep, clock=clock, ssm=ssm)
+    assert host.problem is None
+    assert server.requests("DescribeInstanceInformation") == []
+
+
+def test_a_kept_host_is_known_when_its_console_has_scrolled_on(server: AwsServer, client: Any) -> None:
+    server.configure(hosts=[{"address": "198.18.0.2", "console": "[ 7200.1] what it writes for hours\n"}])
+    (instance,) = launch()
+    clock = Clock()
+    (host,) = wait(client, RUN, 60, sleep=clock.sleep, clock=clock, known={instance: (KEY,), "i-0": (OTHER,)})
+    assert clock.now == 0
+    assert (host.problem, host.keys) == (None, (KEY,))
+
+
+def test_a_key_that_changed_is_an_error_and_no_new_key(server: AwsServer, client: Any) -> None:
+    server.configure(hosts=[{"address": "198.18.0.2", "console": f"cloudbench-host-key {OTHER}\n"}])
+    (instance,) = launch()
+    clock = Clock()
+    (host,) = wait(
+        client, RUN, 60, sleep=clock.sleep, clock=clock, known={instance: (KEY,)}, path="/home/alice/known_hosts"
+    )
+    assert "its console shows another host key than the one that is known of it (ssh-ed25519)" in str(host.problem)
+    assert f"remove the lines of {instance} from the known_hosts of the run (/home/alice/known_hosts)" in host.problem
+    kept = f"{instance},198.18.0.2 {KEY}\n"
+    assert known_to_ssh(kept, [host]) == kept
+
+
+@pytest.mark.parametrize(
+    ("reason", "spot", "said"),
+    [
+        ("Client.InternalError", False, "Client error on launch): mend it first"),
+        ("Client.InternalError", True, "AWSServiceRoleForEC2Spot may not use it"),
+        ("Client.VolumeLimitExceeded", False, "raise the quota L-7A658B76"),
+        ("Server.InternalError", False, "Internal error on launch): run again"),
+    ],
+)
+def test_an_instance_that_ends_at_once_is_told_with_what_to_mend(
+    server: AwsServer, client: Any, reason: str, spot: bool, said: str
+) -> None:
+    server.configure(ends=reason, pending=2)
+    launch(**({"InstanceMarketOptions": {"MarketType": "spot"}} if spot else {}))
+    clock = Clock()
+    (host,) = wait(client, RUN, 60, sleep=clock.sleep, clock=clock)
+    assert 0 < clock.now < 60
+    assert said in str(host.problem)
+    assert ended(client, RUN)[0].problem == host.problem
 
 
 def test_a_host_that_ended_is_told_with_the_reason_of_ec2(server: AwsServer, client: Any) -> None:

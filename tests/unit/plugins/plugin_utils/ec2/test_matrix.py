@@ -31,15 +31,15 @@ def test_an_entry_in_short_and_in_full():
     )
     assert errors == []
     assert found == [
-        Row(0, "c7g.16xlarge", 1, "on-demand", "amazon-linux-2023", (), (), None),
-        Row(1, "c8g.4xlarge", 2, "spot", "debian-12", ("us-east-1b", "us-east-1a"), ("m8g.4xlarge",), 0.4),
+        Row(0, "c7g.16xlarge", 1, "on-demand", "amazon-linux-2023", (), (), None, 1),
+        Row(1, "c8g.4xlarge", 2, "spot", "debian-12", ("us-east-1b", "us-east-1a"), ("m8g.4xlarge",), 0.4, 2),
     ]
 
 
 def test_what_an_entry_does_not_say():
     found, errors = rows({"type": "c7g.large", "zones": None, "max_price": None}, market="spot", image="ubuntu-24.04")
     assert errors == []
-    assert found == [Row(0, "c7g.large", 1, "spot", "ubuntu-24.04", (), (), None)]
+    assert found == [Row(0, "c7g.large", 1, "spot", "ubuntu-24.04", (), (), None, 1)]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,14 @@ def test_what_an_entry_does_not_say():
         ({"type": "c7g.large", "count": 1.5}, "count is a whole number from 1 to 100, not 1.5"),
         ({"type": "c7g.large", "count": "inf"}, "count is a whole number from 1 to 100, not 'inf'"),
         ({"type": "c7g.large", "count": True}, "count is a whole number from 1 to 100, not True"),
+        ({"type": "c7g.large", "count_min": 0}, "count_min, how many are enough, is a whole number from 1 to count"),
+        (
+            {"type": "c7g.large", "count": 20, "count_min": 21},
+            "from 1 to count, which is 20, not 21: correct it",
+        ),
+        ({"type": "c7g.large", "count": 20, "count_min": 1.5}, "which is 20, not 1.5"),
+        ({"type": "c7g.large", "count": 20, "count_min": "many"}, "not 'many'"),
+        ({"type": "c7g.large", "count": 20, "count_min": True}, "not True"),
         ({"type": "c7g.large", "market": "sopt"}, "market is on-demand or spot, not 'sopt'; did you mean spot?"),
         ({"type": "c7g.large", "image": "ubuntu"}, "image is one of amazon-linux-2023, ubuntu-24.04, debian-12, not"),
         ({"type": "c7g.large", "zones": ["eu-west-1a"]}, "'eu-west-1a' is no zone of us-east-1: write us-east-1a"),
@@ -80,8 +88,25 @@ def test_everything_that_is_wrong_is_said_at_once():
     assert parse([], "us-east-1", "spot", "debian-12")[1][0].startswith("ec2_environment_instances is empty: name")
 
 
-def test_local_zones_are_zones():
-    assert parse([{"type": "c7g.large", "zones": ["us-west-2-lax-1a"]}], "us-west-2", "spot", "debian-12")[1] == []
+@pytest.mark.parametrize(
+    ("count", "least", "tried"),
+    [
+        (20, 15, (20, 17, 16, 15)),
+        (2, 1, (2, 1)),
+        (4, 4, (4,)),
+        (1, "1", (1,)),
+        (100, 1, (100, 50, 25, 13, 7, 4, 2, 1)),
+    ],
+)
+def test_fewer_are_asked_for_by_halves_of_the_distance(count, least, tried):
+    ((row,), errors) = rows({"type": "c7g.large", "count": count, "count_min": least})
+    assert errors == []
+    assert row.counts == tried
+
+
+def test_local_and_wavelength_zones_are_zones():
+    for zone in ("us-west-2-lax-1a", "us-west-2-wl1-las-wlz-1"):
+        assert parse([{"type": "c7g.large", "zones": [zone]}], "us-west-2", "spot", "debian-12")[1] == []
 
 
 @pytest.mark.parametrize(

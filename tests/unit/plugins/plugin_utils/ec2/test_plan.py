@@ -161,7 +161,7 @@ def test_a_region_whose_storage_has_no_price():
         ({"instances": []}, "ec2_environment_instances is empty"),
         ({"instances": [{"type": "c7g.large", "zones": ["eu-west-1a"]}]}, "is no zone of us-east-1"),
         ({"region": "us-esat-1"}, "'us-esat-1' is no region that this boto3 knows"),
-        ({"run": "a" * 49}, "use up to 48 letters, digits and hyphens"),
+        ({"run": "a" * 34}, "a name of 65, and 64 are allowed: use up to 33 letters, digits and hyphens"),
         ({"run": "a_b"}, "the run id 'a_b' becomes part of names and tags"),
         ({"owner": "a\nb"}, "ec2_environment_owner 'a\\nb' becomes a tag"),
         ({"ttl_minutes": 4}, "ec2_environment_ttl_minutes is a whole number from 5 to 10080 (a week), not 4"),
@@ -176,6 +176,14 @@ def test_a_region_whose_storage_has_no_price():
             "ec2_environment_permissions_boundary is the ARN of a policy, such as arn:aws:iam::123456789012:",
         ),
         ({"budget_usd": 5}, "needs ec2_environment_budget_email"),
+        (
+            {"budget_usd": 5, "budget_email": "a@example.com", "owner": "team:a"},
+            "the budget would be called 'cloudbench-team:a'",
+        ),
+        (
+            {"instances": [{"type": "c7g.large", "zones": ["us-east-1-wl1-bos-wlz-1"]}]},
+            "us-east-1-wl1-bos-wlz-1 is a Wavelength Zone, which is reached through a carrier gateway",
+        ),
         ({"volume_gb": 7}, "ec2_environment_volume_gb is 0, for as much as the models need, or 8 to 16384, not 7"),
         ({"prices": {"c7g.large": -1}}, "ec2_environment_prices: the price of c7g.large is USD an hour"),
         ({"models": ("no-preset",)}, "'no-preset' is no preset model"),
@@ -667,3 +675,78 @@ def test_the_text_of_a_session_manager_run_says_that_nobody_gets_in():
     made = plan(connection="ssm", schedule=False)["creates"]
     assert "security group that lets nobody in: ssh goes through the Session Manager" in made
     assert not [what for what in made if what.startswith("schedule")]
+
+
+def test_fewer_instances_may_be_enough():
+    made = plan(
+        [{"type": "c7g.large", "count": 20, "count_min": 15, "zones": ["us-east-1a"], "or_types": ["m7g.large"]}]
+    )
+    (row,) = made["rows"]
+    assert (row["count"], row["count_min"]) == (20, 15)
+    assert [(one["count"], one["type"]) for one in row["tries"]] == [
+        (count, kind) for count in (20, 17, 16, 15) for kind in ("c7g.large", "m7g.large")
+    ]
+    assert any("15 of its 20 instances are enough" in remark for remark in made["remarks"])
+    assert any("15 to 20 x c7g.large" in line for line in render(made))
+    assert not any("enough" in line for line in render(plan([{"type": "c7g.large", "count": 20}])))
+
+
+def test_through_the_session_manager_an_image_without_agent_is_told():
+    rows = [{"type": "c7g.large", "image": "debian-12"}]
+    told = "the image debian-12 comes without the agent of Systems Manager"
+    assert any(told in remark for remark in plan(rows, connection="ssm")["remarks"])
+    assert not any(told in remark for remark in plan(rows)["remarks"])
+
+
+# ---- zones that are no Availability Zones ----
+
+
+def test_a_local_zone_is_taken_only_where_it_is_named(server):
+    (row,) = plan()["rows"]
+    assert row["zones"][0] == "us-east-1a"
+    assert [zone for zone in row["zones"] if not re.fullmatch("us-east-1[a-f]", zone)] == []
+    named = plan([{"type": "c7g.16xlarge", "zones": ["us-east-1-bos-1a"]}])
+    (error,) = named["errors"]
+    assert (
+        "us-east-1-bos-1a is a Local Zone that the account has not opted in to: aws ec2 modify-availability-" in error
+    )
+    server.configure(opted_in=["us-east-1-bos-1"])
+    known = plan([{"type": "c7g.16xlarge", "zones": ["us-east-1-bos-1a"]}])
+    assert known["errors"] == []
+    assert known["rows"][0]["zones"] == ["us-east-1-bos-1a"]
+    assert any("us-east-1-bos-1a is a Local Zone: an hour costs more there" in remark for remark in known["remarks"])
+
+
+def test_a_wavelength_zone_is_refused(server):
+    (error,) = plan([{"type": "c7g.16xlarge", "zones": ["us-east-1-wl1-bos-wlz-1"]}])["errors"]
+    assert "is a Wavelength Zone" in error
+
+
+def test_without_their_types_zones_are_told_by_their_names(server):
+    server.fault(action="DescribeAvailabilityZones", code="UnauthorizedOperation", times=None)
+    made = plan()
+    assert made["errors"] == []
+    assert [zone for zone in made["rows"][0]["zones"] if "-bos-" in zone] == []
+    assert any("allow ec2:DescribeAvailabilityZones" in one for one in made["unchecked"])
+
+
+# ---- subnets that are given ----
+
+
+def test_a_subnet_without_room_is_told_before_it_costs(server):
+    ec2 = aws.session("us-east-1").client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    # A /28 has 11 addresses to give away.
+    small, large = (
+        ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"]["SubnetId"]
+        for cidr, zone in (("10.0.0.0/28", "us-east-1a"), ("10.0.16.0/24", "us-east-1b"))
+    )
+    rows = [{"type": "c7g.large", "count": 12}]
+    (error,) = plan(rows, subnet_ids=(small,))["errors"]
+    assert f"12 instances need as many free addresses in one subnet, and {small} has 11; name another subnet" in error
+    both = plan(rows, subnet_ids=(small, large))
+    assert both["errors"] == []
+    assert both["rows"][0]["zones"] == ["us-east-1b"]
+    assert any(f"{small} has 11, {large} has 251: it is launched in us-east-1b" in remark for remark in both["remarks"])
+    fewer = plan([{"type": "c7g.large", "count": 12, "count_min": 11}], subnet_ids=(small,))
+    assert (fewer["errors"], fewer["rows"][0]["zones"]) == ([], ["us-east-1a"])

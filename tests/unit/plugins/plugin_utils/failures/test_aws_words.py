@@ -59,6 +59,10 @@ WHO = "arn:aws:iam::123456789012:user/alice"
             refusal("VcpuLimitExceeded", "You have requested more vCPU capacity."),
             "a quota of the account is used up (VcpuLimitExceeded: You have requested more vCPU capacity): free",
         ),
+        (
+            refusal("InsufficientFreeAddressesInSubnet", "Not enough free addresses in subnet subnet-1"),
+            "in subnet subnet-1): name another one in ec2_environment_subnet_ids, or ask for fewer instances",
+        ),
         (refusal("MaxSpotInstanceCountExceeded"), "a quota of the account is used up"),
         (refusal("InternalError", "", 500), "AWS failed 4 times (500 InternalError): run again"),
         (

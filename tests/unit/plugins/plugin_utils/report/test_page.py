@@ -48,6 +48,14 @@ def test_what_was_set_for_the_programs_is_said_once_and_in_the_commands(real):
     assert "\nenv OMP_PROC_BIND=close 'X=a b' " in section(text, "Reproduce")
 
 
+def test_a_page_of_fewer_instances_than_were_asked_for_says_so(real):
+    assert "one of" not in section(page(real), "Method")
+    (plan,) = [record["payload"] for record in real if record["kind"] == "run"]
+    plan["fleet"] = {"asked": 20, "enough": 15, "there": 15}
+    said = "It is one of 15 instances where 20 were asked for; 15 were said to be enough."
+    assert said in " ".join(section(page(real), "Method").split())
+
+
 def test_names_of_a_record_stay_text(real):
     evil = "x | <b>y</b>\n# z"
     for one in real:

@@ -230,4 +230,8 @@ def test_a_record_says_how_to_ask_for_the_same_again():
     )  # fmt: skip
     assert payload["environment"] == {"A": "b"}
     assert "price" not in payload
+    assert "fleet" not in payload
+    fleet = {"asked": 20, "enough": 15, "there": 15}
+    of_fewer = run_payload(request, make_plan(request, MACHINE), 7, MACHINE, {"python": "3.11"}, None, fleet)
+    assert of_fewer == {**payload, "fleet": fleet}
     assert "llama_bench_price" not in command(RunRequest.of({}), 7)
