@@ -180,21 +180,29 @@ def records(paths: Iterable[str], machine: str = "", model: str = "", threads: i
     return of_files([load(path) for path in paths], machine, model, threads)
 
 
-def of_files(files: Iterable[File], machine: str = "", model: str = "", threads: int = 0, region: str = "") -> Imported:
+def of_files(
+    files: Iterable[File],
+    machine: str = "",
+    model: str = "",
+    threads: int = 0,
+    region: str = "",
+    known: Iterable[Mapping[str, Any]] = (),
+) -> Imported:
     """Return the records of some files; equal tests of one process are samples of one launch.
 
     `machine` and `model` are names for what the files do not name, `threads` is the number where they have none.
     Results of several processors are of several machines. A `machine` that is an instance type of EC2 has what the
     catalog says of it, and the list price of a `region`. Time and id of the run follow from the files (the latest
-    time in them, envelope.UNDATED where they have none), so that importing them again gives the same run.
+    time in them, envelope.UNDATED where they have none), so that importing them again gives the same run. What the
+    `known` records have of other files is left out.
     """
     # One that is named twice is one.
     files = list({file.digest: file for file in files}.values())
     if not files:
         raise ImportFailed("no file was named: name at least one")
     files = [_with_threads(file, threads) for file in files]
-    files, twice = _once(files)
     when = _latest(result.row for file in files for result in file.tool.results)
+    files, twice = _once(files, known)
     seal = envelope.digest(sorted(file.digest for file in files))
     run = f"{envelope.utc(when).translate({ord(c): None for c in '-:'})[:15]}Z-{seal[:4]}"
     every: list[dict[str, Any]] = []
@@ -249,31 +257,78 @@ def _lines(results: Sequence[Result]) -> str:
     return f"{'lines' if numbers[1:] else 'line'} {_listed(numbers)}"
 
 
-def _once(files: Sequence[File]) -> tuple[list[File], list[str]]:
+class _Measurement(NamedTuple):
+    """Where a measurement was read: the file's digest, name and form, and its row."""
+
+    digest: str
+    name: str
+    form: str
+    row: Mapping[str, Any]
+
+
+def _once(files: Sequence[File], known: Iterable[Mapping[str, Any]]) -> tuple[list[File], list[str]]:
     """Return the files, each measurement in the first of them alone, and a sentence on each that has it again.
 
-    One is what is equal in all that the rows say, in another file or, with its time, in the same; what a log says of
-    unknown length may be equal by chance.
+    One is what is equal in all that the rows say, in another file or, with its time, in the same; a form without
+    samples may have it again as well. What a log says of unknown length may be equal by chance.
     """
-    first: dict[str, File] = {}
+    first = _on_record(known, {file.digest for file in files})
     kept, problems = [], []
     for file in files:
         results: list[Result] = []
         again: list[str] = []
         for result in file.tool.results:
-            key = envelope.canonical(result.row)
-            before = first.get(key)
-            same = before is not None and (before is not file or _time(result.row) is not None)
-            if before and same and not result.row.get("unknown_length"):
+            row = result.row
+            now = _Measurement(file.digest, file.name, file.tool.form, row)
+            there = first.setdefault(_brief(row), [])
+            before = next((each for each in there if _is_same(each, now)), None)
+            if before and not row.get("unknown_length"):
                 again.append(before.name)
             else:
                 results.append(result)
-                first.setdefault(key, file)
+                there.append(now)
         if again:
             count = "1 result is" if len(again) == 1 else f"{len(again)} results are"
             problems.append(f"{file.name}: {count} there twice and counted once: {_listed(sorted(set(again)))} too")
         kept.append(file._replace(tool=file.tool._replace(results=results)))
     return kept, problems
+
+
+def _on_record(known: Iterable[Mapping[str, Any]], digests: set[str]) -> dict[tuple[str, str], list[_Measurement]]:
+    """Return what records of other files than those of `digests` hold, by _brief() of the rows."""
+    first: dict[tuple[str, str], list[_Measurement]] = {}
+    for record in known:
+        told = record["payload"].get("imported") if record["kind"] == "launch" else None
+        if told and told["sha256"] not in digests:
+            for row in record["payload"].get("rows") or []:
+                there = _Measurement(told["sha256"], told["file"], told["form"], row)
+                first.setdefault(_brief(row), []).append(there)
+    return first
+
+
+_SAMPLES = ("samples_ns", "samples_ts")
+
+
+def _brief(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what equal rows have in common at least, which is read quickly."""
+    return names.text(row.get("avg_ts")), names.text(row.get("test_time"))
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    """Return what a row says but its samples, in the same words whatever form it had."""
+    texts = {name: names.text(value) for name, value in row.items() if name not in _SAMPLES}
+    return envelope.canonical({name: text for name, text in texts.items() if text})
+
+
+def _is_same(before: _Measurement, now: _Measurement) -> bool:
+    dated = _time(now.row) is not None
+    samples = [[each.row.get(name) for name in _SAMPLES] for each in (before, now)]
+    if samples[0] == samples[1]:
+        possible = dated or before.digest != now.digest
+    else:
+        # CSV and SQL have no samples.
+        possible = dated and before.form != now.form and [None, None] in samples
+    return possible and _said(before.row) == _said(now.row)
 
 
 def _fingerprint(name: str, cpu: str, parts: Sequence[_Part], listed: InstanceType | None) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def collect(asked: Asked, results_dir: str) -> Outcome:
                 raise
             skipped += [Skipped(file.path, str(error)) for file in group.files]
             continue
-        _add(outcome, group, known)
+        _add(outcome, _without_known(group, known, asked), known)
         pages |= {
             summary.page_path(record["machine"], record["payload"]["cell"])
             for record in group.imported.records
@@ -117,12 +117,23 @@ def collect(asked: Asked, results_dir: str) -> Outcome:
     return outcome
 
 
+def _without_known(group: _Group, known: Sequence[dict[str, Any]], asked: Asked) -> _Group:
+    """Return a group without what is on record of other files already; one that is on record itself as it is."""
+    if not known or group.imported.run in {record["run"] for record in known}:
+        return group
+    path = group.files[0].path
+    name = sources.machine_of(path, asked.machine_from) if asked.machine_from else asked.machine
+    return group._replace(imported=_imported(group.files, name, asked, known))
+
+
 def _add(outcome: Outcome, group: _Group, known: Iterable[dict[str, Any]]) -> None:
     there = {record["machine"] for record in known if record["run"] == group.imported.run}
     fresh = [record for record in group.imported.records if record["machine"] not in there]
     outcome.fresh.extend(fresh)
-    outcome.machines.extend(group.imported.machines)
-    outcome.runs.append(group.imported.run)
+    outcome.machines.extend(group.imported.machines or sorted({record["machine"] for record in known}))
+    # What is of other files altogether became theirs.
+    runs = [group.imported.run] if group.imported.machines else sorted({record["run"] for record in known})
+    outcome.runs.extend(runs)
     (outcome.imported if fresh else outcome.present).extend(file.path for file in group.files)
     outcome.problems.extend(group.imported.problems)
 
@@ -180,8 +191,8 @@ def _groups(read: Sequence[File], asked: Asked, named: set[str], skipped: list[S
     return groups
 
 
-def _imported(read: Sequence[File], machine: str, asked: Asked) -> Imported:
-    return files.of_files(read, machine, asked.model, asked.threads, asked.region)
+def _imported(read: Sequence[File], machine: str, asked: Asked, known: Iterable[dict[str, Any]] = ()) -> Imported:
+    return files.of_files(read, machine, asked.model, asked.threads, asked.region, known)
 
 
 def _group(read: Sequence[File], imported: Imported, skipped: list[Skipped]) -> _Group:

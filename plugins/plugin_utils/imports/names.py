@@ -187,7 +187,7 @@ def settings(row: Mapping[str, Any]) -> dict[str, str]:
 
     Whatever it says that is no result and no field of a cell is a setting, so that a later version's are as well.
     """
-    held = {name: _text(value) for name, value in row.items() if name and name not in _NO_SETTING}
+    held = {name: text(value) for name, value in row.items() if name and name not in _NO_SETTING}
     if row.get("system_info"):
         held["system_info"] = hashlib.sha256(str(row["system_info"]).encode("utf-8", "backslashreplace")).hexdigest()[
             :8
@@ -195,7 +195,8 @@ def settings(row: Mapping[str, Any]) -> dict[str, str]:
     return {shortened(name, 60): shortened(value, 200) for name, value in sorted(held.items()) if value}
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """Return a value of a row as text, the same in every form: yes is 1, and a whole number has no decimals."""
     if isinstance(value, bool) or str(value).lower() in ("true", "false"):
         return "1" if str(value).lower() == "true" else "0"
     if isinstance(value, float) and value.is_integer():

@@ -468,6 +468,11 @@ def test_a_measurement_that_several_files_hold_counts_once(tmp_path: Path) -> No
         30.0,
     ]
     assert found.problems == ["all.jsonl: 2 results are there twice and counted once: a.jsonl and b.jsonl too"]
+    # A run that was printed in two forms is one.
+    fields = [name for name in FULL if not name.startswith("samples")]
+    table = write(tmp_path, ",".join(fields) + "\n" + ",".join(str(FULL[name]) for name in fields) + "\n", "a.csv")
+    found = imports.records([paths[0], table], machine="box")
+    assert found.problems == ["a.csv: 1 result is there twice and counted once: a.jsonl too"]
     # Within a file it is one by its time; what has none may be measured again.
     assert "1 result is there twice" in imports.records([rows_of(tmp_path, {}, {})], machine="box").problems[0]
     assert imports.records([rows_of(tmp_path, {"test_time": ""}, {"test_time": ""})], machine="box").problems == []

@@ -115,6 +115,27 @@ def test_answers_of_two_logs_of_one_name_stay_apart(tmp_path: Path) -> None:
     assert sorted(map(cells.count, cells)) == [2, 2, 2, 2]
 
 
+def test_what_is_on_record_of_another_file_counts_once(tmp_path: Path) -> None:
+    later = {"avg_ts": 30.0, "test_time": "2026-11-30T01:00:00Z"}
+    for name, changes in (("a", [{}]), ("all", [{}, later]), ("b", [later])):
+        put(tmp_path / f"{name}.jsonl", *changes)
+    results = tmp_path / "results"
+    told = []
+    for name in ("a", "all", "b", "all"):
+        outcome = many.collect(Asked([str(tmp_path / f"{name}.jsonl")], machine="box"), str(results))
+        records.append(results, outcome.fresh)
+        told.append((len(outcome.imported), len(outcome.present), outcome.problems))
+    once = "1 result is there twice and counted once:"
+    assert told == [
+        (1, 0, []),
+        (1, 0, [f"all.jsonl: {once} a.jsonl too"]),
+        (0, 1, [f"b.jsonl: {once} all.jsonl too"]),
+        (0, 1, []),
+    ]
+    assert outcome.machines == ["imported-box"]
+    assert sum(record["kind"] == "launch" for record in records.read(results).records) == 2
+
+
 # ---- What is skipped ----
 
 
