@@ -197,10 +197,10 @@ def test_a_key_that_changed_is_an_error_and_no_new_key(server: AwsServer, client
     (instance,) = launch()
     clock = Clock()
     (host,) = wait(
-        client, RUN, 60, sleep=clock.sleep, clock=clock, known={instance: (KEY,)}, path="/home/alice/known_hosts"
+        client, RUN, 60, sleep=clock.sleep, clock=clock, known={instance: (KEY,)}, path="/home/bench/known_hosts"
     )
     assert "its console shows another host key than the one that is known of it (ssh-ed25519)" in str(host.problem)
-    assert f"remove the lines of {instance} from the known_hosts of the run (/home/alice/known_hosts)" in host.problem
+    assert f"remove the lines of {instance} from the known_hosts of the run (/home/bench/known_hosts)" in host.problem
     kept = f"{instance},198.18.0.2 {KEY}\n"
     assert known_to_ssh(kept, [host]) == kept
 
