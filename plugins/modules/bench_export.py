@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: bench_export
 short_description: Write the figures on record in a form that another program reads
 description:
-  - Writes the figures of the latest run of each machine, or of all runs, into one file.
+  - Writes the figure that stands for each cell of each machine, or those of all runs, into one file.
   - Each figure carries interval, number of launches and state where the form has room for them.
 version_added: 0.1.0
 author:

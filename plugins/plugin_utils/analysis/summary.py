@@ -519,10 +519,20 @@ def of_page(concerned: Iterable[tuple[Run, Sequence[Payload]]]) -> OfPage:
     return OfPage(kept, attempts)
 
 
-class Standing(NamedTuple):
-    """The rows of one test on a page, of the newest run in which one of them holds.
+def of_pages(runs: Iterable[Run]) -> dict[str, OfPage]:
+    """Return what each page of one machine is made of, by its path; the runs come in their order."""
+    concerned: dict[str, list[tuple[Run, list[Payload]]]] = {}
+    for run in runs:
+        for path, wanted in pages(run).items():
+            concerned.setdefault(path, []).append((run, wanted))
+    return {path: of_page(each) for path, each in concerned.items()}
 
-    `newer` is a later run with a row of that test, which does not hold; None where there is none.
+
+class Standing(NamedTuple):
+    """The rows of one test on a page, of the run whose figure of it stands.
+
+    `newer` is a later run with a row of that test: one that does not hold, or the best of other cells, which is slower;
+    None where there is none.
     """
 
     run: Run
@@ -536,31 +546,97 @@ def _test_of(cell: Payload) -> tuple[Any, ...]:
     return (speed_of(cell), kinds.kind_of(cell).name, *map(str, map(cell.get, fields)))
 
 
-def standing_rows(page: OfPage, path: str) -> list[Standing]:
-    """Return the rows of each test of a page: those of the newest run that has a figure of it that holds.
+class _OfCell(NamedTuple):
+    """A row of a page and where its run stands among those of the page, 0 for the newest."""
 
-    Where none has, they are those of the run that the page shows. Runs are not mixed within a test. Emulated runs are
-    looked at for the page of an emulated one only.
+    at: int
+    run: Run
+    row: Row
+
+
+def _by_cell(page: OfPage, path: str) -> list[list[_OfCell]]:
+    """Return the rows of each cell of a page, the newest first; the environment of its launches is part of a cell.
+
+    Emulated runs are looked at for the page of an emulated one only.
     """
-    shown = page.runs[-1]
-    tests: dict[tuple[Any, ...], Standing] = {}
-    newest_first = [run for run in (*page.runs, *page.attempts)[::-1] if emulated(run) == emulated(shown)]
-    for at, run in enumerate(newest_first):
-        by_test: dict[tuple[Any, ...], list[Row]] = {}
+    every = [run for run in (*page.runs, *page.attempts)[::-1] if emulated(run) == emulated(page.runs[-1])]
+    alike: dict[tuple[Any, ...], list[_OfCell]] = {}
+    for at, run in enumerate(every):
+        set_on_purpose = canonical(environment(run))
         for row in rows(run, pages(run).get(path, [])):
-            by_test.setdefault(_test_of(row.cell), []).append(row)
-        for test, alike in by_test.items():
-            known = tests.get(test)
-            sound = any_ranked(alike)
-            if known is None:
-                if sound or at <= newest_first.index(shown):
-                    tests[test] = Standing(run, alike, None)
-            elif not any_ranked(known.rows) and (sound or run is shown):
-                measured = next((row for row in known.rows if row.launches), None)
-                missed = known.rows[0] if known.run is shown else None
-                failing = measured or missed
-                tests[test] = Standing(run, alike, known.newer or ((known.run, failing) if failing else None))
-    return list(tests.values())
+            alike.setdefault((*cell_key(row.cell), set_on_purpose), []).append(_OfCell(at, run, row))
+    return list(alike.values())
+
+
+def _standing_of(of_cell: Sequence[_OfCell], page: OfPage) -> _OfCell:
+    """Return which row stands for a cell: the newest that holds, else that of the run shown, else the newest."""
+    measured = [each for each in of_cell if each.row.launches]
+    holding = next((each for each in measured if each.row.ranked), None)
+    shown = next((each for each in measured if each.run is page.runs[-1]), None)
+    return holding or shown or (measured or of_cell)[0]
+
+
+def standing_figures(page: OfPage, path: str) -> list[tuple[Run, Row]]:
+    """Return the row that stands for each measured cell of a page, with its run."""
+    standing = [_standing_of(of_cell, page) for of_cell in _by_cell(page, path)]
+    return [(each.run, each.row) for each in standing if each.row.launches]
+
+
+def standing_rows(page: OfPage, path: str) -> list[Standing]:
+    """Return the rows of each test of a page, of the run with the best of the figures that stand for its cells.
+
+    A figure of an earlier run competes where the software is current: made of the commit that the newest figure of its
+    build is made of. Where no figure holds, the rows are those of the run that the page shows. Runs are not mixed
+    within a test.
+    """
+    tests: dict[tuple[Any, ...], list[_OfCell]] = {}
+    stands: dict[tuple[Any, ...], list[_OfCell]] = {}
+    for of_cell in _by_cell(page, path):
+        test = _test_of(of_cell[0].row.cell)
+        tests.setdefault(test, []).extend(of_cell)
+        stands.setdefault(test, []).append(_standing_of(of_cell, page))
+    told = ((_standing_test(stands[test], alike, page)) for test, alike in tests.items())
+    return [standing for standing in told if standing]
+
+
+def _standing_test(stands: Sequence[_OfCell], alike: Sequence[_OfCell], page: OfPage) -> Standing | None:
+    """Return what stands for one test, of which `alike` are all rows and `stands` those that stand for their cells."""
+    shown = page.runs[-1]
+    best = _best(stands)
+    if best is None:
+        tried = sorted((each for each in alike if each.run in (shown, *page.attempts)), key=lambda each: each.at)
+        if not tried:
+            return None
+        run = next((each.run for each in tried if each.run is shown), tried[0].run)
+    else:
+        run = best.run
+    at = next(each.at for each in alike if each.run is run)
+    superseded = {id(each.row) for each in alike if each.at == at and each.row.ranked} - {id(one.row) for one in stands}
+    kept = [each.row for each in alike if each.at == at and id(each.row) not in superseded]
+    for newer in (shown, *page.attempts)[::-1]:
+        later = [each for each in alike if each.run is newer and each.at < at]
+        row = _beside(later, best, newer is shown)
+        if row:
+            return Standing(run, kept, (newer, row))
+    return Standing(run, kept, None)
+
+
+def _best(stands: Sequence[_OfCell]) -> _OfCell | None:
+    """Return the best of the figures of one test that hold and whose software is current, None without one."""
+    holding = sorted((each for each in stands if each.row.ranked), key=lambda each: each.at)
+    current: dict[str, list[str]] = {}
+    for each in holding:
+        current.setdefault(each.row.cell["build"], commits(each.run, each.row.launches))
+    known = [each for each in holding if commits(each.run, each.row.launches) == current[each.row.cell["build"]]]
+    return min(known, key=lambda each: _fastest_first(each.row), default=None)
+
+
+def _beside(later: Sequence[_OfCell], best: _OfCell | None, is_shown: bool) -> Row | None:
+    """Return which row of a later run is named beside the figure that stands: of its cell, else the best, the first."""
+    measured = [each.row for each in later if each.row.launches]
+    same = [row for row in measured if best and cell_key(row.cell) == cell_key(best.row.cell) and not row.ranked]
+    missed = [each.row for each in later] if is_shown else []
+    return next(iter([*same, *contenders(measured), *measured, *missed]), None)
 
 
 def shown_on(run: Run, cell: Payload, page: str | None) -> bool:

@@ -1,10 +1,10 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The figures for other programs: what is on record of the latest run of each machine, in the forms that those read.
+"""The figures for other programs: for each cell of each machine the one that pages show, in the forms that those read.
 
-Where a form has room, each figure carries its interval, number of launches and state, and says of synthetic weights and
-emulated hosts. Forms that raise alarms (Bencher, github-action-benchmark) get no INVALID figure.
+Where a form has room, each figure carries its run, interval, number of launches and state, and says of synthetic
+weights and emulated hosts. Forms that raise alarms (Bencher, github-action-benchmark) get only what may be ranked.
 """
 
 from __future__ import annotations
@@ -40,16 +40,19 @@ class Figure(NamedTuple):
     interval: Interval
 
 
-def figures(runs: Iterable[Run]) -> Iterator[Figure]:
-    """Return every metric of every measured cell of the runs, cells and metrics in a fixed order."""
-    for run in runs:
-        for row in summary.rows(run, summary.cells(run)):
-            names = {name for record in row.figures for name in record["payload"]["metrics"]}
-            for name in sorted(names & set(metrics.REGISTRY)):
-                interval = summary.mean_of(row, name)
-                if interval is not None:
-                    mean, low, high = map(_short, interval[:3])
-                    yield Figure(run, row, name, interval._replace(mean=mean, low=low, high=high))
+# A row of a table and the run that it is of.
+Measured = tuple[Run, Row]
+
+
+def figures(measured: Iterable[Measured]) -> Iterator[Figure]:
+    """Return every metric of cells, which come in a fixed order."""
+    for run, row in measured:
+        names = {name for record in row.figures for name in record["payload"]["metrics"]}
+        for name in sorted(names & set(metrics.REGISTRY)):
+            interval = summary.mean_of(row, name)
+            if interval is not None:
+                mean, low, high = map(_short, interval[:3])
+                yield Figure(run, row, name, interval._replace(mean=mean, low=low, high=high))
 
 
 def _short(value: Any) -> Any:
@@ -57,9 +60,28 @@ def _short(value: Any) -> Any:
     return None if value is None else float(f"{value:.10g}")
 
 
-def latest(runs: Iterable[Run]) -> list[Run]:
-    """Return the latest run of each machine that has measured anything; `runs` come in their order."""
-    return [run for _machine, run in sorted({run.machine: run for run in runs if summary.fruitful(run)}.items())]
+def every(runs: Iterable[Run]) -> list[Measured]:
+    """Return the rows of all runs, in their order."""
+    return [(run, row) for run in runs for row in summary.rows(run, summary.cells(run)) if row.launches]
+
+
+def standing(runs: Iterable[Run]) -> list[Measured]:
+    """Return the row that stands for each cell of each machine, of whichever run it is; `runs` come in their order."""
+    machines: dict[str, list[Run]] = {}
+    for run in runs:
+        machines.setdefault(run.machine, []).append(run)
+    return [
+        measured
+        for _machine, of_machine in sorted(machines.items())
+        for measured in sorted(
+            (
+                measured
+                for path, page in summary.of_pages(of_machine).items()
+                for measured in summary.standing_figures(page, path)
+            ),
+            key=lambda measured: (*summary.cell_order(measured[1].cell), measured[0].run),
+        )
+    ]
 
 
 # What is no text, for a reader that knows types.
@@ -106,14 +128,15 @@ def _described(figure: Figure) -> dict[str, Any]:
     }
 
 
-def _benchmark(figure: Figure, differing: Mapping[tuple[str, str], Sequence[str]]) -> str:
+def _benchmark(figure: Figure, differing: Mapping[str, Sequence[str]]) -> str:
     """Return the name of a cell for programs that know a benchmark by its name alone.
 
-    `differing` are the settings in which the cells of a run differ, by its machine and id.
+    `differing` are the settings in which the cells of each machine differ. What was set on purpose in the environment
+    is in the name.
     """
     run, cell = figure.run, figure.row.cell
     settings = {**(cell.get("settings") or {}), **{name: cell[name] for name in _BESIDE_TEST if name in cell}}
-    told = [*differing[run.machine, run.run], *_BESIDE_TEST]
+    told = [*differing[run.machine], *_BESIDE_TEST]
     parts_of_it = (
         run.machine,
         cell["model"],
@@ -122,15 +145,19 @@ def _benchmark(figure: Figure, differing: Mapping[tuple[str, str], Sequence[str]
         f"t{cell['threads']}",
         cell["test"],
         *(f"{name}={settings[name]}" for name in told if name in settings),
+        *(f"{name}={value}" for name, value in sorted(summary.environment(run).items())),
     )
     return "/".join(map(str, parts_of_it))
 
 
-def _differing(runs: Iterable[Run]) -> dict[tuple[str, str], Sequence[str]]:
-    return {(run.machine, run.run): summary.differing_settings(summary.cells(run)) for run in runs}
+def _differing(measured: Iterable[Measured]) -> dict[str, Sequence[str]]:
+    cells: dict[str, list[dict[str, Any]]] = {}
+    for run, row in measured:
+        cells.setdefault(run.machine, []).append(row.cell)
+    return {machine: summary.differing_settings(of_machine) for machine, of_machine in cells.items()}
 
 
-def _rows(runs: Sequence[Run]) -> str:
+def _rows(measured: Sequence[Measured]) -> str:
     """llama-bench's own rows, one launch each, as `llama-bench -o jsonl` printed them, but for two things.
 
     build_commit is the one that the build records: a source without a repository makes llama-bench print another one,
@@ -139,8 +166,7 @@ def _rows(runs: Sequence[Run]) -> str:
     """
     tool_rows = [
         dict(tool_row, build_commit=(summary.commits(run, [record]) or [tool_row.get("build_commit")])[0])
-        for run in runs
-        for row in summary.rows(run, summary.cells(run))
+        for run, row in measured
         if summary.benched(row.cell)
         for record in row.launches
         for tool_row in record["payload"].get("rows") or []
@@ -149,9 +175,9 @@ def _rows(runs: Sequence[Run]) -> str:
     return "".join(f"{canonical({**names, **tool_row})}\n" for tool_row in tool_rows)
 
 
-def _lines(runs: Iterable[Run]) -> Iterator[dict[str, Any]]:
+def _lines(measured: Iterable[Measured]) -> Iterator[dict[str, Any]]:
     """Return a line for every metric of every cell, the same names in each."""
-    for figure in figures(runs):
+    for figure in figures(measured):
         yield {
             **_described(figure),
             "metric": figure.name,
@@ -193,10 +219,10 @@ def _csv_text(name: str, value: str) -> str:
     return value if safe or _OURS.fullmatch(value) else f"{_TEXT}{value}"
 
 
-def _csv(runs: Sequence[Run]) -> str:
+def _csv(measured: Sequence[Measured]) -> str:
     out = io.StringIO()
     writer: Any = None
-    for line in _lines(runs):
+    for line in _lines(measured):
         if writer is None:
             writer = csv.DictWriter(out, list(line), lineterminator="\n")
             writer.writeheader()
@@ -206,7 +232,7 @@ def _csv(runs: Sequence[Run]) -> str:
     return out.getvalue()
 
 
-def _parquet(runs: Sequence[Run]) -> bytes:
+def _parquet(measured: Sequence[Measured]) -> bytes:
     """Parquet, written by DuckDB, with types: text, BIGINT, DOUBLE and TIMESTAMP (UTC)."""
     try:
         import duckdb
@@ -215,7 +241,7 @@ def _parquet(runs: Sequence[Run]) -> bytes:
             f"Parquet is written by DuckDB, which {sys.executable} does not have: "
             f"{sys.executable} -m pip install duckdb"
         ) from error
-    lines = list(_lines(runs))
+    lines = list(_lines(measured))
     if not lines:
         raise ExportError("there are no figures on record, and so no columns to write: measure something first")
     columns = {name: _TYPES.get(name, "VARCHAR") for name in lines[0]}
@@ -235,10 +261,10 @@ def _label(value: Any) -> str:
     return str(value).replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
-def _openmetrics(runs: Sequence[Run]) -> str:
+def _openmetrics(measured: Sequence[Measured]) -> str:
     """Gauges, a sample each for the mean and the bounds (OpenMetrics 1.0)."""
     families: dict[str, list[str]] = {}
-    for figure in figures(runs):
+    for figure in figures(measured):
         labels = {name: value for name, value in _described(figure).items() if name != "time"}
         for statistic in ("mean", "low", "high"):
             value = getattr(figure.interval, statistic)
@@ -256,28 +282,28 @@ def _openmetrics(runs: Sequence[Run]) -> str:
     return f"{text}# EOF\n"
 
 
-def _holding(runs: Sequence[Run]) -> Iterator[Figure]:
-    """Return the metrics that stand for their cells, without those that do not hold."""
-    for figure in figures(runs):
-        if figure.row.state != summary.INVALID and figure.name == figure.row.speed:
+def _holding(measured: Sequence[Measured]) -> Iterator[Figure]:
+    """Return the metrics that stand for their cells, of those that may be ranked."""
+    for figure in figures(measured):
+        if figure.row.ranked and figure.name == figure.row.speed:
             yield figure
 
 
-def _bencher(runs: Sequence[Run]) -> str:
+def _bencher(measured: Sequence[Measured]) -> str:
     """Bencher Metric Format (bencher.dev/docs/reference/bencher-metric-format)."""
     measures: dict[str, dict[str, dict[str, float]]] = {}
-    differing = _differing(runs)
-    for figure in _holding(runs):
+    differing = _differing(measured)
+    for figure in _holding(measured):
         bounds = {"lower_value": figure.interval.low, "upper_value": figure.interval.high}
         measure = {"value": figure.interval.mean, **{key: value for key, value in bounds.items() if value is not None}}
         measures.setdefault(_benchmark(figure, differing), {})[figure.name] = measure
     return json.dumps(measures, indent=2, sort_keys=True) + "\n"
 
 
-def _github_action(runs: Sequence[Run], better: str) -> str:
+def _github_action(measured: Sequence[Measured], better: str) -> str:
     entries = []
-    differing = _differing(runs)
-    for figure in _holding(runs):
+    differing = _differing(measured)
+    for figure in _holding(measured):
         about = metrics.metric(figure.name)
         if about.better == better:
             half = figure.interval.half_width_percent
@@ -294,12 +320,12 @@ def _github_action(runs: Sequence[Run], better: str) -> str:
 class Format(NamedTuple):
     """A form of export: what ends its file's name, who reads it, and the function that writes it.
 
-    `every`: it holds all runs, and not the latest of each machine alone.
+    `every`: it holds all runs, and not the figures that stand alone.
     """
 
     suffix: str
     reader: str
-    write: Callable[[Sequence[Run]], str | bytes]
+    write: Callable[[Sequence[Measured]], str | bytes]
     every: bool = False
 
 
@@ -310,19 +336,19 @@ FORMATS = {
     "openmetrics": Format("txt", "Prometheus and its kin", _openmetrics),
     "bencher": Format("json", "Bencher", _bencher),
     "github-action-benchmark-bigger": Format(
-        "json", "github-action-benchmark, customBiggerIsBetter", lambda runs: _github_action(runs, "higher")
+        "json", "github-action-benchmark, customBiggerIsBetter", lambda measured: _github_action(measured, "higher")
     ),
     "github-action-benchmark-smaller": Format(
-        "json", "github-action-benchmark, customSmallerIsBetter", lambda runs: _github_action(runs, "lower")
+        "json", "github-action-benchmark, customSmallerIsBetter", lambda measured: _github_action(measured, "lower")
     ),
 }
 
 
 def export(runs: Iterable[Run], form: str) -> bytes:
-    """Return the figures of the latest run of each machine, or of all runs, in a form of FORMATS.
+    """Return the figures that stand for the cells of each machine, or those of all runs, in a form of FORMATS.
 
     Raises ExportError when a form needs what is not there.
     """
     asked = FORMATS[form]
-    written = asked.write([run for run in runs if run.launches] if asked.every else latest(runs))
+    written = asked.write(every(runs) if asked.every else standing(runs))
     return written if isinstance(written, bytes) else written.encode("utf-8")

@@ -78,15 +78,6 @@ def _page(template: str, variables: Mapping[str, Any]) -> str:
     return text.rstrip("\n") + "\n"
 
 
-def _runs_by_page(runs: Sequence[summary.Run]) -> dict[str, summary.OfPage]:
-    """Return the runs that concern each page, in their order (the one that is shown last), and what was tried since."""
-    pages: dict[str, list[tuple[summary.Run, list[dict[str, Any]]]]] = {}
-    for run in runs:
-        for path, cells in summary.pages(run).items():
-            pages.setdefault(path, []).append((run, cells))
-    return {path: summary.of_page(concerned) for path, concerned in pages.items()}
-
-
 class _Compared(NamedTuple):
     """The run that a page sets side by side, the runs of its model since, and those that came to less than it."""
 
@@ -136,7 +127,7 @@ def _part(records: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) -
 def _add_machine(whole: _Part, runs: Sequence[summary.Run]) -> None:
     """Add what the runs of one machine come to."""
     pages = whole.pages
-    by_page = _runs_by_page(runs)
+    by_page = summary.of_pages(runs)
     compared = _comparisons(runs)
     try:
         entries = [

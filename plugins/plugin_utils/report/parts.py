@@ -436,15 +436,29 @@ def nothing_alert(run: Run, path: str) -> Markdown | None:
 
 
 def instead_words(shown: Run, standing: summary.Standing) -> str:
-    """Return of a row the day of its run, where that is not the one of its page, and what newer figure does not hold.
+    """Return of rows the day of their run, where that is not the one of their page, and what a newer figure is.
 
-    "of 2026-11-24; newer run of 2026-11-26: INVALID, 1 of 6 launches disturbed".
+    "of 2026-11-24; newer run of 2026-11-26: INVALID, 1 of 6 launches disturbed"; where it is slower and holds, both
+    are named with their cells. What was set on purpose for the programs of a run is named too.
     """
-    words = [] if standing.run is shown else [f"of {day(standing.run.time)}"]
+    here = [] if standing.run is shown else [f"of {day(standing.run.time)}"]
+    if summary.environment(standing.run):
+        here.append(with_environment(standing.run))
+    beside = []
     if standing.newer:
         run, row = standing.newer
-        words.append(f"newer run of {day(run.time)}: {_with_reasons(row)}")
-    return "; ".join(words)
+        said = _with_reasons(row)
+        if row.ranked:
+            here.append(cell_words(summary.contenders(standing.rows)[0].cell))
+            words = [cell_words(row.cell), with_environment(run) if summary.environment(run) else ""]
+            said = ", ".join([*filter(None, words), mean_with_unit(row, row.speed), row.state])
+        beside.append(f"newer run of {day(run.time)}: {said}")
+    return "; ".join(filter(None, [", ".join(here), *beside]))
+
+
+def with_environment(run: Run) -> str:
+    """Return what was set on purpose for the programs of a run: with OMP_WAIT_POLICY=passive."""
+    return f"with {' '.join(f'{name}={value}' for name, value in sorted(summary.environment(run).items()))}"
 
 
 def _with_reasons(row: Row) -> str:

@@ -263,7 +263,9 @@ class Entry(NamedTuple):
     def name_among(self, cell: Payload) -> str:
         """Return what tells a cell from the others of its page, in words; "" where nothing has to."""
         """Return what tells a cell of the page from one of another build."""
-        several = len({row.cell["build"] for row in self.rows}) > 1
+        several = len({row.cell["build"] for row in self.rows}) > 1 or (
+            cell["build"] != summary.REFERENCE_BUILD and not summary.imported(self.run)
+        )
         differing = summary.differing_settings(row.cell for row in self.rows)
         words = (f"build {cell['build']}" if several else "", parts.settings_words(cell, differing))
         return ", ".join(filter(None, words))

@@ -128,7 +128,7 @@ def _verdict(group: Sequence[Entry], speed: str) -> Markdown | None:
     if len(ranked) > 1:
         lead = f", not established against {', '.join(ties)} (~)" if ties else f", the fastest of {len(ranked)}"
     why = "" if best.state == summary.VALID else f": {'; '.join(best.reasons)}"
-    state = f"{parts.state_words(best)}{why}"
+    state = f"{parts.state_words(best)}{why}{f'; {best.instead}' if best.instead else ''}"
     rest = markdown.text(f"{bounds}at {where}{lead}, {state}", 400)
     return Markdown(f"{word} {markdown.bold(figure)} {rest}")
 

@@ -20,7 +20,7 @@ import pytest
 from support.records import side_by_side
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary, validity
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.export import forms as export
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports import files as imports
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
@@ -28,6 +28,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import reco
 Record = dict[str, Any]
 TEXTS = [form for form in export.FORMATS if form != "parquet"]
 ROOT = Path(__file__).resolve().parents[5]
+LATER = "20991231T000000Z-ffff"
 EVIL = '=HYPERLINK("x")\n"|\\'
 
 
@@ -45,13 +46,42 @@ def renamed(every: list[Record], model: str) -> list[Record]:
 
 
 def undisturbed(every: list[Record]) -> list[Record]:
-    """Return the records of a session that holds."""
+    """Return the records of a session that holds, with enough launches of each cell."""
+    some = []
     for one in every:
         if one["kind"] == "launch":
-            one["payload"]["validity"] = {"state": "VALID", "reasons": []}
-        elif one["kind"] == "bandwidth":
-            one["payload"]["read_gb_s"]["best"] = 10.0
-    return every
+            some += [_again(one, block) for block in range(validity.ENOUGH_LAUNCHES)]
+        elif one["kind"] != "bandwidth":
+            some.append(one)
+    return some
+
+
+def _again(launch: Record, block: int) -> Record:
+    """Return the undisturbed launch of a block, as fast as `launch` but for some thousandths."""
+    again = copy.deepcopy(launch)
+    payload = again["payload"]
+    payload.update(number=payload["number"] + 100 * block, block=block, validity={"state": "VALID", "reasons": []})
+    payload["gates"].update(steal_percent=0.0, other_cpu_percent=0.0)
+    for entry in payload["metrics"].values():
+        if entry["value"]:
+            entry["value"] *= 1 + block / 5000
+    return again
+
+
+def later(every: list[Record], state: str = "VALID", build: str = "", model: str = "", **cell: Any) -> list[Record]:
+    """Return the same run at a later time at half the speed, its launches of that state, with other cells."""
+    some = copy.deepcopy(every)
+    for one in some:
+        one.update(run=LATER, time="2099-12-31T00:00:00Z")
+        payload = one["payload"]
+        if one["kind"] == "launch":
+            payload["validity"] = {"state": state, "reasons": ["another process"] if state == "INVALID" else []}
+            for entry in payload["metrics"].values():
+                entry["value"] = (entry["value"] or 0) * 0.5
+        for of_cell in (payload.get("cell"), *payload.get("cells", [])):
+            if of_cell:
+                of_cell.update(cell, build=build or of_cell["build"], model=model or of_cell["model"])
+    return some
 
 
 def lines_of(text: str) -> list[dict[str, str]]:
@@ -136,9 +166,42 @@ def test_a_name_is_no_formula_and_breaks_no_line(real):
     assert json.loads(written(undisturbed(renamed(real, EVIL)), "github-action-benchmark-bigger"))
 
 
-def test_only_the_latest_run_of_a_machine(real):
-    later = [{**one, "run": "20991231T000000Z-ffff", "time": "2099-12-31T00:00:00Z"} for one in real]
-    assert {line["run"] for line in lines_of(written([*real, *later], "csv"))} == {"20991231T000000Z-ffff"}
+def test_where_nothing_holds_it_is_the_latest_figure(real):
+    assert {line["run"] for line in lines_of(written([*real, *later(real, "INVALID")], "csv"))} == {LATER}
+
+
+def speeds(every: list[Record]) -> set[tuple[str, ...]]:
+    """Return run, model, threads and state of each figure of tg128 in the CSV."""
+    lines = [line for line in lines_of(written(every, "csv")) if line["test"] == "tg128" and line["metric"] == "tg_tps"]
+    return {(line["run"], line["model"], line["threads"], line["state"]) for line in lines}
+
+
+def test_a_newer_run_that_does_not_hold_or_is_of_other_cells_takes_no_figure_away(real):
+    """The file has of each cell what the pages have: the newest figure that holds, with its run."""
+    good = undisturbed(real)
+    before = speeds(good)
+    assert {state for *_cell, state in before} == {"VALID"}
+    assert speeds([*good, *later(good, "INVALID")]) == before
+    assert {run for run, *_cell in speeds([*good, *later(good)])} == {LATER}
+    another = speeds([*good, *later(good, model="another-synthetic")])
+    assert another > before
+    assert {model for _run, model, *_cell in another - before} == {"another-synthetic"}
+    of_threads = speeds([*good, *later(good, threads=3)])
+    assert of_threads > before
+    assert {threads for *_cell, threads, _state in of_threads - before} == {"3"}
+    rows = written([*good, *later(good, "INVALID")], "llama-bench")
+    assert sorted(rows.splitlines()) == sorted(written(good, "llama-bench").splitlines())
+
+
+def test_a_figure_too_little_known_to_be_ranked_raises_no_alarm(real):
+    wide = undisturbed(real)
+    for one in wide:
+        if one["kind"] == "launch":
+            for entry in one["payload"]["metrics"].values():
+                entry["value"] = (entry["value"] or 0) * (1 + one["payload"]["block"] % 2)
+    assert {state for *_cell, state in speeds(wide)} == {"UNSTABLE"}
+    for form in ("bencher", "github-action-benchmark-bigger", "github-action-benchmark-smaller"):
+        assert not json.loads(written(wide, form))
 
 
 @pytest.mark.parametrize("form", TEXTS)
@@ -166,7 +229,7 @@ def test_parquet_has_types_and_every_run(real, tmp_path):
     ).fetchall()
     assert [row[0] for row in found] == [real[0]["run"], "20991231T000000Z-ffff"]
     (figure,) = [
-        one for one in export.figures(summary.runs(real)) if (one.name, one.row.cell["test"]) == ("tg_tps", "tg128")
+        one for one in export.figures(export.every(summary.runs(real))) if (one.name, one.row.cell["test"]) == ("tg_tps", "tg128")
     ]
     assert found[0][1:5] == (figure.interval.mean, "DOUBLE", "TIMESTAMP", "BIGINT")
     assert content == export.export(summary.runs([*later, *real]), "parquet")

@@ -94,7 +94,7 @@ def test_exports_and_comparisons_keep_to_the_run_with_figures(
     real: list[Record], attempt: tuple[list[Record], str]
 ) -> None:
     runs = summary.runs([*real, *attempt[0]])
-    assert [run.run for run in export.latest(runs)] == [real[0]["run"]]
+    assert {run.run for run, _row in export.standing(runs)} == {real[0]["run"]}
     selected = compare.select(compare.Measured(runs), {"run": compare.LATEST})
     assert {run.run for run, _row in selected} == {real[0]["run"]}
 
@@ -227,6 +227,86 @@ def test_a_test_that_a_newer_run_does_not_have_stays_with_its_day(real: list[Rec
     (line,) = [line for line in page.splitlines() if line.startswith("| Token generation, tg128 |")]
     assert f"of {real[0]['time'][:10]}" in line
     assert "newer run" not in line
+
+
+def slower(good: list[Record], environment: dict[str, str] | None = None, **cell: Any) -> list[Record]:
+    """Return a later run of other cells alone, undisturbed and at half the speed."""
+    newer = again(good, "machine", "run", "build", "model", "launch")
+    for record in newer:
+        payload = record["payload"]
+        for of_cell in (payload.get("cell"), *payload.get("cells", [])):
+            if of_cell:
+                of_cell.update(cell)
+        if record["kind"] == "launch":
+            for entry in payload["metrics"].values():
+                entry["value"] = (entry["value"] or 0) * 0.5
+        if environment and record["kind"] in ("run", "launch"):
+            payload["environment"] = environment
+    return newer
+
+
+def head(every: list[Record]) -> tuple[list[str], str, str]:
+    """Return of tg128 the lines of the head of the page, the bullet and the line of the index."""
+    after = report.render(every)
+    page = next(text for path, text in after.items() if path.endswith("q4.md"))
+    lines = [line for line in page.splitlines() if line.startswith("| Token generation, tg128 |")]
+    index = after[summary.INDEX].splitlines()
+    bullet = next(line for line in index if line.startswith("- **"))
+    return lines, bullet, next(line for line in index if line.startswith(f"| [{every[0]['machine']}]"))
+
+
+def _speed(line: str) -> str:
+    return re.sub(r"[*\s].*", "", line.split("|")[2].strip(" *"))
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"threads": 3}, "tg128, 3 threads"),
+        ({"build": "no-repack"}, "build no-repack"),
+        ({"environment": {"OMP_WAIT_POLICY": "passive"}}, "with OMP_WAIT_POLICY=passive"),
+    ],
+)
+def test_a_newer_figure_of_another_cell_does_not_hide_the_better_one(
+    real: list[Record], other: dict[str, Any], said: str
+) -> None:
+    good = undisturbed(real)
+    (before,), *_index = head(good)
+    lines, bullet, entry = head([*good, *slower(good, **other)])
+    assert _speed(lines[0]) == _speed(before)
+    for shown in (lines[0], bullet, entry):
+        assert _speed(before) in shown
+        assert f"of {real[0]['time'][:10]}" in shown
+        assert "newer run of 2099-01-01: tg128, " in shown
+        assert said in shown
+
+
+def test_a_better_figure_of_another_commit_is_not_that_of_the_current_software(real: list[Record]) -> None:
+    good = undisturbed(real)
+    newer = slower(good, threads=3)
+    for record in newer:
+        if record["kind"] == "build":
+            record["payload"]["source"]["commit"] = "f" * 40
+    lines, _bullet, entry = head([*good, *newer])
+    assert len(lines) == 1
+    assert _speed(lines[0]) in entry
+    assert "newer run" not in entry
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"build": "no-repack"}, "build no-repack"),
+        ({"environment": {"OMP_WAIT_POLICY": "passive"}}, "with OMP_WAIT_POLICY=passive"),
+    ],
+)
+def test_a_figure_of_anything_but_the_default_is_named(real: list[Record], other: dict[str, Any], said: str) -> None:
+    every = slower(undisturbed(real), **other)
+    _lines, bullet, entry = head(every)
+    assert said in bullet
+    assert said in entry
+    card = report.render(every)[summary.INDEX].partition("## ")[0]
+    assert all(said in line for line in card.splitlines() if line.startswith(("| Interactive", "| Batch")))
 
 
 def test_a_card_names_what_holds_rather_than_a_better_test_that_does_not(real: list[Record]) -> None:
