@@ -14,6 +14,7 @@ from typing import Any
 from ansible import constants, context
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request import arguments
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import VARIABLES, RequestError
@@ -32,6 +33,7 @@ class ActionModule(CoreAction):
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         said = arguments.unknown({*task_vars, *self._names_of_groups(task_vars)})
+        said += arguments.misspelled(load_extra_vars(self._loader))
         given = self._given(task_vars)
         said += [*self._wrong_types(given), *arguments.wrong_values(given)]
         if args["measure"]:
@@ -45,7 +47,7 @@ class ActionModule(CoreAction):
                     f"use --limit {limit},localhost"
                 )
         if args["planned"] and not _begun(task_vars):
-            said.append("there is nothing to measure: no host was planned; use the playbook site, or prepare before it")
+            said.append(_nothing_planned())
         if said:
             raise RequestError("Nothing was done, because " + "; ".join(dict.fromkeys(said)))
         return {}
@@ -97,6 +99,17 @@ def _begun(task_vars: Mapping[str, Any]) -> bool:
     except (records.RecordError, run_id.RunError, OSError):
         # Whoever cannot read them says so.
         return True
+
+
+def _nothing_planned() -> str:
+    """Return the sentence on a command that has planned no host, with the options that left tasks out."""
+    told = "there is nothing to measure: no host was planned"
+    chosen = [tag for tag in context.CLIARGS.get("tags") or () if tag != "all"]
+    options = {"--tags": chosen, "--skip-tags": context.CLIARGS.get("skip_tags") or ()}
+    given = " ".join(f"{option} {','.join(tags)}" for option, tags in options.items() if tags)
+    if given:
+        return f"{told} with {given}: no task of this collection bears a tag of its own; leave that out"
+    return f"{told}; use the playbook site, or prepare before it"
 
 
 def _nothing_to_measure() -> str:

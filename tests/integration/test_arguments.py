@@ -60,6 +60,8 @@ def refused(done: Done, words: str) -> None:
     ("value", "words"),
     [
         ("llama_bench_thread=4", "no role has a variable llama_bench_thread; the nearest is llama_bench_threads"),
+        ("lama_bench_minutes=4", "no role has a variable lama_bench_minutes; the nearest is llama_bench_minutes"),
+        ('{"llama_bench_threads": [2.5]}', "threads must be a whole number, not 2.5"),
         ("llama_cpp_way=nativ", "did you mean native?"),
         ("llama_bench_tests=pp512,tg12x", "tg12x"),
         ("llama_bench_minutes=-3", "llama_bench_minutes must be 0 or more, not -3"),
@@ -127,6 +129,26 @@ def test_an_inventory_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
 
 def test_measuring_what_nobody_planned_is_a_failure(tmp_path: Path) -> None:
     refused(play(tmp_path, "playbooks/measure.yml"), "no host was planned; use the playbook site")
+
+
+@pytest.mark.parametrize("playbook", ["site.yml", "playbooks/measure.yml"])
+def test_tags_that_leave_out_everything_are_a_failure(tmp_path: Path, playbook: str) -> None:
+    done = play(tmp_path, playbook, "--tags", "nosuch")
+    assert done.code == 2, done.output
+    assert "no host was planned with --tags nosuch" in done.output
+    assert done.left == []
+
+
+def test_tags_that_leave_out_everything_of_rented_hosts_are_a_failure(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("bench: {}\nec2_environment: {hosts: {localhost: {ansible_connection: local}}}\n")
+    done = play(tmp_path, "-i", str(inventory), "site.yml", "--tags", "nosuch")
+    refused(done, "no host was planned with --tags nosuch")
+
+
+@pytest.mark.parametrize("option", ["--list-tasks", "--syntax-check"])
+def test_tags_that_leave_out_everything_do_not_hinder_what_runs_nothing(tmp_path: Path, option: str) -> None:
+    assert play(tmp_path, "site.yml", "--tags", "nosuch", option).code == 0
 
 
 def test_a_checkout_whose_settings_ansible_ignores_is_told(tmp_path: Path) -> None:

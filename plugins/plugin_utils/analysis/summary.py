@@ -676,14 +676,19 @@ def _all_of(count: int) -> str:
 
 
 def _ladder_words(run: Run) -> str:
-    """Return how long a run chose thread counts, and how many launches of that were disturbed, "" where it did not."""
+    """Return how long a run chose thread counts, and how many launches of that were disturbed, "" where it did not.
+
+    Where the counts were given, the launches were those from whose speeds it estimates how long the others take.
+    """
     climbed = [record for record in run.launches if record["payload"]["cell"].get("purpose") == cell_fields.LADDER]
     if not climbed:
         return ""
     took = duration(sum(float(value(record, "wall_s") or 0) for record in climbed))
     disturbed = len(climbed) - len(undisturbed(climbed))
     company = f", and {disturbed} of its {len(climbed)} launches were disturbed" if disturbed else ""
-    return f": choosing the thread counts took {took}{company}"
+    given = all(cell["threads"] for cell in planned(run))
+    done = "estimating how long launches take" if given else "choosing the thread counts"
+    return f": {done} took {took}{company}"
 
 
 def failures_of(run: Run, page: str) -> list[Record]:

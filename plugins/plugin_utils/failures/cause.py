@@ -55,16 +55,49 @@ _ADVICE_BY_CAUSE = (
 _LONGEST = 1500
 
 
+# What ended a program from outside, or left it no room; what names itself an error; a line that has the word.
+_SERIOUS = (
+    re.compile(r"(?i)\bkilled\b|out of memory|cannot allocate memory|no space left|segmentation fault"),
+    re.compile(r"(?i)error:|^(fatal|E):|undefined reference"),
+    re.compile(r"(?i)error|^(fatal|E):"),
+)
+# What make and ninja say of a command that failed is never why it failed.
+_CONSEQUENCE = re.compile(r"^(?:[\w./-]*make(?:\[\d+\])?: \*\*\* |ninja: build stopped)")
+
+
 def _telling(text: str) -> list[str]:
     """Return the lines of an output that best say why a program failed: those that name an error, or the last.
 
     Of Python's traceback that is the last one.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if any(line.startswith("Traceback (most recent call last)") for line in lines):
+    if _traceback(lines):
         return lines[-1:]
-    named = [line for line in lines if re.search(r"(?i)error|^(fatal|E):", line)]
-    return (named[:3] if named else lines[-3:]) if lines else []
+    named = [line for line in lines if _naming(line)]
+    serious = [line for line in named if _SERIOUS[0].search(line)]
+    return (serious or named)[:3] if named else lines[-3:]
+
+
+def _traceback(lines: list[str]) -> bool:
+    return any(line.startswith("Traceback (most recent call last)") for line in lines)
+
+
+def _naming(line: str) -> int:
+    """Return how clearly a line names an error, 0 where it does not."""
+    if _CONSEQUENCE.match(line):
+        return 0
+    return next((len(_SERIOUS) - at for at, pattern in enumerate(_SERIOUS) if pattern.search(line)), 0)
+
+
+def _most_telling(stderr: str, stdout: str) -> list[str]:
+    """Return the telling lines of the output that names an error most clearly, of stderr where both are alike."""
+
+    def clearness(text: str) -> int:
+        lines = [line.strip() for line in text.splitlines()]
+        return max([*map(_naming, lines), 2 if _traceback(lines) else 0], default=0)
+
+    first, second = (stdout, stderr) if clearness(stdout) > clearness(stderr) else (stderr, stdout)
+    return _telling(first) or _telling(second)
 
 
 def _words(value: Any) -> str:
@@ -92,7 +125,7 @@ def cause_of(result: dict[str, Any]) -> str:
         parts.append(f"command: {_words(result['cmd'])[:200]}")
         if result.get("rc"):
             parts.append(f"exit code {result['rc']}" if result["rc"] > 0 else f"ended by signal {-result['rc']}")
-        parts += _telling(str(result.get("stderr") or "")) or _telling(str(result.get("stdout") or ""))
+        parts += _most_telling(str(result.get("stderr") or ""), str(result.get("stdout") or ""))
     cause = " | ".join(parts)[:_LONGEST]
     holders = [_HOLDER.search(_words(result.get(name) or "")) for name in ("stdout", "stderr")]
     holder = next((match.group(0) for match in holders if match), None)

@@ -138,7 +138,7 @@ def _table(view: SideBySide, rows: Sequence[Row], references: References) -> Mar
         line: list[Cell] = [
             markdown.link(quantization, view.relative(page)),
             build,
-            metrics.number(row.cell["threads"]),
+            parts.thread_number(row.cell),
             *(parts.setting_value(row.cell, name) for name in settings),
         ]
         lines.append([*line, *(column.cell(row) for column in told)])

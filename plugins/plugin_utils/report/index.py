@@ -51,6 +51,7 @@ def entry(path: str, runs: Sequence[Run], compared: Collection[str] = (), attemp
         comparison=comparison if comparison in compared else None,
         slower=registry.slower(path, runs),
         attempt=None if said else parts.attempts_words(attempts, path),
+        nothing=None if any(row.launches for row in rows) else summary.why_nothing(run, path),
     )
 
 

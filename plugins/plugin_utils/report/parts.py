@@ -243,6 +243,11 @@ def settings_words(cell: Payload, names: Sequence[str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in said if value is not None)
 
 
+def thread_number(cell: Payload) -> str:
+    """Return the threads of a cell for a column, in words where nobody has chosen them."""
+    return metrics.number(cell["threads"]) if cell["threads"] else "by the ladder"
+
+
 def thread_words(cell: Payload) -> str:
     """Return the threads of a cell for a column or after a colon, those for prompts too where they are others."""
     more = f", prompts {cell['threads_batch']}" if cell.get("threads_batch") else ""

@@ -14,7 +14,6 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizati
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Record, Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.verdict import Verdict
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell, Markdown
 
@@ -133,7 +132,7 @@ class View(_Rows):
         """Return the cells for head()."""
         build = [row.cell["build"]] if self.several_builds else []
         settings = [parts.setting_value(row.cell, name) for name in self.settings]
-        return [parts.test_words(row.cell), metrics.number(row.cell["threads"]), *build, *settings]
+        return [parts.test_words(row.cell), parts.thread_number(row.cell), *build, *settings]
 
     def table(self, columns: Iterable[Column], cells: Callable[[Row], list[Cell]]) -> Markdown | None:
         """Return a table with a line for each row that was measured, None when none was."""
@@ -233,7 +232,8 @@ class Entry(NamedTuple):
     """What the index shows of one page: its latest run and the rows that stand for it.
 
     `largest` are the largest values of metrics among the launches of those two rows, `slower` sentences on cells that
-    have become slower since the run before, `attempt` one on a later run that came to less, None without.
+    have become slower since the run before, `attempt` one on a later run that came to less, `nothing` why nothing of it was measured,
+    both None without.
     """
 
     path: str
@@ -250,6 +250,7 @@ class Entry(NamedTuple):
     comparison: str | None
     slower: list[str]
     attempt: str | None = None
+    nothing: str | None = None
 
     @property
     def ranked(self) -> bool:

@@ -54,6 +54,11 @@ LEAST: Mapping[str, float] = {
     "llama_model_url_timeout": 1,
 }
 
+# How much alike a name and one of a role's variables are, of 0 to 1, where it is taken for a misspelling of that.
+NEAR = 0.85
+# The same of the beginnings alone: one letter more or less.
+NEAR_PREFIX = 0.95
+
 # The variables of role llama_cpp that an entry of llama_cpp_builds may repeat without their prefix.
 _BUILD_DEFAULTS = ("source_type", "version", "sha256", "commit", "git_url", "git_ref", "path", "way", "processor")
 
@@ -80,6 +85,29 @@ def unknown(names: Iterable[str]) -> list[str]:
     return [
         f"no role has a variable {name}; the nearest is {alike(name, known, cutoff=0.0)[0]}" for name in sorted(wrong)
     ]
+
+
+def misspelled(names: Iterable[str]) -> list[str]:
+    """Return a sentence for each name, of those given on the command line, that is nearly one of a role's variables.
+
+    They begin nearly as those do, or are written in other letters, and so are no names for unknown(). What is less
+    alike than NEAR may be a person's own variable.
+    """
+    known = options()
+    said = []
+    for name in sorted(map(str, names)):
+        # A name of a role is none of a variable.
+        if f"{name}_".startswith(_prefixes()) or name in known.keys() | FACTS:
+            continue
+        plain = name.lower()
+        near = alike(plain, known, cutoff=NEAR)
+        for role in _prefixes():
+            begins = "_".join(plain.split("_")[: role.count("_")])
+            if not near and alike(f"{begins}_", [role], cutoff=NEAR_PREFIX):
+                near = alike(role + plain[len(begins) + 1 :], known, cutoff=0.0)
+        if near:
+            said.append(f"no role has a variable {name}; the nearest is {near[0]}")
+    return said
 
 
 def wrong_values(given: Mapping[str, Any]) -> list[str]:

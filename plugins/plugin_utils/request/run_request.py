@@ -215,8 +215,7 @@ class RunRequest:
             threads=tuple(possible(asked["threads"], _threads, _variable("threads"), refused)),
             tests=tuple(possible(asked["tests"], lambda text: parse_test(text, settings), _variable("tests"), refused)),
             launches=launches,
-            # A quick run launches what it was asked to.
-            launches_most=max(launches, asked["launches_most"]) if launches >= ENOUGH_LAUNCHES else launches,
+            launches_most=_most(launches, asked["launches_most"]),
             repetitions=settings.repetitions,
             minutes=asked["minutes"],
             slots=settings.slots,
@@ -402,8 +401,24 @@ def _build(entry: Any) -> Build:
 def _threads(value: Any) -> int:
     try:
         number = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise RequestError(f"threads must be a whole number, not {value!r}") from None
+    if isinstance(value, bool) or (isinstance(value, float) and value != number):
+        raise RequestError(f"threads must be a whole number, not {value!r}")
     if number < 1:
         raise RequestError(f"threads must be 1 or more, not {number}")
     return number
+
+
+def _most(launches: int, most: int) -> int:
+    """Return the most launches of a cell; a quick run launches what it was asked to.
+
+    The default gives way to more launches; a number that was chosen does not. Raises RequestError.
+    """
+    if most < launches and most != VARIABLES["launches_most"].specification["default"]:
+        names = _variable("launches_most"), _variable("launches")
+        raise RequestError(
+            f"{names[0]} is {most}, below the {launches} of {names[1]}: ask for {launches} or more at most, or for "
+            f"{most} launches or fewer"
+        )
+    return max(launches, most) if launches >= ENOUGH_LAUNCHES else launches

@@ -95,7 +95,8 @@ def section(entries: Sequence[Entry]) -> Section | None:
     for (machine, model), group in sorted(groups.items()):
         said = [_verdict(group, speed) for speed in _SPEEDS]
         if not any(said):
-            said = [markdown.text("nothing measured in the latest run")]
+            why = next((f": {item.nothing}" for item in group if item.nothing), "")
+            said = [markdown.text(f"nothing measured in the latest run{why}", 400)]
         name = markdown.bold(machine)
         words = markdown.join([sentence for sentence in said if sentence], "; ")
         hardware = markdown.text(parts.hardware(group[-1].run))

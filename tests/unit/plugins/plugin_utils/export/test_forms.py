@@ -229,7 +229,9 @@ def test_parquet_has_types_and_every_run(real, tmp_path):
     ).fetchall()
     assert [row[0] for row in found] == [real[0]["run"], "20991231T000000Z-ffff"]
     (figure,) = [
-        one for one in export.figures(export.every(summary.runs(real))) if (one.name, one.row.cell["test"]) == ("tg_tps", "tg128")
+        one
+        for one in export.figures(export.every(summary.runs(real)))
+        if (one.name, one.row.cell["test"]) == ("tg_tps", "tg128")
     ]
     assert found[0][1:5] == (figure.interval.mean, "DOUBLE", "TIMESTAMP", "BIGINT")
     assert content == export.export(summary.runs([*later, *real]), "parquet")

@@ -184,3 +184,24 @@ def test_a_host_without_python_is_told_to_install_it(cause, advice):
 
 def test_every_phase_has_an_advice():
     assert set(ADVICE) == {"provision", "connect", "plan", "build", "model", "measure", "report"}
+
+
+KILLED = "c++: fatal error: Killed signal terminated program cc1plus"
+
+
+@pytest.mark.parametrize(
+    ("stderr", "stdout", "told"),
+    [
+        ("ninja: build stopped: subcommand failed.", f"[1/9] Building CXX object a.o\n{KILLED}\nmore", KILLED),
+        ("gmake[2]: *** [all] Error 1\nmake: *** [all] Error 2", f"[1/9]\n{KILLED}", KILLED),
+        ("warning: -Werror is set", "a.cpp:3:1: error: no such thing", "a.cpp:3:1: error: no such thing"),
+        ("a.cpp:3:1: error: this", "b.cpp:3:1: error: that", "a.cpp:3:1: error: this"),
+        ("fatal: not a repository", "error.cpp.o built", "fatal: not a repository"),
+        (f"collect2: error: ld returned 1 exit status\n{KILLED}", "", KILLED),
+        ("", "No space left on device", "No space left on device"),
+        ("ninja: build stopped: subcommand failed.", "", "ninja: build stopped: subcommand failed."),
+    ],
+)
+def test_the_cause_is_the_line_that_tells_most_of_both_outputs(stderr: str, stdout: str, told: str) -> None:
+    result = {"failed": True, "msg": "failed", "cmd": "ninja", "rc": 1, "stderr": stderr, "stdout": stdout}
+    assert cause_of(result).rpartition("exit code 1 | ")[2] == told

@@ -111,6 +111,34 @@ def test_alone_it_says_why_on_its_page_and_in_the_terminal(
     assert why in line
 
 
+def test_alone_the_index_says_why_and_no_cell_has_0_threads(
+    real: list[Record], attempt: tuple[list[Record], str]
+) -> None:
+    newer, why = copy.deepcopy(attempt[0]), attempt[1]
+    for record in newer:
+        for cell in (record["payload"].get("cell"), *record["payload"].get("cells", [])):
+            if cell and cell.get("purpose") != "ladder":
+                cell["threads"] = 0
+    pages = report.render(newer)
+    bullet = next(line for line in pages[summary.INDEX].splitlines() if line.startswith("- **"))
+    assert "nothing measured in the latest run: " in bullet
+    assert why in bullet.replace("\\", "")
+    (page,) = (text for path, text in pages.items() if path.endswith("q4.md"))
+    assert not re.search(r"\| pp512 \| 0 \|", page)
+    assert "| pp512 | by the ladder |" in page
+
+
+def test_launches_that_only_estimate_the_times_are_not_said_to_choose_threads(real: list[Record]) -> None:
+    newer, why = attempts(real)["interrupted in its ladder"]
+    assert why in summary.why_nothing(summary.runs(copy.deepcopy(newer))[0])
+    for record in newer:
+        for cell in record["payload"].get("cells", []):
+            cell["threads"] = 2
+    said = summary.why_nothing(summary.runs(newer)[0])
+    assert "estimating how long launches take took" in said
+    assert "choosing" not in said
+
+
 def test_a_run_that_ended_before_its_second_test_leaves_both_figures(real: list[Record]) -> None:
     newer = measured_only(again(real, "machine", "run", "build", "model", "launch"), "pp512")
     before, after = report.render(real), report.render([*real, *newer])

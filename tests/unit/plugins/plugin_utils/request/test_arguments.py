@@ -36,6 +36,36 @@ def test_names_of_nobody_else_are_looked_at() -> None:
     assert arguments.unknown([*others, *arguments.options(), *arguments.FACTS]) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("bench_reports_results_dir", "bench_report_results_dir"),
+        ("bench_reports_dir", "bench_report_"),
+        ("llama_benchminutes", "llama_bench_minutes"),
+        ("lama_bench_minutes", "llama_bench_minutes"),
+        ("LLAMA_BENCH_MINUTES", "llama_bench_minutes"),
+        ("ec2_enviroment_budget_usd", "ec2_environment_budget_usd"),
+    ],
+)
+def test_a_name_on_the_command_line_that_begins_nearly_as_ours_is_told(name: str, nearest: str) -> None:
+    (said,) = arguments.misspelled([name])
+    assert said.startswith(f"no role has a variable {name}; the nearest is {nearest}")
+
+
+def test_names_of_a_persons_own_are_no_misspellings() -> None:
+    own = ["llama_dir", "benchmark_user", "bench_hosts", "llama_threads", "llama_batch_size", "bench_user", "keep"]
+    own += [
+        "bench_reporter_url",
+        "llama_server_port",
+        "results_dir",
+        "ansible_user",
+        "aws_region",
+        "ec2_region",
+        "name",
+    ]
+    assert arguments.misspelled([*own, *arguments.options(), *arguments.FACTS]) == []
+
+
 def facts(node: Any) -> set[str]:
     """The names that tasks set as facts, and that playbooks give to playbooks they import, at any depth."""
     names: set[str] = set()
@@ -65,6 +95,7 @@ def test_what_inventories_scenarios_and_documents_give_is_known() -> None:
         names |= set(re.findall(r"(?<![\w-])([a-z0-9_]+)\\*[\"']?[=:] ?", path.read_text("utf-8")))
     assert {name for name in names if name in arguments.options()} > {"llama_cpp_way", "llama_bench_minutes"}
     assert arguments.unknown(names) == []
+    assert arguments.misspelled(names) == []
 
 
 @pytest.mark.parametrize(
@@ -77,6 +108,10 @@ def test_what_inventories_scenarios_and_documents_give_is_known() -> None:
         ({"llama_bench_minutes": -3}, "llama_bench_minutes must be 0 or more, not -3"),
         ({"llama_bench_time_limit": "-1"}, "llama_bench_time_limit must be 0.001 or more, not '-1'"),
         ({"llama_cpp_jobs": "many"}, "llama_cpp_jobs must be 0 or more, not 'many'"),
+        ({"llama_bench_threads": [2.5]}, "threads must be a whole number, not 2.5"),
+        ({"llama_bench_threads": [True]}, "threads must be a whole number, not True"),
+        ({"llama_bench_launches": 5, "llama_bench_launches_most": 2}, "llama_bench_launches_most is 2, below the 5"),
+        ({"llama_bench_launches": 9, "llama_bench_launches_most": 8}, "or for 8 launches or fewer"),
         ({"llama_model_quantizations": "Q4_9"}, "'Q4_9'"),
         ({"llama_model_models": ["llama-3.2-1c"]}, "did you mean llama-3.2-1b"),
         ({"llama_cpp_builds": ["no-repak"]}, "did you mean no-repack?"),
@@ -98,6 +133,7 @@ def test_what_is_possible_nowhere_is_told(given: dict[str, Any], words: str) -> 
         {"llama_cpp_builds": ["default", "legacy", {"name": "mine", "source_type": "tree", "path": "tree"}]},
         {"llama_cpp_source_type": "git", "llama_cpp_git_ref": "master", "llama_cpp_builds": ["lto"]},
         {"bench_report_fail_on": ["never"]},
+        {"llama_bench_launches": 40, "llama_bench_threads": [2.0, "4"]},
     ],
 )
 def test_what_only_a_machine_can_refuse_passes(given: dict[str, Any]) -> None:
