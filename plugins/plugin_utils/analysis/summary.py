@@ -595,7 +595,7 @@ def standing_rows(page: OfPage, path: str) -> list[Standing]:
         test = _test_of(of_cell[0].row.cell)
         tests.setdefault(test, []).extend(of_cell)
         stands.setdefault(test, []).append(_standing_of(of_cell, page))
-    told = ((_standing_test(stands[test], alike, page)) for test, alike in tests.items())
+    told = (_standing_test(stands[test], alike, page) for test, alike in tests.items())
     return [standing for standing in told if standing]
 
 
@@ -611,8 +611,8 @@ def _standing_test(stands: Sequence[_OfCell], alike: Sequence[_OfCell], page: Of
     else:
         run = best.run
     at = next(each.at for each in alike if each.run is run)
-    superseded = {id(each.row) for each in alike if each.at == at and each.row.ranked} - {id(one.row) for one in stands}
-    kept = [each.row for each in alike if each.at == at and id(each.row) not in superseded]
+    holders = {id(each.row) for each in stands}
+    kept = [each.row for each in alike if each.at == at and (id(each.row) in holders or not each.row.ranked)]
     for newer in (shown, *page.attempts)[::-1]:
         later = [each for each in alike if each.run is newer and each.at < at]
         row = _beside(later, best, newer is shown)

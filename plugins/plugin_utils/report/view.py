@@ -232,8 +232,8 @@ class Entry(NamedTuple):
     """What the index shows of one page: its latest run and the rows that stand for it.
 
     `largest` are the largest values of metrics among the launches of those two rows, `slower` sentences on cells that
-    have become slower since the run before, `attempt` one on a later run that came to less, `nothing` why the page has no
-    figure, both None without.
+    have become slower since the run before, `attempt` one on a later run that came to less, `nothing` why the page has
+    no figure, both None without.
     """
 
     path: str
