@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from iam_policy import POLICY, allowed, demands
+from iam_policy import BOUNDARY_ARN, POLICY, allowed, demands
 
 testinfra_hosts = ["local://"]
 
@@ -23,7 +23,8 @@ def test_all_that_a_run_asks_for_is_allowed(account):
         lines = LOG.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
         records = [json.loads(line) for line in lines]
     if not any(one["action"] == "RunInstances" for one in records):
-        done = account.provision()
+        account.server.configure(policies=[BOUNDARY_ARN])
+        done = account.provision(ec2_environment_permissions_boundary=BOUNDARY_ARN)
         assert done.code == 0, done.output
         account.give_back()
         records = account.server.requests()

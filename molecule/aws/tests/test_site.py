@@ -133,9 +133,10 @@ def test_a_template_is_what_the_security_of_an_instance_asks_for(requests):
     assert kinds == ["instance", "volume", "network-interface", "spot-instances-request"]
 
 
-def test_the_role_of_the_instances_may_talk_to_the_session_manager_and_no_more(requests):
-    attached = [params["PolicyArn"] for params in called(requests, "AttachRolePolicy")]
-    assert attached == ["arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"]
+def test_the_one_role_is_that_of_the_schedules_which_may_end_these_instances_and_no_more(requests):
+    (role,) = called(requests, "CreateRole")
+    assert role["PermissionsBoundary"].endswith(":policy/cloudbench-boundary")
+    assert not {"AttachRolePolicy", "CreateInstanceProfile"} & {one["action"] for one in requests}
     (policy,) = called(requests, "PutRolePolicy")
     (statement,) = json.loads(policy["PolicyDocument"])["Statement"]
     assert policy["RoleName"].endswith("-expiry")

@@ -62,6 +62,7 @@ SETTINGS: dict[str, Any] = {
     "spot_prices": {"*": 0.3333},
     "organisation_tags": {},
     "opted_in": [],
+    "policies": [],
     "room": {},
     "ends": None,
     "agent": "there",
@@ -984,7 +985,8 @@ class Account:
     def create_role(self, call: Call) -> Any:
         """Make a role; raises ApiError for a permissions boundary that is not there."""
         boundary = call.params.get("PermissionsBoundary")
-        if boundary and boundary not in backends("iam")["aws"].managed_policies:
+        there = {*backends("iam")["aws"].managed_policies, *self.settings["policies"]}
+        if boundary and boundary not in there:
             raise ApiError("NoSuchEntity", f"Scope ARN: {boundary} does not exist or is not attachable.")
         return self.forward(call)
 

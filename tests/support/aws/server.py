@@ -53,6 +53,7 @@ The first rule that acts ends the search. The settings, each replaced as a whole
     prices           rows {"instanceType" or "volumeApiName", "usd", "regionCode" (default: every region), "tenancy"
                      (default: Shared), "marketoption" (default: OnDemand)} of the price list; figures that are made up
     organisation_tags  {}: tags that are put on whatever is created, and that nobody may take away
+    policies         []: ARNs of managed policies that are there to be the boundary of a role
     opted_in         []: groups of Local and Wavelength Zones that the account has opted in to
     room             {}: by zone, how many instances it has room for
     ends             null: the reason of EC2 for which whatever was launched ends as soon as it would run
