@@ -75,8 +75,7 @@ def locate(
     Raises ElsewhereError where `given` or the environment says another region, and AwsError.
     """
     said, by = (given, "what was asked for") if given else aws.region_of_environment()
-    recorded = read(directory) if directory else None
-    if recorded:
+    if directory and (recorded := read(directory)):
         region, account = recorded
         why = f"{Path(directory, _FILE)} says so"
         if said and said != region:
