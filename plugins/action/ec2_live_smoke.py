@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of plugin_utils/ec2/live.py: the live check, its record and its page."""
+"""Shell of plugin_utils/ec2/live_smoke.py: the live check, its record and its page."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any
 from ansible.release import __version__ as ansible_version
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live import LiveFiles, live_smoke
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_checks import LiveError
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_smoke import ERRORS, LiveFiles, live_smoke
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RunError, current_run
 
@@ -37,7 +36,7 @@ class ActionModule(CoreAction):
         minute_seconds=dict(type="float", default=60),
         permissions_boundary=dict(type="str", default=""),
     )
-    ERRORS = (aws.AwsError, LiveError, RunError, OSError)
+    ERRORS = (*ERRORS, RunError)
     FAILURE = "The live check cannot be made. %s."
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:

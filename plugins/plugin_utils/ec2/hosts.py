@@ -113,8 +113,8 @@ def _described(client: Any, filters: list[dict[str, Any]]) -> list[dict[str, Any
     return [instance for reservation in reservations for instance in reservation["Instances"]]
 
 
-def _console(client: Any, instance: str) -> str:
-    """Return what an instance has written to its console so far; nothing where there is nothing yet."""
+def console(client: Any, instance: str) -> str:
+    """Return what an instance has written to its console so far; nothing where that is nothing. Raises AwsError."""
     try:
         with aws.asked("ec2:GetConsoleOutput"):
             output = client.get_console_output(InstanceId=instance, Latest=True).get("Output") or ""
@@ -202,13 +202,13 @@ class _Watch:
     def keys(self, instance: dict[str, Any]) -> tuple[tuple[str, ...], str | None]:
         """Return the host keys of an instance that runs, and why it cannot be connected to."""
         name = instance["InstanceId"]
-        console = _console(self.client, name)
-        shown, known = known_hosts.host_keys(console), self.known.get(name, ())
+        said = console(self.client, name)
+        shown, known = known_hosts.host_keys(said), self.known.get(name, ())
         changed = known_hosts.changed_keys(known, shown) if known else []
         if changed:
             kinds = ", ".join(dict.fromkeys(key.partition(" ")[0] for key in changed))
             return (), _CHANGED.format(kinds=kinds, id=name, path=self.path or "known_hosts")
-        if _NO_AGENT in console and _through_ssm(instance):
+        if _NO_AGENT in said and _through_ssm(instance):
             return (), _AGENTLESS
         return tuple(dict.fromkeys((*known, *shown))), None
 

@@ -262,8 +262,7 @@ class Entry(NamedTuple):
         return self.generation if speed == "tg_tps" else self.prompt
 
     def name_among(self, cell: Payload) -> str:
-        """Return what tells a cell from the others of its page, in words; "" where nothing has to."""
-        """Return what tells a cell of the page from one of another build."""
+        """Return what tells a cell from the others of its page, and a build that is not the default; "" without any."""
         several = len({row.cell["build"] for row in self.rows}) > 1 or (
             cell["build"] != summary.REFERENCE_BUILD and not summary.imported(self.run)
         )

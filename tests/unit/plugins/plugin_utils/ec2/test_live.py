@@ -19,14 +19,11 @@ from support.aws.given import Clock
 from support.aws.server import AwsServer
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import live_free, live_hosts, live_page, live_role
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live import (
-    Account,
-    LiveFiles,
-    LiveSmoke,
-    Settings,
-)
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_checks import (
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live import free as live_free
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live import hosts as live_hosts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live import page as live_page
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live import role as live_role
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live.checks import (
     CHECKS,
     PARTS,
     Ledger,
@@ -35,7 +32,13 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_checks i
     costs,
     most_usd,
 )
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_programs import Playbooks, Played, Ssh
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live.programs import Playbooks, Played, Ssh
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_smoke import (
+    Account,
+    LiveFiles,
+    LiveSmoke,
+    Settings,
+)
 
 DOCS = Path(__file__).resolve().parents[5] / "docs"
 POLICY = (DOCS / "iam-policy.json").read_text("utf-8")
@@ -516,7 +519,8 @@ def test_consoles_are_watched_until_they_show_keys(server: AwsServer, fleet: lis
 
 
 def test_seconds_until_a_console_shows_keys_count_from_the_launch(server: AwsServer) -> None:
-    console = "[ 9.1] cloud-init\r\ncloudbench-host-key ssh-ed25519 AAAA\r\n"
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDduK+2i6ufIPu4rXlnobuXzQdlEYZgnMQ+tPmJo/SWX"
+    console = f"[ 9.1] cloud-init\r\ncloudbench-host-key {key}\r\n"
     server.configure(hosts=[{"address": "127.0.0.2", "console": console}] * 2)
     launch("t4g.small", 2)
     there = live_hosts.instances(boto3.client("ec2"), RUN)

@@ -18,20 +18,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.version import VERSION
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import live_free as free
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import live_hosts as hosts
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import live_page
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import live_role as role
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.find import find
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_checks import (
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live import free, hosts, page, role
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live.checks import (
     INSTANCES,
     Ledger,
     LiveError,
     costs,
 )
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_programs import Playbooks, Ssh
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live.programs import Playbooks, Ssh
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.removal import teardown_command
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import files as store
@@ -42,6 +40,10 @@ _END_S = 300.0
 _TEARDOWN_S, _SWEEP_S = 900.0, 300.0
 # A schedule is as exact as a minute, and an instance takes some time to end.
 _PATIENCE_MINUTES, _LEAST_PATIENCE_S = 3.0, 60.0
+
+
+# What live_smoke() raises before anything is made.
+ERRORS = (aws.AwsError, LiveError, OSError)
 
 
 class Settings(NamedTuple):
@@ -88,7 +90,7 @@ class Account:
     def emulated(self) -> bool:
         """Whether this is not AWS."""
         host = urlsplit(str(self.ec2.meta.endpoint_url)).hostname or ""
-        return not host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
+        return not host.endswith((".amazonaws.com", ".api.aws"))
 
 
 class LiveSmoke:
@@ -167,12 +169,11 @@ class LiveSmoke:
 
     def _take_role(self) -> tuple[bool, str]:
         told, account = self.told, self.account
-        end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=told.minutes)
         tags = {
             "Project": aws.PROJECT,
             "Owner": account.owner,
             "Region": told.region,
-            "ExpiresAt": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "ExpiresAt": envelope.utc(time.time() + told.minutes * 60),
         }
         self._begun = True
         if not self._boundary:
@@ -358,7 +359,7 @@ class LiveFiles(NamedTuple):
 
     def refuse(self, emulated: bool) -> None:
         """Raise LiveError where what does not come from AWS would replace a page about AWS."""
-        kept = live_page.read(self.record)
+        kept = page.read(self.record)
         if emulated and kept is not None and not kept.get("emulated"):
             raise LiveError(
                 f"the endpoint is not AWS, and {self.page} is of AWS alone: unset AWS_ENDPOINT_URL, or name another "
@@ -367,8 +368,8 @@ class LiveFiles(NamedTuple):
 
     def write(self, record: Mapping[str, Any], consoles: Mapping[str, str]) -> None:
         """Write record, page and consoles. Raises OSError."""
-        store.replace(self.record, live_page.encode(record).encode())
-        store.replace(self.page, live_page.render(record).encode())
+        store.replace(self.record, page.encode(record).encode())
+        store.replace(self.page, page.render(record).encode())
         for name, text in consoles.items():
             store.replace(self.consoles / f"{name}.txt", text.encode())
 
@@ -426,7 +427,7 @@ def live_smoke(
     try:
         smoke.check(rent)
     finally:
-        record = live_page.made(
+        record = page.made(
             ledger.rows,
             started=started.strftime("%Y-%m-%d %H:%M UTC"),
             minutes=round(ledger.seconds / 60, 1),

@@ -13,14 +13,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_checks import LiveError
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource import PREFIX
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.hosts import console
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.known_hosts import host_keys
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live.checks import LiveError
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource import OF_INSTANCE, PREFIX
 
 TAGS = ("Project", "RunId", "Owner", "ExpiresAt", "Name")
 _WATCH_S = 2.0
-# What user data writes in front of each host key.
-_KEY = "cloudbench-host-key "
 _OVER = ("shutting-down", "terminated")
 # What systemd-logind writes for `shutdown -P +N`: microseconds since 1970, and what comes then.
 SCHEDULED = "/run/systemd/shutdown/scheduled"
@@ -82,10 +83,8 @@ class ConsoleWatch(threading.Thread):
             name = instance["InstanceId"]
             if name in self.shown or instance["State"]["Name"] != "running":
                 continue
-            with aws.asked("ec2:GetConsoleOutput"):
-                # botocore decodes it. Latest: of the moment, which instances on Nitro have.
-                text = str(self._ec2.get_console_output(InstanceId=name, Latest=True).get("Output") or "")
-            if _KEY in text:
+            text = console(self._ec2, name)
+            if host_keys(text):
                 self.shown[name] = max(0.0, (self._now() - instance["LaunchTime"]).total_seconds())
                 self.consoles[name] = text
 
@@ -147,7 +146,8 @@ def shut_down_in_time(minutes: float, mode: str, ttl_minutes: float) -> bool:
 def schedules(scheduler: Any, run: str) -> dict[str, list[str]]:
     """Return the ids of the instances that each schedule of a run ends, by its name. Raises AwsError."""
     ends = {}
-    for row in aws.pages(scheduler, "list_schedules", "Schedules", GroupName="default", NamePrefix=PREFIX + run):
+    prefix = f"{PREFIX}{run}{OF_INSTANCE}"
+    for row in aws.pages(scheduler, "list_schedules", "Schedules", GroupName="default", NamePrefix=prefix):
         with aws.asked("scheduler:GetSchedule"):
             whole = scheduler.get_schedule(GroupName="default", Name=row["Name"])
         ends[row["Name"]] = [str(name) for name in json.loads(whole["Target"]["Input"])["InstanceIds"]]
@@ -184,10 +184,10 @@ def expires_after(instance: Mapping[str, Any]) -> float:
     """Return the minutes from the launch to the end that the tag of an instance tells. Raises LiveError."""
     text = aws.tags(instance).get("ExpiresAt", "")
     try:
-        end = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC)
+        end = envelope.seconds(text)
     except ValueError as error:
         raise LiveError(f"the tag ExpiresAt of {instance['InstanceId']} is no time in UTC: {text!r}") from error
-    return float((end - instance["LaunchTime"]).total_seconds() / 60)
+    return float(end - instance["LaunchTime"].timestamp()) / 60
 
 
 def wait_for_ends(

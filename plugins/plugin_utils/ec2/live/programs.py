@@ -19,9 +19,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_checks import LiveError
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live.checks import LiveError
 
-_ROOT = Path(__file__).parents[3]
+_ROOT = Path(__file__).parents[4]
 _SSH_S = 40
 # What names an identity or a region, and is left out unless it is given.
 _FOREIGN = (

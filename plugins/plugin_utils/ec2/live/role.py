@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_checks import LiveError
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live.checks import LiveError
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource import PATH, PREFIX
 
 # What the run of the role is called after the run that it serves.

@@ -17,7 +17,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown i
 OK, FAILED, NOT_ASKED = "ok", "failed", "not asked"
 
 # How much of what was seen a row keeps.
-_LONGEST = 600
+LONGEST = 600
 
 FREE = "Free of charge, by your own credentials"
 RENTED = "Under a role that holds the shipped policy alone"
@@ -113,7 +113,7 @@ class Row(NamedTuple):
 def masked(said: object) -> str:
     """Return what was seen, in one line, without the numbers of accounts."""
     text = re.sub(r"(?<!\d)\d{12}(?!\d)", "ACCOUNT", visible(said))
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 class Ledger:

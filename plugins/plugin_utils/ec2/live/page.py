@@ -15,11 +15,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_checks import (
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live.checks import (
     BY_KEY,
     CHECKS,
     FAILED,
     GUARDS,
+    LONGEST,
     NOT_ASKED,
     OK,
     PARTS,
@@ -42,7 +43,6 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown i
 SCHEMA = 1
 RUN, NEVER = "run", "never run"
 COMMAND = "ansible-playbook playbooks/live_smoke.yml"
-_LONGEST = 600
 
 _COLUMNS = [("What", LEFT), ("Expected", LEFT), ("Seen", LEFT), ("Result", LEFT), ("Seconds", RIGHT)]
 _MARKS = {OK: OK, FAILED: bold(FAILED), NOT_ASKED: NOT_ASKED}
@@ -177,7 +177,7 @@ def _table(part: str, rows: Mapping[str, Mapping[str, Any]]) -> Markdown:
                 [
                     check.what,
                     check.expected,
-                    text(row.get("seen") or "", _LONGEST),
+                    text(row.get("seen") or "", LONGEST),
                     _MARKS[row.get("state", NOT_ASKED)],
                     "" if seconds is None else f"{seconds:.1f}",
                 ]

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.account import QUOTAS
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live_checks import (
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.ask_prices import SOURCE
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live.checks import (
     SPOT_TYPE,
     TYPE,
     LiveError,
@@ -26,7 +27,6 @@ _PRINCIPAL = {"aws:userid": "AROASOMEBODY:session", "aws:PrincipalAccount": "123
 _NAMED = 5
 # vCPUs that the instances of the check take, by market.
 _NEEDED = {"on-demand": 4, "spot": 1}
-_PRICING = "AWS Pricing API"
 
 
 class Demand(NamedTuple):
@@ -122,14 +122,14 @@ def priced(plan: Mapping[str, Any]) -> tuple[bool, str]:
     good, told = True, []
     for row in plan["rows"]:
         usd = row["usd_h"]
-        good = good and str(usd["source"]).startswith(_PRICING) and usd["on_demand"] is not None
+        good = good and str(usd["source"]).startswith(SOURCE) and usd["on_demand"] is not None
         told.append(f"{row['type']} {usd['on_demand']} ({usd['source'] or 'unknown'})")
         if row["market"] == "spot":
             good = good and usd["spot"] is not None
             told.append(f"spot {usd['spot']}")
     source = plan["cost"]["storage_source"]
     told.append(f"storage {plan['cost']['storage']} ({source or 'unknown'})")
-    return good and source.startswith(_PRICING), ", ".join(told)
+    return good and source.startswith(SOURCE), ", ".join(told)
 
 
 def dry_run(ec2: Any, rows: Sequence[Mapping[str, Any]]) -> tuple[bool, str]:
