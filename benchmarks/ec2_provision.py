@@ -5,10 +5,16 @@
 
 One instance and twenty of them, in turn, as processes of their own from start to end. The server answers at once, so
 this is Ansible, Python and boto3 alone; what EC2 itself takes (some tens of seconds to boot, a minute to terminate)
-comes on top. No host boots here, so there is no waiting for one: ec2_environment_timeout is 0.
-Targets on 2 cores: provision at most 20 s, teardown at most 15 s, and for 20 instances at most 1.3 times that of one.
+comes on top. No host boots here; one second is waited for it.
 
-    .venv/bin/python benchmarks/ec2_provision.py [rounds]
+How long EC2 takes to answer comes on top too, as often as one request waits for another. Counted are the requests, and
+by one more round in which each answer comes DELAY_S later: what that round is longer, in delays, is the number of round
+trips one after the other.
+
+Targets on 2 cores: provision at most 20 s, teardown at most 15 s, and for 20 instances at most 1.3 times that of one;
+with --before at most 0.6 times that of the version before, the sides in turns.
+
+    .venv/bin/python benchmarks/ec2_provision.py [rounds] [--before COMMIT]
 """
 
 from __future__ import annotations
@@ -24,30 +30,34 @@ import time
 from pathlib import Path
 
 import needs
+from versions import checked_out
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from support.aws.server import AwsServer  # noqa: E402
 
-PROVISION_S, TEARDOWN_S, RATIO = 20.0, 15.0, 1.3
+PROVISION_S, TEARDOWN_S, RATIO, BEFORE_RATIO = 20.0, 15.0, 1.3, 0.6
+DELAY_S = 0.3
+PLAYBOOKS = ("provision", "teardown")
+COUNTS = (1, 20)
 
 
-def timed(server: AwsServer, playbook: str, run: str, scratch: str, count: int) -> float:
-    """Run a playbook; return its wall seconds. Fails with its output where it does not end well."""
+def timed(root: Path, server: AwsServer, playbook: str, run: str, scratch: str, count: int) -> float:
+    """Run a playbook of a checkout; return its wall seconds. Where it does not end well its output ends the program."""
     variables = {
         "ec2_environment_run": run,
         "ec2_environment_instances": [{"type": "c7g.16xlarge" if count == 1 else "c7g.xlarge", "count": count}],
         "ec2_environment_ssh_from": "203.0.113.7",
         "ec2_environment_directory": f"{scratch}/ec2",
-        "ec2_environment_timeout": 0,
+        "ec2_environment_timeout": 1,
         # Nobody joins, which is no failure here.
         "ec2_environment_of_a_run": True,
     }
     environment = {
         **os.environ,
         **server.environment,
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_CONFIG": str(root / "ansible.cfg"),
         "CLOUDBENCH_RUN": run,
         "CLOUDBENCH_RESULTS_DIR": f"{scratch}/results",
         "LC_ALL": "C.UTF-8",
@@ -56,7 +66,7 @@ def timed(server: AwsServer, playbook: str, run: str, scratch: str, count: int) 
     command = [ansible, "-i", "inventory/aws", f"playbooks/{playbook}.yml"]
     started = time.monotonic()
     done = subprocess.run(
-        [*command, "-e", json.dumps(variables)], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+        [*command, "-e", json.dumps(variables)], cwd=root, env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=300,
     )  # fmt: skip
     wall = time.monotonic() - started
@@ -65,36 +75,97 @@ def timed(server: AwsServer, playbook: str, run: str, scratch: str, count: int) 
     return wall
 
 
+class Side:
+    """One version: its checkout, and what was seen of it by playbook and number of instances."""
+
+    def __init__(self, name: str, root: Path) -> None:
+        self.name, self.root = name, root
+        self.seconds: dict[tuple[str, int], list[float]] = {}
+        self.delayed: dict[str, float] = {}
+        self.requests: dict[str, int] = {}
+
+    def round(self, server: AwsServer, scratch: str, number: int, count: int, delay_s: float = 0.0) -> None:
+        """Provision and tear down once; `delay_s` is how much later each answer comes."""
+        run = f"round{number}x{count}"
+        for playbook in PLAYBOOKS:
+            if delay_s:
+                server.fault(delay=delay_s, times=None)
+            before = len(server.requests())
+            wall = timed(self.root, server, playbook, run, scratch, count)
+            if delay_s:
+                self.delayed[playbook] = wall
+                self.requests[playbook] = len(server.requests()) - before
+                server.clear_faults()
+            else:
+                self.seconds.setdefault((playbook, count), []).append(wall)
+            print(f"round {number}, {self.name}: {playbook} {count}: {wall:.1f} s", file=sys.stderr, flush=True)
+        if server.leftovers():
+            raise SystemExit(f"left after the teardown: {server.leftovers()}")
+        server.reset()
+
+    def round_trips(self, playbook: str) -> float:
+        """How many requests wait for one another."""
+        return (self.delayed[playbook] - statistics.median(self.seconds[playbook, 1])) / DELAY_S
+
+
+def spread(values: list[float]) -> str:
+    """The median, and from where to where."""
+    return f"{statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
+
+
+def paired(many: list[float], single: list[float]) -> float:
+    """The median of the ratios."""
+    return statistics.median(one / other for one, other in zip(many, single, strict=True))
+
+
 def main() -> int:
     """Return 0 if the targets are met, 1 if one is missed."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rounds", type=int, nargs="?", default=5)
-    rounds = parser.parse_args().rounds
-    needs.meet(needs.playbooks(), needs.distributions("moto", "flask"))
-    times: dict[tuple[str, int], list[float]] = {}
+    parser.add_argument("--before", metavar="COMMIT", help="also that version, in turns")
+    asked = parser.parse_args()
+    needs.meet(
+        needs.playbooks(),
+        needs.distributions("moto", "flask"),
+        needs.program("git", remedy="sudo apt-get install git") if asked.before else None,
+    )
     with tempfile.TemporaryDirectory(prefix="ec2-provision-") as scratch, AwsServer() as server:
-        for number in range(rounds):
+        sides = [Side("this", ROOT)]
+        if asked.before:
+            sides.append(Side(asked.before, checked_out(asked.before, Path(scratch, "before"))))
+        for number in range(asked.rounds):
             # Who goes first takes turns.
-            for count in (1, 20) if number % 2 == 0 else (20, 1):
-                run = f"round{number}x{count}"
-                for playbook in ("provision", "teardown"):
-                    times.setdefault((playbook, count), []).append(timed(server, playbook, run, scratch, count))
-                    print(f"round {number + 1}: {playbook} {count}: {times[playbook, count][-1]:.1f} s", flush=True)
-                if server.leftovers():
-                    raise SystemExit(f"left after the teardown: {server.leftovers()}")
-                server.reset()
-    print("\n| playbook | 1 instance s | 20 instances s | ratio | target s | met |\n|:--|--:|--:|--:|--:|:--|")
-    missed = 0
-    for playbook, target in (("provision", PROVISION_S), ("teardown", TEARDOWN_S)):
-        single, twenty = (times[playbook, count] for count in (1, 20))
-        ratio = statistics.median(many / single for many, single in zip(twenty, single, strict=True))
-        met = statistics.median(single) <= target and ratio <= RATIO
-        missed += not met
-        one_words, twenty_words = (
-            f"{statistics.median(values):.1f} ({min(values):.1f} to {max(values):.1f})" for values in (single, twenty)
-        )
-        verdict = "yes" if met else "MISSED"
-        print(f"| {playbook} | {one_words} | {twenty_words} | {ratio:.2f} | {target:g} | {verdict} |")
+            turn = 1 if number % 2 == 0 else -1
+            for count in COUNTS[::turn]:
+                for side in sides[::turn]:
+                    side.round(server, scratch, number + 1, count)
+        for side in sides:
+            side.round(server, scratch, asked.rounds + 1, 1, DELAY_S)
+    missed = False
+    print("\n| playbook | version | 1 instance s | 20 instances s | ratio | requests | round trips | target s | met |")
+    print("|:--|:--|--:|--:|--:|--:|--:|--:|:--|")
+    for playbook, target in zip(PLAYBOOKS, (PROVISION_S, TEARDOWN_S), strict=True):
+        for side in sides:
+            single, twenty = (side.seconds[playbook, count] for count in COUNTS)
+            ratio = paired(twenty, single)
+            met = statistics.median(single) <= target and ratio <= RATIO
+            missed |= not met and side is sides[0]
+            print(
+                f"| {playbook} | {side.name} | {spread(single)} | {spread(twenty)} | {ratio:.2f} "
+                f"| {side.requests[playbook]} | {side.round_trips(playbook):.0f} | {target:g} "
+                f"| {'yes' if met else 'MISSED'} |"
+            )
+    for side in sides[1:]:
+        for playbook in PLAYBOOKS:
+            for count in COUNTS:
+                ratio = paired(sides[0].seconds[playbook, count], side.seconds[playbook, count])
+                missed |= ratio > BEFORE_RATIO
+                print(
+                    f"\n{playbook}, {count}: {ratio:.2f} of {side.name}; target {BEFORE_RATIO:g}: "
+                    f"{'met' if ratio <= BEFORE_RATIO else 'MISSED'}",
+                    end="",
+                )
+        print()
     return 1 if missed else 0
 
 

@@ -47,6 +47,9 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         try:
-            return [aws.region()]
+            region = aws.region()
+            # An inventory asks in the process that all tasks are forks of: what it has read, they need not read again.
+            aws.client("ec2", region)
+            return [region]
         except aws.AwsError as error:
             raise AnsibleLookupError(str(error)) from error

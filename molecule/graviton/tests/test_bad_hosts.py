@@ -88,7 +88,7 @@ def test_the_host_that_is_all_right_is_measured_and_no_other(bad):
         ("no-python", "plan", ["python"]),
         ("no-sudo", "build", ["libgomp", "sudo"]),
         ("full-disk", "build", ["100,000,000 bytes", "are free in /home/admin"]),
-        ("old-arm", "build", ["0xd08", "is not in the catalog", "llama_cpp_processor"]),
+        ("old-arm", "build", ["0xd03", "is not in the catalog", "llama_cpp_processor"]),
         ("armv7", "build", ["armv7l", "32-bit", "64-bit system"]),
         # The binary for neoverse-v1 is shipped and dies of SIGILL when it is tried, before anything is measured.
         ("not-v1", "build", ["illegal instruction", "built for neoverse-v1", "this processor has no sve, i8mm"]),

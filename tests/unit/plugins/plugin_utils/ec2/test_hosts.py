@@ -103,9 +103,9 @@ def test_how_long_a_host_took_to_boot_is_known_of_one_that_was_waited_for(
     server.configure(hosts=[{"address": "198.18.0.2", "console": f"cloudbench-host-key {KEY}\n"}])
     (instance,) = launch(InstanceMarketOptions={"MarketType": "spot"})
     clock = Clock()
-    console = ec2_hosts._console
+    console = ec2_hosts.console
     # The server shows all of a console at once.
-    monkeypatch.setattr(ec2_hosts, "_console", lambda client, name: console(client, name) if clock.now > 20 else "")
+    monkeypatch.setattr(ec2_hosts, "console", lambda client, name: console(client, name) if clock.now > 20 else "")
     started = client.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["LaunchTime"]
     (host,) = wait(
         client, RUN, 60, sleep=clock.sleep, clock=clock, today=lambda: started + timedelta(seconds=clock.now)
