@@ -10,7 +10,7 @@ module: warm_python
 short_description: Begin a Python that has loaded boto3
 description:
   - Most of what a module of C(amazon.aws) takes is Python that loads boto3 and its model of EC2. This begins a process
-    on the controller that has them loaded, and returns the path of an interpreter for C(ansible_python_interpreter):
+    on the controller that has them loaded, and returns the path of an interpreter for C(ansible_python_interpreter);
     each module runs in a fork of that process, with the environment, directory and streams of its task. No session, no
     credentials and no connection are shared.
   - The process ends when C(ansible-playbook) does. It listens on a socket in a folder that nobody else can look into.
