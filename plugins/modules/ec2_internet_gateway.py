@@ -2,17 +2,17 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An internet gateway that has its tags from the call that makes it."""
+"""An internet gateway that has its tags from the call that makes it, and is found by them."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ec2_internet_gateway
-short_description: Create an internet gateway together with its tags
+short_description: Create the internet gateway of a run once
 description:
-  - M(amazon.aws.ec2_vpc_igw) tags a gateway only after it was made, so that what fails in between leaves one that
-    belongs to nobody. This module does nothing but create; that module attaches, detaches and deletes.
-  - The gateway that has the same tags Project and RunId is taken when there is one.
+  - M(amazon.aws.ec2_vpc_igw) finds a gateway by its VPC, so that of one that was made and not attached, because the run
+    was interrupted or the answer was lost, a second one is made. This module finds it by its tags Project and RunId,
+    and makes it with its tags where there is none; that module attaches, detaches and deletes.
 version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)
