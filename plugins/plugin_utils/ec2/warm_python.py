@@ -15,6 +15,7 @@ and when the last fork has ended. On Linux.
 from __future__ import annotations
 
 import array
+import atexit
 import contextlib
 import gc
 import hashlib
@@ -28,6 +29,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import types
@@ -40,17 +42,25 @@ from typing import Any
 SERVICES = ("ec2", "iam", "scheduler", "sts")
 GRACE_S = 2.0
 # How long an interpreter may take to say what it is to run.
-TOLD_S = 10.0
+TOLD_S = 2.0
 STARTED = b"s"
+# So many bytes of a program's first line are read by a Linux that has pidfd_open.
+FIRST_LINE = 255
 
-# With neither site-packages nor the environment's settings it starts in a hundredth of a second. Before the server says
-# that it has started nothing has run, and it runs here; afterwards never again.
+# With neither site-packages nor the environment's settings it starts in a hundredth of a second. Before the fork says
+# that it has started nothing has run, and it runs here; afterwards never again. Whoever became somebody else runs it as
+# that.
 CLIENT = """#!{python} -SE
 import array, json, os, socket, sys
 server = socket.socket(socket.AF_UNIX)
 try:
+    if os.stat({socket!r}).st_uid != os.geteuid():
+        raise PermissionError
     server.connect({socket!r})
-    told = json.dumps({{"argv": sys.argv, "cwd": os.getcwd(), "environment": dict(os.environ)}}).encode()
+    umask = os.umask(0)
+    os.umask(umask)
+    told = {{"argv": sys.argv, "cwd": os.getcwd(), "environment": dict(os.environ), "umask": umask}}
+    told = json.dumps(told).encode()
     streams = array.array("i", [0, 1, 2])
     server.sendmsg([len(told).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
     server.sendall(told)
@@ -69,40 +79,58 @@ def supported() -> bool:
     return sys.platform == "linux" and hasattr(os, "pidfd_open")
 
 
-def begin(program: int, environment: dict[str, str] | None = None) -> str:
+def begin(program: int) -> str:
     """Begin a server that ends with the process `program`; return the path of its interpreter.
 
-    `environment` is that of the server, by default this process's; each fork has that of its interpreter. Raises
-    OSError. It is not waited for: an interpreter waits until all is loaded.
+    Raises OSError where there can be none. It is not waited for: an interpreter waits until all is loaded.
     """
     ended = os.pidfd_open(program)
     try:
-        return serve_until(ended, [__file__], environment)
+        return serve_until(ended, [__file__])
     finally:
         os.close(ended)
 
 
 def serve_until(ended: int, command: list[str], environment: dict[str, str] | None = None) -> str:
-    """The same until the file `ended` can be read; `command` is the server's program with its first arguments."""
+    """The same until the file `ended` can be read; `command` is the server's program with its first arguments.
+
+    `environment` is that of the server, by default this process's; each fork has that of its interpreter. Nothing that
+    names an account is in it, so that a profile that is wrong is told by the module which wants it.
+    """
+    given = os.environ if environment is None else environment
+    clean = {name: value for name, value in given.items() if not name.startswith("AWS_")}
     # Nobody else can look into it.
     directory = Path(tempfile.mkdtemp(prefix="warm-python-"))
     try:
         client = directory / "python3"
         address = directory / "socket"
-        client.write_text(CLIENT.format(python=sys.executable, socket=str(address)), encoding="utf-8")
+        text = CLIENT.format(python=sys.executable, socket=str(address))
+        client.write_text(text, encoding="utf-8")
         client.chmod(0o700)
+        _check(client, text.splitlines()[0])
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(str(address))
             server.listen(64)
-            subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, *command, str(directory), str(server.fileno()), str(ended)],
-                env=environment, pass_fds=(server.fileno(), ended), start_new_session=True,
+                env={**clean, "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull},
+                pass_fds=(server.fileno(), ended), start_new_session=True,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
+            # It outlives this process, which would warn of that.
+            process.returncode = 0
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         raise
     return str(client)
+
+
+def _check(client: Path, first_line: str) -> None:
+    """Raise OSError where the interpreter could not be run as one."""
+    if not os.access(client, os.X_OK):
+        raise PermissionError(f"no program may be run in {client.parent}")
+    if len(first_line.encode()) > FIRST_LINE or any(map(str.isspace, f"{client}{sys.executable}")):
+        raise OSError(f"{client} and {sys.executable} are too long, or hold a space, for the first line of a program")
 
 
 def share_models(services: Iterable[str]) -> None:
@@ -144,9 +172,11 @@ def kept(directory: Path, key: bytes, compile_it: Callable[[], types.CodeType]) 
         code: types.CodeType = marshal.loads(known.read_bytes())  # noqa: S302 - as the line before says
         return code
     code = compile_it()
-    part = known.with_suffix(f".{os.getpid()}")
-    part.write_bytes(marshal.dumps(code))
-    part.rename(known)
+    # What cannot be kept is compiled again.
+    with contextlib.suppress(OSError):
+        part = known.with_suffix(f".{os.getpid()}")
+        part.write_bytes(marshal.dumps(code))
+        part.rename(known)
     return code
 
 
@@ -160,10 +190,10 @@ class Fork:
 
 
 class Server:
-    """The forks, and who waits for each. `directory` is removed in the end."""
+    """The forks, and who waits for each."""
 
-    def __init__(self, directory: Path, listening: socket.socket, ended: int) -> None:
-        self._directory, self._listening, self._ended = directory, listening, ended
+    def __init__(self, listening: socket.socket, ended: int) -> None:
+        self._listening, self._ended = listening, ended
         self._selector = selectors.DefaultSelector()
         self._forks: list[Fork] = []
 
@@ -179,33 +209,45 @@ class Server:
                 else:
                     self._selector.unregister(self._ended)
                     until = time.monotonic() + GRACE_S
-        shutil.rmtree(self._directory, ignore_errors=True)
 
     def _accept(self) -> None:
-        connection, _address = self._listening.accept()
+        streams: list[int] = []
+        try:
+            connection, _address = self._listening.accept()
+        except OSError:
+            # It has gone again, or there are too many files: whoever waits is an ordinary Python in the end.
+            return
         try:
             connection.settimeout(TOLD_S)
             first, ancillary, _flags, _from = connection.recvmsg(8, socket.CMSG_SPACE(3 * array.array("i").itemsize))
             streams = array.array("i", ancillary[0][2]).tolist()
             told = json.loads(receive(connection, int.from_bytes(first, "big")))
             connection.settimeout(None)
-            connection.sendall(STARTED)
+            pid = os.fork()
         except (OSError, IndexError, ValueError):
-            # It has ended meanwhile, or is no interpreter.
+            # It has ended meanwhile, or is no interpreter, or there are too many processes.
             connection.close()
-            return
-        pid = os.fork()
+            pid = -1
         if pid == 0:
             code = 1
             try:
-                code = self._become(told, streams)
+                code = self._become(connection, told, streams)
             except BaseException:
                 traceback.print_exc()
             finally:
                 os._exit(code)
         for stream in streams:
             os.close(stream)
-        fork = Fork(pid, connection)
+        if pid > 0:
+            self._watch(pid, connection)
+
+    def _watch(self, pid: int, connection: socket.socket) -> None:
+        try:
+            fork = Fork(pid, connection)
+        except OSError:
+            # Too many files: it is waited for like this.
+            _tell(connection, os.waitpid(pid, 0)[1])
+            return
         self._forks.append(fork)
         self._selector.register(fork.handle, selectors.EVENT_READ, lambda: self._done(fork))
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._abandoned(fork))
@@ -214,8 +256,11 @@ class Server:
         """The interpreter has ended before its fork, which has a process group of its own."""
         if not fork.over:
             self._selector.unregister(fork.connection)
-            with contextlib.suppress(ProcessLookupError):
+            try:
                 os.killpg(fork.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                # It has no group yet; it is not waited for yet either, so that the number is its own.
+                os.kill(fork.pid, signal.SIGKILL)
 
     def _done(self, fork: Fork) -> None:
         fork.over = True
@@ -226,12 +271,13 @@ class Server:
         # Not there any more where it was abandoned.
         with contextlib.suppress(KeyError):
             self._selector.unregister(fork.connection)
-        with fork.connection, contextlib.suppress(OSError):
-            fork.connection.sendall(bytes([os.waitstatus_to_exitcode(status) & 255]))
+        _tell(fork.connection, status)
 
-    def _become(self, told: dict[str, Any], streams: list[int]) -> int:
+    def _become(self, connection: socket.socket, told: dict[str, Any], streams: list[int]) -> int:
         """In the fork: run the program as its Python would; return the exit code."""
         os.setsid()
+        connection.sendall(STARTED)
+        connection.close()
         for target, descriptor in enumerate(streams):
             os.dup2(descriptor, target)
             os.close(descriptor)
@@ -243,12 +289,23 @@ class Server:
             os.close(fork.handle)
             fork.connection.close()
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.umask(told["umask"])
         os.chdir(told["cwd"])
         os.environ.clear()
         os.environ.update(told["environment"])
-        sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
+        time.tzset()
+        # As Python itself opens them.
+        sys.stdin = os.fdopen(0, errors=sys.stdin.errors)
+        sys.stdout = os.fdopen(1, "w", errors=sys.stdout.errors)
+        sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace")
         sys.argv = told["argv"][1:] or [""]
         return run()
+
+
+def _tell(connection: socket.socket, status: int) -> None:
+    """Tell an interpreter how its program ended, if it still asks."""
+    with connection, contextlib.suppress(OSError):
+        connection.sendall(bytes([os.waitstatus_to_exitcode(status) & 255]))
 
 
 def receive(connection: socket.socket, length: int) -> bytes:
@@ -265,9 +322,15 @@ def receive(connection: socket.socket, length: int) -> bytes:
 def run() -> int:
     """Run the program that sys.argv names, or standard input has; return the exit code that a Python would give."""
     code: Any = 0
+    program = types.ModuleType("__main__")
+    sys.modules["__main__"] = program
     try:
-        text = Path(sys.argv[0]).read_text(encoding="utf-8") if sys.argv[0] else sys.stdin.read()
-        exec(compile(text, sys.argv[0] or "<stdin>", "exec"), {"__name__": "__main__"})  # noqa: S102 - what a Python is for
+        if sys.argv[0]:
+            program.__file__ = sys.argv[0]
+            text = Path(sys.argv[0]).read_text(encoding="utf-8")
+        else:
+            text = sys.stdin.read()
+        exec(compile(text, sys.argv[0] or "<stdin>", "exec"), vars(program))  # noqa: S102 - what a Python is for
     except SystemExit as error:
         code = error.code
         if isinstance(code, str):
@@ -275,6 +338,11 @@ def run() -> int:
     except BaseException:
         traceback.print_exc()
         code = 1
+    # What a Python does when its program has ended: other threads first.
+    for thread in threading.enumerate():
+        if not thread.daemon and thread is not threading.current_thread():
+            thread.join()
+    atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
@@ -287,19 +355,26 @@ def main(load: Callable[[Path], None]) -> None:
     """The server's own program: `load` what its programs will need, then serve."""
     directory, listening, ended = Path(sys.argv[-3]), int(sys.argv[-2]), int(sys.argv[-1])
     # What lies beside this file is not for the programs.
-    sys.path.pop(0)
+    if sys.path[:1] == [os.path.dirname(os.path.realpath(sys.argv[0]))]:
+        sys.path.pop(0)
     compiled = directory / "compiled"
-    compiled.mkdir()
-    load(compiled)
-    gc.freeze()
-    Server(directory, socket.socket(fileno=listening), ended).run()
+    try:
+        compiled.mkdir()
+        load(compiled)
+        # What was loaded has nothing to do at the end of a fork.
+        atexit._clear()
+        gc.freeze()
+        Server(socket.socket(fileno=listening), ended).run()
+    finally:
+        # Not in a fork, which ends by itself.
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def load(compiled: Path) -> None:
-    """Load what a module of AWS needs. Without boto3 nothing is: the module itself says that it lacks it."""
-    with contextlib.suppress(ImportError):
-        share_models(SERVICES)
+    """Load what a module of AWS needs. What cannot be loaded, such as boto3 where there is none, the module tells."""
     keep_compiled(compiled)
+    with contextlib.suppress(Exception):
+        share_models(SERVICES)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 import zipimport
 from collections.abc import Callable, Iterator
@@ -172,6 +175,96 @@ def test_without_boto3_the_module_says_so(tmp_path: Path) -> None:
         os.close(end)
         os.close(ended)
     assert within(10, lambda: not Path(interpreter).parent.exists())
+
+
+def test_a_program_ends_as_in_its_python(interpreter: str, tmp_path: Path) -> None:
+    """Threads, what is registered for the end, classes of __main__, text that is no text, the umask."""
+    file = tmp_path / "program.py"
+    file.write_text(
+        "import atexit, os, pickle, sys, threading, time\n"
+        "class Kept: pass\n"
+        "pickle.loads(pickle.dumps(Kept()))\n"
+        "atexit.register(print, 'at the end')\n"
+        "threading.Timer(0.2, print, ['a thread']).start()\n"
+        "open('made', 'w').close()\n"
+        "print(sys.modules['__main__'].__file__ == sys.argv[0], oct(os.stat('made').st_mode))\n"
+        "print('not text: \\udcff', file=sys.stderr)\n"
+    )
+    umask = os.umask(0o077)
+    try:
+        done = run(interpreter, file, cwd=tmp_path)
+    finally:
+        os.umask(umask)
+    assert done.stdout == "True 0o100600\na thread\nat the end\n"
+    assert done.stderr == "not text: \\udcff\n"
+
+
+def test_a_profile_that_is_wrong_is_for_the_module_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nonesuch")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "many")
+    with begun() as made:
+        done = run(made.interpreter, input="import os, sys; print('boto3' in sys.modules, os.environ['AWS_PROFILE'])")
+    assert done.stdout == "True nonesuch\n"
+
+
+def told(interpreter: str) -> socket.socket:
+    """A connection that has told a program which leaves a mark after a second, with streams that nobody reads."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(Path(interpreter).with_name("socket")))
+    return connection
+
+
+def test_a_program_whose_interpreter_ends_at_once_ends_too(interpreter: str, tmp_path: Path) -> None:
+    """Also where the fork has not come so far as to have a group of its own."""
+    mark = tmp_path / "mark"
+    file = tmp_path / "program.py"
+    file.write_text(f"import os, time\ntime.sleep(1)\nopen({str(mark)!r} + str(os.getpid()), 'w').close()\n")
+    message = json.dumps({"argv": ["", str(file)], "cwd": "/", "environment": {}, "umask": 0o22}).encode()
+    for _time in range(20):
+        with told(interpreter) as connection, Path(os.devnull).open("r+b", buffering=0) as nothing:
+            socket.send_fds(connection, [len(message).to_bytes(8, "big")], [nothing.fileno()] * 3)
+            connection.sendall(message)
+    time.sleep(2.5)
+    assert list(tmp_path.glob("mark*")) == []
+
+
+def test_whoever_says_nothing_leaves_nothing_in_the_server(interpreter: str) -> None:
+    pid = int(run(interpreter, input="import os; print(os.getppid())").stdout)
+    before = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    for _time in range(5):
+        with told(interpreter) as connection, Path(os.devnull).open("r+b", buffering=0) as nothing:
+            socket.send_fds(connection, [(100).to_bytes(8, "big")], [nothing.fileno()] * 3)
+    assert run(interpreter, input="").returncode == 0
+    assert within(5, lambda: len(list(Path(f"/proc/{pid}/fd").iterdir())) == before)
+
+
+def test_where_no_program_may_be_run_there_is_none(tmp_path: Path) -> None:
+    text = (
+        "import os, sys; sys.path.insert(0, sys.argv[1]); import warm_python\n"
+        "try: warm_python.begin(os.getpid())\n"
+        "except OSError as error: print(error, os.listdir(os.environ['TMPDIR']))\n"
+    )
+    program = ["sh", "-c", 'mount -t tmpfs -o noexec tmpfs "$TMPDIR" && exec "$@"', "sh", sys.executable, "-c", text]
+    done = subprocess.run(
+        ["unshare", "--mount", *program, str(Path(warm_python.__file__).parent)],
+        env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    assert done.stdout.startswith(f"no program may be run in {tmp_path}")
+    assert done.stdout.endswith(" []\n")
+
+
+@pytest.mark.parametrize("name", ["a b", "x" * 250])
+def test_where_the_kernel_could_not_find_the_interpreter_there_is_none(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with pytest.raises(OSError, match=r"too long|AF_UNIX"):
+        warm_python.begin(os.getpid())
+    assert list(folder.iterdir()) == []
 
 
 def test_python_has_what_compiling_once_goes_by() -> None:
