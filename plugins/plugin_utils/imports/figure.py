@@ -25,16 +25,17 @@ _WHOLE_MARKS = re.compile(r"[1-9]\d{0,2}(?:(?:\.\d{3})+|(?:,\d{3})+)")
 def style(texts: Iterable[str]) -> str:
     """Return which mark the decimals have in a file, COMMA or POINT, by those of its numbers that can be read one way.
 
-    "" where none of them says it.
+    "" where none of them says it, or one says this and another that.
     """
+    marks = set()
     for text in (_GROUPS.sub("", text.strip()) for text in texts):
         if _ONE_MARK.fullmatch(text):
             continue
         if _COMMA_MARKS.fullmatch(text) or _ONE_COMMA.fullmatch(text):
-            return COMMA
-        if _POINT_MARKS.fullmatch(text) or re.fullmatch(r"\d+\.\d+", text):
-            return POINT
-    return ""
+            marks.add(COMMA)
+        elif _POINT_MARKS.fullmatch(text) or re.fullmatch(r"\d+\.\d+", text):
+            marks.add(POINT)
+    return marks.pop() if len(marks) == 1 else ""
 
 
 def ambiguous(text: str, decimals: str = "") -> bool:

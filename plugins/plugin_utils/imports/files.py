@@ -63,7 +63,41 @@ def load(path: str, name: str = "") -> File:
     """Return what a file says; messages call it `name`, by default as the file is called. Raises ImportFailed."""
     text, digest = read(path)
     name = name or Path(path).name
-    return File(path, digest, parse(text, name), name)
+    tool = parse(text, name)
+    return File(path, digest, tool._replace(results=_by_process(tool.results)), name)
+
+
+# What loading a model and warming up may take between two tests of one process, in seconds.
+_BETWEEN_S = 600.0
+
+
+def _by_process(results: Iterable[Result]) -> list[Result]:
+    """Return the results, those apart that a later process appended to the file: by their times.
+
+    A process measures one test after the other, so that the next one begins about when the one before has ended.
+    """
+    told: list[Result] = []
+    later = 0
+    before: tuple[int, float, float] | None = None
+    for result in results:
+        time = _time(result.row)
+        if time is not None:
+            if before and before[0] == result.process and not 0 <= time - before[1] <= before[2]:
+                later += 1
+            before = result.process, time, _BETWEEN_S + 3 * _seconds(result.row)
+        told.append(result._replace(process=result.process + later))
+    return told
+
+
+# llama-bench repeats five times by itself; CSV does not say how often.
+_REPETITIONS = 20
+
+
+def _seconds(row: Mapping[str, Any]) -> float:
+    """Return how long the test of a row took, or rather more; 0 where it does not say."""
+    samples = row.get("samples_ns")
+    taken = [figure.number(sample) or 0.0 for sample in samples] if isinstance(samples, list) else []
+    return (sum(taken) or _REPETITIONS * (figure.number(row.get("avg_ns")) or 0.0)) / 1e9
 
 
 def read(path: str) -> tuple[str, str]:

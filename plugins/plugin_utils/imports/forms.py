@@ -422,7 +422,12 @@ def _with_kernels(reading: _Reading, text: str) -> _Reading:
     llama-bench makes a context for each result, logs its buffers and prints the result behind them. Where the log
     stands before or behind all results it has as many contexts in the same order.
     """
-    if not reading.results or not _BUFFER_NAMED.search(text):
+    if not reading.results:
+        return reading
+    if line := logs.timings_at(text):
+        beside = f"line {line}: the timings of another program beside the results, left out: import its log by itself"
+        return reading._replace(problems=[*reading.problems, beside])
+    if not _BUFFER_NAMED.search(text):
         return reading
     lines = [0, *itertools.accumulate(map(len, text.splitlines(keepends=True)))]
     ends = {number: lines[number - 1] for number in sorted({result.line for result in reading.results})}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import is_repacked, parse_log
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.figure import number
 
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
@@ -36,8 +36,21 @@ _BUILD = re.compile(
 _BUILT_WITH = re.compile(r"\bbuilt with ([^\n]+?) for ([^\s(]+)")
 _BANNER = re.compile(r"^build\s+: b(\d+)-(\S+)\s*$", re.MULTILINE)
 _LOADED = re.compile(r"loaded meta data with .* from ([^\n]+?) \(version")
-# Where one run of a program begins: its build, else its banner, else the file that it opens.
-_BEGINNINGS = (_BUILD, _BANNER, _LOADED)
+# What llama.cpp says of a device that it computes on beside the processor, before it opens the model.
+_DEVICE = re.compile(r"using device ([A-Za-z]+)\d* \((.+?)\)(?: \(|\s+-)[^\n]*")
+_OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers to GPU")
+# What tells where a run of a program begins and ends, in the order in which they stand.
+_EVENTS = {"build": _BUILD, "banner": _BANNER, "model": _LOADED, "device": _DEVICE, "figure": _FIGURES}
+# A program that has ended without its last words.
+_ENDED = re.compile(
+    r"\b(?:Killed|Terminated|Aborted|Segmentation fault|Illegal instruction|core dumped|GGML_ASSERT|terminate called)\b"
+    r"|\bfailed to (?:load|allocate|create)|\berror: |\berror loading model|\bunable to (?:load|allocate)",
+    re.IGNORECASE,
+)
+# The head of llama-batched-bench's own table, whose sums its last lines are.
+_BATCHED = re.compile(r"^\|\s+PP \|\s+TG \|\s+B \|", re.MULTILINE)
+# Sizes with a decimal comma.
+_COMMA = re.compile(r"(?<=\d),(?=\d+ (?:[KMGT]?i?B|[KMBT])\b)")
 
 _THREADS = re.compile(r"system_info: n_threads = (\d+)(?: \(n_threads_batch = (\d+)\))? / (\d+)([^\n]*)")
 _INFO = r"(?:print_info|llm_load_print_meta):\s*"
@@ -52,7 +65,7 @@ _CONTEXT = {
 }
 _FLASH_CHOSEN = re.compile(r"Flash Attention was auto, set to (enabled|disabled)")
 _FLASH = {"enabled": "1", "disabled": "0", "auto": "-1"}
-_CACHE = re.compile(r"\bK \((\w+)\):\s*[\d.]+ MiB, V \((\w+)\):")
+_CACHE = re.compile(r"\bK \((\w+)\):\s*[\d.,]+ MiB, V \((\w+)\):")
 _TIME = re.compile(r"^\W?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)\b", re.MULTILINE)
 
 
@@ -86,38 +99,58 @@ def count(amount: str, unit: str, decimals: str = "") -> int | None:
 
 
 class LogRun(NamedTuple):
-    """One run of a program: the text of it, where that begins in the log, and its figures in it."""
+    """One run of a program: the text of it, where that begins in the log, its figures and the models it opened."""
 
     text: str
     start: int
     figures: list[re.Match[str]]
+    models: list[str]
 
 
 def runs(text: str) -> list[LogRun]:
-    """Return the runs of a log, one that has no figures of its own left out.
+    """Return the runs of a log.
 
-    A run begins where a program says its build, or for want of that opens a model, after the figures of the one before.
+    A run begins where a program says its build, its banner, or for want of these opens a model, unless what it has said
+    so far belongs to the same beginning: a build, then the model, then perhaps a banner. Of two models that were opened
+    without either between them, the second is of the same run unless the program ended in between.
     """
-    figures = list(_FIGURES.finditer(text))
-    starts = [0]
-    before = None
-    for match in figures:
-        if before is not None:
-            between = text[before.end() : match.start()]
-            begun = next((begun for pattern in _BEGINNINGS if (begun := pattern.search(between))), None)
-            if begun:
-                starts.append(before.end() + begun.start())
-        before = match
-    ends = [*starts[1:], len(text)]
-    return [
-        LogRun(text[start:end], start, [match for match in figures if start <= match.start() < end])
-        for start, end in zip(starts, ends, strict=True)
-    ]
+    events = sorted(
+        ((match.start(), kind, match) for kind, pattern in _EVENTS.items() for match in pattern.finditer(text)),
+        key=lambda event: event[0],
+    )
+    made = [LogRun(text, 0, [], [])]
+    said: set[str] = set()
+    end = 0
+    for start, kind, match in events:
+        if kind != "figure" and _begins(kind, said, text[end:start]):
+            made.append(LogRun(text, start, [], []))
+            said = set()
+        said.add(kind)
+        end = match.end()
+        if kind == "figure":
+            made[-1].figures.append(match)
+        if kind == "model" and match.group(1).strip() not in made[-1].models:
+            made[-1].models.append(match.group(1).strip())
+    ends = [run.start for run in made[1:]] + [len(text)]
+    return [run._replace(text=text[run.start : stop]) for run, stop in zip(made, ends, strict=True)]
+
+
+def _begins(kind: str, said: set[str], between: str) -> bool:
+    """Say whether a program begins here, by what the run so far has said and what stands between."""
+    if not said:
+        return False
+    if "figure" in said:
+        return True
+    if kind == "build":
+        return bool(said - {"build"})
+    if kind == "banner":
+        return "banner" in said
+    return "banner" in said or ("model" in said and _ENDED.search(between) is not None)
 
 
 def _common(text: str) -> dict[str, Any]:
     """Return what a run says of its build, model and settings, as llama-bench would name them."""
-    row = {**_of_build(text), **_of_model(text), **_of_context(text)}
+    row = {**_of_build(text), **_of_model(text), **_of_context(text), **_of_devices(text)}
     threads = _THREADS.search(text)
     if threads:
         row["cpus"], row["system_info"] = int(threads.group(3)), threads.group(4).strip(" |")
@@ -169,45 +202,101 @@ def _of_context(text: str) -> dict[str, Any]:
     return row
 
 
+def _of_devices(text: str) -> dict[str, Any]:
+    """Return what a run computed on beside the processor, and how the weights lay in memory."""
+    row: dict[str, Any] = {}
+    if devices := list(dict.fromkeys(_DEVICE.findall(text))):
+        row["backends"] = ",".join(dict.fromkeys(backend for backend, _name in devices))
+        row["gpu_info"] = ", ".join(name for _backend, name in devices)
+    if offloaded := _OFFLOADED.findall(text):
+        row["n_gpu_layers"] = offloaded[-1]
+    weights = {buffer["name"]: buffer for buffer in parse_log(text)["buffers"] if buffer["use"] == "model"}
+    if weights:
+        row["repack"] = int(any(is_repacked(buffer) for buffer in weights.values()))
+        # Mapped or read, as far as the processor has them.
+        on_processor = [name for name in weights if name in ("CPU", "CPU_Mapped")]
+        if on_processor:
+            row["use_mmap"] = int("CPU_Mapped" in on_processor)
+    return row
+
+
+def timings_at(text: str) -> int | None:
+    """Return the line of the first timing of a program other than llama-bench, which says no system_info; else None."""
+    program = next((match for pattern in (_THREADS, _BANNER, _ANSWER) if (match := pattern.search(text))), None)
+    timing = _FIGURES.search(text, program.start()) if program else None
+    return None if timing is None else _line(text, timing)
+
+
 def read(text: str) -> tuple[list[Result], list[str]] | None:
     """Return the results of a log and sentences on what is left out of them; None where it is no log with timings."""
     if not _FIGURES.search(text) and not _LOAD.search(text):
         return None
+    if table := _BATCHED.search(text):
+        reason = "this is llama-batched-bench, whose table is not read: a test such as batch128+64@c4 measures the same"
+        return [], [f"line {_line(text, table)}: {reason}"]
     results: list[Result] = []
     problems = _cut(text)
-    for process, run in enumerate(runs(text)):
-        common = _common(run.text)
-        kernel = parse_log(run.text)
-        load = _LOAD.search(run.text)
-        if load and (ms := number(load.group(1))) is not None:
-            common["load_s"] = ms / 1000
-        threads = _THREADS.search(run.text)
-        timed = [match for match in run.figures if match.group(1)]
-        prompt = next((int(match.group(2)) for match in timed if match.group(1) == "prompt eval"), 0)
-        if prompt:
-            # What is generated stands behind its prompt.
-            common["prompt_tokens"] = prompt
-        for match in timed:
-            of_prompt, tokens = match.group(1) == "prompt eval", int(match.group(2))
-            row = {**common, "n_prompt": tokens if of_prompt else 0, "n_gen": 0 if of_prompt else tokens}
-            row["avg_ts"] = match.group(3)
-            if threads:
-                row["n_threads"] = int((of_prompt and threads.group(2)) or threads.group(1))
-            # A prompt of one token, or no token at all, is no measurement.
-            if tokens > 1:
-                results.append(Result(_line(text, match), process, row, kernel))
-        answers = [match for match in run.figures if match.group(4)]
-        only = timed[-1] if prompt and {match.group(1) for match in timed} == {"prompt eval"} else None
-        if only and not _TIMING.search(text, only.end(), run.start + len(run.text)):
-            problems.append(f"line {_line(text, only)}: the speed of the output does not follow: cut off or broken")
-        if not timed and answers:
-            results += [each._replace(kernel=kernel) for each in _answer(text, process, common, threads, answers[0])]
-            if answers[1:]:
-                problems.append(
-                    f"line {_line(text, answers[1])}: the answers after the first stand behind a conversation of "
-                    "unknown length, and are not imported"
-                )
+    every = runs(text)
+    for process, run in enumerate(every):
+        without = _without_one_model(text, run, alone=len(every) == 1)
+        of_run, left = ([], [without]) if without else _of_run(text, process, run)
+        results += of_run
+        problems += left
     return results, problems
+
+
+def _of_run(text: str, process: int, run: LogRun) -> tuple[list[Result], list[str]]:
+    """Return the results of a run, and sentences on what is left out of it."""
+    results: list[Result] = []
+    problems: list[str] = []
+    plain = _COMMA.sub(".", run.text)
+    common = _common(plain)
+    kernel = parse_log(plain)
+    load = _LOAD.search(run.text)
+    if load and (ms := number(load.group(1))) is not None:
+        common["load_s"] = ms / 1000
+    threads = _THREADS.search(run.text)
+    timed = [match for match in run.figures if match.group(1)]
+    prompt = next((int(match.group(2)) for match in timed if match.group(1) == "prompt eval"), 0)
+    if prompt:
+        # What is generated stands behind its prompt.
+        common["prompt_tokens"] = prompt
+    for match in timed:
+        of_prompt, tokens = match.group(1) == "prompt eval", int(match.group(2))
+        row = {**common, "n_prompt": tokens if of_prompt else 0, "n_gen": 0 if of_prompt else tokens}
+        row["avg_ts"] = match.group(3)
+        if threads:
+            row["n_threads"] = int((of_prompt and threads.group(2)) or threads.group(1))
+        # A prompt of one token, or no token at all, is no measurement.
+        if tokens > 1:
+            results.append(Result(_line(text, match), process, row, kernel))
+    answers = [match for match in run.figures if match.group(4)]
+    only = timed[-1] if prompt and {match.group(1) for match in timed} == {"prompt eval"} else None
+    if only and not _TIMING.search(text, only.end(), run.start + len(run.text)):
+        problems.append(f"line {_line(text, only)}: the speed of the output does not follow: cut off or broken")
+    if not timed and answers:
+        results += [each._replace(kernel=kernel) for each in _answer(text, process, common, threads, answers[0])]
+        if answers[1:]:
+            problems.append(
+                f"line {_line(text, answers[1])}: the answers after the first stand behind a conversation of "
+                "unknown length, and are not imported"
+            )
+    return results, problems
+
+
+def _without_one_model(text: str, run: LogRun, alone: bool) -> str:
+    """Return why nothing is taken of a run that is not of one model, or has no figure; "" where it is and has."""
+    named = " and ".join(run.models)
+    if not run.figures:
+        if alone or not run.models:
+            return ""
+        return f"line {text.count(chr(10), 0, run.start) + 1}: a run of {named:.120} without a speed, left out"
+    if run.models[1:]:
+        return (
+            f"line {_line(text, run.figures[0])}: the speeds of a run with several models ({named:.120}), such as a "
+            "draft and its target, are not told apart: left out"
+        )
+    return ""
 
 
 def _cut(text: str) -> list[str]:
