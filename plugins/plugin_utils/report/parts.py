@@ -39,9 +39,10 @@ RECORDS_RULE = (
 )
 STATES_RULE = (
     f"VALID: {validity.ENOUGH_LAUNCHES} undisturbed launches or more, and known to ±{validity.RANKED_PERCENT:g} % or "
-    "better. UNSTABLE: fewer launches, or known less well; then it is not ranked. INVALID: too many launches were "
-    "disturbed; the figure is shown and never ranked. MISSING: planned and not measured. The ± holds the spread of the "
-    "launches, the drift of the memory bandwidth and what the gates let pass."
+    "better. UNSTABLE: undisturbed, with fewer launches or known less well; ranked where it is known to "
+    f"±{validity.RANKED_PERCENT:g} % all the same. INVALID: too many launches were disturbed; the figure is shown and "
+    "never ranked. MISSING: planned and not measured. The ± holds the spread of the launches, the drift of the memory "
+    "bandwidth and what the gates let pass."
 )
 IMPORTED_RULE = (
     "Imported figures are those of files of other programs, in tokens per second: what a process printed, the "
