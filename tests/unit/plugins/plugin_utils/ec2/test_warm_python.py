@@ -235,7 +235,8 @@ def test_whoever_says_nothing_leaves_nothing_in_the_server(interpreter: str) -> 
         with told(interpreter) as connection, Path(os.devnull).open("r+b", buffering=0) as nothing:
             socket.send_fds(connection, [(100).to_bytes(8, "big")], [nothing.fileno()] * 3)
     assert run(interpreter, input="").returncode == 0
-    assert within(5, lambda: len(list(Path(f"/proc/{pid}/fd").iterdir())) == before)
+    # Those of the first program may have been among them still.
+    assert within(5, lambda: len(list(Path(f"/proc/{pid}/fd").iterdir())) <= before)
 
 
 def test_where_no_program_may_be_run_there_is_none(tmp_path: Path) -> None:
