@@ -14,8 +14,8 @@ description:
     each module runs in a fork of that process, with the environment, directory and streams of its task. No session, no
     credentials and no connection are shared.
   - The process ends when C(ansible-playbook) does. It listens on a socket in a folder that nobody else can look into.
-  - Where it cannot be, which is anywhere but on Linux, the interpreter is the one that Ansible itself has, so nothing
-    changes but the time.
+  - Where it cannot be, which is anywhere but on Linux, under another user, and where no program may be run in the
+    folder of temporary files, the interpreter is the one that Ansible itself has, so nothing changes but the time.
 version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)

@@ -44,8 +44,7 @@ _EVENTS = {"build": _BUILD, "banner": _BANNER, "model": _LOADED, "device": _DEVI
 # A program that has ended without its last words.
 _ENDED = re.compile(
     r"\b(?:Killed|Terminated|Aborted|Segmentation fault|Illegal instruction|core dumped|GGML_ASSERT|terminate called)\b"
-    r"|\bfailed to (?:load|allocate|create)|\berror: |\berror loading model|\bunable to (?:load|allocate)",
-    re.IGNORECASE,
+    r"|\b(?:error loading|failed to load|unable to load) model\b|\bfailed to (?:allocate|create)\b"
 )
 # The head of llama-batched-bench's own table, whose sums its last lines are.
 _BATCHED = re.compile(r"^\|\s+PP \|\s+TG \|\s+B \|", re.MULTILINE)
@@ -231,15 +230,12 @@ def read(text: str) -> tuple[list[Result], list[str]] | None:
     """Return the results of a log and sentences on what is left out of them; None where it is no log with timings."""
     if not _FIGURES.search(text) and not _LOAD.search(text):
         return None
-    if table := _BATCHED.search(text):
-        reason = "this is llama-batched-bench, whose table is not read: a test such as batch128+64@c4 measures the same"
-        return [], [f"line {_line(text, table)}: {reason}"]
     results: list[Result] = []
     problems = _cut(text)
     every = runs(text)
     for process, run in enumerate(every):
-        without = _without_one_model(text, run, alone=len(every) == 1)
-        of_run, left = ([], [without]) if without else _of_run(text, process, run)
+        why = _left_out(text, run, alone=len(every) == 1)
+        of_run, left = ([], [why]) if why else _of_run(text, process, run)
         results += of_run
         problems += left
     return results, problems
@@ -284,13 +280,16 @@ def _of_run(text: str, process: int, run: LogRun) -> tuple[list[Result], list[st
     return results, problems
 
 
-def _without_one_model(text: str, run: LogRun, alone: bool) -> str:
-    """Return why nothing is taken of a run that is not of one model, or has no figure; "" where it is and has."""
+def _left_out(text: str, run: LogRun, alone: bool) -> str:
+    """Return why nothing is taken of a run: of a test that is not read, of no model or several; "" of any other."""
     named = " and ".join(run.models)
+    if table := _BATCHED.search(run.text):
+        at = _line_of(text, run.start + table.start())
+        return f"line {at}: this is llama-batched-bench, whose table is not read: batch128+64@c4 is such a test here"
     if not run.figures:
         if alone or not run.models:
             return ""
-        return f"line {text.count(chr(10), 0, run.start) + 1}: a run of {named:.120} without a speed, left out"
+        return f"line {_line_of(text, run.start)}: a run of {named:.120} without a speed, left out"
     if run.models[1:]:
         return (
             f"line {_line(text, run.figures[0])}: the speeds of a run with several models ({named:.120}), such as a "
@@ -327,4 +326,8 @@ def _answer(
 
 
 def _line(text: str, match: re.Match[str]) -> int:
-    return text.count("\n", 0, match.start()) + 1
+    return _line_of(text, match.start())
+
+
+def _line_of(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1

@@ -169,12 +169,10 @@ def _slug(words: str) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
     # Letters that a path of ours does not have: without them two names would be one.
     lost = re.search(r"[^\W_]", re.sub(r"[a-zA-Z0-9]", "", words))
-    if lost:
-        digest = hashlib.sha256(words.encode("utf-8", "backslashreplace")).hexdigest()[:6]
-        return "-".join(filter(None, (slug[:50].strip("-"), digest)))
-    if len(slug) <= 60:
+    if not lost and len(slug) <= 60:
         return slug
-    return f"{slug[:50].strip('-')}-{hashlib.sha256(words.encode('utf-8', 'backslashreplace')).hexdigest()[:6]}"
+    digest = hashlib.sha256(words.encode("utf-8", "backslashreplace")).hexdigest()[:6]
+    return "-".join(filter(None, (slug[:50].strip("-"), digest)))
 
 
 # ---- Settings ----

@@ -123,6 +123,12 @@ def test_the_speeds_of_a_draft_and_its_target_are_not_averaged(tmp_path: Path) -
         imported(tmp_path, log)
 
 
+def test_a_warning_between_a_target_and_its_draft_makes_no_two_runs_of_them(tmp_path: Path) -> None:
+    draft = opened(model="llama-1b-q4_0", kind="Q4_0").partition("\n")[2]
+    with pytest.raises(imports.ImportFailed, match="several models"):
+        imported(tmp_path, opened() + "common: error: the draft has another vocabulary\n" + draft + timed())
+
+
 def test_a_model_that_is_opened_twice_is_one(tmp_path: Path) -> None:
     """llama.cpp opens it once more to see what memory it takes."""
     cells, said, _payloads = imported(tmp_path, opened() + opened().partition("\n")[2] + timed())
@@ -185,6 +191,10 @@ def test_the_sums_of_llama_batched_bench_are_no_timings_of_a_test(tmp_path: Path
     table = "|    PP |     TG |    B |   N_KV |   T_PP s | S_PP t/s |\n"
     with pytest.raises(imports.ImportFailed, match=r"line \d+: this is llama-batched-bench"):
         imported(tmp_path, opened() + table + timed())
+    # A run before it is read all the same.
+    cells, said, _payloads = imported(tmp_path, opened(**OTHER) + timed(output="44.00") + opened() + table + timed())
+    assert [(cell.model, cell.speed) for cell in cells] == [("mistral-7b", 44.0)]
+    assert len(said) == 1
 
 
 def test_rows_that_a_later_process_appended_are_of_another_process(tmp_path: Path) -> None:
