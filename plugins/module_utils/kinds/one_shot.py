@@ -32,7 +32,9 @@ class OutputError(ValueError):
 
 def run_process(argv: List[str], settings: LaunchSettings, started: Optional[Started]) -> process.Finished:
     """Run a program from HOME, to which its paths are relative, in a clean environment."""
-    return process.run(argv, settings.time_limit, settings.environment, directory=HOME, started=started, clean=True)
+    return process.run(
+        argv, settings.time_limit, settings.environment, directory=HOME, started=started, clean=True, cpus=settings.cpus
+    )
 
 
 def launch(

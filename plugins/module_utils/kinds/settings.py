@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Mapping, NamedTuple
+from typing import Mapping, NamedTuple, Sequence
 
 # Of a program for which a person sets nothing.
 NOTHING_SET: Mapping[str, str] = MappingProxyType({})
@@ -18,7 +18,7 @@ class LaunchSettings(NamedTuple):
     `repetitions` are those inside one process of llama-bench, `time_limit` the seconds that the launch may take,
     `slots` those of a server, `requests` those of each of its users, `slo_ttft_s` and `slo_tpot_s` the latency targets
     of goodput in seconds, `seed` that of prompts and arrivals, `environment` the variables that are set on purpose for
-    the program under test.
+    the program under test, `cpus` the processors that it may run on, all that there are when none are named.
     """
 
     repetitions: int = 1
@@ -29,3 +29,4 @@ class LaunchSettings(NamedTuple):
     slo_tpot_s: float = 0.1
     seed: int = 0
     environment: Mapping[str, str] = NOTHING_SET
+    cpus: Sequence[int] = ()

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import threading
 import time
-from typing import Any, Callable, List, Mapping, Optional, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.environment import inherited
@@ -52,7 +52,7 @@ class Server:
     """A llama-server from its entry, which waits until it is healthy, to its exit.
 
     `argv` is its command without address and port; `started` gets the process id; `environment` is added to a
-    clean one. `healthy_s` are the seconds from the start to the first 200 of /health, `usage` what the kernel accounted
+    clean one; `cpus` are the processors it may run on. `healthy_s` are the seconds from the start to the first 200 of /health, `usage` what the kernel accounted
     for, once it has ended. Raises ServerError.
     """
 
@@ -62,8 +62,10 @@ class Server:
         time_limit: float,
         started: Optional[Callable[[int], None]] = None,
         environment: Optional[Mapping[str, str]] = None,
+        cpus: Sequence[int] = (),
     ) -> None:
         self._command = argv
+        self._cpus = cpus
         self._environment = dict(inherited(), **(environment or {}))
         self._started = started
         self._end = time.monotonic() + time_limit
@@ -107,7 +109,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=process.die_with_parent,
+                preexec_fn=process.on_processors(self._cpus),
             )
         except OSError as error:
             raise ServerError("%s could not be started: %s" % (NAME, error), "Rebuild llama.cpp.") from error

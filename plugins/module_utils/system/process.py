@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from typing import IO, Callable, List, Mapping, NamedTuple, Optional
+from typing import IO, Callable, List, Mapping, NamedTuple, Optional, Sequence
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.environment import inherited
 
@@ -93,6 +93,20 @@ def die_with_parent() -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def on_processors(cpus: Sequence[int]) -> Callable[[], None]:
+    """Return what is called in the child before exec: die_with_parent, and `cpus` are all that it may run on.
+
+    No `cpus` are those that this process may run on. The call raises OSError where none of them may be used.
+    """
+
+    def prepare() -> None:
+        die_with_parent()
+        if cpus:
+            os.sched_setaffinity(0, cpus)
+
+    return prepare
+
+
 def run(
     argv: List[str],
     time_limit: float,
@@ -100,11 +114,13 @@ def run(
     directory: Optional[str] = None,
     started: Optional[Callable[[int], None]] = None,
     clean: bool = False,
+    cpus: Sequence[int] = (),
 ) -> Finished:
     """Run `argv` (no shell, empty standard input) for at most `time_limit` seconds and return how it ended.
 
     `environment` is added to that of this process, with `clean` to what environment.inherited() leaves of it.
-    `directory` is where the program starts; `started` is called with its process id as soon as it runs.
+    `directory` is where the program starts; `started` is called with its process id as soon as it runs. `cpus` are the
+    processors that it may run on, all of this process's when there are none.
 
     The process leads a process group of its own, and the whole group is killed at the time limit or when this
     call is interrupted. Raises OSError when the program cannot be started.
@@ -125,7 +141,7 @@ def run(
             stdout=out,
             stderr=err,
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=on_processors(cpus),
         )
 
         def kill() -> None:

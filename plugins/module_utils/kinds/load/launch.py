@@ -64,7 +64,7 @@ def argv_of(job: Job) -> List[str]:
 
 
 def _start(job: Job, settings: LaunchSettings, prompt: List[int], started: Optional[Callable[[int], None]]) -> _Start:
-    server = Server(argv_of(job), settings.time_limit, started, settings.environment)
+    server = Server(argv_of(job), settings.time_limit, started, settings.environment, settings.cpus)
     with server:
         # Two tokens, so that the first one is an event of its own and not the summary.
         answer = complete(ADDRESS, server.port, prompt, 2, max(0.1, server.remaining()))

@@ -222,7 +222,7 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int],
     def failed(cause: str, advice: str, **detail: Any) -> LaunchFailed:
         return LaunchFailed(envelope.failure("measure", cause, advice, cell, argv=argv, **detail))
 
-    server = Server(argv, settings.time_limit, started, settings.environment)
+    server = Server(argv, settings.time_limit, started, settings.environment, settings.cpus)
     try:
         with server:
 
