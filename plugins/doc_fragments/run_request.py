@@ -41,6 +41,13 @@ options:
         type: list
         elements: raw
         default: []
+      variants:
+        description: Settings of llama.cpp, such as V(fa=off) or V(ubatch=1024+ctk=q8_0), each a further cell of every
+          test; V(default) has none. Empty means llama.cpp's own, and on a machine of 16 processors or more V(fa=off)
+          beside them for V(pp512) and V(tg128).
+        type: list
+        elements: raw
+        default: []
       tests:
         description: What to measure, the most important first. V(pp512) is a prompt of 512 tokens, V(tg128) a
           generation of 128 tokens, V(tg128@d4096) the same with a context of 4096 tokens that is already filled;

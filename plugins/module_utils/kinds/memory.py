@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Optional, Tuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import kv_bytes, shape_of
 
 # llama.cpp gives each sequence a context in steps of so many tokens.
@@ -22,7 +23,7 @@ SPARE = 0.95
 
 
 class Need(NamedTuple):
-    """Bytes: of the weights, of keys and values (f16), of the computation; the context in tokens, of all sequences."""
+    """Bytes: of the weights, of keys and values, of the computation; the context in tokens, of all sequences."""
 
     weights: int
     kv: int
@@ -53,7 +54,9 @@ def of_job(job: Any, sequences: int) -> Optional[Need]:
     context = context_of(job.cell, sequences)
     if shape is None:
         return Need(size, 0, 0, context)
-    return Need(size, kv_bytes(shape) * context, 4 * BATCH * shape.vocabulary, context)
+    at_once = int(variant.of_cell(job.cell).get("ubatch", BATCH))
+    kv = kv_bytes(shape, *variant.kv_types(job.cell)) * context
+    return Need(size, kv, 4 * at_once * shape.vocabulary, context)
 
 
 def _gib(size: float) -> str:

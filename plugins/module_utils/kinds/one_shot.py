@@ -33,7 +33,14 @@ class OutputError(ValueError):
 def run_process(argv: List[str], settings: LaunchSettings, started: Optional[Started]) -> process.Finished:
     """Run a program from HOME, to which its paths are relative, in a clean environment."""
     return process.run(
-        argv, settings.time_limit, settings.environment, directory=HOME, started=started, clean=True, cpus=settings.cpus
+        argv,
+        settings.time_limit,
+        settings.environment,
+        directory=HOME,
+        started=started,
+        clean=True,
+        cpus=settings.cpus,
+        huge_pages=settings.huge_pages,
     )
 
 

@@ -18,7 +18,8 @@ class LaunchSettings(NamedTuple):
     `repetitions` are those inside one process of llama-bench, `time_limit` the seconds that the launch may take,
     `slots` those of a server, `requests` those of each of its users, `slo_ttft_s` and `slo_tpot_s` the latency targets
     of goodput in seconds, `seed` that of prompts and arrivals, `environment` the variables that are set on purpose for
-    the program under test, `cpus` the processors that it may run on, all that there are when none are named.
+    the program under test, `cpus` the processors that it may run on, all that there are when none are named; without
+    `huge_pages` the kernel gives it no transparent ones.
     """
 
     repetitions: int = 1
@@ -30,3 +31,4 @@ class LaunchSettings(NamedTuple):
     seed: int = 0
     environment: Mapping[str, str] = NOTHING_SET
     cpus: Sequence[int] = ()
+    huge_pages: bool = True

@@ -52,8 +52,8 @@ class Server:
     """A llama-server from its entry, which waits until it is healthy, to its exit.
 
     `argv` is its command without address and port; `started` gets the process id; `environment` is added to a
-    clean one; `cpus` are the processors it may run on. `healthy_s` are the seconds from the start to the first 200 of /health, `usage` what the kernel accounted
-    for, once it has ended. Raises ServerError.
+    clean one; `cpus` and `huge_pages` are as process.run() has them. `healthy_s` are the seconds from the start to the
+    first 200 of /health, `usage` what the kernel accounted for, once it has ended. Raises ServerError.
     """
 
     def __init__(
@@ -63,9 +63,10 @@ class Server:
         started: Optional[Callable[[int], None]] = None,
         environment: Optional[Mapping[str, str]] = None,
         cpus: Sequence[int] = (),
+        huge_pages: bool = True,
     ) -> None:
         self._command = argv
-        self._cpus = cpus
+        self._prepare = process.prepared(cpus, huge_pages)
         self._environment = dict(inherited(), **(environment or {}))
         self._started = started
         self._end = time.monotonic() + time_limit
@@ -109,7 +110,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=process.on_processors(self._cpus),
+                preexec_fn=self._prepare,
             )
         except OSError as error:
             raise ServerError("%s could not be started: %s" % (NAME, error), "Rebuild llama.cpp.") from error

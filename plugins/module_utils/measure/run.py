@@ -13,7 +13,7 @@ import os
 import time
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import memory, registry
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import memory, registry, variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import LADDER
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, missing, program, refusal, unable
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed, Outcome
@@ -301,7 +301,7 @@ class _Run:
             payload["environment"] = dict(settings.environment)
         # The log of a server names no tensor unless it is asked to, which takes time.
         told = outcome.kernel and kind.names_tensors
-        if told and job.cell.get("repack", True):
+        if told and variant.repacks(job.cell):
             row = outcome.rows[0] if outcome.rows else {}
             payload["kernel"] = dict(
                 outcome.kernel,
@@ -320,6 +320,7 @@ def _obstacle(job: Job, settings: Settings, machine: Dict[str, Any]) -> Optional
         missing(job, kind.program)
         or refusal(job)
         or kind.trouble(job.cell, of_launch)
+        or variant.trouble(job.cell, machine)
         or unable(job, kind.program, kind.argv(job, of_launch))
     )
     if why is None:

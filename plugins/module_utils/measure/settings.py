@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Mapping, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import LADDER
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import NOTHING_SET, LaunchSettings
@@ -45,7 +46,7 @@ class Settings(NamedTuple):
         Each launch has a seed of its own: its prompts are new, and the arrivals those of another hour.
         """
         ladder = job.cell.get("purpose") == LADDER
-        return LaunchSettings(
+        settings = LaunchSettings(
             repetitions=LADDER_REPETITIONS if ladder else self.repetitions,
             time_limit=self.time_limit,
             slots=self.slots,
@@ -55,3 +56,4 @@ class Settings(NamedTuple):
             seed=self.seed + number,
             environment=self.environment,
         )
+        return variant.applied(job, settings)

@@ -9,6 +9,7 @@ import math
 import re
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.ggml_types import BY_NAME
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.presets import PUBLISHED
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 
@@ -158,9 +159,10 @@ def tensors(shape: Shape) -> List[TensorShape]:
     return rows
 
 
-def kv_bytes(shape: Shape) -> int:
-    """Bytes of keys and values that each token of a context takes, as half-precision numbers."""
-    return 2 * 2 * shape.layers * shape.kv_heads * shape.head_dimension
+def kv_bytes(shape: Shape, keys: str = "F16", values: str = "F16") -> int:
+    """Bytes of keys and values that each token of a context takes; both are stored as types of ggml_types.BY_NAME."""
+    each = shape.layers * shape.kv_heads * shape.head_dimension
+    return sum(each * BY_NAME[name].bytes // BY_NAME[name].block for name in (keys, values))
 
 
 def parameters(shape: Shape) -> int:

@@ -45,6 +45,7 @@ class Cell(_Cell, total=False):
     load: str
     repack: bool
     numa: str
+    variant: str
     purpose: str
     settings: Dict[str, str]
 

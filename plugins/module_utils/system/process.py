@@ -83,8 +83,8 @@ def _read(stream: IO[bytes]) -> str:
     return stream.read().decode("utf-8", "replace")
 
 
-# prctl(2): the signal a process gets when its parent dies.
-_PR_SET_PDEATHSIG = 1
+# prctl(2): the signal a process gets when its parent dies; no transparent huge pages, also after exec.
+_PR_SET_PDEATHSIG, _PR_SET_THP_DISABLE = 1, 41
 _LIBC = ctypes.CDLL(None)
 
 
@@ -93,16 +93,19 @@ def die_with_parent() -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def on_processors(cpus: Sequence[int]) -> Callable[[], None]:
+def prepared(cpus: Sequence[int] = (), huge_pages: bool = True) -> Callable[[], None]:
     """Return what is called in the child before exec: die_with_parent, and `cpus` are all that it may run on.
 
-    No `cpus` are those that this process may run on. The call raises OSError where none of them may be used.
+    No `cpus` are those that this process may run on; the call raises OSError where none of them may be used. Without
+    `huge_pages` the kernel gives the program no transparent ones, even where it does so to all.
     """
 
     def prepare() -> None:
         die_with_parent()
         if cpus:
             os.sched_setaffinity(0, cpus)
+        if not huge_pages:
+            _LIBC.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
 
     return prepare
 
@@ -115,12 +118,13 @@ def run(
     started: Optional[Callable[[int], None]] = None,
     clean: bool = False,
     cpus: Sequence[int] = (),
+    huge_pages: bool = True,
 ) -> Finished:
     """Run `argv` (no shell, empty standard input) for at most `time_limit` seconds and return how it ended.
 
     `environment` is added to that of this process, with `clean` to what environment.inherited() leaves of it.
     `directory` is where the program starts; `started` is called with its process id as soon as it runs. `cpus` are the
-    processors that it may run on, all of this process's when there are none.
+    processors that it may run on, all of this process's when there are none; `huge_pages` as prepared() has it.
 
     The process leads a process group of its own, and the whole group is killed at the time limit or when this
     call is interrupted. Raises OSError when the program cannot be started.
@@ -141,7 +145,7 @@ def run(
             stdout=out,
             stderr=err,
             start_new_session=True,
-            preexec_fn=on_processors(cpus),
+            preexec_fn=prepared(cpus, huge_pages),
         )
 
         def kill() -> None:

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry, variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import NOT_COMPARED
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary, verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import thread_count
@@ -20,7 +20,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.verdict 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.table import LEFT, table
 
-KEYS = ("run", "machine", "model", "quantization", "build", "commit", "threads", "test")
+KEYS = ("run", "machine", "model", "quantization", "build", "variant", "commit", "threads", "test")
 LATEST, PREVIOUS = "latest", "previous"
 MISSING = "missing"
 
@@ -37,7 +37,7 @@ _LETS_DIFFER = {
 _OF_COMMIT = ("-DLLAMA_BUILD_COMMIT=", "-DLLAMA_BUILD_NUMBER=")
 _NO_FIGURE = "B has no figure of it"
 _APART = "not interleaved: what the machine did differently in the two runs is in it"
-_CELL_KEYS = ("model", "quantization", "build", "threads", "test")
+_CELL_KEYS = ("model", "quantization", "build", "variant", "threads", "test")
 
 # The columns of a terminal that a comparison fits into, and the lines that say what can be compared.
 WIDTH, OFFERED = 100, 10
@@ -78,9 +78,19 @@ def parse_selection(text: str) -> dict[str, str]:
                 f"{word!r:.60} selects nothing: write key=value with one of the keys {', '.join(KEYS)}, or the id of a "
                 f"run, or {LATEST} or {PREVIOUS}"
             )
+        if key == "variant":
+            value = _variant(value)
         if selection.setdefault(key, value) != value:
             raise CompareError(f"{key} is asked for twice: {selection[key]!r:.60} and {value!r:.60}")
     return selection
+
+
+def _variant(text: str) -> str:
+    """Return a variant as cells have it, whatever the order in which its settings are named. Raises CompareError."""
+    try:
+        return variant.parse(text) or variant.PLAIN
+    except variant.VariantError as error:
+        raise CompareError(str(error)) from error
 
 
 class Measured:
@@ -118,12 +128,17 @@ def _by_machine(runs: Iterable[Run]) -> dict[str, list[Run]]:
 
 def _names(wanted: Mapping[str, str], cell: Mapping[str, Any]) -> bool:
     """Say whether a selection names a cell, as far as the cell alone can tell."""
-    return all(wanted[key] == str(cell[key]) for key in _CELL_KEYS if key in wanted)
+    return all(wanted[key] == _of_cell(cell, key) for key in _CELL_KEYS if key in wanted)
+
+
+def _of_cell(cell: Mapping[str, Any], key: str) -> str:
+    """Return what a cell has for one of _CELL_KEYS; one without a variant has `default`."""
+    return str(cell.get(key, variant.PLAIN) if key == "variant" else cell[key])
 
 
 def _value(run: Run, row: Row, key: str) -> set[str]:
     if key in _CELL_KEYS:
-        return {str(row.cell[key])}
+        return {_of_cell(row.cell, key)}
     if key != "commit":
         return {run.run if key == "run" else run.machine}
     return set(summary.commits(run, row.launches))
@@ -218,11 +233,11 @@ def within_blocks(a: Row, b: Row, p_value: bool = True) -> Verdict:
 def combinations(
     rows: Sequence[Row], a: tuple[str, str], b: tuple[str, str]
 ) -> list[tuple[Row, Row, Verdict, float | None]]:
-    """Return how each row of quantization and build B stands to that of A, as compare() says it of the two.
+    """Return how each row of quantization and way B stands to that of A, as compare() says it of the two.
 
     `rows` are those of one model and run. Without SciPy there are no p-values: the word is that of the interval alone.
     """
-    free = [name for name, left, right in zip(("quantization", "build"), a, b, strict=True) if left != right]
+    free = ["quantization"] * (a[0] != b[0]) + ["build", "variant"] * (a[1] != b[1])
     partners: dict[tuple[Any, ...], Row] = {}
     for row in rows:
         if row.launches and summary.combination(row.cell) == a:
@@ -446,7 +461,7 @@ def _place(cell: Compared) -> str:
 def _parts_of(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
     """Return what two cells are of beside their test, `A -> B` where they differ."""
     sides = [
-        (str(cell["model"]), str(cell["quantization"]), f"build {cell['build']}", thread_count(dict(cell)))
+        (str(cell["model"]), str(cell["quantization"]), f"build {summary.way(dict(cell))}", thread_count(dict(cell)))
         for cell in (a, b)
     ]
     return [left if left == right else f"{left} -> {right}" for left, right in zip(*sides, strict=True)]
@@ -474,14 +489,15 @@ def _line(cell: Compared, settings: Sequence[str] = ()) -> Line:
 def offers(runs: Iterable[Run]) -> list[str]:
     """Return what can be compared of the records, as commands that are ready to be given, at most OFFERED - 1.
 
-    Builds, quantizations, runs, machines and threads take turns, what was measured last first. Each was tried: one that
-    would be refused is not offered.
+    Builds, variants, quantizations, runs, machines and threads take turns, what was measured last first. Each was
+    tried: one that would be refused is not offered.
     """
     measured = Measured(runs)
     newest = sorted(measured.runs, key=lambda run: (run.time, run.run), reverse=True)
     pairs = [
-        _of_cells(measured, newest, "build"), _of_cells(measured, newest, "quantization"), _of_runs(newest),
-        _of_machines(newest), _of_cells(measured, newest, "threads"),
+        _of_cells(measured, newest, "build"), _of_cells(measured, newest, "variant"),
+        _of_cells(measured, newest, "quantization"), _of_runs(newest), _of_machines(newest),
+        _of_cells(measured, newest, "threads"),
     ]  # fmt: skip
     kinds = [_tried(measured, some) for some in pairs]
     commands: dict[str, None] = {}
@@ -525,8 +541,8 @@ def _of_cells(measured: Measured, runs: Iterable[Run], key: str) -> Iterator[tup
             alike.setdefault((row.speed, *_identity(row, [key])), []).append(row)
         for rows in alike.values():
             reference = summary.reference(rows)
-            first = str((reference or rows[0]).cell[key])
-            for value in dict.fromkeys(str(row.cell[key]) for row in rows):
+            first = _of_cell((reference or rows[0]).cell, key)
+            for value in dict.fromkeys(_of_cell(row.cell, key) for row in rows):
                 if value != first:
                     a, b = f"{key}={first}", f"{key}={value}"
                     yield (a, b), (f"machine={run.machine} {a}", b)

@@ -22,7 +22,8 @@ def cell_text(cell: dict[str, Any]) -> str:
     """Return a cell in one line: `llama-3.2-1b-synthetic Q4_0 pp512, 2 threads`."""
     twin = ", the second copy" if cell.get("purpose") == TWIN else ""
     build = "" if cell["build"] == "default" else f", build {cell['build']}"
-    return f"{cell['model']} {cell['quantization']} {cell['test']}, {thread_count(cell)}{build}{twin}"
+    settings = f", {cell['variant']}" if cell.get("variant") else ""
+    return f"{cell['model']} {cell['quantization']} {cell['test']}, {thread_count(cell)}{build}{settings}{twin}"
 
 
 def _figure(entry: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import shapes
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import Shape, parameters
 
@@ -53,15 +54,16 @@ def shape_of(model: Payload) -> Shape | None:
     return shapes.shape_of(str(model.get("name")))
 
 
-def kv_bytes(model: Payload, depth: float) -> float | None:
-    """Return the bytes of keys and values that generation reads at a depth of context in tokens, as f16."""
+def kv_bytes(model: Payload, cell: Payload) -> float | None:
+    """Return the bytes of keys and values that a cell of generation reads at the mean depth of its context."""
     shape = shape_of(model)
-    return None if shape is None else shapes.kv_bytes(shape) * depth
+    depth = cell["n_depth"] + cell["n_gen"] / 2
+    return None if shape is None else shapes.kv_bytes(shape, *variant.kv_types(cell)) * depth
 
 
 def token_bytes(model: Payload, cell: Payload) -> float | None:
     """Return the bytes that each token of a cell of generation reads: weights, and the context at its mean depth."""
-    weights, context = weight_bytes(model), kv_bytes(model, cell["n_depth"] + cell["n_gen"] / 2)
+    weights, context = weight_bytes(model), kv_bytes(model, cell)
     return None if weights is None or context is None else weights + context
 
 

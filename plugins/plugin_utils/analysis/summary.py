@@ -47,7 +47,7 @@ USUAL_TESTS = ("pp512", "tg128")
 
 _CELL_FIELDS = ("model", "quantization", "build", "threads", "test", "n_prompt", "n_gen", "n_depth")
 # What not every cell has.
-_MORE_FIELDS = ("concurrency", "rate", "load", "repack", "numa", "threads_batch", "purpose")
+_MORE_FIELDS = ("concurrency", "rate", "load", "repack", "numa", "threads_batch", "purpose", "variant")
 _cell_fields = operator.itemgetter(*_CELL_FIELDS)
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
 
@@ -152,15 +152,20 @@ def comparison_path(page: str) -> str:
     return posixpath.join(posixpath.dirname(page), INDEX)
 
 
+def way(cell: Payload) -> str:
+    """Return what a cell is computed by: its build, with the settings of its variant: `default, fa=off`."""
+    return f"{cell['build']}, {cell['variant']}" if cell.get("variant") else str(cell["build"])
+
+
 def combination(cell: Payload) -> tuple[str, str]:
-    """Return the quantization and build of a cell, by which comparisons tell cells of one test apart."""
-    return cell["quantization"], cell["build"]
+    """Return the quantization and the way of a cell, by which comparisons tell cells of one test apart."""
+    return cell["quantization"], way(cell)
 
 
 def comparisons(machine: str, cells: Iterable[Payload]) -> dict[str, list[Payload]]:
     """Return the cells of one run by the page that sets them side by side.
 
-    A model has such a page when its cells are of more than one combination of quantization and build.
+    A model has such a page when its cells are of more than one combination of quantization, build and variant.
     """
     models: dict[str, list[Payload]] = {}
     for cell in cells:

@@ -25,7 +25,8 @@ class Source(NamedTuple):
 class Published(NamedTuple):
     """A published figure: tokens per second of a test on an instance type.
 
-    `model` names the shape; `threads` None: it does not say; `test` is `tg` where the number of tokens is not said.
+    `model` names the shape; `threads` None: it does not say; `test` is `tg` where the number of tokens is not said;
+    `variant` are settings other than llama.cpp's own, as a cell has them.
     """
 
     source: Source
@@ -35,6 +36,7 @@ class Published(NamedTuple):
     test: str
     tps: float
     threads: int | None = None
+    variant: str = ""
 
     @property
     def speed(self) -> str:
@@ -56,3 +58,15 @@ def of(instance: str, model: str, quantization: str) -> list[Published]:
     """Return the figures of a model and quantization on an instance type; weights with random values are the model."""
     name = model.removesuffix("-synthetic")
     return [row for row in table() if (row.instance, row.model, row.quantization) == (instance, name, quantization)]
+
+
+def of_variant(instance: str, variant: str) -> list[tuple[Published, Published]]:
+    """Return what is published of a variant on an instance's family, each with the figure of the defaults beside it."""
+    family = instance.partition(".")[0]
+    rows = [row for row in table() if row.instance.partition(".")[0] == family]
+    return [
+        (default, row)
+        for row in rows
+        for default in rows
+        if row.variant == variant and default == row._replace(variant="", tps=default.tps)
+    ]

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import UNDATED, canonical
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
@@ -106,7 +107,8 @@ def _described(figure: Figure) -> dict[str, Any]:
     cell = row.cell
     synthetic = parts.is_synthetic(run, cell)
     launched = {name: cell[name] for name in _BESIDE_TEST if name in cell}
-    settings = {**(cell.get("settings") or {}), **launched, **summary.environment(run)}
+    of_variant = variant.settings_of(cell.get("variant", ""))
+    settings = {**(cell.get("settings") or {}), **of_variant, **launched, **summary.environment(run)}
     return {
         "machine": run.machine,
         "instance_type": (summary.machine(run).get("instance") or {}).get("type") or "",
@@ -136,6 +138,7 @@ def _benchmark(figure: Figure, differing: Mapping[str, Sequence[str]]) -> str:
     """
     run, cell = figure.run, figure.row.cell
     settings = {**(cell.get("settings") or {}), **{name: cell[name] for name in _BESIDE_TEST if name in cell}}
+    of_variant = variant.settings_of(cell.get("variant", ""))
     told = [*differing[run.machine], *_BESIDE_TEST]
     parts_of_it = (
         run.machine,
@@ -145,6 +148,7 @@ def _benchmark(figure: Figure, differing: Mapping[str, Sequence[str]]) -> str:
         f"t{cell['threads']}",
         cell["test"],
         *(f"{name}={settings[name]}" for name in told if name in settings),
+        *(f"{name}={value}" for name, value in of_variant.items()),
         *(f"{name}={value}" for name, value in sorted(summary.environment(run).items())),
     )
     return "/".join(map(str, parts_of_it))

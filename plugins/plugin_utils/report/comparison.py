@@ -30,7 +30,7 @@ def context(
     model = cells[0]["model"]
     synthetic = any(parts.is_synthetic(run, cell) for cell in cells)
     variables = {
-        "title": f"Quantizations and builds of {parts.short_name(model)} side by side on {run.machine}",
+        "title": f"{_what(cells)} of {parts.short_name(model)} side by side on {run.machine}",
         "index": markdown.link("All results", view.relative(summary.INDEX)),
         "pages": _links(view, cells),
         "run": run,
@@ -56,6 +56,11 @@ def context(
     }
     drawings = ((named[0], named[1](view)) for subject in registry.SUBJECTS if (named := subject.compared_figure))
     return variables, figures.of_page(path, drawings)
+
+
+def _what(cells: Iterable[Payload]) -> str:
+    several = any(cell.get("variant") for cell in cells)
+    return "Quantizations, builds and settings" if several else "Quantizations and builds"
 
 
 def _single_pages(run: Run, cells: Iterable[Payload]) -> dict[str, str]:
@@ -130,7 +135,12 @@ def _table(view: SideBySide, rows: Sequence[Row], references: References) -> Mar
     ]
     # The size is that of the file, below the memory.
     settings = [name for name in summary.differing_settings(row.cell for row in rows) if name != "model_size"]
-    columns = [("Quantization", LEFT), ("Build", LEFT), ("Threads", RIGHT), *((name, LEFT) for name in settings)]
+    columns = [
+        ("Quantization", LEFT),
+        (parts.build_title(rows), LEFT),
+        ("Threads", RIGHT),
+        *((name, LEFT) for name in settings),
+    ]
     lines = []
     for row in rows:
         quantization, build = summary.combination(row.cell)

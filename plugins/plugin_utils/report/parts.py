@@ -223,8 +223,13 @@ def test_words(cell: Payload) -> str:
 
 def cell_words(cell: Payload, several_builds: bool = True) -> str:
     """Return a cell in words: tg128, depth 4,096, 2 threads, build default."""
-    build = f", build {cell['build']}" if several_builds else ""
+    build = f", build {summary.way(cell)}" if several_builds else ""
     return f"{test_words(cell)}, {progress.thread_count(cell)}{build}"
+
+
+def build_title(rows: Sequence[Row]) -> str:
+    """Return the title of the column that says what cells are computed by."""
+    return "Build, settings" if any(row.cell.get("variant") for row in rows) else "Build"
 
 
 def setting_value(cell: Payload, name: str) -> str | None:

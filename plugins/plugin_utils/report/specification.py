@@ -209,4 +209,4 @@ def where(rows: Sequence[Row], run: Run) -> str:
 
 def series(row: Row) -> str:
     """Return what tells lines of one figure apart: build and threads."""
-    return f"{plain(row.cell['build'], 30)}, {progress.thread_count(row.cell)}"
+    return f"{plain(summary.way(row.cell), 40)}, {progress.thread_count(row.cell)}"

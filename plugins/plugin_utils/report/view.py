@@ -106,7 +106,7 @@ class View(_Rows):
         self.prompt = summary.headline(rows, "pp_tps")
         self.generation = summary.headline(rows, "tg_tps")
         self.standings = [summary.standing(rows, row) for row in rows]
-        self.several_builds = len({row.cell["build"] for row in rows}) > 1
+        self.several_builds = len({summary.way(row.cell) for row in rows}) > 1
         self.settings = summary.differing_settings(row.cell for row in rows)
 
     @property
@@ -125,12 +125,12 @@ class View(_Rows):
 
     def head(self) -> list[Column]:
         """Return the columns that name a cell."""
-        build = [("Build", LEFT)] if self.several_builds else []
+        build = [(parts.build_title(self.rows), LEFT)] if self.several_builds else []
         return [("Test", LEFT), ("Threads", RIGHT), *build, *((name, LEFT) for name in self.settings)]
 
     def name(self, row: Row) -> list[Cell]:
         """Return the cells for head()."""
-        build = [row.cell["build"]] if self.several_builds else []
+        build = [summary.way(row.cell)] if self.several_builds else []
         settings = [parts.setting_value(row.cell, name) for name in self.settings]
         return [parts.test_words(row.cell), parts.thread_number(row.cell), *build, *settings]
 
@@ -148,7 +148,7 @@ class View(_Rows):
 
     def name_among(self, cell: Payload) -> str:
         """Return what tells a cell from the others of its page, in words; "" where nothing has to."""
-        return f"build {cell['build']}" if self.several_builds else ""
+        return f"build {summary.way(cell)}" if self.several_builds else ""
 
     def machines(self) -> list[Payload]:
         """Return the fingerprints that the launches refer to (two, when the machine changed during the run)."""
@@ -177,7 +177,7 @@ class SideBySide(_Rows):
 
     def name_among(self, cell: Payload) -> str:
         """Return what tells a cell from the others of its page, in words; "" where nothing has to."""
-        return f"{cell['quantization']} in build {cell['build']}"
+        return f"{cell['quantization']} in build {summary.way(cell)}"
 
     def verdict(self, row: Row, reference: Row) -> tuple[Verdict, float | None]:
         """Return how `row` stands to `reference`, as `make compare` says it of their combinations, with its q.
@@ -263,9 +263,9 @@ class Entry(NamedTuple):
 
     def name_among(self, cell: Payload) -> str:
         """Return what tells a cell from the others of its page, and a build that is not the default; "" without any."""
-        several = len({row.cell["build"] for row in self.rows}) > 1 or (
-            cell["build"] != summary.REFERENCE_BUILD and not summary.imported(self.run)
+        several = len({summary.way(row.cell) for row in self.rows}) > 1 or (
+            summary.way(cell) != summary.REFERENCE_BUILD and not summary.imported(self.run)
         )
         differing = summary.differing_settings(row.cell for row in self.rows)
-        words = (f"build {cell['build']}" if several else "", parts.settings_words(cell, differing))
+        words = (f"build {summary.way(cell)}" if several else "", parts.settings_words(cell, differing))
         return ", ".join(filter(None, words))

@@ -9,12 +9,13 @@ import json
 import zlib
 from typing import Any, TypedDict
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import BY_LADDER, TWIN
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import Cell
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import KINDS, headline, kind_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import cell_text
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import by_ladder
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import USUAL_TESTS, by_ladder
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds as catalog
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import (
     LEGACY,
@@ -24,6 +25,11 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_reque
     RunRequest,
     possible,
 )
+
+# From so many processors on a machine is a server. By a public report flash attention, llama.cpp's default, halves the
+# speed of prompts on some of them (catalog/published.yml).
+_SERVER_CPUS = 16
+_WITHOUT_FLASH_ATTENTION = "fa=off"
 
 
 class Plan(TypedDict):
@@ -145,14 +151,28 @@ def with_twin(cells: list[Cell]) -> list[Cell]:
     return cells
 
 
+def _variants(request: RunRequest, machine: Payload, build: Build, test: Cell) -> list[str]:
+    """Return the variants of a test with a build, "" for llama.cpp's defaults.
+
+    Where none are asked for, a server measures the two usual tests without flash attention too. A test that says a
+    setting itself is not combined with a variant that says the same one.
+    """
+    if request.asked["variants"]:
+        known = [text for text in request.variants if variant.applies(text, test)]
+        return known or [""] * bool(request.variants)
+    server = machine["cpu_count"] >= _SERVER_CPUS and not machine.get("emulated") and not request.quick
+    usual = test["test"] in USUAL_TESTS and not build.reads_legacy
+    return ["", _WITHOUT_FLASH_ATTENTION] if server and usual else [""]
+
+
 def make_plan(request: RunRequest, machine: Payload) -> Plan:
     """Return the plan of a request on one machine, of whose record `machine` is the payload.
 
     Its cells are every combination of what is possible, test by test in the order given (what comes first matters
     most), except that a file type that llama.cpp removed is measured by the builds that read it: those asked for that
     do, else the ready build of that purpose, which then joins; such builds get the tests that they know. Where no
-    threads are asked for, the ladder of the run chooses them (BY_LADDER). With `twin` a run that is not quick measures
-    one cell of generation twice.
+    threads are asked for, the ladder of the run chooses them (BY_LADDER); variants as _variants() says. With `twin` a
+    run that is not quick measures one cell of generation twice.
     """
     failures = list(request.refused)
     quantizations = possible(
@@ -167,13 +187,21 @@ def make_plan(request: RunRequest, machine: Payload) -> Plan:
         legacy = [Build(catalog.LEGACY, catalog.LEGACY)]
         builds = builds + legacy
     cells = [
-        {"model": model.name, "quantization": quantization, "build": build.name, "threads": count, **test}
+        {
+            "model": model.name,
+            "quantization": quantization,
+            "build": build.name,
+            "threads": count,
+            **test,
+            **({"variant": settings} if settings else {}),
+        }
         for test in request.tests
         for model in request.models
         for quantization in quantizations
         for build in (legacy if lookup(quantization).legacy else everyday)
         # A build that reads removed file types knows none of what came later.
         if kind_of(test).plain(test) or not build.reads_legacy
+        for settings in _variants(request, machine, build, test)
         for count in threads
     ]
     needed = {cell["build"] for cell in cells}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import Cell
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import WorkloadError, kind_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import parse_test as fields_of_test
@@ -71,6 +72,7 @@ VARIABLES: Mapping[str, Variable] = {
     "quantizations": Variable("llama_model_quantizations", {"type": "list", "elements": "str", "default": ["Q4_0"]}),
     "builds": Variable("llama_cpp_builds", {"type": "list", "elements": "raw", "default": [catalog.DEFAULT]}),
     "threads": Variable("llama_bench_threads", {"type": "list", "elements": "raw", "default": []}),
+    "variants": Variable("llama_bench_variants", {"type": "list", "elements": "raw", "default": []}),
     "tests": Variable(
         "llama_bench_tests",
         {
@@ -149,18 +151,19 @@ class Build(NamedTuple):
 class RunRequest:
     """What a run is asked for, checked as far as no machine is needed for that.
 
-    Models, builds, quantizations (by llama.cpp's spelling, or LEGACY), threads and tests (fields of cells) are those
-    that are possible, each once, in the order given; `refused` are payloads of failure records, one for each value that
-    is not. No `threads` leaves them to the ladder of the run. `launches_most` is that of a cell in this run; `minutes`
-    0 is no limit; `environment` are variables for the programs that are measured; `price` is what a person says that a
-    host costs, as a run record has it. `asked` is everything as it
-    was given, by field.
+    Models, builds, quantizations (by llama.cpp's spelling, or LEGACY), threads, variants (the text of a cell, "" for
+    none) and tests (fields of cells) are those that are possible, each once, in the order given; `refused` are payloads
+    of failure records, one for each value that is not. No `threads` leaves them to the ladder of the run.
+    `launches_most` is that of a cell in this run; `minutes` 0 is no limit; `environment` are variables for the programs
+    that are measured; `price` is what a person says that a host costs, as a run record has it. `asked` is everything as
+    it was given, by field.
     """
 
     models: tuple[Model, ...]
     quantizations: tuple[str, ...]
     builds: tuple[Build, ...]
     threads: tuple[int, ...]
+    variants: tuple[str, ...]
     tests: tuple[Cell, ...]
     launches: int
     launches_most: int
@@ -213,6 +216,7 @@ class RunRequest:
             quantizations=tuple(possible(asked["quantizations"], _quantization, _variable("quantizations"), refused)),
             builds=tuple(_named(asked["builds"], _build, _variable("builds"), refused)),
             threads=tuple(possible(asked["threads"], _threads, _variable("threads"), refused)),
+            variants=tuple(possible(asked["variants"], variant.parse, _variable("variants"), refused)),
             tests=tuple(possible(asked["tests"], lambda text: parse_test(text, settings), _variable("tests"), refused)),
             launches=launches,
             launches_most=_most(launches, asked["launches_most"]),
@@ -277,7 +281,7 @@ def possible(values: Iterable[Any], check: Callable[[Any], Item], variable: str,
     for value in values:
         try:
             item = check(value)
-        except (RequestError, QuantizationError, catalog.BuildError, ModelSourceError) as error:
+        except (RequestError, QuantizationError, catalog.BuildError, ModelSourceError, variant.VariantError) as error:
             cause = str(error) if str(error).endswith("?") else f"{error}."
             advice = getattr(error, "advice", "") or f"Correct {variable}."
             refused.append(failure("plan", cause, advice, asked_for=str(public_entry(value))[:200]))

@@ -101,6 +101,7 @@ class Cell(Struct, kw_only=True, gc=False):
     load: str | UnsetType = UNSET
     repack: bool | UnsetType = UNSET
     numa: str | UnsetType = UNSET
+    variant: str | UnsetType = UNSET
     purpose: str | UnsetType = UNSET
     settings: dict[str, str] | UnsetType = UNSET
 

@@ -159,6 +159,19 @@ def cell(combination: Combination, test: str) -> dict[str, Any]:
     }
 
 
+def as_variant(every: list[Record], build: str, variant: str) -> list[Record]:
+    """Return records in which what one build was is a variant of the build `default`, under its model and build."""
+    ids = {record["payload"]["name"]: record["payload"]["id"] for record in every if record["kind"] == "build"}
+    for record in every:
+        payload = record["payload"]
+        for cell in [*payload.get("cells", []), payload.get("cell") or {}]:
+            if cell.get("build") == build:
+                cell.update(build="default", variant=variant)
+        if payload.get("build") == ids[build]:
+            payload["build"] = ids["default"]
+    return every
+
+
 def speed(mean: float, place: int, block: int) -> float:
     """Return the token/s of the launch of one cell, the `place`-th of its block, in `block` (from 1)."""
     percent = _DRIFT[(block - 1) % len(_DRIFT)] + _NOISE[(block * (place + 2) + place) % len(_NOISE)]

@@ -9,7 +9,7 @@ import hashlib
 import os
 from typing import Any, Dict, List, Optional
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import one_shot
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import one_shot, variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench.output import parse_row
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.one_shot import Row, Run, Started, run_process
@@ -53,13 +53,7 @@ def argv_of(job: Job, repetitions: int) -> List[str]:
     # What is not asked for is left out: older versions do not know these options.
     if cell["n_depth"]:
         argv += ["-d", str(cell["n_depth"])]
-    if "load" in cell:
-        argv += ["--load-mode", cell["load"]]
-    if cell.get("repack") is False:
-        argv += ["--repack", "0"]
-    if "numa" in cell:
-        argv += ["--numa", cell["numa"]]
-    return argv
+    return argv + variant.argv(job, PROGRAM)
 
 
 def launch(job: Job, settings: LaunchSettings, started: Optional[Started] = None, run: Run = run_process) -> Outcome:

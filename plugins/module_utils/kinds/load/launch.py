@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program, where_known
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.memory import STEP
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import (
@@ -60,11 +61,14 @@ def argv_of(job: Job) -> List[str]:
     cell = job.cell
     argv = [program(job, PROGRAM), "-m", job.model_path, "-t", str(cell["threads"])]
     argv += ["-tb", str(cell.get("threads_batch") or cell["threads"]), "-np", "1", "-c", str(STEP)]
-    return argv + where_known(job, PROGRAM, ("--no-webui",), ("--cache-ram", "0"), ("-fit", "off"), ("-lv", "5"))
+    argv += where_known(job, PROGRAM, ("--no-webui",), ("--cache-ram", "0"), ("-fit", "off"), ("-lv", "5"))
+    return argv + variant.argv(job, PROGRAM)
 
 
 def _start(job: Job, settings: LaunchSettings, prompt: List[int], started: Optional[Callable[[int], None]]) -> _Start:
-    server = Server(argv_of(job), settings.time_limit, started, settings.environment, settings.cpus)
+    server = Server(
+        argv_of(job), settings.time_limit, started, settings.environment, settings.cpus, settings.huge_pages
+    )
     with server:
         # Two tokens, so that the first one is an event of its own and not the summary.
         answer = complete(ADDRESS, server.port, prompt, 2, max(0.1, server.remaining()))

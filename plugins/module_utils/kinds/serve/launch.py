@@ -16,6 +16,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program, where_known
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.memory import context_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import (
@@ -60,7 +61,8 @@ def argv_of(job: Job, settings: LaunchSettings) -> List[str]:
     argv += ["-tb", str(cell.get("threads_batch") or cell["threads"])]
     argv += ["-np", str(settings.slots), "-c", str(context_of(cell, settings.slots))]
     # No page for browsers, no memory for prompts of before, nothing that adapts itself.
-    return argv + where_known(job, PROGRAM, ("--no-webui",), ("--cache-ram", "0"), ("--no-slots",), ("-fit", "off"))
+    argv += where_known(job, PROGRAM, ("--no-webui",), ("--cache-ram", "0"), ("--no-slots",), ("-fit", "off"))
+    return argv + variant.argv(job, PROGRAM)
 
 
 def arrivals(rate: float, count: int, seed: int) -> List[float]:
@@ -222,7 +224,7 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int],
     def failed(cause: str, advice: str, **detail: Any) -> LaunchFailed:
         return LaunchFailed(envelope.failure("measure", cause, advice, cell, argv=argv, **detail))
 
-    server = Server(argv, settings.time_limit, started, settings.environment, settings.cpus)
+    server = Server(argv, settings.time_limit, started, settings.environment, settings.cpus, settings.huge_pages)
     try:
         with server:
 

@@ -81,7 +81,7 @@ def _drawing(view: View) -> Drawing | None:
     for row in view.rows:
         sizes = [summary.largest(row, name) or 0 for name, _word in _BUFFERS]
         if any(sizes) and summary.largest(row, PEAK):
-            by_sizes.setdefault((row.cell["build"], *sizes), row)
+            by_sizes.setdefault((summary.way(row.cell), *sizes), row)
     rows = list(by_sizes.values())
     if not rows:
         return None
@@ -89,7 +89,7 @@ def _drawing(view: View) -> Drawing | None:
     peaks: Values = []
     words = []
     for row in rows[:_MOST_BARS]:
-        name = f"{parts.test_words(row.cell)}, {spec.plain(row.cell['build'], 20)}"
+        name = f"{parts.test_words(row.cell)}, {spec.plain(summary.way(row.cell), 30)}"
         for at, (metric, word) in enumerate(_BUFFERS):
             size = summary.largest(row, metric) or 0
             values.append({"cell": name, "buffer": word, "gib": spec.short(size / 2**30), "order": at})

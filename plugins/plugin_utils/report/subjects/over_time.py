@@ -80,7 +80,7 @@ def _section(view: View) -> Section | None:
         ("Launch", LEFT), *((f"{name.capitalize()} %", RIGHT) for name in _SHARES), ("Switches/s", RIGHT),
         ("MHz", RIGHT), *((title, RIGHT) for title, _cells in sizes),
     ]  # fmt: skip
-    several_builds = len({samples["cell"]["build"] for samples in latest}) > 1
+    several_builds = len({summary.way(samples["cell"]) for samples in latest}) > 1
     words = [parts.cell_words(samples["cell"], several_builds) for samples in latest]
     drawn = [_drawn(named, samples) for named, samples in zip(words, latest, strict=True)]
     lines = [[*_line(named, samples), *shown] for named, samples, shown in zip(words, latest, peaks, strict=True)]

@@ -13,9 +13,9 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics, published
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.published import Published
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.subject import Subject
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Section, View
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Section, SideBySide, View
 
 
 def _section(view: View) -> Section | None:
@@ -68,6 +68,8 @@ def _differences(run: Run, row: Row, theirs: Published) -> list[str]:
         words.append(f"{metrics.plural(row.cell['threads'], 'thread')} here, {theirs.threads} there")
     if row.cell["build"] != summary.REFERENCE_BUILD:
         words.append(f"build {row.cell['build']}")
+    if row.cell.get("variant"):
+        words.append(row.cell["variant"])
     commits = summary.commits(run, row.launches)
     if commits:
         words.append(f"llama.cpp {', '.join(commits)} here")
@@ -82,4 +84,23 @@ def _differences(run: Run, row: Row, theirs: Published) -> list[str]:
     return words
 
 
-SUBJECT = Subject(name="published", section=_section)
+def _of_variants(view: SideBySide) -> list[Markdown]:
+    """Say what others have published of the settings that this run compares, on processors of the same family."""
+    instance = (summary.machine(view.run).get("instance") or {}).get("type")
+    if not instance or view.emulated:
+        return []
+    variants = dict.fromkeys(row.cell["variant"] for row in view.rows if row.cell.get("variant"))
+    return [
+        markdown.text(
+            f"Published, not measured here: {theirs.variant} on {theirs.instance} gave {metrics.number(theirs.tps)} "
+            f"token/s where llama.cpp's own settings gave {metrics.number(default.tps)}, "
+            f"{metrics.number(theirs.tps / default.tps, 2)} times ({theirs.model} {theirs.quantization}, "
+            f"{theirs.test}, {metrics.plural(theirs.threads or 0, 'thread')}; {theirs.source.title}, "
+            f"{theirs.source.date}, {theirs.source.version})."
+        )
+        for variant in variants
+        for default, theirs in published.of_variant(instance, variant)
+    ]
+
+
+SUBJECT = Subject(name="published", section=_section, compared_words=_of_variants)

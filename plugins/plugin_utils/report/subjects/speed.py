@@ -201,7 +201,7 @@ def _sweep(view: View) -> Drawing | None:
 
 def _of_one_kind(rows: Sequence[Row]) -> list[Row]:
     """Return the rows that differ in nothing but the length: prompts without a context, outputs of the usual number."""
-    plain = [row for row in rows if not {"load", "repack", "numa"} & set(row.cell)]
+    plain = [row for row in rows if not {"load", "repack", "numa", "variant"} & set(row.cell)]
     plain = [row for row in plain if row.cell.get("settings") == plain[0].cell.get("settings")]
     if plain and plain[0].speed == "pp_tps":
         return [row for row in plain if not row.cell["n_depth"]]
@@ -243,7 +243,7 @@ def _speeds(view: SideBySide) -> Drawing | None:
         if len(best) < 2:
             continue
         values: Values = [
-            {"name": f"{spec.plain(key[0], 20)}, {spec.plain(key[1], 20)}", **spec.bounds(row.interval)}
+            {"name": f"{spec.plain(key[0], 20)}, {spec.plain(key[1], 30)}", **spec.bounds(row.interval)}
             for key, row in best.items()
             if row.interval
         ]

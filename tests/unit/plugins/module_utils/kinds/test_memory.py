@@ -39,6 +39,15 @@ def test_the_parts_of_a_need():
     assert memory_need.of_job(job("pp512", size=None), 1) is None
 
 
+def test_keys_and_values_of_a_variant_take_what_their_types_take():
+    one = job("pp8192")
+    one.cell["variant"] = "ubatch=256+ctk=q8_0+ctv=q4_0"
+    need = memory_need.of_job(one, 1)
+    # Of 32 numbers q8_0 takes 34 bytes and q4_0 18, where two f16 take 128.
+    assert need.kv == 8192 * 131072 * (34 + 18) // 128
+    assert need.compute == memory_need.of_job(job("pp8192"), 1).compute // 2
+
+
 def test_what_does_not_fit_is_refused_with_the_arithmetic():
     need = memory_need.of_job(job("pp8192"), 1)
     cause, advice = memory_need.refusal(need, 4 << 30)

@@ -41,6 +41,21 @@ def compared(every: list[Record], a: str, b: str, *allow: str) -> list[compare.C
     return compare.compare(summary.runs(every), a, b, allow)
 
 
+def test_variants_of_one_run_are_compared_block_by_block(one_run):
+    every = side_by_side.as_variant(one_run, "no-repack", "repack=off+poll=0")
+    a, b = "variant=default quantization=Q4_0 build=default", "variant=poll=0+repack=off build=default"
+    found = compared(every, a, b)
+    assert {one.b.cell["variant"] for one in found} == {"repack=off+poll=0"}
+    assert all("variant" not in one.a.cell for one in found)
+    assert {one.verdict.word for one in found} == {"slower"}
+    assert all(one.interleaved for one in found)
+    assert "build default -> build default, repack=off+poll=0" in shown(found)[1]
+    offered = compare.offers(summary.runs(every))
+    assert any("A=variant=default B=variant=repack=off+poll=0" in offer for offer in offered)
+    with pytest.raises(CompareError, match="did you mean poll"):
+        compared(every, "variant=pol=0", "variant=default")
+
+
 def test_builds_of_one_run_are_compared_block_by_block(one_run):
     found = compared(one_run, "build=no-repack quantization=Q4_0", "build=default quantization=Q4_0")
     assert {one.a.cell["build"] for one in found} == {"no-repack"}

@@ -23,7 +23,7 @@ def test_the_table_of_embeddings_is_only_looked_up():
 
 
 def test_the_context_is_read_as_well():
-    assert roofline.kv_bytes(EIGHT, 1) == 131072
+    assert roofline.kv_bytes(EIGHT, {"n_depth": 1, "n_gen": 0}) == 131072
     cell = parse_test("tg128@d4096")
     assert roofline.token_bytes(EIGHT, cell) == pytest.approx(roofline.weight_bytes(EIGHT) + 131072 * (4096 + 64))
 

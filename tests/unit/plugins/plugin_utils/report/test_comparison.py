@@ -24,6 +24,18 @@ LATER = "20261125T150000Z-aaaa"
 Q4, NO_REPACK, LTO, LEGACY, Q4_K_M = COMBINATIONS
 
 
+def test_a_variant_stands_beside_the_defaults_by_its_settings():
+    every = side_by_side.as_variant(side_by_side.records((Q4, NO_REPACK)), "no-repack", "fa=off+ubatch=256")
+    text = report.render(every)[PAGE]
+    assert "| Quantization | Build, settings |" in text
+    assert "| default, fa=off+ubatch=256 |" in text
+    assert text.partition("\n# ")[2].startswith(f"Quantizations, builds and settings of {MODEL} side by side")
+    assert "**Q4_0 in build default, fa=off+ubatch=256** against default" in text
+    one = report.render(every)[PAGE.replace("README.md", "q4.md")]
+    assert "| default, fa=off+ubatch=256 |" in one
+    assert "Build, settings" not in report.render(side_by_side.records())[PAGE]
+
+
 def launches(some: list[Record], quantization: str, build: str, test: str) -> list[Record]:
     """Return the launch records of one cell."""
     wanted = (quantization, build, test)

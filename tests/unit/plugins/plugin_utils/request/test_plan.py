@@ -38,6 +38,47 @@ def test_without_thread_counts_the_ladder_of_the_run_chooses():
     ]  # fmt: skip
 
 
+def variants(cells):
+    return [(cell["test"], cell.get("variant")) for cell in cells]
+
+
+def test_variants_are_cells_beside_each_other():
+    cells = plan(variants=["default", {"fa": False}, "fa=off"])["cells"]
+    assert variants(cells) == [("pp512", None), ("pp512", "fa=off"), ("tg128", None), ("tg128", "fa=off")]
+
+
+def test_a_test_that_says_a_setting_is_not_combined_with_a_variant_of_it():
+    cells = plan(variants=["default", "repack=off"], tests=["tg8", "tg8,repack=off"])["cells"]
+    assert variants(cells) == [("tg8", None), ("tg8", "repack=off"), ("tg8,repack=off", None)]
+    assert variants(plan(variants=["repack=on"], tests=["tg8,repack=off"])["cells"]) == [("tg8,repack=off", None)]
+
+
+def test_a_variant_that_cannot_be_meant_stops_no_other():
+    made = plan(variants=["fa=of", "fa=off"])
+    assert variants(made["cells"]) == [("pp512", "fa=off"), ("tg128", "fa=off")]
+    (failure,) = made["failures"]
+    assert "did you mean off?" in failure["cause"]
+    assert plan(variants=["fa=of"])["cells"] == []
+
+
+def test_a_server_measures_the_usual_tests_without_flash_attention_too():
+    server = {**MACHINE, "cpu_count": 64}
+    tests = ["pp512", "tg128", "pp2048", "load"]
+    assert variants(plan(server, tests=tests)["cells"]) == [
+        ("pp512", None), ("pp512", "fa=off"), ("tg128", None), ("tg128", "fa=off"), ("pp2048", None), ("load", None),
+    ]  # fmt: skip
+    plain = [(test, None) for test in tests]
+    for machine, changes in (
+        (MACHINE, {}),
+        ({**server, "emulated": True}, {}),
+        (server, {"launches": 1}),
+        (server, {"variants": ["default"]}),
+    ):
+        assert variants(plan(machine, tests=tests, **changes)["cells"]) == plain
+    legacy = plan(server, tests=["pp512"], quantizations=["Q4_0_8_8"])["cells"]
+    assert variants(legacy) == [("pp512", None)]
+
+
 def test_what_matters_most_comes_first():
     cells = plan(tests=["tg8", "load"], quantizations=["Q8_0", "Q4_0"])["cells"]
     assert [(cell["test"], cell["quantization"]) for cell in cells] == [
