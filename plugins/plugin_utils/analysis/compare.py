@@ -215,8 +215,20 @@ def differing(a: tuple[Run, Row], b: tuple[Run, Row], allowed: Iterable[str]) ->
             # From boot to boot the kernel leaves some pages more or less.
             value, other = value >> 26, other >> 26
         if value != other and not any(path == name or path.startswith(f"{name}.") for name in may):
-            lines.append(f"{path}: {left.get(path)!r:.80} against {right.get(path)!r:.80}")
+            lines.append(f"{path}: {_apart(left.get(path), right.get(path))}")
     return lines
+
+
+def _apart(value: Any, other: Any) -> str:
+    """Return two values that differ; of two lists what only one of them has, which long lists would not show."""
+    if isinstance(value, list) and isinstance(other, list):
+        sides = [
+            (side, [item for item in items if item not in others])
+            for side, items, others in (("A", value, other), ("B", other, value))
+        ]
+        only = [f"only {side} has {', '.join(map(str, items)):.80}" for side, items in sides if items]
+        return "; ".join(only) or "the same in another order"
+    return " against ".join("nothing on record" if item is None else f"{item!r:.80}" for item in (value, other))
 
 
 def within_blocks(a: Row, b: Row, p_value: bool = True) -> Verdict:

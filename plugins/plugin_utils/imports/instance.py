@@ -9,13 +9,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import nearest
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import alike, nearest
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices, processors
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.processors import InstanceType
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.forms import ImportFailed
 
 # A family with its generation, and a size.
 _TYPE = re.compile(r"[a-z]+-?\d+[a-z0-9-]*\.(?:\d*xlarge|metal(?:-\d+xl)?|nano|micro|small|medium|large)")
+# What may be meant as one: a word like a family, and one like a size.
+_LIKE_TYPE = re.compile(r"[a-z]+-?\d+[a-z0-9-]*\.[a-z0-9-]+")
+# Of its letters so many are those of a type, in this order: c7g.16xlrage.
+_ALIKE = 0.85
 # Words of a processor's brand that its title in the catalog has as well.
 _BRAND = re.compile(r"\b(?:intel|amd|graviton\d*)", re.IGNORECASE)
 
@@ -44,9 +48,12 @@ def instance_type(name: str) -> InstanceType | None:
 def remark(name: str) -> str | None:
     """Return what is to be said of a name that looks like an instance type and is none of the catalog."""
     plain = name.strip().lower()
-    if not _TYPE.fullmatch(plain) or instance_type(plain):
+    if not _LIKE_TYPE.fullmatch(plain) or instance_type(plain):
         return None
-    known = nearest(plain, processors.instance_types())
+    types = processors.instance_types()
+    if not _TYPE.fullmatch(plain) and not alike(plain, types, cutoff=_ALIKE):
+        return None
+    known = nearest(plain, types)
     return f"{plain} is not in the catalog of instance types{known}; processor, cores and price of it are not known"
 
 

@@ -41,6 +41,17 @@ def compared(every: list[Record], a: str, b: str, *allow: str) -> list[compare.C
     return compare.compare(summary.runs(every), a, b, allow)
 
 
+def test_of_two_lists_what_only_one_has_is_named(one_run):
+    later = again(one_run)
+    features = [f"feature{number}" for number in range(40)]
+    for every, more in ((one_run, "avx2"), (later, "amx_tile")):
+        for record in every:
+            if record["kind"] == "build":
+                record["payload"]["cpu_features"] = [*features, more]
+    with pytest.raises(CompareError, match="only A has avx2; only B has amx_tile"):
+        compared([*one_run, *later], one_run[0]["run"], later[0]["run"])
+
+
 def test_variants_of_one_run_are_compared_block_by_block(one_run):
     every = side_by_side.as_variant(one_run, "no-repack", "repack=off+poll=0")
     a, b = "variant=default quantization=Q4_0 build=default", "variant=poll=0+repack=off build=default"
@@ -199,7 +210,7 @@ def test_another_environment_is_another_thing_and_named(one_run):
     for record in later:
         if record["kind"] == "launch":
             record["payload"]["environment"] = {"LLAMA_ARG_CACHE_TYPE_K": "q8_0"}
-    with pytest.raises(CompareError, match=r"environment\.LLAMA_ARG_CACHE_TYPE_K: None against 'q8_0'"):
+    with pytest.raises(CompareError, match=r"environment\.LLAMA_ARG_CACHE_TYPE_K: nothing on record against 'q8_0'"):
         compared([*one_run, *later], "previous", "latest")
     assert compared([*one_run, *later], "previous", "latest", "environment")
 

@@ -112,6 +112,8 @@ def test_a_type_that_no_table_has_is_said(tmp_path: Path) -> None:
     assert "c77g.16xlarge is not in the catalog of instance types; the nearest: c7g.16xlarge" in str(
         instance.remark("C77g.16xlarge")
     )
+    assert "the nearest: c7g.16xlarge" in str(instance.remark("c7g.16xlrage"))
+    assert instance.remark("epyc9.local") is instance.remark("my-graviton") is None
     path = tmp_path / "c77g.16xlarge" / "stdout"
     path.parent.mkdir()
     path.write_text(json.dumps(ROW))
