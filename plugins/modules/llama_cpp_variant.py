@@ -26,8 +26,8 @@ options:
     type: raw
     required: true
   defaults:
-    description: What holds where the entry says nothing - C(source_type), C(version), C(sha256), C(commit), C(git_url),
-      C(git_ref), C(path), C(cmake_options), C(way) and C(processor).
+    description: What holds where the entry says nothing - C(source_type), C(package), C(version), C(sha256),
+      C(commit), C(git_url), C(git_ref), C(path), C(cmake_options), C(way) and C(processor).
     type: dict
     required: true
   prefix:

