@@ -90,10 +90,10 @@ def _failures(run: Run, cells: Iterable[Payload]) -> dict[str, Any] | None:
     return {
         "count": metrics.plural(len(failures), "failure"),
         "items": markdown.bullets(
-            parts.failure_item(
-                [record["payload"]["cell"]["quantization"]] if record["payload"].get("cell") else [], record
+            parts.failure_items(
+                ([record["payload"]["cell"]["quantization"]] if record["payload"].get("cell") else [], record)
+                for record in failures
             )
-            for record in failures
         ),
     }
 

@@ -347,13 +347,14 @@ def _shown(columns: list[Column], lines: list[list[Cell]], one_machine: bool) ->
 
 
 def _failures(latest: Sequence[Run], near: Callable[[str], str] = str) -> dict[str, Any] | None:
-    items = []
+    failures: list[tuple[list[Markdown], Record]] = []
     for run in latest:
         for record in run.failures:
             cell = record["payload"].get("cell")
             page = f"{cell['model']} {cell['quantization']}" if cell else None
             where = [markdown.link(page, near(summary.page_path(run.machine, cell)))] if cell else []
-            items.append(parts.failure_item([markdown.bold(run.machine), *where], record))
-    if not items:
+            failures.append(([markdown.bold(run.machine), *where], record))
+    if not failures:
         return None
-    return {"count": metrics.plural(len(items), "failure"), "items": markdown.bullets(items)}
+    items = parts.failure_items(failures)
+    return {"count": metrics.plural(len(failures), "failure"), "items": markdown.bullets(items)}

@@ -76,7 +76,7 @@ def _failures(view: View) -> dict[str, Any] | None:
         return None
     return {
         "count": metrics.plural(len(failures), "failure"),
-        "items": markdown.bullets(parts.failure_item([], record) for record in failures),
+        "items": markdown.bullets(parts.failure_items(([], record) for record in failures)),
         "details": [detail for detail in map(_failure_detail, failures) if detail],
     }
 

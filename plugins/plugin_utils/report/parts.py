@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import FALLBACK
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS
@@ -524,10 +524,27 @@ def earlier_lines(shown: Run, earlier: Sequence[summary.Standing]) -> list[list[
     return lines
 
 
-def failure_item(where: Sequence[object], record: Record) -> Markdown:
-    """Return a failure for a list: where, phase and cell, the cause, and on a line of its own what to do."""
-    failure = record["payload"]
-    cell = failure.get("cell")
-    place = markdown.join([*where, f"phase {failure['phase']}", cell_words(cell) if cell else "the whole host"])
-    cause, advice = (prose(failure[name]) for name in ("cause", "advice"))
-    return Markdown(f"{place}: {cause}<br>**To do:** {advice}")
+def failure_items(failures: Iterable[tuple[Sequence[object], Record]]) -> list[Markdown]:
+    """Return failures for a list: where, phase and cell, the cause, and on a line of its own what to do.
+
+    Each comes with where it happened. Several cells of one cause are one item: what a kernel or a build does not do, it
+    does for no test.
+    """
+    alike: dict[tuple[object, ...], list[Payload | None]] = {}
+    for where, record in failures:
+        failure = record["payload"]
+        key = (tuple(where), failure["phase"], failure["cause"], failure["advice"])
+        alike.setdefault(key, []).append(failure.get("cell"))
+    return [_failure_item(*key, cells) for key, cells in alike.items()]
+
+
+def _failure_item(
+    where: Sequence[object], phase: str, cause: str, advice: str, cells: Sequence[Payload | None]
+) -> Markdown:
+    words = [cell_words(cell) if cell else "the whole host" for cell in cells]
+    if len(words) > 1:
+        more = f"; and {metrics.plural(len(words) - NAMED_CELLS, 'more cell')}" if len(words) > NAMED_CELLS + 1 else ""
+        shown = words[:NAMED_CELLS] if more else words
+        words = [f"{metrics.plural(len(words), 'cell')} ({'; '.join(shown)}{more})"]
+    place = markdown.join([*where, f"phase {phase}", *words])
+    return Markdown(f"{place}: {prose(cause)}<br>**To do:** {prose(advice)}")

@@ -17,6 +17,7 @@ from support.records.side_by_side import COMBINATIONS, MACHINE, MODEL, PAGE, RUN
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts
 
 Record = dict[str, Any]
 
@@ -34,6 +35,17 @@ def test_a_variant_stands_beside_the_defaults_by_its_settings():
     one = report.render(every)[PAGE.replace("README.md", "q4.md")]
     assert "| default, fa=off+ubatch=256 |" in one
     assert "Build, settings" not in report.render(side_by_side.records())[PAGE]
+
+
+def test_many_cells_that_failed_of_one_cause_are_one_item():
+    cells = [side_by_side.cell(Q4, test) for test in ("pp512", "tg128")] * 3
+    payload = {"phase": "measure", "cause": "the kernel gives none", "advice": "Leave it out.", "detail": {}}
+    failures = [([], {"payload": {**payload, "cell": cell}}) for cell in cells]
+    failures.append(([], {"payload": {**payload, "cause": "another", "cell": None}}))
+    first, second = parts.failure_items(failures)
+    assert first.startswith("phase measure, 6 cells (pp512, 64 threads, build default; tg128, 64 threads")
+    assert "; and 3 more cells): the kernel gives none<br>**To do:** Leave it out." in first
+    assert second.startswith("phase measure, the whole host: another")
 
 
 def launches(some: list[Record], quantization: str, build: str, test: str) -> list[Record]:
