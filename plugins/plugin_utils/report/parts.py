@@ -530,12 +530,12 @@ def failure_items(failures: Iterable[tuple[Sequence[object], Record]]) -> list[M
     Each comes with where it happened. Several cells of one cause are one item: what a kernel or a build does not do, it
     does for no test.
     """
-    alike: dict[tuple[object, ...], list[Payload | None]] = {}
+    alike: dict[tuple[tuple[object, ...], str, str, str], list[Payload | None]] = {}
     for where, record in failures:
         failure = record["payload"]
         key = (tuple(where), failure["phase"], failure["cause"], failure["advice"])
         alike.setdefault(key, []).append(failure.get("cell"))
-    return [_failure_item(*key, cells) for key, cells in alike.items()]
+    return [_failure_item(where, phase, cause, advice, cells) for (where, phase, cause, advice), cells in alike.items()]
 
 
 def _failure_item(
