@@ -112,6 +112,16 @@ options:
         description: Whether one cell of generation is measured twice, for the noise of the machine.
         type: bool
         default: true
+      duets:
+        description:
+          - Pairs of cells that are measured at the same moment too, each on half of the cores and then on the other.
+          - An entry is V(auto), every build and variant of the run against the first of its model and quantization, or
+            a mapping with C(a), what C(b) is measured against, C(b), and perhaps C(tests). A side is the names of a
+            build, a model, a quantization or of settings (C(flash_attn=0)); what it does not name is the first of the
+            run.
+        type: list
+        elements: raw
+        default: [auto]
       environment:
         description: Variables for the programs that are measured, names and texts, beside the little that they get of
           the host's environment. They are recorded, shown and part of what is compared.

@@ -13,6 +13,8 @@ description:
     and says for each whether B is faster, slower, equal or undecided.
   - Where several runs have a cell, the newest that has those of both selections is compared within itself, block by
     block. Only where no run has both is the newest of each compared with the other.
+  - Two cells of a run that were measured in duets, at the same moment on half of the cores each, are judged by these,
+    which is said. Their speeds are those of launches alone on the machine all the same.
   - Where more differs than was asked for, nothing is compared, and the differing parts are named.
 version_added: 0.1.0
 author:

@@ -93,6 +93,12 @@ plan:
       sample:
         - {"model": "llama-3.2-1b-synthetic", "quantization": "Q4_0", "build": "default", "threads": 2,
            "test": "pp512", "n_prompt": 512, "n_gen": 0, "n_depth": 0}
+    duets:
+      description: Pairs of cells that are to be measured at the same moment, each with C(a) and C(b).
+      returned: success
+      type: list
+      elements: dict
+      sample: []
     models:
       description: The O(request.models) that are possible, as they were given.
       returned: success

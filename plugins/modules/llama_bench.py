@@ -49,6 +49,13 @@ options:
     type: list
     elements: dict
     required: true
+  duets:
+    description: Pairs of cells that are measured at the same moment too, each on half of the cores and then on the
+      other, before the launches; each has C(a), what C(b) is measured against, and C(b), whose threads are replaced by
+      the cores of a half.
+    type: list
+    elements: dict
+    default: []
   launches:
     description: Undisturbed fresh processes per cell at least.
     type: int
@@ -124,7 +131,7 @@ bench_records:
   returned: when not in check mode
   type: dict
 launched:
-  description: How many launches gave a figure.
+  description: How many launches gave a figure, those of duets aside.
   returned: always
   type: int
 failed_cells:
@@ -140,7 +147,7 @@ abandoned:
 import os
 import signal
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -178,6 +185,12 @@ def _check(module: AnsibleModule, jobs: List[Job]) -> None:
             module.fail_json(msg="%s is not there or cannot be executed; role llama_cpp builds it" % path)
 
 
+def _duets(params: Dict[str, Any]) -> List[Tuple[Job, Job]]:
+    """Return the jobs of the duets of which both sides could be obtained. Raises JobError."""
+    joined = [jobs_of([pair["a"], pair["b"]], params["builds"], params["models"]) for pair in params["duets"]]
+    return [(jobs[0], jobs[1]) for jobs in joined if len(jobs) == 2]
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
@@ -186,6 +199,7 @@ def main() -> None:
             cells=dict(type="list", elements="dict", required=True),
             builds=dict(type="list", elements="dict", required=True),
             models=dict(type="list", elements="dict", required=True),
+            duets=dict(type="list", elements="dict", default=[]),
             launches=dict(type="int", default=6),
             launches_most=dict(type="int", default=30),
             repetitions=dict(type="int", default=2),
@@ -205,6 +219,7 @@ def main() -> None:
     params = module.params
     try:
         jobs = jobs_of(params["cells"], params["builds"], params["models"])
+        duets = _duets(params)
         environment = checked(params["environment"], "environment")
     except (JobError, EnvironmentRefused) as error:
         module.fail_json(msg=str(error))
@@ -253,7 +268,7 @@ def main() -> None:
                         emit(kind, payload, None)
             # Reading a large model for the first time takes minutes: the controller is to know that somebody lives.
             progress({"done": 0, "of": 0, "now": None, "figures": [], "failed": [], "left_s": None})
-            ended = measure(jobs, settings, machine, emit, progress, abandoned, earlier)
+            ended = measure(jobs, settings, machine, emit, progress, abandoned, earlier, duets=duets)
             emit("end", {"state": "finished" if ended else "abandoned", "launches": counts["launch"]}, None)
             records = spool.records()
     except SpoolError as error:

@@ -7,5 +7,7 @@ from __future__ import annotations
 
 # A rung of the thread ladder, and the second copy of a cell whose ratio to the first is the noise of the machine.
 LADDER, TWIN = "ladder", "twin"
+# A side of a duet that came to nothing.
+DUET = "duet"
 # The thread count of a cell that leaves it to the thread ladder of its run.
 BY_LADDER = 0

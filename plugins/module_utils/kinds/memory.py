@@ -9,7 +9,7 @@ the keys and values of the context, and the buffers of the computation, of which
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import kv_bytes, shape_of
@@ -57,6 +57,14 @@ def of_job(job: Any, sequences: int) -> Optional[Need]:
     at_once = int(variant.of_cell(job.cell).get("ubatch", BATCH))
     kv = kv_bytes(shape, *variant.kv_types(job.cell)) * context
     return Need(size, kv, 4 * at_once * shape.vocabulary, context)
+
+
+def together(needs: Sequence[Need]) -> Need:
+    """Return what launches at the same moment need: what they may share, such as a file both map, counts twice.
+
+    Repacked weights are a copy of each process's own, and the pages of the file are dropped under pressure only.
+    """
+    return Need(*(sum(parts) for parts in zip(*needs)))
 
 
 def _gib(size: float) -> str:

@@ -48,6 +48,11 @@ _T_975 = (
 )
 _Z_975 = 1.959964
 
+# A difference of less is nothing that anybody chooses by.
+MARGIN_PERCENT = 2.0
+# A verdict from fewer ratios would rest on a handful of moments.
+ENOUGH_PAIRS = 6
+
 
 class Interval(NamedTuple):
     """Mean of n values with its 95 % interval; low, high and half_width_percent are None when n < 2."""
@@ -96,3 +101,18 @@ def mean_interval(values: Sequence[float]) -> Interval:
     low, high = math.exp(centre - half), math.exp(centre + half)
     mean = math.exp(centre)
     return Interval(mean, low, high, n, 100 * (high - low) / (2 * mean))
+
+
+def side_of_margin(ratio: Interval) -> Optional[int]:
+    """Return 1 or -1 for a ratio whose interval lies wholly above or below the margin, 0 for one wholly within.
+
+    None where it reaches over an edge of the margin, and where there is no interval.
+    """
+    low, high = 1 - MARGIN_PERCENT / 100, 1 + MARGIN_PERCENT / 100
+    if ratio.low is None or ratio.high is None:
+        return None
+    if ratio.high < low:
+        return -1
+    if ratio.low > high:
+        return 1
+    return 0 if low < ratio.low and ratio.high < high else None

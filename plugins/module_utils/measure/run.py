@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measure the cells of a run on this machine: how many threads first, then launches in blocks, a record for each.
+"""Measure the cells of a run on this machine: how many threads, duets, then launches in blocks, a record for each.
 
 A run that was interrupted goes on from its own records: what has been launched counts, and the order is a function of
 the seed, so that what comes is what would have come.
@@ -11,51 +11,25 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import memory, registry, variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import LADDER
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, missing, program, refusal, unable
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed, Outcome
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import kernel_path
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import ladder as thread_ladder
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import time_budget
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.duet import Duets
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.host import Emit, Host
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.ladder import Rung
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.settings import LADDER_SHARE, Settings
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.stage import Stage
-from ansible_collections.cloudbench.llama.plugins.module_utils.probe import bandwidth, cgroup, gates
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe import cgroup, gates
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe.sampler import Sampler, peaks
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import page_cache
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME
-
-Emit = Callable[[str, Dict[str, Any], float], None]
-
-
-Launcher = Callable[[Job, LaunchSettings, Callable[[int], None]], Outcome]
-
-
-def _launch(job: Job, settings: LaunchSettings, started: Callable[[int], None]) -> Outcome:
-    return registry.kind_of(job.cell).launch(job, settings, started)
-
-
-def _bandwidth(
-    job: Job, threads: int, machine: Dict[str, Any], environment: Mapping[str, str]
-) -> Optional[Dict[str, Any]]:
-    return bandwidth.of_build(job.directory, threads, machine, environment)
-
-
-class Host(NamedTuple):
-    """What a run does to this machine, so that a test can do it to none.
-
-    `launch` of a cell; `bandwidth` of a number of threads in an environment, None when there is no program for it.
-    """
-
-    launch: Launcher = _launch
-    bandwidth: Callable[[Job, int, Dict[str, Any], Mapping[str, str]], Optional[Dict[str, Any]]] = _bandwidth
-    snapshot: Callable[[], gates.Snapshot] = gates.snapshot
-    clock: Callable[[], float] = time.monotonic
 
 
 class _Run:
@@ -179,6 +153,21 @@ class _Run:
         if registry.kind_of(cell) is not registry.BENCH and prompt != generation:
             cell["threads_batch"] = prompt
         return job._replace(cell=cell)
+
+    # Two cells at the same moment.
+
+    def duets(self, given: Sequence[Tuple[Job, Job]]) -> bool:
+        """Measure the duets that were asked for; say whether the run goes on."""
+        measuring = Duets(
+            self.settings,
+            self.machine,
+            self.emit,
+            self.host,
+            lambda job: _obstacle(job, self.settings, self.machine),
+            self.earlier,
+        )
+        self.stopped = not measuring.measure(given, self.progress, self.abandoned)
+        return not self.stopped
 
     # What the time allows.
 
@@ -363,12 +352,13 @@ def measure(
     abandoned: Callable[[], bool] = lambda: False,
     earlier: Sequence[Dict[str, Any]] = (),
     host: Optional[Host] = None,
+    duets: Sequence[Tuple[Job, Job]] = (),
 ) -> bool:
     """Measure the jobs and hand each record's kind, payload and start time to `emit`; say whether it came to its end.
 
     A cell that fails is recorded once and not launched again; the others go on. `progress` gets the state before each
     launch and once at the end. Before each launch `abandoned` is asked whether to stop. `earlier` are the records of
-    an interrupted run of the same id.
+    an interrupted run of the same id. `duets` are pairs of jobs to be measured at the same moment.
     """
     run = _Run(settings, machine, emit, progress, abandoned, earlier, host or Host())
     jobs = [job for job in jobs if not run.refused(job)]
@@ -388,9 +378,13 @@ def measure(
     if run.stopped:
         return False
     stage = Stage([run.resolve(job) for job in jobs], settings, earlier)
-    run.plan_time(stage, ladder)
     canary = run.every()
     run.bandwidth(leading, "start", canary)
+    # First, because they are bounded, and what comes last is left out where time is short.
+    if not run.duets(duets):
+        progress(stage.state(None))
+        return False
+    run.plan_time(stage, ladder)
     run.blocks(stage, "measuring", middle=lambda: run.bandwidth(leading, "middle", canary))
     if not run.stopped:
         run.bandwidth(leading, "end", canary)

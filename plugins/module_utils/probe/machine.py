@@ -14,7 +14,7 @@ import platform
 import re
 import struct
 import sys
-from typing import Any, Dict, Iterator, List, Optional, Set
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import cgroup, ec2_metadata
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import utc
@@ -114,6 +114,38 @@ def _cores(root: str, key: str, allowed: Optional[Set[int]] = None) -> Optional[
         if number is not None:
             seen.add((package, number))
     return len(seen) or None
+
+
+class Core(NamedTuple):
+    """A physical core: its NUMA node, and those of its processors that may be used, several where it has threads."""
+
+    node: int
+    cpus: Tuple[int, ...]
+
+
+def cores(root: str = "/", allowed: Optional[Set[int]] = None) -> List[Core]:
+    """Return the physical cores of the processors `allowed`, by default the affinity mask of this process.
+
+    The order is that of their first processors. What a machine does not tell: a processor is a core, and of node 0.
+    """
+    if allowed is None:
+        allowed = os.sched_getaffinity(0)
+    nodes: Dict[int, int] = {}
+    base = "sys/devices/system/node"
+    try:
+        names = [name for name in os.listdir(os.path.join(root, base)) if re.match(r"node\d+$", name)]
+    except OSError:
+        names = []
+    for name in names:
+        for cpu in _cpu_list(_text(root, "%s/%s/cpulist" % (base, name)) or ""):
+            nodes[cpu] = int(name[len("node") :])
+    together: Dict[Any, List[int]] = {}
+    for cpu in sorted(allowed):
+        topology = "sys/devices/system/cpu/cpu%d/topology/" % cpu
+        number = _text(root, topology + "core_id")
+        place = cpu if number is None else (_text(root, topology + "physical_package_id"), number)
+        together.setdefault(place, []).append(cpu)
+    return [Core(nodes.get(cpus[0], 0), tuple(cpus)) for cpus in together.values()]
 
 
 def _caches(root: str) -> Dict[str, int]:

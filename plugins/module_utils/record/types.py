@@ -316,6 +316,59 @@ class Launch(_Launch, total=False):
     environment: Optional[Dict[str, str]]
 
 
+class DuetSide(TypedDict):
+    """One of the two cells of a duet, with the ids of its build and its model."""
+
+    cell: Cell
+    build: str
+    model: str
+
+
+class DuetPart(TypedDict):
+    """One process of a round: where it ran, what it printed, and which of its repetitions count.
+
+    Times are seconds since the round began. `tps` is the speed of those that count, `overlap` the share of their time
+    in which the other process computed too.
+    """
+
+    cpus: List[int]
+    start_s: float
+    computed_s: List[float]
+    argv: List[str]
+    metrics: Dict[str, Metric]
+    rows: List[Dict[str, Any]]
+    used: List[int]
+    tps: Optional[float]
+    overlap: float
+
+
+class DuetRound(TypedDict):
+    """Both sides at the same moment; `log_ratio` is ln(B/A) of their speeds."""
+
+    a: DuetPart
+    b: DuetPart
+    overlap: float
+    log_ratio: Optional[float]
+    gates: Dict[str, Optional[float]]
+    validity: Validity
+
+
+class _Duet(TypedDict):
+    a: DuetSide
+    b: DuetSide
+    machine: str
+    number: int
+    rounds: List[DuetRound]
+    log_ratio: Optional[float]
+    validity: Validity
+
+
+class Duet(_Duet, total=False):
+    """A pair of a duet: two rounds, in the second of which both sides have changed places."""
+
+    environment: Optional[Dict[str, str]]
+
+
 class _Samples(TypedDict):
     cell: Cell
     number: int

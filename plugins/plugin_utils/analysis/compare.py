@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry, variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import NOT_COMPARED
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary, verdict
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import duets, summary, verdict
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.duets import Duet
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import thread_count
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.verdict import Verdict
@@ -55,7 +56,8 @@ class Compared(NamedTuple):
     """One cell of each side and how B stands to A.
 
     `interleaved`: both were launched in the same blocks of one run; `q`: the p-value adjusted for the number of
-    comparisons; `runs`: those that A and B are of.
+    comparisons; `runs`: those that A and B are of; `duet`: what the verdict is from, where both were measured at the
+    same moment, None where it is from launches.
     """
 
     a: Row
@@ -64,6 +66,7 @@ class Compared(NamedTuple):
     q: float | None
     interleaved: bool
     runs: tuple[Run, Run]
+    duet: Duet | None = None
 
 
 def parse_selection(text: str) -> dict[str, str]:
@@ -325,19 +328,41 @@ def compare(runs: Sequence[Run], a: str, b: str, allow: Iterable[str] = ()) -> l
     """Compare all cells of selection B with those of A that differ from them only in what the selections name.
 
     Where several runs have a cell, the newest that has those of both sides is compared within itself, and only where
-    there is none the newest run of each side with the other. Raises CompareError when nothing is selected, nothing
+    there is none the newest run of each side with the other. What a run measured in a duet is judged by that: nothing
+    else of it tells less apart. Raises CompareError when nothing is selected, nothing
     belongs together, or more differs than was asked for.
     """
     pairs = _paired(Measured(runs), a, b, allow)
     try:
-        standings = [pair(left, right) for left, right in pairs]
+        of_pairs = _duets(pairs)
+        standings = [
+            (duet.verdict, True) if duet else pair(left, right)
+            for (left, right), duet in zip(pairs, of_pairs, strict=True)
+        ]
         judged = verdict.judged([alone for alone, _interleaved in standings])
     except verdict.StatisticsMissing as error:
         raise CompareError(str(error)) from error
     return [
-        Compared(left[1], right[1], among_all, q, interleaved, (left[0], right[0]))
-        for (left, right), (among_all, q), (_alone, interleaved) in zip(pairs, judged, standings, strict=True)
+        Compared(left[1], right[1], among_all, q, interleaved, (left[0], right[0]), duet)
+        for (left, right), (among_all, q), (_alone, interleaved), duet in zip(
+            pairs, judged, standings, of_pairs, strict=True
+        )
     ]
+
+
+def _duets(pairs: Sequence[_Pair]) -> list[Duet | None]:
+    """Return the duet of each pair of cells of one run that was measured in one and has enough pairs there."""
+    of_run: dict[tuple[str, str], list[Duet]] = {}
+    told: list[Duet | None] = []
+    for (run_a, row_a), (run_b, row_b) in pairs:
+        key = (run_b.machine, run_b.run)
+        if (run_a.machine, run_a.run) != key:
+            told.append(None)
+            continue
+        if key not in of_run:
+            of_run[key] = duets.of_run(run_b)
+        told.append(duets.between(of_run[key], row_a.cell, row_b.cell))
+    return told
 
 
 def _paired(measured: Measured, a: str, b: str, allow: Iterable[str]) -> list[_Pair]:
@@ -491,6 +516,7 @@ def _line(cell: Compared, settings: Sequence[str] = ()) -> Line:
     parts = [
         *_parts_of(cell.a.cell, cell.b.cell),
         *(f"{name} {there[name]}" for name in settings if name in there),
+        f"{duets.WORDS}, {thread_count(cell.duet.b)} each" if cell.duet else "",
         f"some {cell.verdict.wanted} pairs may decide" if cell.verdict.wanted else "",
         "of INVALID figures" if not cell.interleaved and summary.INVALID in (cell.a.state, cell.b.state) else "",
     ]

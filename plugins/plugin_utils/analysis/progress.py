@@ -42,12 +42,26 @@ def describe(state: dict[str, Any]) -> str:
         return done + (f", {plural(len(state['failed']), 'cell')} failed" if state["failed"] else "")
     if state["now"] is None:
         return "reading the models and measuring the memory"
+    if state.get("stage") == "duets":
+        return _duet(state)
     stage = f"{state['stage']}: " if state.get("stage") == "choosing threads" else ""
     parts = [f"{stage}launch {state['done'] + 1} of {state['of']}: {cell_text(state['now'])}"]
     parts += [f"so far {_figure(entry)}" for entry in state["figures"] if entry["cell"] == state["now"]]
     if state["left_s"] is not None:
         parts.append(f"about {duration(state['left_s'])} left")
     return "; ".join(parts)
+
+
+def _duet(state: dict[str, Any]) -> str:
+    a, b = state["against"], state["now"]
+    sides = [f"{cell['quantization']} in build {cell['build']}" for cell in (b, a)]
+    told = f"duets: pair {state['done'] + 1} of {state['of']} or more: {b['model']} {sides[0]} against {sides[1]}"
+    told += f", {b['test']}, {thread_count(b)} each"
+    if not state["ratio"]:
+        return told
+    mean, _low, _high, count, half_width = state["ratio"]
+    spread = "" if half_width is None else f" ±{half_width:.1f} %"
+    return f"{told}; so far {mean:.3f}x{spread} (n={count})"
 
 
 def describe_compilation(state: dict[str, Any]) -> str:

@@ -325,7 +325,7 @@ def _joined(imports: Sequence[Run]) -> Run:
     )
 
 
-_OTHERS = ("bandwidth", "threads", "samples", "omitted", "end")
+_OTHERS = ("bandwidth", "threads", "duet", "samples", "omitted", "end")
 
 
 def _run(machine: str, run: str, by_kind: dict[str, list[Record]]) -> Run:
@@ -761,6 +761,11 @@ def _weak_import(launches: Sequence[Record], speed: str) -> list[str]:
     processes = "1 process" if len(launches) == 1 else f"{len(launches)} processes"
     inside = f", {samples} repetitions within" if samples > len(launches) else ""
     return [f"imported: {processes}{inside}, nothing known of what disturbed them"]
+
+
+def is_of_duet(record: Record) -> bool:
+    """Say whether what was left out is a duet, and no cell."""
+    return bool(record["payload"]["cell"].get("purpose") == cell_fields.DUET)
 
 
 def bandwidths(run: Run) -> list[Payload]:

@@ -14,13 +14,22 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval, t_975
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import (
+    ENOUGH_PAIRS,
+    MARGIN_PERCENT,
+    Interval,
+    mean_interval,
+    side_of_margin,
+    t_975,
+)
+
+__all__ = [
+    "ENOUGH_PAIRS", "EQUAL", "FALSE_DISCOVERIES", "FASTER", "INFORMATIONAL", "MARGIN_PERCENT", "SLOWER", "UNDECIDED",
+    "StatisticsMissing", "Verdict", "adjusted", "judged", "of_ratio", "paired", "q_words", "t_p", "unpaired",
+]  # fmt: skip
 
 FASTER, SLOWER, EQUAL, UNDECIDED, INFORMATIONAL = "faster", "slower", "equal", "undecided", "informational"
 
-MARGIN_PERCENT = 2.0
-# A verdict from fewer pairs would rest on a handful of moments.
-ENOUGH_PAIRS = 6
 FALSE_DISCOVERIES = 0.05
 
 
@@ -62,12 +71,7 @@ def of_ratio(ratio: Interval) -> str:
     """Return the word for a ratio of speeds by its interval and the margin."""
     if ratio.low is None or ratio.high is None:
         return INFORMATIONAL
-    low, high = 1 - MARGIN_PERCENT / 100, 1 + MARGIN_PERCENT / 100
-    if ratio.high < low:
-        return SLOWER
-    if ratio.low > high:
-        return FASTER
-    return EQUAL if low < ratio.low and ratio.high < high else UNDECIDED
+    return {-1: SLOWER, 0: EQUAL, 1: FASTER, None: UNDECIDED}[side_of_margin(ratio)]
 
 
 def paired(a: Sequence[float], b: Sequence[float], lower_is_better: bool = False, p_value: bool = True) -> Verdict:

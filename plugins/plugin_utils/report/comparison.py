@@ -50,7 +50,11 @@ def context(
         "states_rule": parts.rules(view.imported)[-1],
         "paired_rule": parts.PAIRED_RULE,
         "verdict_rule": parts.prose(parts.VERDICT_RULE, None),
-        "sections": [subject.compared_section(view) for subject in registry.SUBJECTS if subject.compared_section],
+        "sections": [
+            section
+            for subject in registry.SUBJECTS
+            if subject.compared_section and (section := subject.compared_section(view))
+        ],
         "records_rule": parts.RECORDS_RULE,
         "command": markdown.fenced(run.plan["command"], "sh") if run.plan else parts.NO_PLAN,
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
@@ -14,12 +15,14 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import Cell
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import KINDS, headline, kind_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import cell_text
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import USUAL_TESTS, by_ladder
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds as catalog
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import (
     LEGACY,
     Build,
+    Duet,
     Payload,
     RequestError,
     RunRequest,
@@ -35,13 +38,14 @@ _WITHOUT_FLASH_ATTENTION = "fa=off"
 class Plan(TypedDict):
     """What is promised of one machine.
 
-    `cells` are to be measured, the most important first; `models`, `quantizations` and `builds` are what is possible,
-    as it was given, the quantizations by llama.cpp's spelling and the builds as far as cells need them; `programs` are
-    those of llama.cpp that tests need beside llama-bench; `failures` are payloads of failure records, one for each
-    value that is not possible.
+    `cells` are to be measured, the most important first, and `duets` at the same moment, `b` against `a`; `models`,
+    `quantizations` and `builds` are what is possible, as it was given, the quantizations by llama.cpp's spelling and
+    the builds as far as cells need them; `programs` are those of llama.cpp that tests need beside llama-bench;
+    `failures` are payloads of failure records, one for each value that is not possible.
     """
 
     cells: list[Cell]
+    duets: list[dict[str, Cell]]
     models: list[Any]
     quantizations: list[str]
     builds: list[Any]
@@ -165,6 +169,92 @@ def _variants(request: RunRequest, machine: Payload, build: Build, test: Cell) -
     return ["", _WITHOUT_FLASH_ATTENTION] if server and usual else [""]
 
 
+def _combination(cell: Cell) -> tuple[str, ...]:
+    """Return what a side of a duet names of a cell."""
+    settings = variant.settings_of(cell.get("variant", ""))
+    words = [f"{name}={value}" for name, value in settings.items()]
+    return cell["build"], cell["model"], cell["quantization"], *words
+
+
+def _side(cell: Cell, test: Cell) -> Cell:
+    """Return a side of a duet of one test, of the combination of a cell. Its threads are the cores of a half."""
+    names = [name for name in ("model", "quantization", "build", "variant") if name in cell]
+    return {**{name: cell[name] for name in names}, "threads": BY_LADDER, **test}
+
+
+def _named(words: tuple[str, ...], there: Mapping[tuple[str, ...], Cell]) -> Cell:
+    """Return the first combination of the run that has all the names of a side. Raises RequestError without any.
+
+    One without settings goes before those that have some beside what is named.
+    """
+    fitting = [(combination, cell) for combination, cell in there.items() if set(words) <= set(combination)]
+    if fitting:
+        return min(fitting, key=lambda one: len(one[0]))[1]
+    known = list(dict.fromkeys(name for combination in there for name in combination))
+    unknown = [word for word in words if word not in known]
+    hint = did_you_mean(unknown[0], known) if unknown else ""
+    raise RequestError(
+        f"no cell of this run has {' and '.join(words)}, a side of a duet; there is {', '.join(known) or 'none'}{hint}"
+    )
+
+
+def _pairs(duet: Duet, request: RunRequest, cells: list[Cell]) -> list[dict[str, Cell]]:
+    """Return the pairs that an entry of the request stands for. Raises RequestError."""
+    there: dict[tuple[str, ...], Cell] = {}
+    for cell in cells:
+        there.setdefault(_combination(cell), cell)
+    tests = list(duet.tests) or [test for test in request.tests if test["test"] in USUAL_TESTS]
+    if not duet.auto:
+        if not tests:
+            raise RequestError(
+                f"a duet of {' '.join(duet.a)} and {' '.join(duet.b)} has no test: the run asks for neither "
+                f"{' nor '.join(USUAL_TESTS)}, and the duet names none in tests"
+            )
+        a, b = _named(duet.a, there), _named(duet.b, there)
+        return [{"a": _side(a, test), "b": _side(b, test)} for test in tests if _fits(test, a, b)]
+    alike = [cell for cell in there.values() if _of_first(cell, cells[0])]
+    return [
+        {"a": _side(alike[0], test), "b": _side(cell, test)}
+        for test in tests
+        for cell in alike[1:]
+        if _fits(test, alike[0], cell)
+    ]
+
+
+def _fits(test: Cell, *cells: Cell) -> bool:
+    """Say whether a test can be combined with the variants of some cells."""
+    return all(variant.applies(cell.get("variant", ""), test) for cell in cells)
+
+
+def _of_first(cell: Cell, first: Cell) -> bool:
+    return (cell["model"], cell["quantization"]) == (first["model"], first["quantization"])
+
+
+def _duets(request: RunRequest, cells: list[Cell], machine: Payload, failures: list[Payload]) -> list[dict[str, Cell]]:
+    """Return the pairs that are to be measured at the same moment.
+
+    AUTO asks for nothing on one core, of an emulated machine or in a quick run; a person may ask for a pair there.
+    """
+    cores = min(machine.get("physical_cores") or machine["cpu_count"], machine["cpu_count"])
+
+    def pairs_of(duet: Duet) -> list[dict[str, Cell]]:
+        if duet.auto and (cores < 2 or machine["emulated"] or request.quick or not cells):
+            return []
+        if cores < 2:
+            raise RequestError(
+                f"a duet needs two cores, one for each side, and {machine['name']} has {cores}: leave it out of "
+                "llama_bench_duets, and compare launches in turns"
+            )
+        return _pairs(duet, request, cells)
+
+    every = possible(request.duets, pairs_of, "llama_bench_duets", failures)
+    pairs: list[dict[str, Cell]] = []
+    for pair in (pair for of_entry in every for pair in of_entry):
+        if pair not in pairs:
+            pairs.append(pair)
+    return pairs
+
+
 def make_plan(request: RunRequest, machine: Payload) -> Plan:
     """Return the plan of a request on one machine, of whose record `machine` is the payload.
 
@@ -208,6 +298,7 @@ def make_plan(request: RunRequest, machine: Payload) -> Plan:
     first = next(iter(KINDS.values())).program
     return {
         "cells": with_twin(cells) if request.twin and not request.quick else cells,
+        "duets": _duets(request, cells, machine, failures),
         "models": [model.entry for model in request.models],
         "quantizations": quantizations,
         "builds": [build.entry for build in builds if build.name in needed],

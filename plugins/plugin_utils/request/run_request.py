@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -34,6 +34,8 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import pr
 
 # The word for the file type that llama.cpp once had for the very processor.
 LEGACY = "legacy"
+# The word for every build and variant of a run against the first of them.
+AUTO = "auto"
 
 Payload = dict[str, Any]
 Item = TypeVar("Item")
@@ -111,6 +113,8 @@ VARIABLES: Mapping[str, Variable] = {
         },
     ),
     "twin": Variable("llama_bench_twin", {"type": "bool", "default": True}),
+    # A list, because there may be several, and because "all that suggest themselves" (AUTO) and "none" are lists too.
+    "duets": Variable("llama_bench_duets", {"type": "list", "elements": "raw", "default": ["auto"]}),
     "price": Variable("llama_bench_price", {"type": "dict", "default": {}}),
     "environment": Variable("llama_bench_environment", {"type": "dict", "default": {}}),
     "seed": Variable("llama_bench_seed", {"type": "int", "default": None}),
@@ -147,6 +151,23 @@ class Build(NamedTuple):
         return catalog.reads_legacy(self.entry)
 
 
+class Duet(NamedTuple):
+    """What is to be measured at the same moment, B against A: words that name each side, and the tests.
+
+    A word is the name of a build, a model or a quantization, or a setting as `name=value`. No words on either side
+    stand for AUTO; no tests for those that are usual and asked for.
+    """
+
+    a: tuple[str, ...]
+    b: tuple[str, ...]
+    tests: tuple[Cell, ...]
+
+    @property
+    def auto(self) -> bool:
+        """Whether it stands for every build and variant against the first."""
+        return not self.a and not self.b
+
+
 @dataclass(frozen=True)
 class RunRequest:
     """What a run is asked for, checked as far as no machine is needed for that.
@@ -174,6 +195,7 @@ class RunRequest:
     slo_ttft_s: float
     slo_tpot_s: float
     twin: bool
+    duets: tuple[Duet, ...]
     environment: Mapping[str, str]
     price: Payload | None
     seed: int | None
@@ -211,10 +233,15 @@ class RunRequest:
         asked["environment"] = variables
         refused: list[Payload] = []
         launches = asked["launches"]
+        models = _named(asked["models"], _model, _variable("models"), refused)
+        quantizations = possible(asked["quantizations"], _quantization, _variable("quantizations"), refused)
+        builds = _named(asked["builds"], _build, _variable("builds"), refused)
+        names = [*(build.name for build in builds), *(model.name for model in models), *quantizations]
+        duets = possible(asked["duets"], lambda entry: _duet(entry, names, settings), _variable("duets"), refused)
         return cls(
-            models=tuple(_named(asked["models"], _model, _variable("models"), refused)),
-            quantizations=tuple(possible(asked["quantizations"], _quantization, _variable("quantizations"), refused)),
-            builds=tuple(_named(asked["builds"], _build, _variable("builds"), refused)),
+            models=tuple(models),
+            quantizations=tuple(quantizations),
+            builds=tuple(builds),
             threads=tuple(possible(asked["threads"], _threads, _variable("threads"), refused)),
             variants=tuple(possible(asked["variants"], variant.parse, _variable("variants"), refused)),
             tests=tuple(possible(asked["tests"], lambda text: parse_test(text, settings), _variable("tests"), refused)),
@@ -227,6 +254,7 @@ class RunRequest:
             slo_ttft_s=settings.slo_ttft_s,
             slo_tpot_s=settings.slo_tpot_s,
             twin=asked["twin"],
+            duets=tuple(duets),
             environment=variables,
             price=price,
             seed=asked["seed"],
@@ -412,6 +440,54 @@ def _threads(value: Any) -> int:
     if number < 1:
         raise RequestError(f"threads must be 1 or more, not {number}")
     return number
+
+
+_DUET_KEYS = ("a", "b", "tests")
+
+
+def _duet(entry: Any, names: Sequence[str], settings: LaunchSettings) -> Duet:
+    """Return an entry of the duets; `names` are those of the builds, models and quantizations of the run."""
+    if entry == AUTO:
+        return Duet((), (), ())
+    form = "write {a: default, b: lto}, perhaps with tests, or auto"
+    if not isinstance(entry, Mapping):
+        raise RequestError(f"a duet is a mapping with a and b, not {entry!r:.60}: {form}{did_you_mean(entry, [AUTO])}")
+    for key in entry:
+        if key not in _DUET_KEYS:
+            raise RequestError(f"a duet has {', '.join(_DUET_KEYS)}, not {key!r:.40}{did_you_mean(key, _DUET_KEYS)}")
+    a, b = (_duet_side(entry.get(key), key, names, form) for key in ("a", "b"))
+    tests = [parse_test(text, settings) for text in _list("tests of a duet", entry.get("tests") or [])]
+    for test in tests:
+        if not duettable(test):
+            raise RequestError(
+                f"{test['test']} cannot be measured in a duet: it is of a prompt or of generation by llama-bench, such "
+                "as pp512 or tg128, without a context before it"
+            )
+    return Duet(a, b, tuple(tests))
+
+
+def duettable(cell: Cell) -> bool:
+    """Say whether a cell can be measured in a duet: all that its program does after its first repetition is timed."""
+    return kind_of(cell).name == "bench" and not cell["n_depth"]
+
+
+def _duet_side(value: Any, key: str, names: Sequence[str], form: str) -> tuple[str, ...]:
+    words = tuple(str(value).split()) if isinstance(value, (str, int, float)) else ()
+    if not words:
+        raise RequestError(f"{key} of a duet names what is measured, not {value!r:.40}: {form}")
+    kept = []
+    for word in words:
+        if "=" in word:
+            kept += variant.parse(word).split("+")
+            continue
+        known = [name for name in names if name.lower() == word.lower()]
+        if not known:
+            raise RequestError(
+                f"{word!r} in {key} of a duet is no build, model or quantization of this run, which has "
+                f"{', '.join(names)}{did_you_mean(word, names)}"
+            )
+        kept.append(known[0])
+    return tuple(kept)
 
 
 def _most(launches: int, most: int) -> int:

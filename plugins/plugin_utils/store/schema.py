@@ -81,6 +81,8 @@ UpToMillion = Annotated[float, Meta(ge=0, le=1e6)]
 Rate = Annotated[float, Meta(ge=1e-6, le=1e6)]
 Speed = Annotated[float, Meta(ge=1e-6, le=1e9)]
 Throughput = Annotated[float, Meta(ge=1e-3, le=1e6)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+LogRatio = Annotated[float, Meta(ge=-30, le=30)]
 UsdHour = Annotated[float, Meta(ge=0, le=1e4)]
 Series = list[Number | None]
 
@@ -393,6 +395,52 @@ class Launch(Struct, kw_only=True, gc=False):
     environment: dict[str, str] | None = None
 
 
+class DuetSide(Struct, kw_only=True, gc=False):
+    """One of the two cells of a duet."""
+
+    cell: Cell
+    build: str
+    model: str
+
+
+class DuetPart(Struct, kw_only=True, gc=False):
+    """One process of a round: where it ran, what it printed, and which of its repetitions count."""
+
+    cpus: list[Count]
+    start_s: Moment
+    computed_s: list[Moment]
+    argv: list[str]
+    metrics: Metrics
+    rows: list[dict[str, Any]]
+    used: list[Count]
+    tps: Speed | None
+    overlap: Share
+
+
+class DuetRound(Struct, kw_only=True, gc=False):
+    """Both sides at the same moment."""
+
+    a: DuetPart
+    b: DuetPart
+    overlap: Share
+    log_ratio: LogRatio | None
+    gates: Gates
+    validity: Validity
+
+
+class Duet(Struct, kw_only=True, gc=False):
+    """A pair of a duet: two rounds, in the second of which both sides have changed places."""
+
+    a: DuetSide
+    b: DuetSide
+    machine: str
+    number: Times
+    rounds: list[DuetRound]
+    log_ratio: LogRatio | None
+    validity: Validity
+    environment: dict[str, str] | None = None
+
+
 class Samples(Struct, kw_only=True, gc=False):
     """What the sampler saw during a launch."""
 
@@ -499,6 +547,7 @@ KINDS: dict[str, type[Struct]] = {
     "build": Build,
     "model": Model,
     "launch": Launch,
+    "duet": Duet,
     "samples": Samples,
     "bandwidth": Bandwidth,
     "threads": Threads,

@@ -15,6 +15,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects i
     ceilings,
     cost,
     cpu,
+    duets,
     history,
     imported,
     kernel_path,
@@ -39,6 +40,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view impor
 SUBJECTS: tuple[Subject, ...] = (
     speed.SUBJECT,
     launches.SUBJECT,
+    duets.SUBJECT,
     latency.SUBJECT,
     load.SUBJECT,
     threads.SUBJECT,

@@ -55,7 +55,7 @@ class Subject(NamedTuple):
     terminal: Callable[[Sequence[Row]], list[str]] | None = None
     compared: Callable[[SideBySide, References], list[RowColumn]] | None = None
     compared_words: Callable[[SideBySide], list[Markdown]] | None = None
-    compared_section: Callable[[SideBySide], Section] | None = None
+    compared_section: Callable[[SideBySide], Section | None] | None = None
     compared_figure: tuple[str, Callable[[SideBySide], Drawing | None]] | None = None
     columns: Callable[[Sequence[Entry]], Columns] | None = None
     mark: Callable[[Entry], Markdown | None] | None = None

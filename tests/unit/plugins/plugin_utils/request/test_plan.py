@@ -79,6 +79,29 @@ def test_a_server_measures_the_usual_tests_without_flash_attention_too():
     assert variants(legacy) == [("pp512", None)]
 
 
+def sides(made):
+    return [
+        tuple((pair[side]["build"], pair[side].get("variant")) for side in ("a", "b")) + (pair["a"]["test"],)
+        for pair in made["duets"]
+    ]
+
+
+def test_variants_are_set_against_the_first_in_duets():
+    made = plan(variants=["default", "fa=off"], tests=["pp512", "tg32,repack=off"])
+    assert sides(made) == [(("default", None), ("default", "fa=off"), "pp512")]
+    named = plan(variants=["default", "fa=off+ubatch=128"], duets=[{"a": "default", "b": "default ubatch=128+fa=off"}])
+    assert [pair[1:] for pair in sides(named)] == [
+        (("default", "fa=off+ubatch=128"), test) for test in ("pp512", "tg128")
+    ]
+    assert sides(plan(variants=["fa=off", "default"], duets=[{"a": "default", "b": "fa=off", "tests": ["pp8"]}])) == [
+        (("default", None), ("default", "fa=off"), "pp8")
+    ]
+    (failure,) = plan(duets=[{"a": "default", "b": "fa=of"}])["failures"]
+    assert "did you mean off?" in failure["cause"]
+    (failure,) = plan(duets=[{"a": "default", "b": "fa=off"}])["failures"]
+    assert "no cell of this run has fa=off" in failure["cause"]
+
+
 def test_what_matters_most_comes_first():
     cells = plan(tests=["tg8", "load"], quantizations=["Q8_0", "Q4_0"])["cells"]
     assert [(cell["test"], cell["quantization"]) for cell in cells] == [

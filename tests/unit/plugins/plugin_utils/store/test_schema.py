@@ -129,7 +129,7 @@ def test_a_metric_is_held_to_its_row_of_the_registry(name: str) -> None:
         ("end", "time", "2026-11-23", "record.time is '2026-11-23', not of the form 2026-11-23T15:55:23Z"),
         ("end", "time", 5, "record.time is 5 where text belongs"),
         ("end", "payload", [], "record.payload is [] where an object belongs"),
-        ("end", "kind", "and", "the kind 'and' is unknown: the kinds are bandwidth, build, end, failure, launch, "),
+        ("end", "kind", "and", "the kind 'and' is unknown: the kinds are bandwidth, build, duet, end, failure, "),
     ],
 )
 def test_a_refusal_names_the_field_its_value_and_the_rule(kind: str, path: str, value: Any, reason: str) -> None:
