@@ -18,6 +18,10 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.system.environmen
 _PLACES = ("bin", "vocab", "archive", "subdirectory")
 
 
+# Of ik_llama.cpp's programs alone.
+RUN_TIME_REPACK = "-rtr"
+
+
 class Job(NamedTuple):
     """One cell and what it is measured with: paths from process.HOME, payloads of the build and model records."""
 
@@ -88,6 +92,15 @@ def where_known(job: Job, name: str, *options: Tuple[str, ...]) -> List[str]:
     return [
         word for option in options if capabilities.knows(job.build, name, option[0]) is not False for word in option
     ]
+
+
+def run_time_repack(job: Job, name: str, *value: str) -> List[str]:
+    """Return the option, with its value, of a program that repacks no weights unless it is told to: ik_llama.cpp's.
+
+    Nothing where the program has no such option, or where the cell is to be measured without repacking.
+    """
+    told = job.cell.get("repack", True) and capabilities.knows(job.build, name, RUN_TIME_REPACK)
+    return [RUN_TIME_REPACK] + list(value) if told else []
 
 
 def unable(job: Job, name: str, argv: List[str]) -> Optional[Tuple[str, str]]:

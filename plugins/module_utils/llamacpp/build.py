@@ -35,6 +35,9 @@ _EXTENSIONS = {
     "dotprod": "asimddp", "fp16": "asimdhp", "i8mm": "i8mm", "bf16": "bf16", "sve": "sve", "sve2": "sve2",
 }  # fmt: skip
 
+# What of a build its source and its preset say beforehand.
+_ORIGIN = ("engine", "licence", "provenance")
+
 _STAMP = "build.json"
 # The programs asked here answer at once; this is for one that hangs.
 _SECONDS = 60
@@ -226,7 +229,8 @@ def describe(
 ) -> Dict[str, Any]:
     """Run a fresh build, compare it with this processor and return the payload of its record. Raises BuildError.
 
-    `configuration`: {"arguments", "way", "core", "march", "warnings"} of the build. `tools`: the tool chain it was
+    `configuration`: {"arguments", "way", "core", "march", "warnings"} of the build, and {"engine", "licence",
+    "provenance"}, as far as they are known. `tools`: the tool chain it was
     compiled with. The version is ours, from the source that was verified: the tool's own stamp names whatever git
     repository it happened to be built inside of.
     """
@@ -258,8 +262,21 @@ def describe(
             "file_types": sorted(listed(printed.get("llama-quantize", ""))),
             "binaries": {target: sha256_file(os.path.join(directory, "bin", target)) for target in sorted(targets)},
             **_known(directory, printed),
+            **_origin(configuration),
         }
     )
+
+
+def _origin(configuration: Dict[str, Any]) -> Dict[str, Any]:
+    return {name: configuration[name] for name in _ORIGIN if configuration.get(name)}
+
+
+def with_origin(build: Dict[str, Any], configuration: Optional[Dict[str, Any]]) -> Dict[str, Any]:
+    """Return the payload of a finished build with whose code it is, itself where it says so already."""
+    said = _origin(configuration or {})
+    if all(build.get(name) == value for name, value in said.items()):
+        return build
+    return with_id(dict(build, **said))
 
 
 def _known(directory: str, printed: Dict[str, str]) -> Dict[str, Any]:

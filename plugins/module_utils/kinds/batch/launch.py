@@ -10,7 +10,7 @@ import math
 from typing import Any, Dict, List, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import one_shot
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program, run_time_repack
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.memory import context_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.one_shot import (
     OutputError,
@@ -32,7 +32,7 @@ def argv_of(job: Job) -> List[str]:
     argv = [program(job, PROGRAM), "-m", job.model_path, "-t", str(cell["threads"])]
     argv += ["-tb", str(cell.get("threads_batch") or cell["threads"]), "-c", str(context_of(cell, cell["concurrency"]))]
     argv += ["-npp", str(cell["n_prompt"]), "-ntg", str(cell["n_gen"]), "-npl", str(cell["concurrency"])]
-    return argv + ["--output-format", "jsonl"]
+    return argv + run_time_repack(job, PROGRAM) + ["--output-format", "jsonl"]
 
 
 def parse(text: str, cell: Dict[str, Any]) -> Row:

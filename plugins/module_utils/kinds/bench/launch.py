@@ -11,10 +11,16 @@ from typing import Any, Dict, List, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import one_shot
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench.output import parse_row
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import (
+    RUN_TIME_REPACK,
+    Job,
+    program,
+    run_time_repack,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.one_shot import Row, Run, Started, run_process
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed, Outcome
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import capabilities
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME
 
@@ -45,17 +51,40 @@ def _link(path: str) -> None:
     os.replace(draft, link)
 
 
+def _told_to_repack(job: Job) -> bool:
+    """Say whether llama-bench is that of ik_llama.cpp, which repacks when it is told to, and writes no JSON Lines."""
+    return bool(capabilities.knows(job.build, PROGRAM, RUN_TIME_REPACK))
+
+
+def _form(job: Job) -> str:
+    return "json" if _told_to_repack(job) else "jsonl"
+
+
+def _load(job: Job) -> List[str]:
+    """Return the option for the way to load: a llama-bench that does not know --load-mode may map the file or not.
+
+    One that was told to repack maps nothing, so it is asked for what it does not know, and refused for that.
+    """
+    mode = job.cell["load"]
+    older = capabilities.knows(job.build, PROGRAM, "--load-mode") is False
+    mapped = mode == "mmap" and not run_time_repack(job, PROGRAM)
+    if older and (mapped or mode == "none") and capabilities.knows(job.build, PROGRAM, "-mmp"):
+        return ["-mmp", "1" if mapped else "0"]
+    return ["--load-mode", mode]
+
+
 def argv_of(job: Job, repetitions: int) -> List[str]:
     """Return the command line of one launch. -v, because only the log names buffers and layouts."""
     cell = job.cell
     argv = [program(job, PROGRAM), "-m", _readable(job.model_path), "-t", str(cell["threads"])]
-    argv += ["-p", str(cell["n_prompt"]), "-n", str(cell["n_gen"]), "-r", str(repetitions), "-o", "jsonl", "-v"]
+    argv += ["-p", str(cell["n_prompt"]), "-n", str(cell["n_gen"]), "-r", str(repetitions), "-o", _form(job), "-v"]
+    argv += run_time_repack(job, PROGRAM, "1")
     # What is not asked for is left out: older versions do not know these options.
     if cell["n_depth"]:
         argv += ["-d", str(cell["n_depth"])]
     if "load" in cell:
-        argv += ["--load-mode", cell["load"]]
-    if cell.get("repack") is False:
+        argv += _load(job)
+    if cell.get("repack") is False and not _told_to_repack(job):
         argv += ["--repack", "0"]
     if "numa" in cell:
         argv += ["--numa", cell["numa"]]

@@ -15,7 +15,12 @@ from __future__ import annotations
 import os
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program, where_known
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import (
+    Job,
+    program,
+    run_time_repack,
+    where_known,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.memory import STEP
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import (
     LaunchFailed,
@@ -60,6 +65,7 @@ def argv_of(job: Job) -> List[str]:
     cell = job.cell
     argv = [program(job, PROGRAM), "-m", job.model_path, "-t", str(cell["threads"])]
     argv += ["-tb", str(cell.get("threads_batch") or cell["threads"]), "-np", "1", "-c", str(STEP)]
+    argv += run_time_repack(job, PROGRAM)
     return argv + where_known(job, PROGRAM, ("--no-webui",), ("--cache-ram", "0"), ("-fit", "off"), ("-lv", "5"))
 
 

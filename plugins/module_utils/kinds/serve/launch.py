@@ -16,7 +16,12 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program, where_known
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import (
+    Job,
+    program,
+    run_time_repack,
+    where_known,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.memory import context_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import (
     LaunchFailed,
@@ -59,6 +64,7 @@ def argv_of(job: Job, settings: LaunchSettings) -> List[str]:
     argv = [program(job, PROGRAM), "-m", job.model_path, "-t", str(cell["threads"])]
     argv += ["-tb", str(cell.get("threads_batch") or cell["threads"])]
     argv += ["-np", str(settings.slots), "-c", str(context_of(cell, settings.slots))]
+    argv += run_time_repack(job, PROGRAM)
     # No page for browsers, no memory for prompts of before, nothing that adapts itself.
     return argv + where_known(job, PROGRAM, ("--no-webui",), ("--cache-ram", "0"), ("--no-slots",), ("-fit", "off"))
 
