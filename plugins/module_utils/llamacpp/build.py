@@ -26,6 +26,8 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.system import env
 # Programs a build cannot do without: purpose -> names, the first that is found is used.
 REQUIRED = {"C compiler": ("cc", "gcc", "clang"), "C++ compiler": ("c++", "g++", "clang++"), "CMake": ("cmake",),
             "Ninja": ("ninja", "ninja-build")}  # fmt: skip
+# What may be asked for instead of whatever is found first: its names for C and C++.
+COMPILERS = {"gcc": ("gcc", "g++"), "clang": ("clang", "clang++")}
 # Programs a build is faster with.
 OPTIONAL = {"ccache": ("ccache",)}
 
@@ -57,13 +59,14 @@ def _output(argv: List[str]) -> str:
     return done.stdout + done.stderr
 
 
-def toolchain(prefix: str = "") -> Dict[str, Any]:
+def toolchain(prefix: str = "", compiler: str = "") -> Dict[str, Any]:
     """Return what there is to compile with.
 
     {"prefix", "paths": {purpose: path or None}, "missing", "helpful", "compiler", "kind", "major", "triple", "cmake",
     "march"}.
 
-    `prefix`: what stands before gcc and g++ in the names of a cross compiler, such as aarch64-linux-gnu-.
+    `prefix`: what stands before gcc and g++ in the names of a cross compiler, such as aarch64-linux-gnu-. `compiler`:
+    gcc or clang, where it has to be that one.
     `missing`: purposes without which there is no build; `helpful`: those that are absent and only make it faster.
     `compiler` is the first line of the C++ compiler's --version, `kind` gcc or clang, `major` its version, `triple`
     what it makes programs for. `march` is what -march=native means to it here, None for a cross compiler.
@@ -71,11 +74,13 @@ def toolchain(prefix: str = "") -> Dict[str, Any]:
     names = dict(REQUIRED)
     if prefix:
         names.update({"C compiler": (prefix + "gcc",), "C++ compiler": (prefix + "g++",)})
+    elif compiler:
+        names.update({"C compiler": COMPILERS[compiler][:1], "C++ compiler": COMPILERS[compiler][1:]})
     paths: Dict[str, Optional[str]] = {}
     for purpose, wanted in list(names.items()) + list(OPTIONAL.items()):
         paths[purpose] = next((path for path in map(shutil.which, wanted) if path), None)
-    compiler, cmake = paths["C++ compiler"], paths["CMake"]
-    version = _output([compiler, "--version"]) if compiler else ""
+    found, cmake = paths["C++ compiler"], paths["CMake"]
+    version = _output([found, "--version"]) if found else ""
     return {
         "prefix": prefix,
         "paths": paths,
@@ -83,10 +88,10 @@ def toolchain(prefix: str = "") -> Dict[str, Any]:
         "helpful": [purpose for purpose in OPTIONAL if not paths[purpose]],
         "compiler": version.partition("\n")[0] or None,
         "kind": compiler_kind(version),
-        "major": compiler_major(_output([compiler, "-dumpversion"])) if compiler else None,
-        "triple": _output([compiler, "-dumpmachine"]).strip() or None if compiler else None,
+        "major": compiler_major(_output([found, "-dumpversion"])) if found else None,
+        "triple": _output([found, "-dumpmachine"]).strip() or None if found else None,
         "cmake": _output([cmake, "--version"]).partition("\n")[0].replace("cmake version ", "") if cmake else None,
-        "march": native_march(compiler) if compiler and not prefix else None,
+        "march": native_march(found) if found and not prefix else None,
     }
 
 

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.build import COMPILERS
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.capabilities import IK_LLAMA_CPP, LLAMA_CPP
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.source import (
     DEFAULT_PACKAGE,
@@ -36,7 +37,7 @@ LEGACY = "legacy"
 _SOURCE = ("source_type", "package", "version", "sha256", "commit", "git_url", "git_ref", "path")
 _OWN = (
     "name", "cmake_options", "flags", "march", "way", "processor", "legacy", "packages", "architecture", "about",
-    "engine", "licence", "provenance",
+    "engine", "licence", "provenance", "compiler", "kleidiai_path", "kleidiai_sha256",
 )  # fmt: skip
 _SOURCE_TYPES = ("pypi", "git", "archive", "tree")
 # What of an entry goes with which of these.
@@ -145,7 +146,7 @@ def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = 
     """Return a build in full.
 
     {"name", "source", "engine", "licence", "provenance", "cmake_options", "flags", "march", "way", "processor",
-    "legacy", "packages"}.
+    "legacy", "packages", "compiler", "kleidiai"}.
 
     `entry` is a preset's name or a mapping; what it does not say comes from the preset of its name, then from
     `defaults`, the role's variables without their prefix. `source` holds the options of module llama_cpp_source.
@@ -186,7 +187,29 @@ def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = 
         "processor": str(asked.get("processor") or defaults.get("processor") or ""),
         "legacy": bool(asked.get("legacy")),
         "packages": asked.get("packages", {}),
+        "compiler": _choice(asked["compiler"], list(COMPILERS), f"compiler of build {name}")
+        if asked.get("compiler")
+        else "",
+        "kleidiai": _kleidiai(name, asked, options),
     }
+
+
+def _kleidiai(name: str, asked: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, str]:
+    """Return {"path", "sha256"} of the archive of KleidiAI that is given, {} where CMake is to fetch it, if at all."""
+    path, sha256 = str(asked.get("kleidiai_path") or ""), str(asked.get("kleidiai_sha256") or "")
+    if not path and not sha256:
+        return {}
+    if not options.get("GGML_CPU_KLEIDIAI"):
+        raise BuildError(
+            f"the build {name} has an archive of KleidiAI and no GGML_CPU_KLEIDIAI among its cmake_options: set that, "
+            "or change the build kleidiai"
+        )
+    if not path or not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
+        raise BuildError(
+            f"the build {name} needs both kleidiai_path, an archive on the controller, and kleidiai_sha256, its "
+            "SHA-256 (64 hexadecimal digits)"
+        )
+    return {"path": path, "sha256": sha256.lower()}
 
 
 def _origin(name: str, asked: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,7 +299,7 @@ def configure(
     architecture = str(machine.get("architecture"))
     cross = build["way"] == "cross"
     if cross:
-        _check_cross_compiler(toolchain, architecture)
+        _check_cross_compiler(build, toolchain, architecture)
     # Outside a repository llama.cpp stamps "unknown", inside another one that repository's commit.
     options = {**base, "LLAMA_BUILD_COMMIT": source.get("commit") or "unknown"}
     obtained = build["source"]
@@ -292,6 +315,8 @@ def configure(
             CMAKE_C_COMPILER=toolchain["prefix"] + "gcc",
             CMAKE_CXX_COMPILER=toolchain["prefix"] + "g++",
         )
+    elif build["compiler"]:
+        options.update(zip(("CMAKE_C_COMPILER", "CMAKE_CXX_COMPILER"), COMPILERS[build["compiler"]], strict=True))
     options.update(build["cmake_options"])
     arguments = cmake_arguments(options)
     native = any(re.search(r"=native\b|^-DGGML_NATIVE=ON$", argument) for argument in arguments)
@@ -306,6 +331,8 @@ def configure(
             "triple": toolchain.get("triple"),
             # A compiler that looks at the processor itself gives other programs on another processor.
             "native": [toolchain.get("march"), machine.get("cpu_features")] if native else None,
+            # Where its archive lies does not matter, so no argument of CMake is known by it.
+            **({"kleidiai": build["kleidiai"]["sha256"]} if build["kleidiai"] else {}),
         }
     )
     return Configuration(arguments, key, chosen.core, chosen.march, chosen.why, chosen.warnings)
@@ -340,7 +367,12 @@ class _Chosen(NamedTuple):
     warnings: list[str]
 
 
-def _check_cross_compiler(toolchain: Mapping[str, Any], architecture: str) -> None:
+def _check_cross_compiler(build: Mapping[str, Any], toolchain: Mapping[str, Any], architecture: str) -> None:
+    if toolchain.get("prefix") and build["compiler"] == "clang":
+        raise BuildError(
+            f"the build {build['name']} is compiled with clang, which has no OpenMP for {architecture} on this "
+            "controller: let the host compile (llama_cpp_way: native), or leave its compiler out"
+        )
     triple = str(toolchain.get("triple") or "")
     if triple and triple.partition("-")[0] != architecture:
         raise BuildError(
