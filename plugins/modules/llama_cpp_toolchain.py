@@ -27,6 +27,11 @@ options:
     description: What stands before C(gcc) and C(g++) in the names of a cross compiler, such as V(aarch64-linux-gnu-).
     type: str
     default: ""
+  compiler:
+    description: The compiler that it has to be; empty means the one that is found first. A cross compiler is gcc.
+    type: str
+    choices: ["", gcc, clang]
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -64,17 +69,21 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.build import toolchain
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.build import COMPILERS, toolchain
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=dict(root=dict(type="path", required=True), prefix=dict(type="str", default="")),
+        argument_spec=dict(
+            root=dict(type="path", required=True),
+            prefix=dict(type="str", default=""),
+            compiler=dict(type="str", choices=["", *COMPILERS], default=""),
+        ),
         supports_check_mode=True,
     )
     module.exit_json(
         changed=False,
-        toolchain=toolchain(module.params["prefix"]),
+        toolchain=toolchain(module.params["prefix"], module.params["compiler"]),
         root=module.params["root"],
         processors=len(os.sched_getaffinity(0)),
         privileged=os.geteuid() == 0,

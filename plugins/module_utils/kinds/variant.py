@@ -23,6 +23,8 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.record.words impo
 PLAIN = "default"
 
 _BENCH = "llama-bench"
+# Of ik_llama.cpp's programs alone.
+_RUN_TIME_REPACK = "-rtr"
 # Option and value, or an option alone.
 Words = Tuple[str, ...]
 
@@ -210,19 +212,32 @@ def repacks(cell: Mapping[str, Any]) -> bool:
     return of_cell(cell).get("repack") != "off"
 
 
+def repacks_when_told(build: Mapping[str, Any], program: str) -> bool:
+    """Say whether a program of a build repacks no weights unless it is told to: ik_llama.cpp's."""
+    return bool(capabilities.knows(build, program, _RUN_TIME_REPACK))
+
+
 def argv(job: Job, program: str) -> List[str]:
     """Return what tells a program of a job's build the settings of its cell, each the way that the build knows.
 
-    One that it knows no way of is told today's way, for capabilities.refusal() to say so.
+    One that it knows no way of is told today's way, for capabilities.refusal() to say so. A program that repacks only
+    when it is told to is told, unless the cell is to be measured without.
     """
     words: List[str] = []
+    when_told = repacks_when_told(job.build, program)
+    told_to = when_told and repacks(job.cell)
     for name, value in of_cell(job.cell).items():
+        if name == "repack" and when_told:
+            continue
         setting = SETTINGS[name]
         llama_cpp = setting.values.get(value, value) if isinstance(setting.values, dict) else value
         ways = setting.told(llama_cpp, program == _BENCH)
+        if told_to and (name, value) == ("load", "mmap"):
+            # What it repacks it maps nothing of, whatever an older option says: it is to be refused.
+            ways = ways[:1]
         known = [way for way in ways if capabilities.knows(job.build, program, way[0]) is not False]
         words += (known or ways or [()])[0]
-    return words
+    return words + ([_RUN_TIME_REPACK] + ["1"] * (program == _BENCH)) * told_to
 
 
 def applied(job: Job, settings: LaunchSettings) -> LaunchSettings:

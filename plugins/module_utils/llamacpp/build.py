@@ -26,6 +26,8 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.system import env
 # Programs a build cannot do without: purpose -> names, the first that is found is used.
 REQUIRED = {"C compiler": ("cc", "gcc", "clang"), "C++ compiler": ("c++", "g++", "clang++"), "CMake": ("cmake",),
             "Ninja": ("ninja", "ninja-build")}  # fmt: skip
+# What may be asked for instead of whatever is found first: its names for C and C++.
+COMPILERS = {"gcc": ("gcc", "g++"), "clang": ("clang", "clang++")}
 # Programs a build is faster with.
 OPTIONAL = {"ccache": ("ccache",)}
 
@@ -34,6 +36,9 @@ OPTIONAL = {"ccache": ("ccache",)}
 _EXTENSIONS = {
     "dotprod": "asimddp", "fp16": "asimdhp", "i8mm": "i8mm", "bf16": "bf16", "sve": "sve", "sve2": "sve2",
 }  # fmt: skip
+
+# What of a build its source and its preset say beforehand.
+_ORIGIN = ("engine", "licence", "provenance")
 
 _STAMP = "build.json"
 # The programs asked here answer at once; this is for one that hangs.
@@ -54,13 +59,14 @@ def _output(argv: List[str]) -> str:
     return done.stdout + done.stderr
 
 
-def toolchain(prefix: str = "") -> Dict[str, Any]:
+def toolchain(prefix: str = "", compiler: str = "") -> Dict[str, Any]:
     """Return what there is to compile with.
 
     {"prefix", "paths": {purpose: path or None}, "missing", "helpful", "compiler", "kind", "major", "triple", "cmake",
     "march"}.
 
-    `prefix`: what stands before gcc and g++ in the names of a cross compiler, such as aarch64-linux-gnu-.
+    `prefix`: what stands before gcc and g++ in the names of a cross compiler, such as aarch64-linux-gnu-. `compiler`:
+    gcc or clang, where it has to be that one.
     `missing`: purposes without which there is no build; `helpful`: those that are absent and only make it faster.
     `compiler` is the first line of the C++ compiler's --version, `kind` gcc or clang, `major` its version, `triple`
     what it makes programs for. `march` is what -march=native means to it here, None for a cross compiler.
@@ -68,11 +74,13 @@ def toolchain(prefix: str = "") -> Dict[str, Any]:
     names = dict(REQUIRED)
     if prefix:
         names.update({"C compiler": (prefix + "gcc",), "C++ compiler": (prefix + "g++",)})
+    elif compiler:
+        names.update({"C compiler": COMPILERS[compiler][:1], "C++ compiler": COMPILERS[compiler][1:]})
     paths: Dict[str, Optional[str]] = {}
     for purpose, wanted in list(names.items()) + list(OPTIONAL.items()):
         paths[purpose] = next((path for path in map(shutil.which, wanted) if path), None)
-    compiler, cmake = paths["C++ compiler"], paths["CMake"]
-    version = _output([compiler, "--version"]) if compiler else ""
+    found, cmake = paths["C++ compiler"], paths["CMake"]
+    version = _output([found, "--version"]) if found else ""
     return {
         "prefix": prefix,
         "paths": paths,
@@ -80,10 +88,10 @@ def toolchain(prefix: str = "") -> Dict[str, Any]:
         "helpful": [purpose for purpose in OPTIONAL if not paths[purpose]],
         "compiler": version.partition("\n")[0] or None,
         "kind": compiler_kind(version),
-        "major": compiler_major(_output([compiler, "-dumpversion"])) if compiler else None,
-        "triple": _output([compiler, "-dumpmachine"]).strip() or None if compiler else None,
+        "major": compiler_major(_output([found, "-dumpversion"])) if found else None,
+        "triple": _output([found, "-dumpmachine"]).strip() or None if found else None,
         "cmake": _output([cmake, "--version"]).partition("\n")[0].replace("cmake version ", "") if cmake else None,
-        "march": native_march(compiler) if compiler and not prefix else None,
+        "march": native_march(found) if found and not prefix else None,
     }
 
 
@@ -226,7 +234,8 @@ def describe(
 ) -> Dict[str, Any]:
     """Run a fresh build, compare it with this processor and return the payload of its record. Raises BuildError.
 
-    `configuration`: {"arguments", "way", "core", "march", "warnings"} of the build. `tools`: the tool chain it was
+    `configuration`: {"arguments", "way", "core", "march", "warnings"} of the build, and {"engine", "licence",
+    "provenance"}, as far as they are known. `tools`: the tool chain it was
     compiled with. The version is ours, from the source that was verified: the tool's own stamp names whatever git
     repository it happened to be built inside of.
     """
@@ -258,8 +267,21 @@ def describe(
             "file_types": sorted(listed(printed.get("llama-quantize", ""))),
             "binaries": {target: sha256_file(os.path.join(directory, "bin", target)) for target in sorted(targets)},
             **_known(directory, printed),
+            **_origin(configuration),
         }
     )
+
+
+def _origin(configuration: Dict[str, Any]) -> Dict[str, Any]:
+    return {name: configuration[name] for name in _ORIGIN if configuration.get(name)}
+
+
+def with_origin(build: Dict[str, Any], configuration: Optional[Dict[str, Any]]) -> Dict[str, Any]:
+    """Return the payload of a finished build with whose code it is, itself where it says so already."""
+    said = _origin(configuration or {})
+    if all(build.get(name) == value for name, value in said.items()):
+        return build
+    return with_id(dict(build, **said))
 
 
 def _known(directory: str, printed: Dict[str, str]) -> Dict[str, Any]:

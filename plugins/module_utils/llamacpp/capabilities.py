@@ -11,6 +11,9 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
+# Whose code a build is; one that was recorded before there was another is of llama.cpp.
+LLAMA_CPP, IK_LLAMA_CPP = "llama.cpp", "ik_llama.cpp"
+
 # Programs that have no help: nothing is asked of them but to run.
 WITHOUT_HELP = ("llama-system-info",)
 

@@ -52,6 +52,7 @@ _RULES: Dict[str, Tuple[_Rule, ...]] = {
     "IQ4_NL": (_Rule("iq4_nl_8x8", ("avx2",)), _Rule("iq4_nl_4x4", ("asimd", "asimddp"))),
     "MXFP4": (_Rule("mxfp4_8x8", ("avx2",)), _Rule("mxfp4_4x4", ("asimd", "asimddp"))),
     "Q8_0": (_Rule("q8_0_4x8", ("asimd", "i8mm")), _Rule("q8_0_4x4", ("asimd", "asimddp"))),
+    "Q1_0": (_Rule("q1_0_4x8", ("asimd", "i8mm")), _Rule("q1_0_4x4", ("asimd", "asimddp"))),
 }
 
 # What goes to the tiles of a processor with AMX, before any repacking: qtype_has_amx_kernels in

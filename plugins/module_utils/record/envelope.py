@@ -30,8 +30,18 @@ RESULT_VERSION = 1
 NOT_COMPARED = {
     "machine": ("id", "name", "boot_time", "instance", "processor"),
     # Its programs follow from all the rest, and so does what they know; which of them there are says nothing of the
-    # others.
-    "build": ("id", "name", "binaries", "options", "version", "build_number"),
+    # others. Whose code it is follows from its source.
+    "build": (
+        "id",
+        "name",
+        "binaries",
+        "options",
+        "version",
+        "build_number",
+        "engine",
+        "licence",
+        "provenance",
+    ),
     "model": ("id", "file", "source"),
 }
 
@@ -106,6 +116,10 @@ def comparable_key(
     if isinstance(memory, int):
         # What the kernel leaves of the memory shifts by some pages from boot to boot: 64 MiB are one step.
         machine = dict(machine, memory_bytes=memory >> 26)
+    source = build.get("source")
+    if isinstance(source, dict) and "digest" in source:
+        # Since when a digest is known says nothing of the file that has it.
+        build = dict(build, source={key: value for key, value in source.items() if key != "digest"})
     # What a cell is measured for changes nothing of it.
     parts = {"cell": {key: value for key, value in cell.items() if key not in ("build", "purpose")}}
     for kind, payload in (("machine", machine), ("build", build), ("model", model)):

@@ -215,6 +215,9 @@ class Build(_Thing, total=False):
     options: Optional[Dict[str, List[str]]]
     version: Optional[str]
     build_number: Optional[int]
+    engine: Optional[str]
+    licence: Optional[str]
+    provenance: Optional[List[str]]
 
 
 class _Model(_Thing):

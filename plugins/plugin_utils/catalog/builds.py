@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.build import COMPILERS
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.capabilities import IK_LLAMA_CPP, LLAMA_CPP
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.source import (
     DEFAULT_PACKAGE,
     PACKAGES,
@@ -33,7 +35,10 @@ LEGACY = "legacy"
 
 # What an entry may say, and where the role's own variable stands for an entry that does not say it.
 _SOURCE = ("source_type", "package", "version", "sha256", "commit", "git_url", "git_ref", "path")
-_OWN = ("name", "cmake_options", "flags", "march", "way", "processor", "legacy", "packages", "architecture", "about")
+_OWN = (
+    "name", "cmake_options", "flags", "march", "way", "processor", "legacy", "packages", "architecture", "about",
+    "engine", "licence", "provenance", "compiler", "kleidiai_path", "kleidiai_sha256",
+)  # fmt: skip
 _SOURCE_TYPES = ("pypi", "git", "archive", "tree")
 # What of an entry goes with which of these.
 _GOES_WITH = {
@@ -41,6 +46,8 @@ _GOES_WITH = {
     "sha256": ("pypi", "archive"),
 }  # fmt: skip
 _FLAGS = ("processor", "mcpu", "portable")
+# llama.cpp, and the fork of it that is known here: its options and its log are others.
+_ENGINES = (LLAMA_CPP, IK_LLAMA_CPP)
 _WAYS = ("native", "cross")
 # A name becomes part of a page and of a cell.
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}")
@@ -138,11 +145,13 @@ def _choice(value: Any, choices: Sequence[str], what: str) -> str:
 def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = None) -> dict[str, Any]:
     """Return a build in full.
 
-    {"name", "source", "cmake_options", "flags", "march", "way", "processor", "legacy", "packages"}.
+    {"name", "source", "engine", "licence", "provenance", "cmake_options", "flags", "march", "way", "processor",
+    "legacy", "packages", "compiler", "kleidiai"}.
 
     `entry` is a preset's name or a mapping; what it does not say comes from the preset of its name, then from
     `defaults`, the role's variables without their prefix. `source` holds the options of module llama_cpp_source.
-    `architecture` is that of the host, as uname gives it. Raises BuildError.
+    `architecture` is that of the host, as uname gives it. `licence` is an SPDX expression, "" where nobody has named
+    it; `provenance` a line for each thing that is compiled in. Raises BuildError.
     """
     name = build_name(entry)
     given: dict[str, Any] = {"name": name} if isinstance(entry, str) else dict(entry)
@@ -168,6 +177,7 @@ def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = 
     return {
         "name": name,
         "source": origin,
+        **_origin(name, asked, origin),
         "cmake_options": options,
         "flags": _choice(asked.get("flags", "processor"), _FLAGS, f"flags of build {name}"),
         "march": march,
@@ -177,6 +187,45 @@ def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = 
         "processor": str(asked.get("processor") or defaults.get("processor") or ""),
         "legacy": bool(asked.get("legacy")),
         "packages": asked.get("packages", {}),
+        "compiler": _choice(asked["compiler"], list(COMPILERS), f"compiler of build {name}")
+        if asked.get("compiler")
+        else "",
+        "kleidiai": _kleidiai(name, asked, options),
+    }
+
+
+def _kleidiai(name: str, asked: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, str]:
+    """Return {"path", "sha256"} of the archive of KleidiAI that is given, {} where CMake is to fetch it, if at all."""
+    path, sha256 = str(asked.get("kleidiai_path") or ""), str(asked.get("kleidiai_sha256") or "")
+    if not path and not sha256:
+        return {}
+    if not options.get("GGML_CPU_KLEIDIAI"):
+        raise BuildError(
+            f"the build {name} has an archive of KleidiAI and no GGML_CPU_KLEIDIAI among its cmake_options: set that, "
+            "or change the build kleidiai"
+        )
+    if not path or not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
+        raise BuildError(
+            f"the build {name} needs both kleidiai_path, an archive on the controller, and kleidiai_sha256, its "
+            "SHA-256 (64 hexadecimal digits)"
+        )
+    return {"path": path, "sha256": sha256.lower()}
+
+
+def _origin(name: str, asked: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whose code a build is, by its sdist and by what its entry adds: {"engine", "licence", "provenance"}."""
+    sdist = _data()["sdists"][source.get("package", DEFAULT_PACKAGE)] if source["type"] == "pypi" else {}
+    engine = _choice(asked.get("engine") or sdist.get("engine", LLAMA_CPP), _ENGINES, f"engine of build {name}")
+    if sdist and engine != sdist["engine"]:
+        raise BuildError(
+            f"the build {name} is of {sdist['engine']}, which {source.get('package', DEFAULT_PACKAGE)} carries, not of "
+            f"{engine}: leave its engine out, or name another source"
+        )
+    licences = [row["licence"] for row in (sdist, asked) if row.get("licence")]
+    return {
+        "engine": engine,
+        "licence": " AND ".join(dict.fromkeys(licences)),
+        "provenance": [row["provenance"] for row in (sdist, asked) if row.get("provenance")],
     }
 
 
@@ -250,7 +299,7 @@ def configure(
     architecture = str(machine.get("architecture"))
     cross = build["way"] == "cross"
     if cross:
-        _check_cross_compiler(toolchain, architecture)
+        _check_cross_compiler(build, toolchain, architecture)
     # Outside a repository llama.cpp stamps "unknown", inside another one that repository's commit.
     options = {**base, "LLAMA_BUILD_COMMIT": source.get("commit") or "unknown"}
     obtained = build["source"]
@@ -266,6 +315,8 @@ def configure(
             CMAKE_C_COMPILER=toolchain["prefix"] + "gcc",
             CMAKE_CXX_COMPILER=toolchain["prefix"] + "g++",
         )
+    elif build["compiler"]:
+        options.update(zip(("CMAKE_C_COMPILER", "CMAKE_CXX_COMPILER"), COMPILERS[build["compiler"]], strict=True))
     options.update(build["cmake_options"])
     arguments = cmake_arguments(options)
     native = any(re.search(r"=native\b|^-DGGML_NATIVE=ON$", argument) for argument in arguments)
@@ -280,6 +331,8 @@ def configure(
             "triple": toolchain.get("triple"),
             # A compiler that looks at the processor itself gives other programs on another processor.
             "native": [toolchain.get("march"), machine.get("cpu_features")] if native else None,
+            # Where its archive lies does not matter, so no argument of CMake is known by it.
+            **({"kleidiai": build["kleidiai"]["sha256"]} if build["kleidiai"] else {}),
         }
     )
     return Configuration(arguments, key, chosen.core, chosen.march, chosen.why, chosen.warnings)
@@ -314,7 +367,12 @@ class _Chosen(NamedTuple):
     warnings: list[str]
 
 
-def _check_cross_compiler(toolchain: Mapping[str, Any], architecture: str) -> None:
+def _check_cross_compiler(build: Mapping[str, Any], toolchain: Mapping[str, Any], architecture: str) -> None:
+    if toolchain.get("prefix") and build["compiler"] == "clang":
+        raise BuildError(
+            f"the build {build['name']} is compiled with clang, which has no OpenMP for {architecture} on this "
+            "controller: let the host compile (llama_cpp_way: native), or leave its compiler out"
+        )
     triple = str(toolchain.get("triple") or "")
     if triple and triple.partition("-")[0] != architecture:
         raise BuildError(
@@ -360,7 +418,7 @@ def _flags(
         words = " ".join([f"{option}={value}", *_without(build, machine, kind, major, why)])
         return _Chosen({"GGML_NATIVE": False, **off, **_language_flags(words)}, core, None, why, warnings)
     if build["way"] == "native" and not forced:
-        if build["legacy"] and architecture == "aarch64":
+        if _knows_no_arm(build) and architecture == "aarch64":
             why.append("this llama.cpp knows no native flags on Arm: without a -march it would use NEON alone")
             return _Chosen(_march_options(build, architecture, chosen.march), core, chosen.march, why, warnings)
         why.append("native: the compiler looks at the processor it runs on")
@@ -380,7 +438,8 @@ def _without(
     unwanted = []
     for feature, (flag, since) in _SLOWER.items():
         known = major is None or major >= since[kind]
-        if feature in (machine.get("cpu_features") or []) and known and not build["legacy"]:
+        ours = build["engine"] == LLAMA_CPP and not build["legacy"]
+        if feature in (machine.get("cpu_features") or []) and known and ours:
             unwanted.append(flag)
             why.append(f"{flag}: the processor has {feature}, with which llama.cpp's flash attention is slower")
     return unwanted
@@ -402,10 +461,15 @@ def _unknown(build: Mapping[str, Any], machine: Mapping[str, Any], architecture:
         )
     why = [f"{who}: built native, as the compiler sees it"]
     warning = f"{who}: the build is native, and there is no expectation to compare its kernels with"
-    if build["legacy"] and architecture == "aarch64":
+    if _knows_no_arm(build) and architecture == "aarch64":
         option = "-mcpu=native"
         return _Chosen({"GGML_NATIVE": False, **_language_flags(option)}, None, None, why, [warning])
     return _Chosen({"GGML_NATIVE": True}, None, None, why, [warning])
+
+
+def _knows_no_arm(build: Mapping[str, Any]) -> bool:
+    """Say whether the CMake of a build leaves Arm without flags: a llama.cpp before November 2024, and the fork."""
+    return bool(build["legacy"]) or build["engine"] == IK_LLAMA_CPP
 
 
 def _language_flags(flags: str) -> dict[str, str]:
@@ -416,9 +480,9 @@ def _march_options(build: Mapping[str, Any], architecture: str, march: str) -> d
     """Return the options that set -march.
 
     GGML_CPU_ARM_ARCH reaches the kernels alone, so builds for several processors share all other objects; llama.cpp
-    before November 2024 does not have it, and x86 never had.
+    before November 2024 does not have it, nor the fork of it, and x86 never had.
     """
-    if architecture == "aarch64" and not build["legacy"]:
+    if architecture == "aarch64" and not _knows_no_arm(build):
         return {"GGML_NATIVE": False, "GGML_CPU_ARM_ARCH": march}
     off = dict.fromkeys(_X86_DEFAULTS, False) if architecture == "x86_64" else {}
     return {"GGML_NATIVE": False, **off, **_language_flags(f"-march={march}")}

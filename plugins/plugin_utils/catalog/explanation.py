@@ -36,7 +36,8 @@ def explanation(
             # Cross: as from a machine of the other architecture, which is the general case.
             prefix = builds.TRIPLES[machine["architecture"]] + "-" if way == "cross" else ""
             triple = builds.TRIPLES[machine["architecture"]]
-            toolchain = {"kind": "gcc", "major": gcc, "prefix": prefix, "triple": triple}
+            kind = variant["compiler"] or "gcc"
+            toolchain = {"kind": kind, "major": gcc if kind == "gcc" else None, "prefix": prefix, "triple": triple}
             try:
                 made = builds.configure(variant, variant["source"], machine, toolchain, base, targets)
             except builds.BuildError as error:

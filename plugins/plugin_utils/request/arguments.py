@@ -60,7 +60,9 @@ NEAR = 0.85
 NEAR_PREFIX = 0.95
 
 # The variables of role llama_cpp that an entry of llama_cpp_builds may repeat without their prefix.
-_BUILD_DEFAULTS = ("source_type", "version", "sha256", "commit", "git_url", "git_ref", "path", "way", "processor")
+_BUILD_DEFAULTS = (
+    "source_type", "package", "version", "sha256", "commit", "git_url", "git_ref", "path", "way", "processor",
+)  # fmt: skip
 
 
 @cache

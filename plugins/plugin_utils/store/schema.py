@@ -258,6 +258,9 @@ class Build(Struct, kw_only=True, gc=False):
     options: dict[str, list[str]] | None = None
     version: str | None = None
     build_number: Count | None = None
+    engine: str | None = None
+    licence: str | None = None
+    provenance: list[str] | None = None
 
 
 class Model(Struct, kw_only=True, gc=False):

@@ -45,11 +45,16 @@ def _link(path: str) -> None:
     os.replace(draft, link)
 
 
+def _form(job: Job) -> str:
+    """Return the form in which the rows are asked for: llama-bench of ik_llama.cpp writes no JSON Lines."""
+    return "json" if variant.repacks_when_told(job.build, PROGRAM) else "jsonl"
+
+
 def argv_of(job: Job, repetitions: int) -> List[str]:
     """Return the command line of one launch. -v, because only the log names buffers and layouts."""
     cell = job.cell
     argv = [program(job, PROGRAM), "-m", _readable(job.model_path), "-t", str(cell["threads"])]
-    argv += ["-p", str(cell["n_prompt"]), "-n", str(cell["n_gen"]), "-r", str(repetitions), "-o", "jsonl", "-v"]
+    argv += ["-p", str(cell["n_prompt"]), "-n", str(cell["n_gen"]), "-r", str(repetitions), "-o", _form(job), "-v"]
     # What is not asked for is left out: older versions do not know these options.
     if cell["n_depth"]:
         argv += ["-d", str(cell["n_depth"])]

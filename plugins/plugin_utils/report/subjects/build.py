@@ -40,11 +40,15 @@ def _blocks(build: Payload) -> list[Markdown]:
 def _facts(build: Payload) -> list[tuple[str, object]]:
     source = build.get("source") or {}
     return [
+        ("Engine", build.get("engine")),
         ("Source", source.get("name")),
         ("Kind", source.get("type")),
         ("Version", source.get("version")),
         ("Commit", markdown.code(source["commit"]) if source.get("commit") else None),
+        ("Digest", source.get("digest")),
         ("URL", markdown.code(source["url"]) if source.get("url") else None),
+        ("Licence", build.get("licence")),
+        ("Provenance", markdown.lines(*build["provenance"]) if build.get("provenance") else None),
         # Of a build of ours the source says it.
         ("Build number", str(build["build_number"]) if build.get("build_number") and not build.get("way") else None),
         ("Compiler", build.get("compiler")),

@@ -174,3 +174,14 @@ def test_huge_pages_are_what_the_program_gets():
     without = variant.applied(job("thp=off"), LaunchSettings(environment=with_them.environment))
     assert huge_pages_of_a_process(without) == (0, "0")
     assert variant.applied(job("fa=off"), LaunchSettings()) == LaunchSettings()
+
+
+def test_a_program_that_repacks_when_it_is_told_to_is_told():
+    fork = ["-fa", "-rtr", "--mmap"]
+    assert variant.argv(job(options=fork), "llama-bench") == ["-rtr", "1"]
+    assert variant.argv(job(options=fork), "llama-server") == ["-rtr"]
+    assert variant.argv(job("fa=off+repack=on", options=fork), "llama-bench") == ["-fa", "0", "-rtr", "1"]
+    assert variant.argv(job("repack=off+load=mmap", options=fork), "llama-bench") == ["--mmap", "1"]
+    assert variant.argv(job(test="tg8,repack=off", options=fork), "llama-server") == []
+    # Told to repack, it maps nothing: that it is to map is refused by the option that it lacks.
+    assert variant.argv(job("load=mmap", options=fork), "llama-bench") == ["--load-mode", "mmap", "-rtr", "1"]

@@ -272,6 +272,34 @@ def test_missing_tools_are_named_and_second_names_count(tmp_path, monkeypatch):
     assert (found["kind"], found["major"], found["triple"]) == ("clang", 14, "x86_64-pc-linux-gnu")
 
 
+def test_a_compiler_that_is_asked_for_is_looked_for_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("cc", "c++", "gcc", "g++", "clang"):
+        program(tmp_path / name, "echo '%s 12.2.0'" % name)
+    assert build.toolchain("", "clang")["missing"] == ["C++ compiler", "CMake", "Ninja"]
+    program(tmp_path / "clang++", "echo 'Debian clang version 14.0.6'")
+    found = build.toolchain("", "clang")
+    assert found["paths"]["C compiler"] == str(tmp_path / "clang")
+    assert (found["compiler"], found["kind"]) == ("Debian clang version 14.0.6", "clang")
+    assert build.toolchain("", "gcc")["paths"]["C++ compiler"] == str(tmp_path / "g++")
+    assert build.toolchain()["paths"]["C++ compiler"] == str(tmp_path / "c++")
+
+
+def test_whose_code_a_build_is_is_recorded_and_added_to_an_older_record(built, processor):
+    told = {"engine": "ik_llama.cpp", "licence": "MIT", "provenance": ["an sdist, by somebody"]}
+    made = build.describe(str(built), "ik", SOURCE, {**CONFIGURATION, **told}, TARGETS, TOOLS)
+    assert {name: made[name] for name in told} == told
+    # Nobody has named a licence of a git source.
+    silent = {**CONFIGURATION, "engine": "llama.cpp", "licence": "", "provenance": []}
+    plain = build.describe(str(built), "default", SOURCE, silent, TARGETS, TOOLS)
+    assert plain["engine"] == "llama.cpp"
+    assert not {"licence", "provenance"} & set(plain)
+    old = build.describe(str(built), "ik", SOURCE, CONFIGURATION, TARGETS, TOOLS)
+    assert build.with_origin(old, {**CONFIGURATION, **told}) == made
+    assert build.with_origin(made, {**CONFIGURATION, **told}) is made
+    assert build.with_origin(made, None) is made
+
+
 def test_a_cross_compiler_is_found_by_its_prefix_alone(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     program(tmp_path / "g++", "echo 'g++ (GCC) 12.2.0'")

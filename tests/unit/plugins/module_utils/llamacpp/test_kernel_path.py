@@ -82,7 +82,17 @@ def kernel(tensors: dict, **layouts) -> dict:
         ("Q2_K", [*ZEN3, "avx512f"], None, "q2_K_8x8"),
         ("Q8_0", V1, 32, "q8_0_4x8"),
         ("Q8_0", ZEN3, None, None),
+        ("Q8_0", N1, None, "q8_0_4x4"),
+        ("Q8_0", V2, 16, "q8_0_4x8"),
+        ("Q1_0", N1, None, "q1_0_4x4"),
+        ("Q1_0", V1, 32, "q1_0_4x8"),
+        ("Q1_0", V2, 16, "q1_0_4x8"),
+        ("Q1_0", [*ZEN3, "avx512f"], None, None),
         ("IQ4_NL", N1, None, "iq4_nl_4x4"),
+        # There are no kernels for i8mm.
+        ("IQ4_NL", V1, 32, "iq4_nl_4x4"),
+        ("IQ4_NL", V2, 16, "iq4_nl_4x4"),
+        ("IQ4_NL", ZEN3, None, "iq4_nl_8x8"),
         ("F16", V2, 16, None),
     ],
 )

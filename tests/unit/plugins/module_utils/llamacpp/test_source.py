@@ -336,6 +336,18 @@ def test_an_archive_is_used_after_its_digest(tmp_path):
         sources.from_archive(str(tmp_path / "nowhere.tar"), sha256, None)
 
 
+def test_an_archive_of_kleidiai_is_known_by_a_file_of_its_own(tmp_path):
+    path = tmp_path / "kleidiai-v1.24.0-src.tar.gz"
+    sha256 = write_tar(path, {"kleidiai-v1.24.0/CMakeLists.txt": "", "kleidiai-v1.24.0/kai/kai_common.h": ""})
+    found = sources.from_archive(str(path), sha256, None, "KleidiAI")
+    assert (found["archive"], found["subdirectory"]) == (str(path), "kleidiai-v1.24.0")
+    with pytest.raises(SourceError, match=r"src\.tar\.gz holds no llama\.cpp: it has no ggml/CMakeLists\.txt"):
+        sources.from_archive(str(path), sha256, None)
+    sha256 = write_tar(path, {"llama.cpp/ggml/CMakeLists.txt": ""})
+    with pytest.raises(SourceError, match=r"src\.tar\.gz holds no KleidiAI: it has no kai/kai_common\.h"):
+        sources.from_archive(str(path), sha256, None, "KleidiAI")
+
+
 def test_an_archive_that_is_none_is_refused(tmp_path):
     page = tmp_path / "page.tar.gz"
     page.write_text("<html>404</html>")

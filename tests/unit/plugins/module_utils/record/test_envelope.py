@@ -52,7 +52,17 @@ def test_what_a_build_knows_follows_from_the_rest_of_it():
     """A build that was recorded before that was kept is the same build."""
     parts = payloads()
     told = {"options": {"llama-bench": ["-m"]}, "version": "0.5.0", "build_number": 3826}
+    told.update(engine="llama.cpp", licence="MIT", provenance=["an sdist"])
     assert key({**parts, "build": {**parts["build"], **told}}) == key(parts)
+
+
+def test_since_when_a_digest_is_known_changes_nothing():
+    parts = payloads()
+    source = parts["build"]["source"]
+    pinned = {**parts["build"], "source": {**source, "digest": "pinned at first sight"}}
+    assert key({**parts, "build": pinned}) == key(parts)
+    other = {**parts["build"], "source": {**source, "sha256": "0" * 64}}
+    assert key({**parts, "build": other}) != key(parts)
 
 
 def test_what_a_cell_is_measured_for_changes_nothing():

@@ -94,6 +94,87 @@ def test_the_packages_are_those_that_a_source_can_be_of():
         assert row["provenance"], name
 
 
+def test_ik_is_a_fork_that_says_so():
+    ik = resolve("ik")
+    assert ik["source"] == {
+        "type": "pypi", "package": "ik-llama-cpp-python", "version": "0.1.5",
+        "sha256": "33c67eb99e4dcab5e611050433243815709b8b3067753f9ce18375013cf002ad",
+    }  # fmt: skip
+    assert (ik["engine"], ik["licence"]) == ("ik_llama.cpp", "MIT")
+    assert "Iwan Kawrakow" in ik["provenance"][0]
+    made = configure("ik", host=machine("c7i.16xlarge"), toolchain=X86)
+    assert {"-DGGML_NATIVE=ON", "-DGGML_IQK_FA_ALL_QUANTS=OFF"} <= set(made.arguments)
+    # What our llama.cpp is slower with, the fork has no kernels for.
+    assert not [argument for argument in made.arguments if "fp16" in argument]
+
+
+@pytest.mark.parametrize("way", ["native", "cross"])
+def test_the_cmake_of_the_fork_has_no_flags_for_arm(way):
+    prefix = "aarch64-linux-gnu-" if way == "cross" else ""
+    made = configure("ik", toolchain={**GCC, "prefix": prefix}, way=way)
+    flags = [argument for argument in made.arguments if argument.startswith("-DCMAKE_CXX_FLAGS=-march=armv8")]
+    assert len(flags) == 1
+    assert "i8mm" in flags[0]
+    assert "-DGGML_NATIVE=OFF" in made.arguments
+    assert not [argument for argument in made.arguments if "GGML_CPU_ARM_ARCH" in argument]
+
+
+def test_whose_code_a_build_is():
+    assert (resolve()["engine"], resolve()["licence"]) == ("llama.cpp", "MIT")
+    assert resolve("kleidiai")["licence"] == "MIT AND Apache-2.0"
+    assert [line.split()[0] for line in resolve("kleidiai")["provenance"]] == ["sdist", "KleidiAI"]
+    own = {"name": "mine", "source_type": "git", "git_ref": "main", "engine": "ik_llama.cpp"}
+    assert [resolve(own)[name] for name in ("engine", "licence", "provenance")] == ["ik_llama.cpp", "", []]
+    with pytest.raises(
+        BuildError, match=r"the build mine is of llama\.cpp, which llama-cpp-python carries, not of ik_"
+    ):
+        resolve({"name": "mine", "engine": "ik_llama.cpp"})
+    with pytest.raises(BuildError, match=r"engine of build mine is 'vllm': choose from llama\.cpp, ik_llama\.cpp"):
+        resolve({**own, "engine": "vllm"})
+
+
+def test_a_compiler_that_is_asked_for_compiles():
+    made = configure("clang", host=machine("c7i.16xlarge"), toolchain={**X86, "kind": "clang", "major": 14})
+    assert {"-DCMAKE_C_COMPILER=clang", "-DCMAKE_CXX_COMPILER=clang++", "-DGGML_NATIVE=ON"} <= set(made.arguments)
+    assert "libomp-dev" in resolve("clang")["packages"]["Debian"]
+    gcc = configure({"name": "mine", "compiler": "gcc"}).arguments
+    assert {"-DCMAKE_C_COMPILER=gcc", "-DCMAKE_CXX_COMPILER=g++"} <= set(gcc)
+    assert not [argument for argument in configure().arguments if "COMPILER" in argument]
+    with pytest.raises(BuildError, match="compiler of build mine is 'icx': choose from gcc, clang"):
+        resolve({"name": "mine", "compiler": "icx"})
+    cross = {**GCC, "prefix": "aarch64-linux-gnu-"}
+    with pytest.raises(
+        BuildError, match=r"compiled with clang, which has no OpenMP for aarch64 .*llama_cpp_way: native"
+    ):
+        configure("clang", toolchain=cross, way="cross")
+
+
+def test_an_archive_of_kleidiai_makes_another_build_wherever_it_lies():
+    given = {"name": "kleidiai", "kleidiai_path": "/a/kai.tar.gz", "kleidiai_sha256": "AB" * 32}
+    assert resolve(given)["kleidiai"] == {"path": "/a/kai.tar.gz", "sha256": "ab" * 32}
+    assert resolve("kleidiai")["kleidiai"] == {}
+    made = configure(given)
+    assert "-DGGML_CPU_KLEIDIAI=ON" in made.arguments
+    assert made.arguments == configure("kleidiai").arguments
+    assert made.key == configure({**given, "kleidiai_path": "/b/kai.tar.gz"}).key
+    assert made.key not in (configure("kleidiai").key, configure({**given, "kleidiai_sha256": "cd" * 32}).key)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kleidiai_sha256": ""}, "needs both kleidiai_path, an archive on the controller, and kleidiai_sha256"),
+        ({"kleidiai_path": ""}, "needs both kleidiai_path"),
+        ({"kleidiai_sha256": "abc"}, "64 hexadecimal digits"),
+        ({"name": "mine"}, "has an archive of KleidiAI and no GGML_CPU_KLEIDIAI among its cmake_options: set that"),
+    ],
+)
+def test_half_an_archive_of_kleidiai_is_none(change, message):
+    given = {"name": "kleidiai", "kleidiai_path": "/a/kai.tar.gz", "kleidiai_sha256": "ab" * 32}
+    with pytest.raises(BuildError, match=message):
+        resolve({**given, **change})
+
+
 def test_an_entry_takes_from_the_role_what_it_does_not_say():
     one = resolve(
         {"name": "mine", "cmake_options": {"GGML_LTO": True}},
