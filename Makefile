@@ -23,6 +23,7 @@ WORDS_plan := ARGS
 WORDS_prices := REGIONS ARGS
 WORDS_report := ARGS
 WORDS_compare := A B ALLOW FAIL_ON ARGS
+WORDS_bisect := GOOD BAD REPOSITORY TESTS ARGS
 WORDS_export := FORMAT OUT ARGS
 WORDS_import := FILES MACHINE MACHINE_FROM MODEL THREADS REGION ARGS
 WORDS_site := SITE ARGS
@@ -50,7 +51,7 @@ $(error make export needs OUT, the file to write: make export FORMAT=$(or $(FORM
 endif
 endif
 
-.PHONY: help bench explain plan prices report compare export import site setup test lint unit integration browser sanity \
+.PHONY: help bench explain plan prices report compare bisect export import site setup test lint unit integration browser sanity \
   molecule clean
 
 help:
@@ -60,6 +61,7 @@ help:
 	@echo "make prices    ask AWS what EC2 costs today, for the plans from now on: make prices REGIONS=us-east-1,eu-central-1"
 	@echo "make report    write the pages again from the records under results/"
 	@echo "make compare   two selections of the records: make compare A=build=no-repack B=build=default; alone: what there is"
+	@echo "make bisect    which llama.cpp became slower here: make bisect GOOD=b10240 BAD=b11434"
 	@echo "make export    the figures for other programs: make export FORMAT=csv OUT=figures.csv"
 	@echo "make import    what llama-bench or llama-cli printed: make import FILES='a.jsonl b.log' MACHINE=my-graviton"
 	@echo "               of many machines: make import FILES='data/*/stdout' MACHINE_FROM=parent"
@@ -98,6 +100,11 @@ compare: $(RUN)
 	@.venv/bin/ansible-playbook playbooks/compare.yml \
 	  -e '{"bench_report_a": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_A\") }}", "bench_report_b": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_B\") }}"}' \
 	  $(if $(ALLOW),-e '{"bench_report_allow": "$(ALLOW)"}') $(if $(FAIL_ON),-e '{"bench_report_fail_on": "$(FAIL_ON)"}') $(ARGS)
+
+# What leaves with something else than 0 leaves make with 2: for git bisect run the program is called itself.
+bisect: $(RUN)
+	@.venv/bin/python tools/version_bisect.py --good '$(GOOD)' --bad '$(BAD)' $(if $(REPOSITORY),--repository '$(REPOSITORY)') \
+	  $(if $(TESTS),--tests '$(TESTS)') $(if $(ARGS),-- $(ARGS))
 
 export: $(RUN)
 	.venv/bin/ansible-playbook playbooks/export.yml $(if $(FORMAT),-e '{"bench_report_format": "$(FORMAT)"}') -e '{"bench_report_export": "$(OUT)"}' $(ARGS)
