@@ -189,7 +189,7 @@ def _named(words: tuple[str, ...], there: Mapping[tuple[str, ...], Cell]) -> Cel
     """
     fitting = [(combination, cell) for combination, cell in there.items() if set(words) <= set(combination)]
     if fitting:
-        return min(fitting, key=lambda one: len(one[0]))[1]
+        return min(fitting, key=lambda named: len(named[0]))[1]
     known = list(dict.fromkeys(name for combination in there for name in combination))
     unknown = [word for word in words if word not in known]
     hint = did_you_mean(unknown[0], known) if unknown else ""

@@ -33,6 +33,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects i
     speed,
     threads,
     uncertainty,
+    versions,
 )
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.subject import Subject
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import SideBySide, View
@@ -41,6 +42,7 @@ SUBJECTS: tuple[Subject, ...] = (
     speed.SUBJECT,
     launches.SUBJECT,
     duets.SUBJECT,
+    versions.SUBJECT,
     latency.SUBJECT,
     load.SUBJECT,
     threads.SUBJECT,
