@@ -18,10 +18,6 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.system.environmen
 _PLACES = ("bin", "vocab", "archive", "subdirectory")
 
 
-# Of ik_llama.cpp's programs alone.
-RUN_TIME_REPACK = "-rtr"
-
-
 class Job(NamedTuple):
     """One cell and what it is measured with: paths from process.HOME, payloads of the build and model records."""
 
@@ -99,8 +95,8 @@ def run_time_repack(job: Job, name: str, *value: str) -> List[str]:
 
     Nothing where the program has no such option, or where the cell is to be measured without repacking.
     """
-    told = job.cell.get("repack", True) and capabilities.knows(job.build, name, RUN_TIME_REPACK)
-    return [RUN_TIME_REPACK] + list(value) if told else []
+    told = job.cell.get("repack", True) and capabilities.knows(job.build, name, capabilities.RUN_TIME_REPACK)
+    return [capabilities.RUN_TIME_REPACK] + list(value) if told else []
 
 
 def unable(job: Job, name: str, argv: List[str]) -> Optional[Tuple[str, str]]:
@@ -120,6 +116,11 @@ def refusal(job: Job) -> Optional[Tuple[str, str]]:
     if not known or wanted in known:
         return None
     name = "the build %s (%s)" % (job.build["name"], (job.build.get("source") or {}).get("commit") or "commit unknown")
+    if job.build.get("engine", capabilities.LLAMA_CPP) != capabilities.LLAMA_CPP:
+        return (
+            "%s is of %s, whose llama-quantize does not list %s" % (name, job.build["engine"], wanted),
+            "Measure it with a build of llama.cpp, or leave this build out of llama_cpp_builds.",
+        )
     if wanted in BY_NAME and BY_NAME[wanted].legacy:
         return (
             "%s does not read %s: llama.cpp removed that file type in b4282 (2024-12-07)" % (name, wanted),

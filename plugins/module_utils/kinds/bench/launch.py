@@ -12,7 +12,6 @@ from typing import Any, Dict, List, Optional
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import one_shot
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench.output import parse_row
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import (
-    RUN_TIME_REPACK,
     Job,
     program,
     run_time_repack,
@@ -53,7 +52,7 @@ def _link(path: str) -> None:
 
 def _told_to_repack(job: Job) -> bool:
     """Say whether llama-bench is that of ik_llama.cpp, which repacks when it is told to, and writes no JSON Lines."""
-    return bool(capabilities.knows(job.build, PROGRAM, RUN_TIME_REPACK))
+    return bool(capabilities.knows(job.build, PROGRAM, capabilities.RUN_TIME_REPACK))
 
 
 def _form(job: Job) -> str:
