@@ -4,6 +4,7 @@
 """Whether two builds of llama.cpp are equally fast, on a machine that is not quiet.
 
     .venv/bin/python benchmarks/same_speed.py A/bin/llama-bench B/bin/llama-bench MODEL.gguf
+    .venv/bin/python benchmarks/same_speed.py A/bin/llama-bench IK/bin/llama-bench MODEL.gguf --only-b="-rtr 1"
 
 Both run at the same time, one thread each on a core of its own, and change cores for the second half of a pair: what
 else the machine does, and how its cores differ, meets both alike. A pair is the geometric mean of the ratios of its
@@ -18,6 +19,7 @@ import argparse
 import json
 import math
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -34,14 +36,14 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import v
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
 
 
-def both(programs: list[Path], cores: list[int], arguments: list[str]) -> list[float]:
-    """Run the programs at the same time, each on its core; return the tokens per second of each."""
+def both(programs: list[Path], cores: list[int], arguments: list[str], only: list[list[str]]) -> list[float]:
+    """Run the programs at the same time, each on its core and with what `only` it is told; return their token/s."""
     running = [
         subprocess.Popen(
-            ["taskset", "-c", str(core), program, *arguments],
+            ["taskset", "-c", str(core), program, *arguments, *own],
             env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
-        for program, core in zip(programs, cores, strict=True)
+        for program, core, own in zip(programs, cores, only, strict=True)
     ]  # fmt: skip
     speeds = []
     for process, program in zip(running, programs, strict=True):
@@ -59,6 +61,8 @@ def main() -> int:
     parser.add_argument("model", type=Path)
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--prompt", type=int, default=512, metavar="TOKENS")
+    parser.add_argument("--only-a", default="", metavar="ARGUMENTS", help="what A alone is told")
+    parser.add_argument("--only-b", default="", metavar="ARGUMENTS", help="what B alone is told")
     parser.add_argument("--generate", type=int, default=128, metavar="TOKENS")
     asked = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))[:2]
@@ -72,7 +76,8 @@ def main() -> int:
     for number in range(asked.pairs):
         for test, (prompt, generate) in tests.items():
             arguments = ["-m", str(asked.model), "-p", str(prompt), "-n", str(generate), "-t", "1", "-r", "1"]
-            halves = [both(asked.programs, order, [*arguments, "-o", "json"]) for order in (cores, cores[::-1])]
+            only = [shlex.split(asked.only_a), shlex.split(asked.only_b)]
+            halves = [both(asked.programs, order, [*arguments, "-o", "json"], only) for order in (cores, cores[::-1])]
             pairs[test].append(math.prod(b / a for a, b in halves) ** 0.5)
             print(f"pair {number + 1} of {asked.pairs}, {test}: {pairs[test][-1]:.4f}", file=sys.stderr, flush=True)
     print("\n| test | pairs | B / A (95 % interval) | word |\n|:--|--:|--:|:--|")

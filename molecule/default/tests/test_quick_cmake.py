@@ -162,3 +162,24 @@ def test_a_build_that_is_linked_by_other_rules_is_left_as_it_is(tmp_path, option
     commands = configured(tree(tmp_path / "source", LEGACY), tmp_path / "b", option)
     assert not [path for path in commands if "/cloudbench/" in path]
     assert not [words for words in commands.values() if {"-O0", "-O1", "-O2"} & set(words)]
+
+
+def test_the_script_that_an_sdist_of_ik_llama_cpp_lacks_writes_its_four_variables(tmp_path: Path) -> None:
+    """As its own build runs it: in the root of the tree, with the compiler."""
+    (tmp_path / "common").mkdir()
+    (tmp_path / "common" / "build-info.cpp.in").write_text(
+        "int LLAMA_BUILD_NUMBER = @BUILD_NUMBER@;\n"
+        'char const *LLAMA_COMMIT = "@BUILD_COMMIT@";\n'
+        'char const *LLAMA_COMPILER = "@BUILD_COMPILER@";\n'
+        'char const *LLAMA_BUILD_TARGET = "@BUILD_TARGET@";\n'
+    )
+    script = PROGRAMS.parent / "build-info-gen-cpp.cmake"
+    subprocess.run(["cmake", "-DMSVC=", "-DCMAKE_C_COMPILER=cc", "-P", script], cwd=tmp_path, check=True)
+    version = subprocess.run(["cc", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    triple = subprocess.run(["cc", "-dumpmachine"], capture_output=True, text=True, check=True).stdout.strip()
+    assert (tmp_path / "common" / "build-info.cpp").read_text() == (
+        "int LLAMA_BUILD_NUMBER = 0;\n"
+        'char const *LLAMA_COMMIT = "unknown";\n'
+        f'char const *LLAMA_COMPILER = "{version}";\n'
+        f'char const *LLAMA_BUILD_TARGET = "{triple}";\n'
+    )

@@ -107,6 +107,11 @@ def refusal(job: Job) -> Optional[Tuple[str, str]]:
     if not known or wanted in known:
         return None
     name = "the build %s (%s)" % (job.build["name"], (job.build.get("source") or {}).get("commit") or "commit unknown")
+    if job.build.get("engine", capabilities.LLAMA_CPP) != capabilities.LLAMA_CPP:
+        return (
+            "%s is of %s, whose llama-quantize does not list %s" % (name, job.build["engine"], wanted),
+            "Measure it with a build of llama.cpp, or leave this build out of llama_cpp_builds.",
+        )
     if wanted in BY_NAME and BY_NAME[wanted].legacy:
         return (
             "%s does not read %s: llama.cpp removed that file type in b4282 (2024-12-07)" % (name, wanted),

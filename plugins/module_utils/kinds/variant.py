@@ -23,8 +23,6 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.record.words impo
 PLAIN = "default"
 
 _BENCH = "llama-bench"
-# Of ik_llama.cpp's programs alone.
-_RUN_TIME_REPACK = "-rtr"
 # Option and value, or an option alone.
 Words = Tuple[str, ...]
 
@@ -214,7 +212,7 @@ def repacks(cell: Mapping[str, Any]) -> bool:
 
 def repacks_when_told(build: Mapping[str, Any], program: str) -> bool:
     """Say whether a program of a build repacks no weights unless it is told to: ik_llama.cpp's."""
-    return bool(capabilities.knows(build, program, _RUN_TIME_REPACK))
+    return bool(capabilities.knows(build, program, capabilities.RUN_TIME_REPACK))
 
 
 def argv(job: Job, program: str) -> List[str]:
@@ -237,7 +235,7 @@ def argv(job: Job, program: str) -> List[str]:
             ways = ways[:1]
         known = [way for way in ways if capabilities.knows(job.build, program, way[0]) is not False]
         words += (known or ways or [()])[0]
-    return words + ([_RUN_TIME_REPACK] + ["1"] * (program == _BENCH)) * told_to
+    return words + ([capabilities.RUN_TIME_REPACK] + ["1"] * (program == _BENCH)) * told_to
 
 
 def applied(job: Job, settings: LaunchSettings) -> LaunchSettings:

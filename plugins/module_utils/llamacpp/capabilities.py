@@ -14,6 +14,9 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 # Whose code a build is; one that was recorded before there was another is of llama.cpp.
 LLAMA_CPP, IK_LLAMA_CPP = "llama.cpp", "ik_llama.cpp"
 
+# The option by which a program of ik_llama.cpp is told to repack the weights at run time; llama.cpp's need not be told.
+RUN_TIME_REPACK = "-rtr"
+
 # Programs that have no help: nothing is asked of them but to run.
 WITHOUT_HELP = ("llama-system-info",)
 

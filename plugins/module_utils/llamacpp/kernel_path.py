@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import AMX
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import capabilities
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import AMX, RUN_TIME
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import BY_NAME
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe.machine import PROCESSOR_FLAGS
 
@@ -58,6 +59,15 @@ _RULES: Dict[str, Tuple[_Rule, ...]] = {
 # What goes to the tiles of a processor with AMX, before any repacking: qtype_has_amx_kernels in
 # ggml/src/ggml-cpu/amx/common.h.
 _AMX_TYPES = ("Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K", "IQ4_XS")
+
+# Tensor type -> the type that ik_llama.cpp makes of it when it is told to, on every processor, of the types that
+# llama.cpp has too. The embedding stays as it is, also where it is the output matrix. Source: get_repack_info and
+# is_forbidden_tensor in ggml/src/iqk/iqk_quantize.cpp of ik-llama-cpp-python 0.1.5.
+_RUN_TIME_TYPES = {
+    "Q4_0": "q4_0_r8", "Q5_0": "q5_0_r4", "Q8_0": "q8_0_r8", "Q2_K": "q2_k_r4", "Q3_K": "q3_k_r4", "Q4_K": "q4_k_r4",
+    "Q5_K": "q5_k_r4", "Q6_K": "q6_k_r4", "IQ2_XXS": "iq2_xxs_r4", "IQ2_XS": "iq2_xs_r4", "IQ2_S": "iq2_s_r4",
+    "IQ3_XXS": "iq3_xxs_r4", "IQ3_S": "iq3_s_r4", "IQ4_XS": "iq4_xs_r8", "IQ4_NL": "iq4_nl_r4",
+}  # fmt: skip
 
 # What a build from before run-time repacking must have been compiled for, by file type, or its kernels are plain C.
 # Source: ggml/src/ggml-aarch64.c of b3826. Names of the system info line, any one set of them.
@@ -113,6 +123,8 @@ def verdict(
     `kernel` is what parse_log() made of its log, `row` its llama-bench row, the others are payloads of records. `why`
     and `remedy` are sentences, None where there is nothing to say.
     """
+    if _is_told(build):
+        return _told(kernel, row)
     known = BY_NAME.get(quantization)
     if known and known.legacy:
         return _legacy(machine, build, quantization)
@@ -120,7 +132,7 @@ def verdict(
         why = "this build is older than repacking at run time (b4081, 2024-11-15): it computes on the file's own layout"
         return _verdict(AS_EXPECTED, {}, why)
     if not kernel["tensors"]:
-        return _verdict(UNKNOWN, {}, "the log of llama-bench names no tensors", "Check that the build is llama.cpp's.")
+        return _silent()
     expected = expectation(machine, sorted(kernel["tensors"]))
     wrong = _differences(kernel, expected)
     choice = _choice(build, row)
@@ -133,6 +145,36 @@ def verdict(
         why = "the processor is not in the catalog; this is what its flags lead one to expect"
         return _verdict(AS_EXPECTED if expected else UNKNOWN, expected, why)
     return _verdict(AS_EXPECTED, expected)
+
+
+def _silent() -> Dict[str, Any]:
+    return _verdict(UNKNOWN, {}, "the log of llama-bench names no tensors", "Check that the build is llama.cpp's.")
+
+
+def _is_told(build: Dict[str, Any]) -> bool:
+    """Say whether a build repacks when it is told to, as ik_llama.cpp does, and says how much and not to what."""
+    ik = build.get("engine") == capabilities.IK_LLAMA_CPP
+    return ik or bool(capabilities.knows(build, "llama-bench", capabilities.RUN_TIME_REPACK))
+
+
+def _told(kernel: Dict[str, Any], row: Dict[str, Any]) -> Dict[str, Any]:
+    """Return the verdict on a launch of ik_llama.cpp, by how many tensors it has repacked."""
+    tensors = kernel["tensors"]
+    if not tensors:
+        return _silent()
+    expected = {kind: _RUN_TIME_TYPES[kind] for kind in sorted(tensors) if kind in _RUN_TIME_TYPES}
+    there, seen = sum(tensors[kind] for kind in expected), kernel["repack"].get(RUN_TIME, 0)
+    if there - seen <= _APART:
+        return _verdict(AS_EXPECTED, expected)
+    if row.get("repack") in (False, 0):
+        return _verdict(SWITCHED_OFF, expected, "llama-bench was not told -rtr 1")
+    return _verdict(
+        FALLBACK,
+        expected,
+        "%d of %d tensors of %s are repacked; ik_llama.cpp does not say which, nor why not"
+        % (seen, there, ", ".join(expected)),
+        "Compare with iqk_repack_tensor in ggml/src/iqk/iqk_quantize.cpp of this build: the rows have to divide.",
+    )
 
 
 def _before_repacking(build: Dict[str, Any]) -> bool:

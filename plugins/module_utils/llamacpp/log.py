@@ -24,6 +24,10 @@ _REPACK = re.compile(r"repack tensor (\S+) with (\S+)")
 _TILES = re.compile(r"amx repack tensor (\S+) of type (\S+)")
 # The name of the layout that weights have in the buffer of that name, whatever their type.
 AMX = "amx"
+# What ik_llama.cpp says of repacking: how many tensors, not which. "============ Repacked 112 tensors".
+_TOLD = re.compile(r"^=+ Repacked (\d+) tensors$", re.MULTILINE)
+# What stands in the place of a layout where a log counts tensors and names no layout.
+RUN_TIME = "at run time"
 # "llama_model_loader: - type q4_0:  113 tensors"
 _TYPE = re.compile(r"llama_model_loader: - type\s+(\w+):\s+(\d+) tensors")
 # "q4_0_8x8", "q4_K_8x4", "iq4_nl_4x4": the type of the tensor, then rows and columns of a block.
@@ -43,7 +47,8 @@ def parse_log(text: str) -> Dict[str, Any]:
     tensors}}, "tensors": {type: number of tensors in the file}}.
 
     `use` is model, kv, compute, output or rs. The log gives MiB with two digits, so bytes are right to 5 KiB.
-    A log that names nothing gives an empty list and empty dicts.
+    A log that names nothing gives an empty list and empty dicts. One that only counts what it repacks has that number
+    under RUN_TIME for a layout, and nothing in `types`.
     """
     buffers = _buffers(text)
     layouts: Dict[str, Set[str]] = {}
@@ -56,6 +61,9 @@ def parse_log(text: str) -> Dict[str, Any]:
     types: Dict[str, Dict[str, int]] = {}
     for layout, count in repack.items():
         types.setdefault(layout_type(layout), {})[layout] = count
+    told = _TOLD.findall(text)
+    if told:
+        repack[RUN_TIME] = int(told[-1])
     tiles = {tensor: kind.upper() for tensor, kind in _TILES.findall(text)}
     if tiles:
         repack[AMX] = len(tiles)

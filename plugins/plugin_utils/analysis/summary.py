@@ -24,7 +24,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_p
     SWITCHED_OFF,
     UNKNOWN,
 )
-from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import is_repacked
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import RUN_TIME, is_repacked
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import QuantizationError, slug
@@ -953,6 +953,9 @@ def _layouts(kernel: Payload) -> list[Layout]:
     if copies and not kernel.get("repack"):
         # A log names the tensors only where it was asked to say more.
         return [Layout("repacked", f"layouts not named, in {', '.join(copies)}")]
+    told = (kernel.get("repack") or {}).get(RUN_TIME)
+    if told:
+        return [Layout(f"repacked {RUN_TIME}", plural(told, "tensor"))]
     if not tensors or types is None:
         repack = kernel.get("repack")
         if repack is None:

@@ -335,7 +335,11 @@ def configure(
             **({"kleidiai": build["kleidiai"]["sha256"]} if build["kleidiai"] else {}),
         }
     )
-    return Configuration(arguments, key, chosen.core, chosen.march, chosen.why, chosen.warnings)
+    why = chosen.why
+    if build["engine"] == IK_LLAMA_CPP:
+        why = [reason for reason in why if not reason.startswith("llama.cpp repacks")]
+        why.append("ik_llama.cpp repacks when a launch tells it to, to the same types on every processor")
+    return Configuration(arguments, key, chosen.core, chosen.march, why, chosen.warnings)
 
 
 def _content(directory: str) -> dict[str, str]:
@@ -426,7 +430,8 @@ def _flags(
         language_flags = _language_flags(without) if without else {}
         return _Chosen({"GGML_NATIVE": True, **language_flags}, core, None, why, warnings)
     why.append("GGML_NATIVE is off, because the compiler runs on another processor")
-    if architecture == "x86_64":
+    # The options of the fork's CMake leave out AVX512VL and AVX512DQ, without which it uses none of its AVX-512.
+    if architecture == "x86_64" and build["engine"] == LLAMA_CPP:
         return _Chosen(processors.cross_options(core, kind, major), core, None, why, warnings)
     return _Chosen(_march_options(build, architecture, chosen.march), core, chosen.march, why, warnings)
 

@@ -80,6 +80,14 @@ def test_a_file_that_the_build_cannot_read_is_refused_before_it_is_launched(quan
         assert advice in found[1]
 
 
+def test_a_file_that_the_fork_cannot_read_is_refused_by_what_it_lists():
+    ik = {"id": "b", "name": "ik", "source": {"commit": None}, "engine": "ik_llama.cpp", "file_types": ["Q4_0"]}
+    cause, advice = refusal(job(quantization="Q1_0")._replace(build=ik))
+    assert cause == ("the build ik (commit unknown) is of ik_llama.cpp, whose llama-quantize does not list Q1_0")
+    assert advice == "Measure it with a build of llama.cpp, or leave this build out of llama_cpp_builds."
+    assert refusal(job(quantization="Q4_0")._replace(build=ik)) is None
+
+
 @pytest.mark.parametrize(
     ("test", "name"), [("pp32", "llama-bench"), ("load", "llama-server"), ("batch8+8@c2", "llama-batched-bench")]
 )

@@ -170,6 +170,51 @@ def test_types_that_are_not_repacked_are_as_expected_and_a_silent_log_is_unknown
     assert verdict(parse_log(""), machine("zen3"), build("zen3"), "Q4_0", {})["state"] == UNKNOWN
 
 
+def ik(count: int | None, tensors: dict) -> dict:
+    lines = [f"llama_model_loader: - type {kind.lower()}: {number} tensors" for kind, number in tensors.items()]
+    return parse_log("\n".join([*lines, *([f"============ Repacked {count} tensors"] if count else [])]))
+
+
+IK = {"engine": "ik_llama.cpp", "file_types": ["Q4_0", "Q4_0_4_4"], "cpu_features": ["AVX2"], "march": "znver3"}
+
+
+@pytest.mark.parametrize(
+    ("count", "tensors", "row", "state"),
+    [
+        # The embedding stays as it is.
+        (112, {"F32": 34, "Q4_0": 112, "Q6_K": 1}, {"repack": True}, AS_EXPECTED),
+        (113, {"F32": 34, "Q4_0": 113}, {"repack": True}, AS_EXPECTED),
+        (60, {"F32": 34, "Q4_0": 112, "Q6_K": 1}, {"repack": True}, FALLBACK),
+        (None, {"F32": 34, "Q4_0": 112}, {"repack": False}, SWITCHED_OFF),
+        (None, {"F32": 34, "Q4_0": 112}, {}, FALLBACK),
+        (None, {"F32": 34, "F16": 112}, {"repack": True}, AS_EXPECTED),
+        (None, {}, {}, UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize("core", ["zen3", "neoverse-v1"])
+def test_the_fork_says_how_many_tensors_it_has_repacked(core, count, tensors, row, state):
+    found = verdict(ik(count, tensors), machine(core), IK, "Q4_0", row)
+    assert found["state"] == state
+    if "Q4_0" in tensors:
+        assert found["expected"]["Q4_0"] == "q4_0_r8"
+    if state == FALLBACK:
+        assert f"{count or 0} of {sum(tensors.values()) - 34} tensors of Q4_0" in found["why"]
+    # Whoever has not said that it is the fork is known by what llama-bench can be told.
+    silent = {**IK, "engine": None, "options": {"llama-bench": ["-m", "-rtr"]}}
+    assert verdict(ik(count, tensors), machine(core), silent, "Q4_0", row) == found
+
+
+@pytest.mark.parametrize("core", GRAVITON)
+def test_a_tied_embedding_of_another_type_is_repacked_where_the_processor_has_kernels_for_it(core):
+    """As under emulation: token_embd of Q6_K, which is the output matrix too, on Arm; nothing of it on x86."""
+    layout = GRAVITON[core][2]
+    arm = "q6_K_8x4" if core == "neoverse-n1" else "q6_K_8x8"
+    seen = {layout: 112} if core == "zen3" else {layout: 112, arm: 1}
+    found = verdict(kernel({"F32": 34, "Q4_0": 112, "Q6_K": 1}, **seen), machine(core), build(core), "Q4_0", {})
+    assert found["state"] == AS_EXPECTED
+    assert found["expected"].get("Q6_K") == (None if core == "zen3" else arm)
+
+
 @pytest.mark.parametrize("core", GRAVITON)
 def test_the_removed_type_of_a_processor_is_as_expected_with_its_instructions(core):
     legacy = GRAVITON[core][3]

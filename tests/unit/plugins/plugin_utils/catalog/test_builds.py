@@ -119,6 +119,21 @@ def test_the_cmake_of_the_fork_has_no_flags_for_arm(way):
     assert not [argument for argument in made.arguments if "GGML_CPU_ARM_ARCH" in argument]
 
 
+def test_the_fork_is_built_elsewhere_with_all_of_avx512():
+    made = configure("ik", host=machine("c7i.16xlarge"), toolchain={**X86, "prefix": "x86_64-linux-gnu-"}, way="cross")
+    assert "-DCMAKE_CXX_FLAGS=-march=sapphirerapids" in made.arguments
+    assert not [argument for argument in made.arguments if "GGML_AVX512" in argument]
+    assert [reason for reason in made.why if "repacks" in reason] == [
+        "ik_llama.cpp repacks when a launch tells it to, to the same types on every processor"
+    ]
+
+
+def test_an_explanation_goes_on_behind_a_build_that_is_not_compiled_elsewhere():
+    lines = explanation.explanation("c7g.16xlarge", 12, ["clang", "default"], DEFAULTS, BASE, TARGETS)
+    assert any(line.startswith("build clang, cross: the build clang is compiled with clang, which") for line in lines)
+    assert any(line.startswith("build default, cross (") for line in lines)
+
+
 def test_whose_code_a_build_is():
     assert (resolve()["engine"], resolve()["licence"]) == ("llama.cpp", "MIT")
     assert resolve("kleidiai")["licence"] == "MIT AND Apache-2.0"

@@ -52,6 +52,10 @@ def test_the_kernel_path_is_a_key_figure_with_its_state() -> None:
         ({"repack": {"q4_0_8x8": 3}, "types": {"Q4_0": {"q4_0_8x8": 3}}, "tensors": {}}, "q4_0_8x8 (3 tensors)"),
         ({"types": {"Q4_0": {"q4_0_8x8": 3}}, "tensors": {"F32": 5}}, "q4_0_8x8 (3 Q4_0)"),
         ({"types": {}, "tensors": {"F32": 5, "Q4_0_4X8": 1}}, "q4_0_4x8 in the file (1 tensor)"),
+        (
+            {"repack": {"at run time": 112}, "types": {}, "tensors": {"F32": 34, "Q4_0": 112}},
+            "repacked at run time (112 tensors)",
+        ),
         ({"types": {}, "tensors": {"F32": 5}}, None),
         ({"types": {"Q4_0": {}}, "tensors": {"F32": 5}}, None),
         ({}, None),
@@ -159,6 +163,21 @@ def test_a_build_says_where_and_how_it_was_compiled() -> None:
     assert "Core" not in native
 
 
+def test_a_build_says_whose_code_it_is_under_which_licence_and_from_whom() -> None:
+    some = side_by_side.records((Q4,))
+    for record in some:
+        if record["kind"] == "build":
+            record["payload"].update(
+                engine="ik_llama.cpp", licence="MIT", provenance=["an sdist, by somebody", "kernels, by another"]
+            )
+            record["payload"]["source"]["digest"] = "pinned at first sight"
+    build = facts(report.render(some)[PAGE], "Build | default")
+    assert (build["Engine"], build["Licence"]) == ("ik_llama.cpp", "MIT")
+    assert build["Provenance"] == "an sdist, by somebody<br>kernels, by another"
+    assert build["Digest"] == "pinned at first sight"
+    assert not {"Engine", "Licence", "Provenance", "Digest"} & set(facts(page_of(Q4), "Build | default"))
+
+
 def test_what_a_compiler_costs_is_a_warning() -> None:
     page = page_of(Q4, LTO)
     build = page.split("| Build | lto |", 1)[1]
@@ -221,6 +240,7 @@ def test_records_without_these_fields_say_nothing_of_them() -> None:
         lambda record: record["payload"].update(way=3),
         lambda record: record["payload"].update(warnings=["", 1]),
         lambda record: record["payload"].update(file_types="Q4_0"),
+        lambda record: record["payload"].update(provenance="an sdist"),
         lambda record: record["payload"].update(compile_flags=[None]),
         lambda record: record["payload"].get("kernel", {}).update(path="fallback"),
         lambda record: record["payload"].get("kernel", {}).update(path={"why": "no state"}),
