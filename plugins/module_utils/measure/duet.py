@@ -137,10 +137,10 @@ def parts(known: Optional[Tuple[Tempo, Tempo]], repetitions: int) -> Tuple[Part,
 Window = Tuple[float, float]
 
 
-def shared(one: Window, other: Window) -> float:
+def shared(window: Window, other: Window) -> float:
     """Return the share of a window that lies within another, 0 to 1."""
-    length = one[1] - one[0]
-    together = min(one[1], other[1]) - max(one[0], other[0])
+    length = window[1] - window[0]
+    together = min(window[1], other[1]) - max(window[0], other[0])
     return max(0.0, together) / length if length > 0 else 0.0
 
 
@@ -211,7 +211,7 @@ class _Side:
         """Return its part of a record, with what counts of it beside the other side."""
         outcome, window = self._done(), self.window()
         durations = self.durations()
-        shares = [shared(one, other.window()) for one in repetitions(window, durations)]
+        shares = [shared(repetition, other.window()) for repetition in repetitions(window, durations)]
         used = [index for index, share in enumerate(shares) if share >= OVERLAP]
         speeds = [speed for row in outcome.rows for speed in row["samples_ts"]]
         spent = sum(durations[index] for index in used)
@@ -279,7 +279,7 @@ def tempos(rounds: Sequence[Dict[str, Any]]) -> Optional[Tuple[Tempo, Tempo]]:
     if not rounds:
         return None
     a, b = [
-        Tempo(*(sum(values) / len(values) for values in zip(*(_tempo_of(one[name]) for one in rounds))))
+        Tempo(*(sum(values) / len(values) for values in zip(*(_tempo_of(both[name]) for both in rounds))))
         for name in ("a", "b")
     ]
     return a, b
@@ -320,7 +320,7 @@ class Duet:
 
         Which side begins on the first half changes from pair to pair: what drifts steadily cancels out.
         """
-        number, before = len(self.pairs) + 1, [one for pair in self.pairs for one in pair["rounds"]]
+        number, before = len(self.pairs) + 1, [both for pair in self.pairs for both in pair["rounds"]]
         of_pair: List[Dict[str, Any]] = []
         places = [split.first, split.second] if number % 2 else [split.second, split.first]
         for cpus in (places, places[::-1]):
@@ -340,9 +340,9 @@ class Duet:
             if of_pair[-1]["log_ratio"] is None:
                 # Nothing of it was together: it has told what the next one needs, and no pair comes of it.
                 break
-        logs = [one["log_ratio"] for one in of_pair]
+        logs = [both["log_ratio"] for both in of_pair]
         whole = all(value is not None for value in logs)
-        reasons = [reason for one in of_pair for reason in one["validity"]["reasons"]]
+        reasons = [reason for both in of_pair for reason in both["validity"]["reasons"]]
         if not whole:
             reasons.append(
                 "no repetition of a side lies to %d %% in the time in which the other computed" % (100 * OVERLAP)
@@ -401,7 +401,7 @@ class Duets:
         self.obstacle = obstacle
         self.earlier = earlier
         self.duets: List[Duet] = []
-        self.told = {envelope.canonical(one["payload"]["cell"]) for one in earlier if one["kind"] == "omitted"}
+        self.told = {envelope.canonical(record["payload"]["cell"]) for record in earlier if record["kind"] == "omitted"}
 
     def measure(
         self,

@@ -9,6 +9,7 @@ import shlex
 import pytest
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import BY_LADDER
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request import plan as planning
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.plan import (
     command,
     default_seed,
@@ -151,6 +152,102 @@ def test_only_builds_that_are_needed_are_built():
 def test_what_is_no_name_of_a_test():
     (refused,) = RunRequest.of({"tests": ["PP512"]}).refused
     assert "'PP512' is no test" in refused["cause"]
+
+
+def sides(made):
+    return [(pair["a"]["build"], pair["b"]["build"], pair["b"]["test"]) for pair in made["duets"]]
+
+
+def test_builds_are_measured_against_the_first_at_the_same_moment():
+    made = plan(builds=["default", "lto", "no-repack"], quantizations=["Q8_0", "Q4_0"], threads=[1, 2],
+                tests=["load", "pp512", "tg128", "pp128"])  # fmt: skip
+    assert sides(made) == [
+        ("default", "lto", "pp512"), ("default", "no-repack", "pp512"),
+        ("default", "lto", "tg128"), ("default", "no-repack", "tg128"),
+    ]  # fmt: skip
+    assert made["duets"][0]["a"] == {
+        "model": "tiny-synthetic", "quantization": "Q8_0", "build": "default", "threads": BY_LADDER, "test": "pp512",
+        "n_prompt": 512, "n_gen": 0, "n_depth": 0,
+    }  # fmt: skip
+    assert made["failures"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "machine"),
+    [
+        pytest.param({}, MACHINE, id="one build"),
+        pytest.param({"builds": ["default", "lto"], "launches": 2}, MACHINE, id="quick"),
+        pytest.param({"builds": ["default", "lto"], "duets": []}, MACHINE, id="none asked for"),
+        pytest.param({"builds": ["default", "lto"], "tests": ["pp128", "load"]}, MACHINE, id="no usual test"),
+        pytest.param({"builds": ["default", "lto"]}, dict(MACHINE, emulated=True), id="emulated"),
+        pytest.param({"builds": ["default", "lto"]}, dict(MACHINE, physical_cores=1), id="two threads of one core"),
+        pytest.param({"builds": ["default", "lto"]}, dict(MACHINE, cpu_count=1), id="a quota of one"),
+        pytest.param({"builds": ["default", "lto"], "models": []}, MACHINE, id="nothing to measure"),
+    ],
+)
+def test_nothing_suggests_a_duet(changes, machine):
+    made = plan(machine, **changes)
+    assert (made["duets"], made["failures"]) == ([], [])
+
+
+def test_a_duet_of_what_a_person_names():
+    asked = {"builds": ["default", "lto"], "quantizations": ["Q4_0", "Q8_0"], "launches": 2}
+    made = plan(**asked, duets=[{"a": "q4_0", "b": "Q8_0"}, {"a": "default", "b": "lto Q8_0", "tests": ["tg32"]}])
+    assert [(pair["a"]["quantization"], pair["b"]["quantization"], *side) for pair, side in
+            zip(made["duets"], sides(made), strict=True)] == [
+        ("Q4_0", "Q8_0", "default", "default", "pp512"), ("Q4_0", "Q8_0", "default", "default", "tg128"),
+        ("Q4_0", "Q8_0", "default", "lto", "tg32"),
+    ]  # fmt: skip
+    # A cell with itself is the noise of the machine; what is asked for twice is measured once.
+    same = {"a": "default", "b": "default", "tests": "tg128"}
+    assert sides(plan(duets=[same, same])) == [("default", "default", "tg128")]
+
+
+def test_settings_are_a_side_of_a_duet():
+    first = plan(builds=["default"], tests=["tg128"])["cells"][0]
+    cells = [first, {**first, "settings": {"flash_attn": "0"}}, {**first, "settings": {"flash_attn": "1"}}]
+    request = RunRequest.of({"models": ["tiny-synthetic"], "tests": ["tg128"], "duets": ["auto"]})
+    pairs = planning._duets(request, cells, MACHINE, [])
+    assert [pair["b"].get("settings") for pair in pairs] == [{"flash_attn": "0"}, {"flash_attn": "1"}]
+    assert {json.dumps(pair["a"].get("settings")) for pair in pairs} == {"null"}
+    request = RunRequest.of({"models": ["tiny-synthetic"], "tests": ["tg128"],
+                             "duets": [{"a": "flash_attn=0", "b": "flash_attn=1"}]})  # fmt: skip
+    (pair,) = planning._duets(request, cells, MACHINE, [])
+    assert (pair["a"]["settings"], pair["b"]["settings"]) == ({"flash_attn": "0"}, {"flash_attn": "1"})
+
+
+@pytest.mark.parametrize(
+    ("duets", "words"),
+    [
+        (
+            [{"a": "default", "b": "lot"}],
+            ["'lot' in b of a duet is no build, model or quantization", "did you mean lto?"],
+        ),
+        (["autos"], ["a duet is a mapping with a and b, not 'autos'", "did you mean auto?"]),
+        ([{"a": "default"}], ["b of a duet names what is measured, not None"]),
+        ([{"a": "default", "b": "lto", "test": ["pp8"]}], ["not 'test'; did you mean tests?"]),
+        ([{"a": "default", "b": "lto", "tests": ["load"]}], ["load cannot be measured in a duet"]),
+        ([{"a": "default", "b": "lto", "tests": ["tg8@d64"]}], ["tg8@d64 cannot be measured in a duet"]),
+        ([{"a": "default", "b": "lto", "tests": ["xx8"]}], ["'xx8' is no test"]),
+        ([{"a": "default", "b": "flash_atn=0"}], ["no cell of this run has flash_atn=0, a side of a duet"]),
+    ],
+)
+def test_a_duet_that_cannot_be_meant_is_a_failure_and_the_rest_a_plan(duets, words):
+    made = plan(builds=["default", "lto"], duets=[*duets, "auto"])
+    assert len(made["duets"]) == 2
+    (failed,) = made["failures"]
+    assert failed["advice"] == "Correct llama_bench_duets."
+    for word in words:
+        assert word in failed["cause"]
+
+
+def test_a_duet_that_is_asked_for_needs_two_cores_and_a_test():
+    pair = {"a": "default", "b": "lto"}
+    made = plan(dict(MACHINE, physical_cores=1), builds=["default", "lto"], duets=[pair])
+    assert "a duet needs two cores, one for each side, and local-test has 1" in made["failures"][0]["cause"]
+    made = plan(builds=["default", "lto"], duets=[pair], tests=["pp128"])
+    assert "the run asks for neither pp512 nor tg128, and the duet names none in tests" in made["failures"][0]["cause"]
+    assert len(made["cells"]) == 2
 
 
 def test_no_secret_of_a_url_is_planned_aloud():
