@@ -8,12 +8,11 @@
     duets.py bias BIN/llama-bench MODEL.gguf --other OTHER.gguf         pairs that differ, in a duet and alone
 
 All three measure by module_utils/measure/duet.py, as a run does. `noise` measures one thing against itself, for as long
-by duets as by pairs of launches in turns, which take the same cores: both threads' worth each (`all`), or one core alone
-(`one`). Its figure is the standard error of the mean log ratio, brought to ten minutes of wall time. With --beside a
-process that computes on whichever core it is given runs all the while, 0.1 s of every 0.3. `bias` measures repacking on
-and off, flash attention on and off, and another file where one is given: alone, in turns on one core while the other is
-idle, and in duets with a core each, in blocks that take turns. Where the interval of their quotient lies beyond the
-margin of 2 %, a word from duets is one of duets.
+by duets as by pairs of launches in turns, on all cores each or on one half of them. Its figure is the standard error of
+the mean log ratio, brought to ten minutes of wall time. With --beside a process that computes on whichever core it is
+given runs all the while, 0.1 s of every 0.3. `bias` measures repacking on and off, flash attention on and off, and
+another file where one is given: alone, in turns on one half while the other is idle, and in duets, which take turns with
+these. Where the interval of their quotient lies beyond the margin of 2 %, a word from duets is one of duets.
 """
 
 from __future__ import annotations
@@ -27,8 +26,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import needs
 
@@ -63,7 +63,14 @@ MACHINE = {"id": "here"}
 SETTINGS = Settings(launches=6, launches_most=30, repetitions=1, seed=1, time_limit=1800.0)
 HOST = Host()
 # What takes a third of a core, in slices longer than those of a scheduler.
-BESIDE = "import time\nwhile True:\n    end = time.monotonic() + 0.1\n    while time.monotonic() < end: pass\n    time.sleep(0.2)"
+BESIDE = """
+import time
+while True:
+    end = time.monotonic() + 0.1
+    while time.monotonic() < end:
+        pass
+    time.sleep(0.2)
+"""
 
 
 class Side(NamedTuple):
@@ -105,7 +112,7 @@ def wrapped(side: Side, directory: Path) -> Side:
     return side._replace(bench=place)
 
 
-def duet_pair(duet: Duet, split: Halves) -> float | None:
+def duet_pair(duet: Duet, split: Halves, _number: int = 0) -> float | None:
     """Measure one more pair and return its log ratio, None of one that does not count."""
     payload = duet.measure(split, SETTINGS, MACHINE, HOST)
     duet.add(payload)
@@ -183,9 +190,9 @@ def noise(asked: argparse.Namespace) -> int:
         of_half, of_all = job(side, test, split.threads), job(side, test, len(every))
         duet = Duet(of_half, of_half)
         ways: dict[str, Callable[[int], float | None]] = {
-            "launches in turns, all cores": lambda number, one=of_all: alone(one, one, every, number),
-            "launches in turns, one half": lambda number, one=of_half: alone(one, one, split.first, number),
-            "duets": lambda _number, duet=duet: duet_pair(duet, split),
+            "launches in turns, all cores": partial(alone, of_all, of_all, every),
+            "launches in turns, one half": partial(alone, of_half, of_half, split.first),
+            "duets": partial(duet_pair, duet, split),
         }
         told = {name: Launched([], 0.0) for name in ways}
         with company(asked.beside):

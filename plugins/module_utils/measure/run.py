@@ -156,8 +156,8 @@ class _Run:
 
     # Two cells at the same moment.
 
-    def duets(self, given: Sequence[Tuple[Job, Job]]) -> None:
-        """Measure the duets that were asked for."""
+    def duets(self, given: Sequence[Tuple[Job, Job]]) -> bool:
+        """Measure the duets that were asked for; say whether they came to their end."""
         measuring = Duets(
             self.settings,
             self.machine,
@@ -166,7 +166,7 @@ class _Run:
             lambda job: _obstacle(job, self.settings, self.machine),
             self.earlier,
         )
-        self.stopped = not measuring.measure(given, self.progress, self.abandoned)
+        return measuring.measure(given, self.progress, self.abandoned)
 
     # What the time allows.
 
@@ -379,8 +379,7 @@ def measure(
     canary = run.every()
     run.bandwidth(leading, "start", canary)
     # First, because they are bounded, and what comes last is left out where time is short.
-    run.duets(duets)
-    if run.stopped:
+    if not run.duets(duets):
         progress(stage.state(None))
         return False
     run.plan_time(stage, ladder)
