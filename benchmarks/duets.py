@@ -11,7 +11,7 @@ All three measure by module_utils/measure/duet.py, as a run does. `noise` measur
 by duets as by pairs of launches in turns, on all cores each or on one half of them. Its figure is the standard error of
 the mean log ratio, brought to ten minutes of wall time. With --beside a process that computes on whichever core it is
 given runs all the while, 0.1 s of every 0.3. `bias` measures repacking on and off, flash attention on and off, and
-another file where one is given: alone, in turns on one half while the other is idle, and in duets, which take turns with
+another file where one is given: alone, in turns on one half while the other is idle, and in duets, in turns with
 these. Where the interval of their quotient lies beyond the margin of 2 %, a word from duets is one of duets.
 """
 
