@@ -46,9 +46,11 @@ PAIRS_LEAST, PAIRS_MOST = ENOUGH_PAIRS, 30
 # Of the time limit of a run, what its duets may take: levels come from the launches that follow.
 TIME_SHARE = 1 / 3.0
 # A repetition counts of which the other side computed so much of the time.
-OVERLAP = 0.9
+OVERLAP = 0.8
 # The least time for which both are to compute in a round.
-TOGETHER_S = 2.0
+TOGETHER_S = 4.0
+# How often a round is tried of which nothing counts: on a busy machine one side may get ready late.
+TRIES = 3
 # Where the faster one would end sooner by less of a repetition than this, it need not repeat once more.
 _SLACK = 0.01
 
@@ -121,14 +123,14 @@ class Part(NamedTuple):
 def parts(known: Optional[Tuple[Tempo, Tempo]], repetitions: int) -> Tuple[Part, Part]:
     """Return how both sides of the next round are launched; `known` of both, None before the first round.
 
-    The first timed repetitions begin together. The slower side repeats for TOGETHER_S at least, and once; the faster
-    one until that has ended.
+    The first timed repetitions begin together. The slower side repeats for TOGETHER_S at least, and `repetitions`
+    times; the faster one until that has ended.
     """
     if known is None:
         return Part(0.0, repetitions), Part(0.0, repetitions)
     latest = max(tempo.lead_s for tempo in known)
     slower = max(tempo.each_s for tempo in known)
-    together = slower * max(1, math.ceil(TOGETHER_S / slower))
+    together = slower * max(repetitions, math.ceil(TOGETHER_S / slower))
     a, b = [Part(latest - tempo.lead_s, max(1, math.ceil(together / tempo.each_s - _SLACK))) for tempo in known]
     return a, b
 
@@ -322,30 +324,22 @@ class Duet:
         """
         number, before = len(self.pairs) + 1, [both for pair in self.pairs for both in pair["rounds"]]
         of_pair: List[Dict[str, Any]] = []
+        counted: List[Dict[str, Any]] = []
         places = [split.first, split.second] if number % 2 else [split.second, split.first]
         for cpus in (places, places[::-1]):
-            told = parts(tempos(before + of_pair), settings.repetitions)
-            began = host.clock()
-            sides = [
-                _Side(
-                    host,
-                    job,
-                    settings.of_launch(job, number)._replace(repetitions=part.repetitions, cpus=on),
-                    part.delay_s,
-                    began,
-                )
-                for job, part, on in zip((self.a, self.b), told, cpus)
-            ]
-            of_pair.append(_round(sides, host, split.threads))
-            if of_pair[-1]["log_ratio"] is None:
-                # Nothing of it was together: it has told what the next one needs, and no pair comes of it.
+            for _try in range(TRIES):
+                of_pair.append(self._round(cpus, number, before + of_pair, settings, host))
+                if of_pair[-1]["log_ratio"] is not None:
+                    counted.append(of_pair[-1])
+                    break
+            else:
                 break
-        logs = [both["log_ratio"] for both in of_pair]
-        whole = all(value is not None for value in logs)
-        reasons = [reason for both in of_pair for reason in both["validity"]["reasons"]]
+        whole = len(counted) == len(places)
+        reasons = [reason for both in counted for reason in both["validity"]["reasons"]]
         if not whole:
             reasons.append(
-                "no repetition of a side lies to %d %% in the time in which the other computed" % (100 * OVERLAP)
+                "in %d rounds no repetition of a side lay to %d %% in the time in which the other computed"
+                % (TRIES, round(100 * OVERLAP))
             )
         payload = {
             "a": _side_of(self.a),
@@ -353,12 +347,35 @@ class Duet:
             "machine": machine["id"],
             "number": number,
             "rounds": of_pair,
-            "log_ratio": sum(logs) / len(logs) if whole else None,
+            "log_ratio": sum(both["log_ratio"] for both in counted) / len(counted) if whole else None,
             "validity": {"state": "INVALID" if reasons else "VALID", "reasons": list(dict.fromkeys(reasons))},
         }
         if settings.environment:
             payload["environment"] = dict(settings.environment)
         return payload
+
+    def _round(
+        self,
+        cpus: Sequence[Sequence[int]],
+        number: int,
+        before: Sequence[Dict[str, Any]],
+        settings: Settings,
+        host: Host,
+    ) -> Dict[str, Any]:
+        """Let A and B run on the `cpus` of each, as the rounds `before` tell; return the part of a record."""
+        told = parts(tempos(before), settings.repetitions)
+        began = host.clock()
+        sides = [
+            _Side(
+                host,
+                job,
+                settings.of_launch(job, number)._replace(repetitions=part.repetitions, cpus=on),
+                part.delay_s,
+                began,
+            )
+            for job, part, on in zip((self.a, self.b), told, cpus)
+        ]
+        return _round(sides, host, self.a.cell["threads"])
 
 
 def counts(payload: Dict[str, Any]) -> bool:
