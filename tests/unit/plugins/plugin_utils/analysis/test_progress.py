@@ -59,7 +59,10 @@ def test_a_cell_is_named_without_what_goes_without_saying():
             "nothing was measured, 2 cells left out for want of time",
         ),
     ],
-    ids=["begins", "knows the time", "one launch", "a duet begins", "a duet", "prepares", "done", "one failed", "all failed", "no time"],
+    ids=[
+        "begins", "knows the time", "one launch", "a duet begins", "a duet", "prepares", "done", "one failed",
+        "all failed", "no time",
+    ],
 )  # fmt: skip
 def test_progress_is_one_line(changes, text):
     state = {"done": 0, "of": 12, "now": PP, "figures": [], "failed": [], "left_s": None, **changes}
