@@ -21,6 +21,7 @@ SCRIPTS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__
 # What each is given, and what it must name; the files are absent, no program is on PATH and no package is installed.
 BUILD = ["--bench", "absent/llama-bench", "--model", "absent.gguf"]
 LACKING = {
+    "duets": (["verdict", "absent/a", "absent/b", "absent.gguf"], ["jinja2", "make setup"]),
     "ec2_provision": ([], ["jinja2", "moto", "make setup"]),
     "first_page": ([], ["the program git is missing", "sudo apt-get install make"]),
     "append": ([], ["jinja2", "make setup"]),

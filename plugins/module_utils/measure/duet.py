@@ -46,9 +46,11 @@ PAIRS_LEAST, PAIRS_MOST = ENOUGH_PAIRS, 30
 # Of the time limit of a run, what its duets may take: levels come from the launches that follow.
 TIME_SHARE = 1 / 3.0
 # A repetition counts of which the other side computed so much of the time.
-OVERLAP = 0.9
+OVERLAP = 0.8
 # The least time for which both are to compute in a round.
-TOGETHER_S = 2.0
+TOGETHER_S = 4.0
+# How often a round is tried of which nothing counts: on a busy machine one side may get ready late.
+TRIES = 3
 # Where the faster one would end sooner by less of a repetition than this, it need not repeat once more.
 _SLACK = 0.01
 
@@ -121,14 +123,14 @@ class Part(NamedTuple):
 def parts(known: Optional[Tuple[Tempo, Tempo]], repetitions: int) -> Tuple[Part, Part]:
     """Return how both sides of the next round are launched; `known` of both, None before the first round.
 
-    The first timed repetitions begin together. The slower side repeats for TOGETHER_S at least, and once; the faster
-    one until that has ended.
+    The first timed repetitions begin together. The slower side repeats for TOGETHER_S at least, and `repetitions`
+    times; the faster one until that has ended.
     """
     if known is None:
         return Part(0.0, repetitions), Part(0.0, repetitions)
     latest = max(tempo.lead_s for tempo in known)
     slower = max(tempo.each_s for tempo in known)
-    together = slower * max(1, math.ceil(TOGETHER_S / slower))
+    together = slower * max(repetitions, math.ceil(TOGETHER_S / slower))
     a, b = [Part(latest - tempo.lead_s, max(1, math.ceil(together / tempo.each_s - _SLACK))) for tempo in known]
     return a, b
 
@@ -137,10 +139,10 @@ def parts(known: Optional[Tuple[Tempo, Tempo]], repetitions: int) -> Tuple[Part,
 Window = Tuple[float, float]
 
 
-def shared(one: Window, other: Window) -> float:
+def shared(window: Window, other: Window) -> float:
     """Return the share of a window that lies within another, 0 to 1."""
-    length = one[1] - one[0]
-    together = min(one[1], other[1]) - max(one[0], other[0])
+    length = window[1] - window[0]
+    together = min(window[1], other[1]) - max(window[0], other[0])
     return max(0.0, together) / length if length > 0 else 0.0
 
 
@@ -211,7 +213,7 @@ class _Side:
         """Return its part of a record, with what counts of it beside the other side."""
         outcome, window = self._done(), self.window()
         durations = self.durations()
-        shares = [shared(one, other.window()) for one in repetitions(window, durations)]
+        shares = [shared(repetition, other.window()) for repetition in repetitions(window, durations)]
         used = [index for index, share in enumerate(shares) if share >= OVERLAP]
         speeds = [speed for row in outcome.rows for speed in row["samples_ts"]]
         spent = sum(durations[index] for index in used)
@@ -279,7 +281,7 @@ def tempos(rounds: Sequence[Dict[str, Any]]) -> Optional[Tuple[Tempo, Tempo]]:
     if not rounds:
         return None
     a, b = [
-        Tempo(*(sum(values) / len(values) for values in zip(*(_tempo_of(one[name]) for one in rounds))))
+        Tempo(*(sum(values) / len(values) for values in zip(*(_tempo_of(both[name]) for both in rounds))))
         for name in ("a", "b")
     ]
     return a, b
@@ -320,32 +322,24 @@ class Duet:
 
         Which side begins on the first half changes from pair to pair: what drifts steadily cancels out.
         """
-        number, before = len(self.pairs) + 1, [one for pair in self.pairs for one in pair["rounds"]]
+        number, before = len(self.pairs) + 1, [both for pair in self.pairs for both in pair["rounds"]]
         of_pair: List[Dict[str, Any]] = []
+        counted: List[Dict[str, Any]] = []
         places = [split.first, split.second] if number % 2 else [split.second, split.first]
         for cpus in (places, places[::-1]):
-            told = parts(tempos(before + of_pair), settings.repetitions)
-            began = host.clock()
-            sides = [
-                _Side(
-                    host,
-                    job,
-                    settings.of_launch(job, number)._replace(repetitions=part.repetitions, cpus=on),
-                    part.delay_s,
-                    began,
-                )
-                for job, part, on in zip((self.a, self.b), told, cpus)
-            ]
-            of_pair.append(_round(sides, host, split.threads))
-            if of_pair[-1]["log_ratio"] is None:
-                # Nothing of it was together: it has told what the next one needs, and no pair comes of it.
+            for _try in range(TRIES):
+                of_pair.append(self._round(cpus, number, before + of_pair, settings, host))
+                if of_pair[-1]["log_ratio"] is not None:
+                    counted.append(of_pair[-1])
+                    break
+            else:
                 break
-        logs = [one["log_ratio"] for one in of_pair]
-        whole = all(value is not None for value in logs)
-        reasons = [reason for one in of_pair for reason in one["validity"]["reasons"]]
+        whole = len(counted) == len(places)
+        reasons = [reason for both in counted for reason in both["validity"]["reasons"]]
         if not whole:
             reasons.append(
-                "no repetition of a side lies to %d %% in the time in which the other computed" % (100 * OVERLAP)
+                "in %d rounds no repetition of a side lay to %d %% in the time in which the other computed"
+                % (TRIES, round(100 * OVERLAP))
             )
         payload = {
             "a": _side_of(self.a),
@@ -353,12 +347,35 @@ class Duet:
             "machine": machine["id"],
             "number": number,
             "rounds": of_pair,
-            "log_ratio": sum(logs) / len(logs) if whole else None,
+            "log_ratio": sum(both["log_ratio"] for both in counted) / len(counted) if whole else None,
             "validity": {"state": "INVALID" if reasons else "VALID", "reasons": list(dict.fromkeys(reasons))},
         }
         if settings.environment:
             payload["environment"] = dict(settings.environment)
         return payload
+
+    def _round(
+        self,
+        cpus: Sequence[Sequence[int]],
+        number: int,
+        before: Sequence[Dict[str, Any]],
+        settings: Settings,
+        host: Host,
+    ) -> Dict[str, Any]:
+        """Let A and B run on the `cpus` of each, as the rounds `before` tell; return the part of a record."""
+        told = parts(tempos(before), settings.repetitions)
+        began = host.clock()
+        sides = [
+            _Side(
+                host,
+                job,
+                settings.of_launch(job, number)._replace(repetitions=part.repetitions, cpus=on),
+                part.delay_s,
+                began,
+            )
+            for job, part, on in zip((self.a, self.b), told, cpus)
+        ]
+        return _round(sides, host, self.a.cell["threads"])
 
 
 def counts(payload: Dict[str, Any]) -> bool:
@@ -401,7 +418,7 @@ class Duets:
         self.obstacle = obstacle
         self.earlier = earlier
         self.duets: List[Duet] = []
-        self.told = {envelope.canonical(one["payload"]["cell"]) for one in earlier if one["kind"] == "omitted"}
+        self.told = {envelope.canonical(record["payload"]["cell"]) for record in earlier if record["kind"] == "omitted"}
 
     def measure(
         self,

@@ -157,7 +157,7 @@ class _Run:
     # Two cells at the same moment.
 
     def duets(self, given: Sequence[Tuple[Job, Job]]) -> bool:
-        """Measure the duets that were asked for; say whether the run goes on."""
+        """Measure the duets that were asked for; say whether they came to their end."""
         measuring = Duets(
             self.settings,
             self.machine,
@@ -166,8 +166,7 @@ class _Run:
             lambda job: _obstacle(job, self.settings, self.machine),
             self.earlier,
         )
-        self.stopped = not measuring.measure(given, self.progress, self.abandoned)
-        return not self.stopped
+        return measuring.measure(given, self.progress, self.abandoned)
 
     # What the time allows.
 

@@ -367,7 +367,7 @@ class _Duet(TypedDict):
 
 
 class Duet(_Duet, total=False):
-    """A pair of a duet: two rounds, in the second of which both sides have changed places."""
+    """A pair of a duet: two rounds that count, in the second of which both sides have changed places, and any lost."""
 
     environment: Optional[Dict[str, str]]
 

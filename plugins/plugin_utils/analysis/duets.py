@@ -42,7 +42,7 @@ class Duet(NamedTuple):
     @property
     def accompanied(self) -> int:
         """In how many of the pairs that count others had more of the processors than the gates of a launch allow."""
-        return sum(any(exceeded(one["gates"]) for one in pair["rounds"]) for pair in self.counted)
+        return sum(any(exceeded(both["gates"]) for both in pair["rounds"]) for pair in self.counted)
 
 
 def cell_key(cell: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -420,6 +420,12 @@ def imported(run: Run) -> bool:
     return bool(run.plan and run.plan.get("imported"))
 
 
+def omitted_cells(run: Run) -> list[Record]:
+    """Return the records of cells that time had no room for, without those of duets that came to nothing."""
+    records = run.others.get("omitted", [])
+    return [record for record in records if record["payload"]["cell"].get("purpose") != cell_fields.DUET]
+
+
 def cells(run: Run) -> list[Payload]:
     """Return every cell that `run` planned, measured or failed at, in the order of pages' tables.
 
@@ -428,7 +434,7 @@ def cells(run: Run) -> list[Payload]:
     """
     told = [launches[0]["payload"]["cell"] for launches in run.by_cell.values()]
     told += [record["payload"]["cell"] for record in run.failures if record["payload"].get("cell")]
-    omitted = {cell_key(by_ladder(record["payload"]["cell"])) for record in run.others.get("omitted", [])}
+    omitted = {cell_key(by_ladder(record["payload"]["cell"])) for record in omitted_cells(run)}
     # A cell that left its threads to the ladder is the one that was measured with some.
     known = {cell_key(by_ladder(cell)) for cell in told} | omitted
     promised = [
@@ -669,7 +675,7 @@ def why_nothing(run: Run, page: str | None = None) -> str:
     if failures:
         more = f" (and {plural(len(failures) - 1, 'failure')} more)" if len(failures) > 1 else ""
         return f"phase {failures[0]['phase']}: {failures[0]['cause'].rstrip('.')}{more}"
-    omitted = [record for record in run.others.get("omitted", []) if shown_on(run, record["payload"]["cell"], page)]
+    omitted = [record for record in omitted_cells(run) if shown_on(run, record["payload"]["cell"], page)]
     if omitted:
         limit = duration((run.plan or {}).get("time_limit_s") or 0)
         return f"the time limit of {limit} had no room for {_all_of(len(omitted))}{_ladder_words(run)}"
@@ -713,7 +719,7 @@ def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
     launches_planned = run.plan["launches"] if run.plan else None
     rates = canary_rates(run)
     others = imported(run)
-    omitted = {cell_key(by_ladder(record["payload"]["cell"])) for record in run.others.get("omitted", [])}
+    omitted = {cell_key(by_ladder(record["payload"]["cell"])) for record in omitted_cells(run)}
 
     def missing(cell: Payload) -> str:
         if whole or cell_key(cell) in keys:
@@ -761,11 +767,6 @@ def _weak_import(launches: Sequence[Record], speed: str) -> list[str]:
     processes = "1 process" if len(launches) == 1 else f"{len(launches)} processes"
     inside = f", {samples} repetitions within" if samples > len(launches) else ""
     return [f"imported: {processes}{inside}, nothing known of what disturbed them"]
-
-
-def is_of_duet(record: Record) -> bool:
-    """Say whether what was left out is a duet, and no cell."""
-    return bool(record["payload"]["cell"].get("purpose") == cell_fields.DUET)
 
 
 def bandwidths(run: Run) -> list[Payload]:

@@ -567,6 +567,7 @@ class _Planner:
             plan["cells"],
             len(plan["builds"]),
             self.wanted,
+            plan["duets"],
         )
 
     def _check_quotas(self, rows: list[dict[str, Any]]) -> None:

@@ -28,7 +28,7 @@ def _rest(run: Run, rows: Sequence[Row]) -> str:
     """Return what else is to be known: how many cells hold, how the session drifted, what failed, what was left."""
     drifted = summary.drift(run)
     failed = len(run.failures)
-    omitted = sum(not summary.is_of_duet(record) for record in run.others.get("omitted", []))
+    omitted = len(summary.omitted_cells(run))
     states = (summary.VALID, summary.UNSTABLE, summary.INVALID, summary.MISSING)
     counts = {state: sum(row.state == state for row in rows) for state in states}
     tally = ", ".join(f"{count} {state}" for state, count in counts.items() if count)

@@ -238,7 +238,7 @@ def _duets(request: RunRequest, cells: list[Cell], machine: Payload, failures: l
     cores = min(machine.get("physical_cores") or machine["cpu_count"], machine["cpu_count"])
 
     def pairs_of(duet: Duet) -> list[dict[str, Cell]]:
-        if duet.auto and (cores < 2 or machine["emulated"] or request.quick or not cells):
+        if duet.auto and (cores < 2 or machine.get("emulated") or request.quick or not cells):
             return []
         if cores < 2:
             raise RequestError(

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import Cell
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.pace import Pace
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import kind_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.duet import PAIRS_LEAST, TIME_SHARE
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.presets import PLACEHOLDER
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import bits, lookup
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import Shape, parameters
@@ -236,15 +237,42 @@ def prepare_minutes(host: Host, builds: int, wanted: Files) -> Range:
     return _BOOT_MINUTES.plus(_TOOLS_MINUTES, build.times(builds), models)
 
 
-def expected_minutes(host: Host, request: RunRequest, cells: Iterable[Cell], builds: int, wanted: Files) -> Range:
-    """Return the minutes from the launch of an instance to its end, for the cells of the request's plan for it.
+def _duet_seconds(host: Host, request: RunRequest, duets: Iterable[Mapping[str, Cell]]) -> Range:
+    """Return the seconds of the duets of a plan: the least pairs at best and twice as many, each of two rounds."""
+    shapes = {model.name: model.shape for model in request.models}
+    seconds = Range(0.0, 0.0)
+    for pair in duets:
+        # Both run at once, so that the slower one is what counts.
+        sides = [
+            launch_seconds(host, shape, {**cell, "threads": max(1, host.physical_cores // 2)}, request.settings)
+            for cell in pair.values()
+            if (shape := shapes[cell["model"]]) is not None
+        ]
+        if sides:
+            low, high = max(side.low for side in sides), max(side.high for side in sides)
+            seconds = seconds.plus(Range(2 * PAIRS_LEAST * low, 4 * PAIRS_LEAST * high))
+    if request.minutes:
+        most = request.minutes * 60 * TIME_SHARE
+        return Range(min(most, seconds.low), min(most, seconds.high))
+    return seconds
+
+
+def expected_minutes(
+    host: Host,
+    request: RunRequest,
+    cells: Iterable[Cell],
+    builds: int,
+    wanted: Files,
+    duets: Iterable[Mapping[str, Cell]] = (),
+) -> Range:
+    """Return the minutes from the launch of an instance to its end, for the cells and duets of the request's plan.
 
     The least launches of each cell at best, and twice as many, where intervals do not become narrow and the request
     allows it. A cell whose model has no known size counts nothing: `wanted.unknown` names it.
     """
     shapes = {model.name: model.shape for model in request.models}
     most = min(2 * request.launches, request.launches_most)
-    seconds = Range(0.0, 0.0)
+    seconds = _duet_seconds(host, request, duets)
     for cell in cells:
         shape = shapes[cell["model"]]
         if shape is not None:

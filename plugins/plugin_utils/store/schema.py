@@ -432,7 +432,7 @@ class DuetRound(Struct, kw_only=True, gc=False):
 
 
 class Duet(Struct, kw_only=True, gc=False):
-    """A pair of a duet: two rounds, in the second of which both sides have changed places."""
+    """A pair of a duet: two rounds that count, in the second of which both sides have changed places, and any lost."""
 
     a: DuetSide
     b: DuetSide

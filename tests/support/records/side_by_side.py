@@ -9,6 +9,8 @@ The figures are written by hand, of the size that a c7g.16xlarge gives; they des
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import AS_EXPECTED, FALLBACK
@@ -251,4 +253,47 @@ def records(
                 "key": f"{one.quantization}-{one.build}-{test}",
             }
             found.append(kept("launch", launch, 2 * block + 3))
+    return found
+
+
+def duets(every: list[Record], a: Combination, b: Combination, test: str, ratios: Iterable[float]) -> list[Record]:
+    """Return a duet of two combinations of a run, a pair for each of the ratios B/A; 0 is a pair that was spoiled."""
+    ids = {
+        kind: {record["payload"]["name" if kind == "build" else "quantization"]: record["payload"]["id"]
+               for record in every if record["kind"] == kind}
+        for kind in ("build", "model")
+    }  # fmt: skip
+    found = []
+
+    def part(cpus: list[int], tps: float) -> dict[str, Any]:
+        return {
+            "cpus": cpus, "start_s": 0.0, "computed_s": [1.0, 3.0], "argv": ["llama-bench"], "used": [0], "tps": tps,
+            "metrics": {"pp_tps" if TESTS[test][0] else "tg_tps": {"value": tps, "unit": "token/s"}}, "overlap": 1.0,
+            "rows": [{"samples_ns": [2 * 10**9], "samples_ts": [tps]}],
+        }  # fmt: skip
+
+    for number, ratio in enumerate(ratios, start=1):
+        state = {"state": "VALID" if ratio else "INVALID", "reasons": [] if ratio else ["major_faults = 99, above 50"]}
+        both = {
+            "a": part([0], 20.0), "b": part([1], 20.0 * (ratio or 1)), "overlap": 1.0,
+            "log_ratio": math.log(ratio or 1), "gates": {"other_cpu_percent": 7.5}, "validity": state,
+        }  # fmt: skip
+        sides = {
+            name: {
+                "cell": {**cell(one, test), "threads": 32},
+                "build": ids["build"][one.build],
+                "model": ids["model"][one.quantization],
+            }
+            for name, one in (("a", a), ("b", b))
+        }
+        payload = {
+            **sides,
+            "machine": next(record["payload"]["id"] for record in every if record["kind"] == "machine"),
+            "number": number,
+            "rounds": [both, both],
+            "log_ratio": math.log(ratio or 1),
+            "validity": state,
+        }
+        plan = next(record for record in every if record["kind"] == "run")
+        found.append(dict(make("duet", plan["run"], plan["machine"], payload), time=plan["time"]))
     return found

@@ -3,7 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.probe.gates import Snapshot, gates, snapshot, validity
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe.gates import (
+    MET_ALIKE,
+    Snapshot,
+    exceeded,
+    gates,
+    snapshot,
+    validity,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Usage
 
 USAGE = Usage(10.0, 15.0, 1.0, 0, 0, 0, 0, 0)
@@ -54,3 +61,12 @@ def test_pressure_is_of_the_time_between_the_snapshots():
     after = BEFORE._replace(pressure_some_us=2_000_000, time_s=14.0)
     found = gates(BEFORE._replace(time_s=10.0), after, Usage(1.5, 1.0, 0.1, 1, 0, 0, 0, 0))
     assert found["pressure_some_percent"] == 50.0
+
+
+def test_in_a_duet_others_spoil_nothing_and_faults_do():
+    found = gates(BEFORE, after(steal_s=2.0)._replace(busy_s=126.0), USAGE)
+    assert list(exceeded(found)) == ["steal_percent", "other_cpu_percent"]
+    assert validity(found, but=MET_ALIKE) == {"state": "VALID", "reasons": []}
+    assert validity(dict(found, major_faults=99, threads_ran=1), 2, but=MET_ALIKE)["reasons"] == [
+        "major_faults = 99, above 50: weights were read from disk during the launch", "2 threads asked, 1 ran",
+    ]  # fmt: skip

@@ -146,6 +146,22 @@ def test_an_affinity_mask_may_hold_both_threads_of_a_core(tmp_path):
     assert machine.fingerprint(root)["physical_cores"] == 16
 
 
+def test_the_cores_that_may_be_used_have_their_threads_and_their_nodes(tmp_path):
+    root = hyperthreaded(tmp_path / "one", 8)
+    every = [machine.Core(0, (cpu, cpu + 4)) for cpu in range(4)]
+    assert machine.cores(root, set(range(8))) == every
+    assert machine.cores(root, {0, 1, 5}) == [machine.Core(0, (0,)), machine.Core(0, (1, 5))]
+    two = two_sockets(tmp_path / "two")
+    plant(Path(two), {"sys/devices/system/node/node0/cpulist": "0-1,4-5\n"})
+    plant(Path(two), {"sys/devices/system/node/node1/cpulist": "2-3,6-7\n"})
+    assert machine.cores(two, set(range(8))) == [
+        machine.Core(0, (0, 4)), machine.Core(0, (1, 5)), machine.Core(1, (2, 6)), machine.Core(1, (3, 7)),
+    ]  # fmt: skip
+    # What nobody tells.
+    assert machine.cores(str(tmp_path / "absent"), {3, 5}) == [machine.Core(0, (3,)), machine.Core(0, (5,))]
+    assert {cpu for core in machine.cores() for cpu in core.cpus} == os.sched_getaffinity(0)
+
+
 def test_a_node_of_memory_alone_is_not_counted(tmp_path):
     lists = {0: "0-63\n", 1: "64-127\n", 2: "\n", 3: ""}
     root = plant(tmp_path, {f"sys/devices/system/node/node{node}/cpulist": text for node, text in lists.items()})

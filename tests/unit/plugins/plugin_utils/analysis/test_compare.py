@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import shlex
 import sys
 from typing import Any
@@ -327,3 +328,56 @@ def test_only_what_compares_needs_scipy(one_run, monkeypatch):
     assert ", q=" not in beside
     with pytest.raises(pages.ReportError, match="what has changed since the run before: a comparison needs SciPy"):
         pages.render([*one_run, *again(one_run, factor=0.9)])
+
+
+# ---- Duets ----
+
+DEFAULT, NO_REPACK, LTO, *_OTHERS = side_by_side.COMBINATIONS
+APART = [1.031, 1.029, 1.030, 1.032, 1.028, 1.030]
+
+
+def test_what_was_measured_in_a_duet_is_judged_by_it(one_run):
+    every = [*one_run, *side_by_side.duets(one_run, DEFAULT, LTO, "tg128", APART)]
+    assert [records.decode(json.dumps(record).encode()) for record in every if record["kind"] == "duet"]
+    prompt, generation = compared(every, "build=default quantization=Q4_0", "build=lto quantization=Q4_0")
+    # By blocks the two are equal.
+    assert (prompt.duet, prompt.verdict.word) == (None, "equal")
+    assert (generation.verdict.word, generation.verdict.ratio.n) == ("faster", 6)
+    assert generation.verdict.ratio.mean == pytest.approx(1.03, abs=1e-4)
+    of_prompt, of_generation = compare.told([prompt, generation])
+    assert "in a duet, 32 threads each" in of_generation.sentence
+    assert "1.030x (1.029 to 1.031, n=6)" in of_generation.sentence
+    # Levels are those of launches alone on the machine.
+    assert "43.43 -> 43.41 token/s" in of_generation.sentence
+    assert "duet" not in of_prompt.sentence
+    assert compare.lines([of_prompt, of_generation])[-1] == "B against A: 1 faster, 1 equal"
+
+
+def test_a_duet_is_turned_over_with_the_selections(one_run):
+    every = [*one_run, *side_by_side.duets(one_run, DEFAULT, LTO, "tg128", [*APART, 0])]
+    _prompt, generation = compared(every, "build=lto quantization=Q4_0", "build=default quantization=Q4_0")
+    assert generation.verdict.word == "slower"
+    assert generation.verdict.ratio.mean == pytest.approx(1 / 1.03, abs=1e-4)
+    assert generation.duet.b["build"] == "default"
+
+
+def test_quantizations_in_a_duet_and_pairs_that_were_spoiled(one_run):
+    other = side_by_side.COMBINATIONS[-1]
+    every = [*one_run, *side_by_side.duets(one_run, DEFAULT, other, "pp512", [0.8, 0, 0.81, 0.79, 0.8, 0.8, 0, 0.8])]
+    a, b = "quantization=Q4_0 build=default", "quantization=Q4_K_M build=default"
+    prompt = compared(every, a, b)[0]
+    assert (prompt.verdict.word, prompt.duet.verdict.ratio.n) == ("slower", 6)
+    assert (len(prompt.duet.pairs), prompt.duet.accompanied) == (8, 6)
+
+
+@pytest.mark.parametrize("ratios", [[1.03] * 5, [1.03] * 5 + [0] * 20])
+def test_a_few_pairs_decide_nothing_and_the_blocks_do(one_run, ratios):
+    every = [*one_run, *side_by_side.duets(one_run, DEFAULT, LTO, "tg128", ratios)]
+    found = compared(every, "build=default quantization=Q4_0", "build=lto quantization=Q4_0")
+    assert [(one.duet, one.verdict.word) for one in found] == [(None, "equal")] * 2
+
+
+def test_the_duets_of_one_run_say_nothing_of_two(one_run):
+    every = [*one_run, *again(one_run), *side_by_side.duets(one_run, DEFAULT, LTO, "tg128", APART)]
+    a, b = f"run={side_by_side.RUN} build=default", "run=20261125T150000Z-0002 build=lto"
+    assert {one.duet for one in compared(every, a, b)} == {None}

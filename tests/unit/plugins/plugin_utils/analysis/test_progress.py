@@ -15,6 +15,11 @@ PP = {"model": "llama-3.2-1b-synthetic", "quantization": "Q4_0", "test": "pp512"
 PP["n_prompt"] = 512
 TG = {**PP, "test": "tg128", "threads": 1, "build": "lto", "n_prompt": 0}
 
+IN_DUET = (
+    "duets: pair 3 of 6 or more: llama-3.2-1b-synthetic Q4_0 in build lto against Q4_0 in build default, tg128, "
+    "1 thread each"
+)
+
 
 def test_a_cell_is_named_without_what_goes_without_saying():
     assert cell_text(PP) == "llama-3.2-1b-synthetic Q4_0 pp512, 2 threads"
@@ -36,6 +41,15 @@ def test_a_cell_is_named_without_what_goes_without_saying():
             {"done": 1, "figures": [{"cell": PP, "interval": [12345.6, None, None, 1, None]}]},
             "launch 2 of 12: llama-3.2-1b-synthetic Q4_0 pp512, 2 threads; so far 12,346 token/s (n=1)",
         ),
+        (
+            {"stage": "duets", "done": 2, "of": 6, "now": TG, "against": {**TG, "build": "default"}, "ratio": None},
+            IN_DUET,
+        ),
+        (
+            {"stage": "duets", "done": 2, "of": 6, "now": TG, "against": {**TG, "build": "default"},
+             "ratio": [1.0412, 1.03, 1.05, 2, 1.04]},
+            f"{IN_DUET}; so far 1.041x \u00b11.0 % (n=2)",
+        ),
         ({"of": 0, "now": None}, "reading the models and measuring the memory"),
         ({"finished": True, "done": 12, "now": None}, "12 launches done"),
         ({"finished": True, "done": 1, "now": None, "failed": [PP]}, "1 launch done, 1 cell failed"),
@@ -45,7 +59,10 @@ def test_a_cell_is_named_without_what_goes_without_saying():
             "nothing was measured, 2 cells left out for want of time",
         ),
     ],
-    ids=["begins", "knows the time", "one launch", "prepares", "done", "one failed", "all failed", "no time"],
+    ids=[
+        "begins", "knows the time", "one launch", "a duet begins", "a duet", "prepares", "done", "one failed",
+        "all failed", "no time",
+    ],
 )  # fmt: skip
 def test_progress_is_one_line(changes, text):
     state = {"done": 0, "of": 12, "now": PP, "figures": [], "failed": [], "left_s": None, **changes}

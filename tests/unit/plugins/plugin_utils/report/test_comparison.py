@@ -399,3 +399,20 @@ def test_the_ratio_is_what_its_definition_says() -> None:
     assert back is not None
     assert back.low is not None
     assert back.low * (ratio.high or 0) == pytest.approx(1, rel=1e-12)
+
+
+def test_duets_stand_in_a_table_of_their_own_and_change_no_level() -> None:
+    records = side_by_side.records()
+    alone = report.render(records)[PAGE]
+    told = side_by_side.duets(records, Q4, LTO, "tg128", [1.031, 1.029, 1.030, 0, 1.032, 1.028, 1.030])
+    page = report.render([*records, *told])[PAGE]
+    section = page.partition("\n## Duets\n")[2].partition("\n## ")[0]
+    assert "each on half of the cores" in section
+    (line,) = [line for line in section.splitlines() if line.startswith("| tg128")]
+    cells = [re.sub(r"<br>|</?sub>|\u00a0", " ", cell).strip() for cell in line.strip("|").split("|")]
+    assert cells[:4] == ["tg128", "32", "Q4_0 in build default", "Q4_0 in build lto"]
+    assert re.sub(" +", " ", cells[4]) == "1.0300 1.0285 to 1.0315"
+    assert re.sub(" +", " ", cells[5]) == "6 and 1 spoiled 6 in company"
+    assert cells[6].startswith("faster in a duet")
+    assert "## Duets" not in alone
+    assert page.replace(f"\n## Duets\n{section}", "") == alone

@@ -79,7 +79,7 @@ def test_a_server_measures_the_usual_tests_without_flash_attention_too():
     assert variants(legacy) == [("pp512", None)]
 
 
-def sides(made):
+def ways(made):
     return [
         tuple((pair[side]["build"], pair[side].get("variant")) for side in ("a", "b")) + (pair["a"]["test"],)
         for pair in made["duets"]
@@ -88,12 +88,12 @@ def sides(made):
 
 def test_variants_are_set_against_the_first_in_duets():
     made = plan(variants=["default", "fa=off"], tests=["pp512", "tg32,repack=off"])
-    assert sides(made) == [(("default", None), ("default", "fa=off"), "pp512")]
+    assert ways(made) == [(("default", None), ("default", "fa=off"), "pp512")]
     named = plan(variants=["default", "fa=off+ubatch=128"], duets=[{"a": "default", "b": "default ubatch=128+fa=off"}])
-    assert [pair[1:] for pair in sides(named)] == [
+    assert [pair[1:] for pair in ways(named)] == [
         (("default", "fa=off+ubatch=128"), test) for test in ("pp512", "tg128")
     ]
-    assert sides(plan(variants=["fa=off", "default"], duets=[{"a": "default", "b": "fa=off", "tests": ["pp8"]}])) == [
+    assert ways(plan(variants=["fa=off", "default"], duets=[{"a": "default", "b": "fa=off", "tests": ["pp8"]}])) == [
         (("default", None), ("default", "fa=off"), "pp8")
     ]
     (failure,) = plan(duets=[{"a": "default", "b": "fa=of"}])["failures"]
@@ -215,6 +215,89 @@ def test_only_builds_that_are_needed_are_built():
 def test_what_is_no_name_of_a_test():
     (refused,) = RunRequest.of({"tests": ["PP512"]}).refused
     assert "'PP512' is no test" in refused["cause"]
+
+
+def sides(made):
+    return [(pair["a"]["build"], pair["b"]["build"], pair["b"]["test"]) for pair in made["duets"]]
+
+
+def test_builds_are_measured_against_the_first_at_the_same_moment():
+    made = plan(builds=["default", "lto", "no-repack"], quantizations=["Q8_0", "Q4_0"], threads=[1, 2],
+                tests=["load", "pp512", "tg128", "pp128"])  # fmt: skip
+    assert sides(made) == [
+        ("default", "lto", "pp512"), ("default", "no-repack", "pp512"),
+        ("default", "lto", "tg128"), ("default", "no-repack", "tg128"),
+    ]  # fmt: skip
+    assert made["duets"][0]["a"] == {
+        "model": "tiny-synthetic", "quantization": "Q8_0", "build": "default", "threads": BY_LADDER, "test": "pp512",
+        "n_prompt": 512, "n_gen": 0, "n_depth": 0,
+    }  # fmt: skip
+    assert made["failures"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "machine"),
+    [
+        pytest.param({}, MACHINE, id="one build"),
+        pytest.param({"builds": ["default", "lto"], "launches": 2}, MACHINE, id="quick"),
+        pytest.param({"builds": ["default", "lto"], "duets": []}, MACHINE, id="none asked for"),
+        pytest.param({"builds": ["default", "lto"], "tests": ["pp128", "load"]}, MACHINE, id="no usual test"),
+        pytest.param({"builds": ["default", "lto"]}, dict(MACHINE, emulated=True), id="emulated"),
+        pytest.param({"builds": ["default", "lto"]}, dict(MACHINE, physical_cores=1), id="two threads of one core"),
+        pytest.param({"builds": ["default", "lto"]}, dict(MACHINE, cpu_count=1), id="a quota of one"),
+        pytest.param({"builds": ["default", "lto"], "models": []}, MACHINE, id="nothing to measure"),
+    ],
+)
+def test_nothing_suggests_a_duet(changes, machine):
+    made = plan(machine, **changes)
+    assert (made["duets"], made["failures"]) == ([], [])
+
+
+def test_a_duet_of_what_a_person_names():
+    asked = {"builds": ["default", "lto"], "quantizations": ["Q4_0", "Q8_0"], "launches": 2}
+    made = plan(**asked, duets=[{"a": "q4_0", "b": "Q8_0"}, {"a": "default", "b": "lto Q8_0", "tests": ["tg32"]}])
+    assert [(pair["a"]["quantization"], pair["b"]["quantization"], *side) for pair, side in
+            zip(made["duets"], sides(made), strict=True)] == [
+        ("Q4_0", "Q8_0", "default", "default", "pp512"), ("Q4_0", "Q8_0", "default", "default", "tg128"),
+        ("Q4_0", "Q8_0", "default", "lto", "tg32"),
+    ]  # fmt: skip
+    # A cell with itself is the noise of the machine; what is asked for twice is measured once.
+    same = {"a": "default", "b": "default", "tests": "tg128"}
+    assert sides(plan(duets=[same, same])) == [("default", "default", "tg128")]
+
+
+@pytest.mark.parametrize(
+    ("duets", "words"),
+    [
+        (
+            [{"a": "default", "b": "lot"}],
+            ["'lot' in b of a duet is no build, model or quantization", "did you mean lto?"],
+        ),
+        (["autos"], ["a duet is a mapping with a and b, not 'autos'", "did you mean auto?"]),
+        ([{"a": "default"}], ["b of a duet names what is measured, not None"]),
+        ([{"a": "default", "b": "lto", "test": ["pp8"]}], ["not 'test'; did you mean tests?"]),
+        ([{"a": "default", "b": "lto", "tests": ["load"]}], ["load cannot be measured in a duet"]),
+        ([{"a": "default", "b": "lto", "tests": ["tg8@d64"]}], ["tg8@d64 cannot be measured in a duet"]),
+        ([{"a": "default", "b": "lto", "tests": ["xx8"]}], ["'xx8' is no test"]),
+        ([{"a": "default", "b": "flash_atn=0"}], ["sets 'flash_atn', which is no setting"]),
+    ],
+)
+def test_a_duet_that_cannot_be_meant_is_a_failure_and_the_rest_a_plan(duets, words):
+    made = plan(builds=["default", "lto"], duets=[*duets, "auto"])
+    assert len(made["duets"]) == 2
+    (failed,) = made["failures"]
+    assert failed["advice"] == "Correct llama_bench_duets."
+    for word in words:
+        assert word in failed["cause"]
+
+
+def test_a_duet_that_is_asked_for_needs_two_cores_and_a_test():
+    pair = {"a": "default", "b": "lto"}
+    made = plan(dict(MACHINE, physical_cores=1), builds=["default", "lto"], duets=[pair])
+    assert "a duet needs two cores, one for each side, and local-test has 1" in made["failures"][0]["cause"]
+    made = plan(builds=["default", "lto"], duets=[pair], tests=["pp128"])
+    assert "the run asks for neither pp512 nor tg128, and the duet names none in tests" in made["failures"][0]["cause"]
+    assert len(made["cells"]) == 2
 
 
 def test_no_secret_of_a_url_is_planned_aloud():

@@ -165,3 +165,18 @@ def test_minutes_of_a_run():
     # A model of unknown size adds nothing.
     unknown = minutes(path="/m.gguf")
     assert unknown == prepared.plus(Range(1, 3))
+
+
+def test_duets_take_their_share_of_the_time():
+    one, wanted = host("c7g.16xlarge"), files(["llama-3.1-8b"], ["Q4_0"])
+    pair = {"a": cell(0, n_gen=128), "b": cell(0, n_gen=128)}
+
+    def minutes(*duets, **more):
+        request = RunRequest.of({"models": [{"name": "m", "path": "/llama-8b.gguf"}], "minutes": 0, **more})
+        return run_time.expected_minutes(one, request, [], 1, wanted, duets)
+
+    without, half = minutes(), run_time.launch_seconds(one, EIGHT, cell(32, n_gen=128), LaunchSettings(repetitions=2))
+    assert minutes(pair).low - without.low == pytest.approx(6 * 2 * half.low / 60)
+    assert minutes(pair).high - without.high == pytest.approx(12 * 2 * half.high / 60)
+    assert minutes(pair, pair).low - without.low == pytest.approx(2 * 6 * 2 * half.low / 60)
+    assert minutes(*[pair] * 50, minutes=30).high - minutes(minutes=30).high == pytest.approx(10)
