@@ -123,6 +123,15 @@ def test_the_fork_is_told_to_repack_and_asked_in_its_own_words(test, words, lack
         assert refused[0].startswith(f"build ik has no {lacks[0]}, which the test {test} needs of llama-bench: ")
 
 
+@pytest.mark.parametrize(("load", "mapped"), [("none", "0"), ("mmap", "1")])
+def test_a_llama_bench_from_before_load_mode_is_told_whether_to_map_the_file(load, mapped):
+    options = capabilities.parse_help((FIXTURES.parent / "help" / "llama-bench-b3826.txt").read_text("utf-8"))
+    old = job(f"tg8,load={load}")._replace(build={"id": "b", "name": "old", "options": {"llama-bench": options}})
+    argv = argv_of(old, 2)
+    assert argv[argv.index("-o") :] == ["-o", "jsonl", "-v", "-mmp", mapped]
+    assert unable(old, "llama-bench", argv) is None
+
+
 def test_the_output_of_the_fork_is_read():
     text = (FIXTURES / "ik.json").read_text(encoding="utf-8")
     log = (FIXTURES / "ik.log").read_text(encoding="utf-8")
