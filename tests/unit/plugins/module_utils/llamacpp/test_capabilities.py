@@ -50,6 +50,12 @@ def test_what_the_programs_of_b3826_name():
     assert not [name for name in bench + batched if "[" in name or "," in name]
 
 
+def test_what_the_llama_bench_of_ik_llama_cpp_names():
+    bench = of("llama-bench", "ik-0.1.5")
+    assert {"-m", "-t", "-p", "-n", "-r", "-o", "-v", "-mmp", "-fa", "-rtr", "--run-time-repack", "-thp"} <= set(bench)
+    assert not {"-d", "--load-mode", "--repack", "--version"} & set(bench)
+
+
 def test_a_llama_bench_of_2024_refuses_what_came_later():
     build = {"name": "legacy", "options": {"llama-bench": of("llama-bench", "b3826")}}
     argv = ["bin/llama-bench", "-m", "x.gguf", "-t", "2", "-p", "512", "-n", "0", "-r", "2", "-o", "jsonl", "-v"]

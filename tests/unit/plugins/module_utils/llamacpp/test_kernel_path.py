@@ -204,6 +204,14 @@ def test_the_fork_says_how_many_tensors_it_has_repacked(core, count, tensors, ro
     assert verdict(ik(count, tensors), machine(core), silent, "Q4_0", row) == found
 
 
+def test_a_recorded_log_of_the_fork():
+    log = parse_log((LOGS / "ik.log").read_text("utf-8"))
+    assert (log["repack"], log["types"]) == ({"at run time": 28}, {})
+    assert log["tensors"] == {"F32": 10, "Q4_0": 28, "Q6_K": 1}
+    found = verdict(log, machine("zen3"), IK, "Q4_0", {"repack": True})
+    assert (found["state"], found["expected"]) == (AS_EXPECTED, {"Q4_0": "q4_0_r8", "Q6_K": "q6_k_r4"})
+
+
 @pytest.mark.parametrize("core", GRAVITON)
 def test_a_tied_embedding_of_another_type_is_repacked_where_the_processor_has_kernels_for_it(core):
     """As under emulation: token_embd of Q6_K, which is the output matrix too, on Arm; nothing of it on x86."""

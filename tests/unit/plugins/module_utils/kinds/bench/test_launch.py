@@ -19,14 +19,16 @@ import pytest
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench import launch as launching
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench.launch import argv_of, launch
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, unable
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import capabilities
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Finished, Usage
 
 FIXTURES = Path(__file__).parents[5] / "fixtures" / "llama-bench"
 LOG = (FIXTURES / "current.log").read_text(encoding="utf-8")
 ROW = json.loads((FIXTURES / "current.jsonl").read_text(encoding="utf-8"))
+IK_OPTIONS = capabilities.parse_help((FIXTURES.parent / "help" / "llama-bench-ik-0.1.5.txt").read_text("utf-8"))
 USAGE = Usage(2.0, 3.0, 0.1, 100 << 20, 500, 0, 10, 5)
 
 SETTINGS = LaunchSettings(repetitions=2, time_limit=60)
@@ -94,6 +96,54 @@ def test_the_command_asks_for_the_cell():
     assert argv_of(job("tg8,load=none,repack=off", numa="isolate"), 1)[-6:] == [
         "--load-mode", "none", "--repack", "0", "--numa", "isolate",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("test", "words", "lacks"),
+    [
+        ("pp32", ["-o", "json", "-v", "-rtr", "1"], []),
+        ("tg8,repack=off", ["-o", "json", "-v"], []),
+        ("tg8,load=none", ["-o", "json", "-v", "-rtr", "1", "-mmp", "0"], []),
+        ("tg8,load=none,repack=off", ["-o", "json", "-v", "-mmp", "0"], []),
+        ("tg8,load=mmap,repack=off", ["-o", "json", "-v", "-mmp", "1"], []),
+        # What is repacked is not mapped, and there is no context that is filled before.
+        ("tg8,load=mmap", ["-o", "json", "-v", "-rtr", "1", "--load-mode", "mmap"], ["--load-mode"]),
+        ("tg8@d512", ["-o", "json", "-v", "-rtr", "1", "-d", "512"], ["-d"]),
+    ],
+)
+def test_the_fork_is_told_to_repack_and_asked_in_its_own_words(test, words, lacks):
+    ik = {"id": "b", "name": "ik", "options": {"llama-bench": IK_OPTIONS}}
+    one = job(test)._replace(build=ik)
+    argv = argv_of(one, 2)
+    assert argv[argv.index("-o") :] == words
+    assert capabilities.lacks(ik, "llama-bench", argv) == lacks
+    refused = unable(one, "llama-bench", argv)
+    assert (refused is not None) is bool(lacks)
+    if refused:
+        assert refused[0].startswith(f"build ik has no {lacks[0]}, which the test {test} needs of llama-bench: ")
+
+
+@pytest.mark.parametrize(("load", "mapped"), [("none", "0"), ("mmap", "1")])
+def test_a_llama_bench_from_before_load_mode_is_told_whether_to_map_the_file(load, mapped):
+    options = capabilities.parse_help((FIXTURES.parent / "help" / "llama-bench-b3826.txt").read_text("utf-8"))
+    old = job(f"tg8,load={load}")._replace(build={"id": "b", "name": "old", "options": {"llama-bench": options}})
+    argv = argv_of(old, 2)
+    assert argv[argv.index("-o") :] == ["-o", "jsonl", "-v", "-mmp", mapped]
+    assert unable(old, "llama-bench", argv) is None
+
+
+def test_the_output_of_the_fork_is_read():
+    text = (FIXTURES / "ik.json").read_text(encoding="utf-8")
+    log = (FIXTURES / "ik.log").read_text(encoding="utf-8")
+    one = job("pp32")._replace(build={"id": "b", "name": "ik", "options": {"llama-bench": IK_OPTIONS}})
+    outcome = launch(one, SETTINGS, run=lambda argv, _limit, _started: answer(argv, stdout=text, stderr=log))
+    assert outcome.rows[0]["repack"] is True
+    assert outcome.metrics["pp_tps"]["value"] == outcome.rows[0]["avg_ts"]
+    assert outcome.kernel["repack"] == {"at run time": 28}
+    assert outcome.kernel["tensors"] == {"F32": 10, "Q4_0": 28, "Q6_K": 1}
+    # In place: the weights are there once.
+    assert outcome.metrics["repack_buffer_bytes"]["value"] == 0
+    assert outcome.metrics["model_buffer_bytes"]["value"] > 0
 
 
 def test_a_model_with_a_comma_in_its_path_is_given_by_a_link(tmp_path, monkeypatch):
