@@ -52,7 +52,7 @@ def _load(value: str, bench: bool) -> List[Words]:
     if value in ("mmap", "none"):
         # Before llama.cpp's pull request 20834.
         if bench:
-            ways.append(("--mmap", "1" if value == "mmap" else "0"))
+            ways.append(("-mmp", "1" if value == "mmap" else "0"))
         elif value == "none":
             ways.append(("--no-mmap",))
     return ways
@@ -221,9 +221,9 @@ def argv(job: Job, program: str) -> List[str]:
     One that it knows no way of is told today's way, for capabilities.refusal() to say so. A program that repacks only
     when it is told to is told, unless the cell is to be measured without.
     """
-    words: List[str] = []
     when_told = repacks_when_told(job.build, program)
     told_to = when_told and repacks(job.cell)
+    words = ([capabilities.RUN_TIME_REPACK] + ["1"] * (program == _BENCH)) * told_to
     for name, value in of_cell(job.cell).items():
         if name == "repack" and when_told:
             continue
@@ -235,7 +235,7 @@ def argv(job: Job, program: str) -> List[str]:
             ways = ways[:1]
         known = [way for way in ways if capabilities.knows(job.build, program, way[0]) is not False]
         words += (known or ways or [()])[0]
-    return words + ([capabilities.RUN_TIME_REPACK] + ["1"] * (program == _BENCH)) * told_to
+    return words
 
 
 def applied(job: Job, settings: LaunchSettings) -> LaunchSettings:

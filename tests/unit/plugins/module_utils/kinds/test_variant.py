@@ -19,7 +19,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.system import pro
 MACHINE = {"numa_nodes": 1, "transparent_hugepages": "madvise"}
 # Options of llama-bench by age, as capabilities.py records them.
 TODAY = ["-fa", "-b", "-ub", "-ctk", "-ctv", "--load-mode", "--repack", "--poll", "-C", "--cpu-strict", "--numa"]
-OLDER = ["-fa", "-b", "-ub", "-ctk", "-ctv", "--mmap", "--poll", "-C", "--cpu-strict", "--numa"]
+OLDER = ["-fa", "-b", "-ub", "-ctk", "-ctv", "-mmp", "--poll", "-C", "--cpu-strict", "--numa"]
 
 
 def job(text: str = "", test: str = "pp512", options: list[str] | None = None, threads: int = 1) -> Job:
@@ -89,7 +89,7 @@ def test_each_program_is_told_in_its_own_words():
 
 
 def test_an_older_program_is_told_the_older_option():
-    assert variant.argv(job("load=none", options=OLDER), "llama-bench") == ["--mmap", "0"]
+    assert variant.argv(job("load=none", options=OLDER), "llama-bench") == ["-mmp", "0"]
     assert variant.argv(job("load=none", options=["--no-mmap"]), "llama-server") == ["--no-mmap"]
     assert variant.argv(job("load=none", options=TODAY), "llama-bench") == ["--load-mode", "none"]
 
@@ -177,11 +177,11 @@ def test_huge_pages_are_what_the_program_gets():
 
 
 def test_a_program_that_repacks_when_it_is_told_to_is_told():
-    fork = ["-fa", "-rtr", "--mmap"]
+    fork = ["-fa", "-rtr", "-mmp"]
     assert variant.argv(job(options=fork), "llama-bench") == ["-rtr", "1"]
     assert variant.argv(job(options=fork), "llama-server") == ["-rtr"]
-    assert variant.argv(job("fa=off+repack=on", options=fork), "llama-bench") == ["-fa", "0", "-rtr", "1"]
-    assert variant.argv(job("repack=off+load=mmap", options=fork), "llama-bench") == ["--mmap", "1"]
+    assert variant.argv(job("fa=off+repack=on", options=fork), "llama-bench") == ["-rtr", "1", "-fa", "0"]
+    assert variant.argv(job("repack=off+load=mmap", options=fork), "llama-bench") == ["-mmp", "1"]
     assert variant.argv(job(test="tg8,repack=off", options=fork), "llama-server") == []
     # Told to repack, it maps nothing: that it is to map is refused by the option that it lacks.
-    assert variant.argv(job("load=mmap", options=fork), "llama-bench") == ["--load-mode", "mmap", "-rtr", "1"]
+    assert variant.argv(job("load=mmap", options=fork), "llama-bench") == ["-rtr", "1", "--load-mode", "mmap"]

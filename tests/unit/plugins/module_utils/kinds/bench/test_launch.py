@@ -108,7 +108,7 @@ def test_the_command_asks_for_the_cell():
         ("tg8,load=mmap,repack=off", ["-o", "json", "-v", "-mmp", "1"], []),
         # What is repacked is not mapped, and there is no context that is filled before.
         ("tg8,load=mmap", ["-o", "json", "-v", "-rtr", "1", "--load-mode", "mmap"], ["--load-mode"]),
-        ("tg8@d512", ["-o", "json", "-v", "-rtr", "1", "-d", "512"], ["-d"]),
+        ("tg8@d512", ["-o", "json", "-v", "-d", "512", "-rtr", "1"], ["-d"]),
     ],
 )
 def test_the_fork_is_told_to_repack_and_asked_in_its_own_words(test, words, lacks):
