@@ -21,8 +21,8 @@ RUN_TIME_REPACK = "--run-time-repack"
 WITHOUT_HELP = ("llama-system-info",)
 
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
-# Descriptions that go on in a further line stand below each other, far to the right; ik_llama.cpp's options that have no
-# short name stand behind nine spaces.
+# Descriptions that go on in a further line stand below each other, far to the right; options of ik_llama.cpp that have
+# no short name stand behind nine spaces.
 _MOST_INDENT = 10
 # llama-quantize and our own programs name options in the line of their usage.
 _USAGE = re.compile(r"\s*usage:", re.IGNORECASE)
