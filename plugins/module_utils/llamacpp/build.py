@@ -193,9 +193,10 @@ def run_programs(directory: str, targets: List[str], made: Made = NOBODY) -> Dic
                 "%s is ended by signal %d as soon as it starts; remove %s and build again"
                 % (target, done.signal, directory)
             )
-        # llama-quantize --help ends with 1, as the loader does that finds an old C library: the list of types tells.
-        code = done.exit_code or 0
-        helped = target == "llama-quantize" and code == 1 and listed(done.stdout + done.stderr)
+        # llama-quantize --help ends with 1, as most of ik_llama.cpp's programs do, and the loader that finds an old
+        # C library: the list of types tells, or that of the options.
+        code, said = done.exit_code or 0, done.stdout + done.stderr
+        helped = code == 1 and (listed(said) if target == "llama-quantize" else "-m" in capabilities.parse_help(said))
         if code and not helped:
             words = (done.stderr.strip().splitlines()[-1:] or ["it said nothing"])[0]
             remedy = "remove %s and build again" % directory

@@ -15,14 +15,15 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 LLAMA_CPP, IK_LLAMA_CPP = "llama.cpp", "ik_llama.cpp"
 
 # The option by which a program of ik_llama.cpp is told to repack the weights at run time; llama.cpp's need not be told.
-RUN_TIME_REPACK = "-rtr"
+RUN_TIME_REPACK = "--run-time-repack"
 
 # Programs that have no help: nothing is asked of them but to run.
 WITHOUT_HELP = ("llama-system-info",)
 
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]*")
-# Descriptions that go on in a further line stand below each other, far to the right.
-_MOST_INDENT = 8
+# Descriptions that go on in a further line stand below each other, far to the right; options of ik_llama.cpp that have
+# no short name stand behind nine spaces.
+_MOST_INDENT = 10
 # llama-quantize and our own programs name options in the line of their usage.
 _USAGE = re.compile(r"\s*usage:", re.IGNORECASE)
 _USAGE_OPTION = re.compile(r"(?<![\w./<-])--?[A-Za-z][\w-]*")

@@ -167,7 +167,7 @@ def _told(kernel: Dict[str, Any], row: Dict[str, Any]) -> Dict[str, Any]:
     if there - seen <= _APART:
         return _verdict(AS_EXPECTED, expected)
     if row.get("repack") in (False, 0):
-        return _verdict(SWITCHED_OFF, expected, "llama-bench was not told -rtr 1")
+        return _verdict(SWITCHED_OFF, expected, "llama-bench was not told --run-time-repack 1")
     return _verdict(
         FALLBACK,
         expected,

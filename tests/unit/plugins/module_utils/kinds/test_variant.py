@@ -177,11 +177,16 @@ def test_huge_pages_are_what_the_program_gets():
 
 
 def test_a_program_that_repacks_when_it_is_told_to_is_told():
-    fork = ["-fa", "-rtr", "-mmp"]
-    assert variant.argv(job(options=fork), "llama-bench") == ["-rtr", "1"]
-    assert variant.argv(job(options=fork), "llama-server") == ["-rtr"]
-    assert variant.argv(job("fa=off+repack=on", options=fork), "llama-bench") == ["-rtr", "1", "-fa", "0"]
+    fork = ["-fa", "--run-time-repack", "-mmp"]
+    assert variant.argv(job(options=fork), "llama-bench") == ["--run-time-repack", "1"]
+    assert variant.argv(job(options=fork), "llama-server") == ["--run-time-repack"]
+    assert variant.argv(job("fa=off+repack=on", options=fork), "llama-bench") == ["--run-time-repack", "1", "-fa", "0"]
     assert variant.argv(job("repack=off+load=mmap", options=fork), "llama-bench") == ["-mmp", "1"]
     assert variant.argv(job(test="tg8,repack=off", options=fork), "llama-server") == []
     # Told to repack, it maps nothing: that it is to map is refused by the option that it lacks.
-    assert variant.argv(job("load=mmap", options=fork), "llama-bench") == ["-rtr", "1", "--load-mode", "mmap"]
+    assert variant.argv(job("load=mmap", options=fork), "llama-bench") == [
+        "--run-time-repack",
+        "1",
+        "--load-mode",
+        "mmap",
+    ]

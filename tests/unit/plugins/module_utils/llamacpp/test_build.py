@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,9 @@ CLANG = """Debian clang version 14.0.6
  "/usr/lib/llvm-14/bin/clang" "-cc1" "-triple" "x86_64-pc-linux-gnu" "-target-cpu" "znver3" "-target-feature" "+avx2"
 """
 REFUSED = "c++: error: unrecognized command-line option '-march=native'\n"
+
+
+IK_HELP = (Path(__file__).parents[4] / "fixtures" / "help" / "llama-batched-bench-ik-0.1.5.txt").read_text("utf-8")
 
 
 def program(path, script):
@@ -193,6 +197,14 @@ def test_an_illegal_instruction_is_explained_by_what_the_processor_lacks(built, 
 )
 def test_what_a_march_asks_for_by_name(march, flags, lacks):
     assert build.lacking(march, flags) == lacks
+
+
+def test_a_program_that_ends_its_help_with_1_works(built):
+    """As those of ik_llama.cpp do, but for llama-bench."""
+    (built / "help").write_text(IK_HELP)
+    program(built / "bin" / "llama-batched-bench", f"cat {built}/help >&2; exit 1")
+    printed = build.run_programs(str(built), ["llama-batched-bench"])
+    assert printed["llama-batched-bench"] == IK_HELP
 
 
 def test_the_libraries_that_are_not_there_are_named(built):

@@ -54,6 +54,10 @@ def test_what_the_llama_bench_of_ik_llama_cpp_names():
     bench = of("llama-bench", "ik-0.1.5")
     assert {"-m", "-t", "-p", "-n", "-r", "-o", "-v", "-mmp", "-fa", "-rtr", "--run-time-repack", "-thp"} <= set(bench)
     assert not {"-d", "--load-mode", "--repack", "--version"} & set(bench)
+    batched = of("llama-batched-bench", "ik-0.1.5")
+    assert len(batched) == 338
+    assert {"-m", "-t", "-tb", "-c", "-npp", "-ntg", "-npl", "-np", "--run-time-repack", "--version"} <= set(batched)
+    assert not {"--output-format", "-rtr", "--load-mode"} & set(batched)
 
 
 def test_a_llama_bench_of_2024_refuses_what_came_later():

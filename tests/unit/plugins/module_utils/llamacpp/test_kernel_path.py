@@ -200,7 +200,7 @@ def test_the_fork_says_how_many_tensors_it_has_repacked(core, count, tensors, ro
     if state == FALLBACK:
         assert f"{count or 0} of {sum(tensors.values()) - 34} tensors of Q4_0" in found["why"]
     # Whoever has not said that it is the fork is known by what llama-bench can be told.
-    silent = {**IK, "engine": None, "options": {"llama-bench": ["-m", "-rtr"]}}
+    silent = {**IK, "engine": None, "options": {"llama-bench": ["--run-time-repack", "-m"]}}
     assert verdict(ik(count, tensors), machine(core), silent, "Q4_0", row) == found
 
 

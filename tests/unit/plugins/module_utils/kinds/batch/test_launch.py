@@ -8,14 +8,16 @@ from __future__ import annotations
 import itertools
 import json
 import signal
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.batch.launch import argv_of, launch
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, unable
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import capabilities
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Finished, Usage
 
 # As b3826 and 0c1e57098 print it, one line among those of the log.
@@ -23,6 +25,9 @@ ROW = {
     "n_kv_max": 1024, "n_batch": 2048, "n_ubatch": 512, "pp": 128, "tg": 64, "pl": 4, "n_kv": 768, "t_pp": 0.04,
     "speed_pp": 12447.0, "t_tg": 0.46, "speed_tg": 555.4, "t": 0.5, "speed": 1536.0,
 }  # fmt: skip
+IK_OPTIONS = capabilities.parse_help(
+    (Path(__file__).parents[5] / "fixtures" / "help" / "llama-batched-bench-ik-0.1.5.txt").read_text("utf-8")
+)
 USAGE = Usage(2.0, 3.0, 0.1, 100 << 20, 500, 0, 10, 5)
 
 SETTINGS = LaunchSettings(time_limit=60)
@@ -45,6 +50,20 @@ def test_the_row_of_what_was_asked_is_the_figure():
     assert outcome.metrics["batched_pp_tps"]["value"] == 12447.0
     assert outcome.rows == [ROW]
     assert outcome.metrics["rss_peak_bytes"]["value"] == 100 << 20
+
+
+def test_the_fork_prints_a_table_and_is_refused_for_that():
+    """Its --help names all options of its programs but that one."""
+    ik = {"id": "b", "name": "ik", "options": {"llama-batched-bench": IK_OPTIONS}}
+    one = job()._replace(build=ik)
+    argv = argv_of(one)
+    assert "--run-time-repack" in argv
+    cause, advice = unable(one, "llama-batched-bench", argv)
+    assert cause == (
+        "build ik has no --output-format, which the test batch128+64@c4 needs of llama-batched-bench: its "
+        "llama-batched-bench --help does not name it"
+    )
+    assert "leave that test out of llama_bench_tests" in advice
 
 
 @pytest.mark.parametrize(

@@ -101,14 +101,14 @@ def test_the_command_asks_for_the_cell():
 @pytest.mark.parametrize(
     ("test", "words", "lacks"),
     [
-        ("pp32", ["-o", "json", "-v", "-rtr", "1"], []),
+        ("pp32", ["-o", "json", "-v", "--run-time-repack", "1"], []),
         ("tg8,repack=off", ["-o", "json", "-v"], []),
-        ("tg8,load=none", ["-o", "json", "-v", "-rtr", "1", "-mmp", "0"], []),
+        ("tg8,load=none", ["-o", "json", "-v", "--run-time-repack", "1", "-mmp", "0"], []),
         ("tg8,load=none,repack=off", ["-o", "json", "-v", "-mmp", "0"], []),
         ("tg8,load=mmap,repack=off", ["-o", "json", "-v", "-mmp", "1"], []),
         # What is repacked is not mapped, and there is no context that is filled before.
-        ("tg8,load=mmap", ["-o", "json", "-v", "-rtr", "1", "--load-mode", "mmap"], ["--load-mode"]),
-        ("tg8@d512", ["-o", "json", "-v", "-d", "512", "-rtr", "1"], ["-d"]),
+        ("tg8,load=mmap", ["-o", "json", "-v", "--run-time-repack", "1", "--load-mode", "mmap"], ["--load-mode"]),
+        ("tg8@d512", ["-o", "json", "-v", "-d", "512", "--run-time-repack", "1"], ["-d"]),
     ],
 )
 def test_the_fork_is_told_to_repack_and_asked_in_its_own_words(test, words, lacks):
