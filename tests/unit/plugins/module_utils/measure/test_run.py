@@ -21,6 +21,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.measure import ru
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.run import Host, measure
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.settings import Settings
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import gates
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe.machine import Core
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Usage
 
@@ -89,7 +90,7 @@ def everything_is_there(monkeypatch):
 def go(jobs: list[Job], machine: Machine | None = None, **given):
     machine = machine or Machine()
     options = {"launches": 3, "launches_most": 3, "repetitions": 2, "seed": 1, "time_limit": 60.0}
-    loop = {name: given.pop(name) for name in ("abandoned", "earlier") if name in given}
+    loop = {name: given.pop(name) for name in ("abandoned", "earlier", "duets") if name in given}
     emitted, states = [], []
 
     def emit(kind: str, payload: dict, started: float) -> None:
@@ -392,3 +393,40 @@ def test_what_is_set_for_the_programs_reaches_all_of_them_and_is_on_record():
     plain = payloads(go([job(threads=0)], Machine())[0])
     assert not any("environment" in launch for launch in plain)
     assert not {launch["key"] for launch in plain} & {launch["key"] for launch in launches}
+
+
+class Pair(Machine):
+    """A host whose launches print rows, as those in a duet have to."""
+
+    def launch(self, one: Job, settings: LaunchSettings, started: Callable[[int], None]) -> Outcome:
+        row = {"samples_ns": [int(1e9 * self.wall)], "samples_ts": [100.0]}
+        return super().launch(one, settings, started)._replace(rows=[row])
+
+    @property
+    def host(self) -> Host:
+        cores = [Core(0, (number,)) for number in range(4)]
+        return super().host._replace(clock=lambda: 0.0, cores=lambda: cores, sleep=lambda _seconds: None)
+
+
+def test_duets_come_before_the_launches_and_none_of_them_is_one():
+    machine = Pair(wall=5.0)
+    emitted, states, ended = go([job("tg8")], machine, duets=[(job("tg8"), job("tg8", build="lto"))])
+    assert ended
+    kinds = [one["kind"] for one in emitted if one["kind"] in ("duet", "launch")]
+    assert kinds == ["duet"] * 6 + ["launch"] * 3
+    assert {pair["a"]["cell"]["threads"] for pair in payloads(emitted, "duet")} == {2}
+    assert [one["number"] for one in payloads(emitted)] == [1, 2, 3]
+    assert states[-1]["done"] == 3
+    # An interrupted run has them behind it.
+    again, _states, _ended = go([job("tg8")], Pair(wall=5.0), duets=[(job("tg8"), job("tg8", build="lto"))],
+                                earlier=[one for one in emitted if one["kind"] == "duet"])  # fmt: skip
+    assert [one["kind"] for one in again if one["kind"] in ("duet", "launch")] == ["launch"] * 3
+
+
+def test_a_run_that_nobody_listens_to_ends_within_its_duets():
+    emitted, states, ended = go(
+        [job("tg8")], Pair(wall=5.0), duets=[(job("tg8"), job("tg8"))], abandoned=iter([False, True]).__next__
+    )
+    assert not ended
+    assert [one["kind"] for one in emitted if one["kind"] in ("duet", "launch")] == ["duet"]
+    assert not states[-1].get("finished")

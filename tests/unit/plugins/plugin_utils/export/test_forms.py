@@ -215,6 +215,15 @@ def test_the_order_of_the_records_changes_nothing(real, form):
     assert written(real, form) == written(real[::-1], form)
 
 
+@pytest.mark.parametrize("form", TEXTS)
+def test_duets_are_no_launches_and_change_no_export(form):
+    every = side_by_side.records()
+    default, _no_repack, lto, *_more = side_by_side.COMBINATIONS
+    assert written([*every, *side_by_side.duets(every, default, lto, "tg128", [1.03] * 6)], form) == written(
+        every, form
+    )
+
+
 def test_parquet_has_types_and_every_run(real, tmp_path):
     later = copy.deepcopy(real)
     for record in later:
