@@ -16,6 +16,11 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import ladder
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 
+# The objective that has a limit in bytes.
+MEMORY = "memory"
+# What became of a configuration.
+TAKEN, DROPPED, REFUSED, TOO_LARGE, OPEN = "taken", "dropped", "refused", "too large", "open"
+
 # By factor.
 Config = Dict[str, Any]
 
@@ -40,7 +45,7 @@ class SpaceError(ValueError):
     """A space that cannot be meant; the message names the value, the rule and the remedy."""
 
 
-def checked(asked: Mapping[str, Any]) -> Dict[str, List[Any]]:
+def checked_space(asked: Mapping[str, Any]) -> Dict[str, List[Any]]:
     """Return the values of a space that a person asks for, by factor, as a configuration has them. Raises SpaceError.
 
     An empty list leaves a factor as llama.cpp has it. Builds are asked for elsewhere.
@@ -83,7 +88,7 @@ def space_of(
 ) -> Dict[str, List[Any]]:
     """Return the values of each factor of a test on a machine (the payload of its record), llama.cpp's own first.
 
-    `threads`: counts that are asked for, those of the ladder without any. `asked`: as checked() returns it.
+    `threads`: counts that are asked for, those of the ladder without any. `asked`: as checked_space() returns it.
     """
     kind = registry.kind_of(test)
     counts = list(threads) or [rung.threads for rung in ladder.rungs(dict(machine)) if rung.numa is None]
@@ -183,4 +188,4 @@ def as_it_is(factor: str, value: Any, row: Mapping[str, Any]) -> bool:
     if isinstance(had, bool):
         had = int(had)
     wanted = setting.values.get(value, value) if isinstance(setting.values, dict) else value
-    return str(had) == wanted
+    return bool(str(had) == wanted)

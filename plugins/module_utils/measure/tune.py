@@ -28,14 +28,21 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.measure import sp
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import mean_interval, t_975
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.run import Emit, Host, Session, read_through
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.settings import Settings
-from ansible_collections.cloudbench.llama.plugins.module_utils.measure.space import Config, key_of
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.space import (
+    DROPPED,
+    MEMORY,
+    OPEN,
+    REFUSED,
+    TAKEN,
+    TOO_LARGE,
+    Config,
+    key_of,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.stage import VALID, Stage
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 
 # Differences of less are nothing that anybody chooses by; also plugin_utils/analysis/verdict.py.
 MARGIN_PERCENT = 2.0
-# The objective of the least memory; its limit in bytes is part of what is asked for.
-MEMORY = "memory"
 # Of a server whose requests all miss their latency targets this share of the tokens counts, so that one of them is
 # better than another all the same, and none better than one that meets them.
 _MISSED = 0.01
@@ -43,9 +50,6 @@ _MISSED = 0.01
 _BORROWED = 6
 # A champion that fails in so many blocks one after the other cannot be one.
 _LOST_BLOCKS = 2
-
-# What became of a configuration.
-TAKEN, DROPPED, REFUSED, TOO_LARGE, OPEN = "taken", "dropped", "refused", "too large", "open"
 
 Payload = Dict[str, Any]
 
@@ -200,9 +204,9 @@ class _Search:
         if kept is None:
             if index is None:
                 if place in self.failed:
-                    return self.refuse(config, self.failed[place])
+                    return self.refused(config, self.failed[place])
                 if self.session.refused(job):
-                    return self.refuse(config, self.causes[place])
+                    return self.refused(config, self.causes[place])
             if self.session.abandoned():
                 raise _StoppedError
             self.show(cell)
@@ -214,14 +218,16 @@ class _Search:
             self.session.launch(self.stage, index, position)
             if self.stage.failed[index]:
                 self.stage.failed[index] = False
-                return self.refuse(config, self.causes[place])
+                return self.refused(config, self.causes[place])
         payload = self.stage.launches[index][-1]
         if not cell.get("variant") and payload.get("rows"):
             self.rows.setdefault(config["build"], payload["rows"][0])
         return payload
 
-    def refuse(self, config: Config, why: str) -> None:
+    def refused(self, config: Config, why: str) -> Optional[Payload]:
+        """Note that a configuration cannot be launched, and return what its launch gave: nothing."""
         self.entry(config, REFUSED, why)
+        return None
 
     def show(self, cell: Payload) -> None:
         done = sum(len(launches) for launches in self.stage.launches)

@@ -42,11 +42,24 @@ def describe(state: dict[str, Any]) -> str:
         return done + (f", {plural(len(state['failed']), 'cell')} failed" if state["failed"] else "")
     if state["now"] is None:
         return "reading the models and measuring the memory"
+    if state.get("gain"):
+        return _describe_search(state)
     stage = f"{state['stage']}: " if state.get("stage") == "choosing threads" else ""
     parts = [f"{stage}launch {state['done'] + 1} of {state['of']}: {cell_text(state['now'])}"]
     parts += [f"so far {_figure(entry)}" for entry in state["figures"] if entry["cell"] == state["now"]]
     if state["left_s"] is not None:
         parts.append(f"about {duration(state['left_s'])} left")
+    return "; ".join(parts)
+
+
+def _describe_search(state: dict[str, Any]) -> str:
+    """Return how far a search is, of which nobody knows how many launches it takes."""
+    parts = [
+        f"{state['stage']}: launch {state['done'] + 1}: {cell_text(state['now'])}",
+        f"best so far about {state['gain']:.2f}x of the defaults",
+    ]
+    if state["left_s"] is not None:
+        parts.append(f"{duration(state['left_s'])} left at most")
     return "; ".join(parts)
 
 

@@ -350,7 +350,7 @@ def test_a_server_is_judged_by_what_meets_the_latency_targets_and_then_by_all():
 )
 def test_a_space_that_cannot_be_meant_is_refused(asked, message):
     with pytest.raises(spaces.SpaceError, match=message):
-        spaces.checked(asked)
+        spaces.checked_space(asked)
 
 
 def test_the_space_is_what_the_machine_has():
@@ -366,6 +366,8 @@ def test_the_space_is_what_the_machine_has():
     assert "ubatch" not in spaces.space_of(job(test="tg128").cell, ["default"], MACHINE, (), {})
     served = spaces.space_of(job(test="serve128+64@c4").cell, ["default"], MACHINE, (), {})
     assert served["threads_batch"] == served["threads"]
-    asked = spaces.space_of(base, ["default"], MACHINE, (3,), spaces.checked({"kv": [], "poll": 100, "fa": [False]}))
+    asked = spaces.space_of(
+        base, ["default"], MACHINE, (3,), spaces.checked_space({"kv": [], "poll": 100, "fa": [False]})
+    )
     assert (asked["threads"], asked["poll"], asked["fa"]) == ([3], [None, "100"], [None, "off"])
     assert "kv" not in asked
