@@ -108,8 +108,9 @@ def space_of(
     }
     values.update(asked)
     values["build"] = list(builds)
-    own: Dict[str, List[Any]] = {factor: [] if factor in _OF_JOB else [None] for factor in FACTORS}
-    return {factor: own[factor] + list(values[factor]) for factor in FACTORS if values.get(factor)}
+    return {
+        factor: ([] if factor in _OF_JOB else [None]) + list(values[factor]) for factor in FACTORS if values.get(factor)
+    }
 
 
 def start(space: Mapping[str, List[Any]], cores: int) -> Config:
@@ -155,7 +156,7 @@ def steps() -> List[Sequence[str]]:
 
 def partners(factor: str) -> List[str]:
     """Return the factors on whose values the best one of a factor may depend."""
-    return [one if two == factor else two for one, two in INTERACTING if factor in (one, two)]
+    return [other for pair in INTERACTING if factor in pair for other in pair if other != factor]
 
 
 def neighbours(space: Mapping[str, List[Any]], champion: Config, step: Sequence[str]) -> List[Config]:

@@ -107,16 +107,16 @@ class _Noise:
         """Return what the log ratios of a candidate come to."""
         n = len(logs)
         mean = math.fsum(logs) / n
-        own = math.fsum((x - mean) ** 2 for x in logs)
+        spread = math.fsum((x - mean) ** 2 for x in logs)
         if n > 1:
-            self.of[key] = (own, n - 1)
-        others = [spread for name, spread in self.of.items() if name != key]
-        degrees = sum(known for _squares, known in others)
+            self.of[key] = (spread, n - 1)
+        others = [known for name, known in self.of.items() if name != key]
+        degrees = sum(count for _squares, count in others)
         borrowed = min(degrees, _BORROWED)
-        squares = own + (borrowed * sum(known for known, _degrees in others) / degrees if degrees else 0.0)
+        total = spread + (borrowed * sum(squares for squares, _count in others) / degrees if degrees else 0.0)
         if not borrowed + n - 1:
             return _Bounds(mean, -math.inf, math.inf)
-        half = t_975(borrowed + n - 1) * math.sqrt(squares / (borrowed + n - 1) / n)
+        half = t_975(borrowed + n - 1) * math.sqrt(total / (borrowed + n - 1) / n)
         return _Bounds(mean, mean - half, mean + half)
 
 
@@ -132,6 +132,7 @@ class _Search:
         self.objective = tuned_for(self.base)
         self.limit = asked.limit_bytes if self.objective == MEMORY else None
         self.space = spaces.space_of(self.base, list(jobs), session.machine, asked.threads, asked.space)
+        self.share = share
         self.until = session.host.clock() + share
         self.stage = Stage([], session.settings, ())
         self.stage.block = 0
@@ -368,8 +369,8 @@ class _Search:
         self.blamed.add((config["build"], frozenset((factor, config[factor]) for factor in {*changed, *around})))
 
     def reserve(self, champion: Config) -> float:
-        """Return the seconds that the last blocks need at least."""
-        return 2 * self.session.settings.launches * self.seconds(champion)
+        """Return the seconds that are kept for the last blocks, a quarter of all at most."""
+        return min(2 * self.session.settings.launches * self.seconds(champion), self.share / 4)
 
     # The search.
 
@@ -451,7 +452,7 @@ class _Search:
         while len(blocks) < settings.launches_most and not (len(blocks) > 1 and self.late(both, 0.0)):
             given = self.block(both)
             if len(given) < len(both):
-                raise _LostError(next(self.tried[key_of(one)]["why"] for one in both if key_of(one) not in given))
+                raise _LostError(next(self.tried[key_of(lost)]["why"] for lost in both if key_of(lost) not in given))
             blocks.append(given)
             values = [score(given[key_of(both[-1])]) / score(given[key_of(both[0])]) for given in blocks]
             if len(both) == 1:
@@ -465,7 +466,7 @@ class _Search:
         """Search, and return the payload of the record of what was found. Raises _StoppedError."""
         began = time.time()
         model = next(iter(self.jobs.values())).model
-        found: Payload = {
+        outcome: Payload = {
             "objective": self.objective,
             "machine": self.session.machine["id"],
             "model": model["id"],
@@ -473,23 +474,23 @@ class _Search:
             "default": None,
         }
         if self.limit:
-            found["limit_bytes"] = self.limit
+            outcome["limit_bytes"] = self.limit
         try:
             default = self.begin()
-            found["default"] = self.cell(default)
+            outcome["default"] = self.cell(default)
             champion = self.within_limit(default)
             if champion is None:
-                least = min((peak(one) for launches in self.stage.launches for one in launches), default=0.0)
-                found["why"] = "no configuration that was tried needs so little: the least was %.2f GiB" % (
+                least = min((peak(launch) for launches in self.stage.launches for launch in launches), default=0.0)
+                outcome["why"] = "no configuration that was tried needs so little: the least was %.2f GiB" % (
                     least / 2**30
                 )
             else:
-                found.update(self.told(default, self.climb(champion)))
+                outcome.update(self.told(default, self.climb(champion)))
         except _LostError as lost:
-            found["why"] = str(lost)
+            outcome["why"] = str(lost)
         launches = [launch for of_cell in self.stage.launches for launch in of_cell]
         return dict(
-            found,
+            outcome,
             tried=list(self.tried.values()),
             ended=self.ended,
             launches=len(launches),
@@ -515,8 +516,8 @@ class _Search:
             "cell": self.cell(champion),
             "build": self.jobs[champion["build"]].build["id"],
             "argv": of_best[-1]["argv"],
-            "figure": _interval([score(one) for one in of_best]),
-            "default_figure": _interval([score(one) for one in of_default]),
+            "figure": _interval([score(launch) for launch in of_best]),
+            "default_figure": _interval([score(launch) for launch in of_default]),
             **({"ratio": ratio} if ratio else {}),
             "metrics": _means(of_best),
             "default_metrics": _means(of_default),
@@ -579,7 +580,9 @@ def tune(
     searches: Dict[Tuple[str, str], Dict[str, Job]] = {}
     for job in jobs:
         searches.setdefault((tuned_for(job.cell), job.model["id"]), {})[job.build["name"]] = job
-    finished = {(one["payload"]["objective"], one["payload"]["model"]) for one in earlier if one["kind"] == "tuned"}
+    finished = {
+        (record["payload"]["objective"], record["payload"]["model"]) for record in earlier if record["kind"] == "tuned"
+    }
     waiting = [of_build for key, of_build in searches.items() if key not in finished]
     read_through(jobs)
     launched = 0
@@ -587,11 +590,11 @@ def tune(
         search = _Search(session, of_build, asked, session.left() / (len(waiting) - at), causes)
         started = time.time()
         try:
-            found = search.run()
+            outcome = search.run()
         except _StoppedError:
             return False
-        launched += found["launches"]
-        emit("tuned", found, started)
+        launched += outcome["launches"]
+        emit("tuned", outcome, started)
     progress(
         {"done": launched, "of": launched, "now": None, "figures": [], "failed": [], "finished": True, "left_s": 0}
     )

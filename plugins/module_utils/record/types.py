@@ -101,7 +101,7 @@ class Imported(TypedDict):
 class TuneAsked(TypedDict, total=False):
     """What a run searches the best configuration for, and the role variables that the file of the best repeats."""
 
-    objectives: List[str]
+    objectives: Optional[List[str]]
     limit_bytes: Optional[int]
     variables: Optional[Dict[str, Any]]
 

@@ -438,8 +438,9 @@ def tuned(run: Run) -> dict[str, list[Payload]]:
     """
     of_page: dict[str, list[Payload]] = {}
     asked = list((run.plan or {}).get("tune", {}).get("objectives") or [])
-    found = [record["payload"] for record in run.others.get("tuned", [])]
-    for payload in sorted(found, key=lambda one: asked.index(one["objective"]) if one["objective"] in asked else 99):
+    payloads = [record["payload"] for record in run.others.get("tuned", [])]
+    order = {objective: place for place, objective in enumerate(asked)}
+    for payload in sorted(payloads, key=lambda payload: order.get(payload["objective"], len(order))):
         model = run.models.get(payload["model"])
         cell = payload["default"] or ({"model": model["name"], **model} if model else None)
         if cell:

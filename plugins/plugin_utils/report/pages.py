@@ -131,13 +131,13 @@ def _part(records: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) -
 
 def _add_searches(pages: Pages, runs: Sequence[summary.Run]) -> list[Searched]:
     """Add the pages and files of the best configurations of one machine, and return what they say."""
-    latest = {path: (run, found) for run in runs for path, found in summary.tuned(run).items()}
-    for path, (run, found) in sorted(latest.items()):
-        pages.add(path, "tuned.md.j2", tuned.context(path, run, found), {})
-        variables = tuned.variables(path, run, found)
+    latest = {path: (run, payloads) for run in runs for path, payloads in summary.tuned(run).items()}
+    for path, (run, payloads) in sorted(latest.items()):
+        pages.add(path, "tuned.md.j2", tuned.context(path, run, payloads), {})
+        variables = tuned.variables(path, run, payloads)
         if variables:
             pages[summary.tuned_file(path)] = f"{YAML_MARKER}\n{variables}"
-    return [tuned.searched(path, run, found) for path, (run, found) in sorted(latest.items())]
+    return [tuned.searched(path, run, payloads) for path, (run, payloads) in sorted(latest.items())]
 
 
 def _add_machine(whole: _Part, every: Sequence[summary.Run]) -> None:

@@ -54,8 +54,8 @@ def lines(records: Sequence[Record], run_id: str, results_dir: str) -> list[str]
     of_run = [run for run in summary.runs(records) if run.run == run_id]
     searches = [run for run in of_run if summary.tuned(run)]
     for run in searches[:MOST]:
-        for page, found in sorted(summary.tuned(run).items()):
-            told += [f"{run.machine}, {tuned.name(run, found)}", *tuned.terminal(found)]
+        for page, payloads in sorted(summary.tuned(run).items()):
+            told += [f"{run.machine}, {tuned.name(run, payloads)}", *tuned.terminal(payloads)]
             told.append(f"  {_path(results_dir, page)}")
     of_run = [run for run in of_run if run not in searches]
     runs = [run for run in of_run if summary.fruitful(run)]

@@ -19,7 +19,6 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.memory import context_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval
-from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.space import (
     DROPPED,
     OPEN,
@@ -27,6 +26,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.measure.space imp
     TAKEN,
     TOO_LARGE,
 )
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import progress, summary, verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds, metrics
@@ -55,8 +55,8 @@ RULE = (
     "figures within a block, with the 95 % t interval of the mean log ratio. One goes when its interval lies below "
     f"+{verdict.MARGIN_PERCENT:g} %; of those that are left half go at the second, fourth, eighth ... block; the one "
     "whose interval lies above 1 is the next best. The ratio to the defaults is of the last blocks alone, in which "
-    "both were launched after all was decided. Figures within a search are of one repetition a launch, disturbed or not: a "
-    "choice, not a level. `make bench` with the file of variables measures the level."
+    "both were launched after all was decided. Figures within a search are of one repetition a launch, disturbed or "
+    "not: a choice, not a level. `make bench` with the file of variables measures the level."
 )
 
 
@@ -69,15 +69,15 @@ class Searched(NamedTuple):
     answers: list[str]
 
 
-def name(run: Run, found: Sequence[Payload]) -> str:
+def name(run: Run, payloads: Sequence[Payload]) -> str:
     """Return what was searched for: model and quantization."""
-    model = run.models.get(found[0]["model"]) or found[0]["default"] or {}
+    model = run.models.get(payloads[0]["model"]) or payloads[0]["default"] or {}
     return f"{parts.short_name(str(model.get('name') or model.get('model')))} {model.get('quantization')}"
 
 
-def searched(path: str, run: Run, found: Sequence[Payload]) -> Searched:
+def searched(path: str, run: Run, payloads: Sequence[Payload]) -> Searched:
     """Return what other pages say of the searches of one page."""
-    return Searched(path, run.machine, name(run, found), [answer(payload) for payload in found])
+    return Searched(path, run.machine, name(run, payloads), [answer(payload) for payload in payloads])
 
 
 def items(every: Sequence[Searched], near: Callable[[str], str] = str) -> Markdown | None:
@@ -85,14 +85,18 @@ def items(every: Sequence[Searched], near: Callable[[str], str] = str) -> Markdo
     if not every:
         return None
     return markdown.bullets(
-        Markdown(f"{markdown.link(f'{one.name} on {one.machine}', near(one.path))}: {markdown.join(one.answers, '; ')}")
-        for one in every
+        Markdown(": ".join([markdown.link(f"{each.name} on {each.machine}", near(each.path)), _joined(each.answers)]))
+        for each in every
     )
 
 
-def terminal(found: Sequence[Payload]) -> list[str]:
+def _joined(answers: Sequence[str]) -> Markdown:
+    return Markdown("; ".join(markdown.text(each, None) for each in answers))
+
+
+def terminal(payloads: Sequence[Payload]) -> list[str]:
     """Return the lines of a terminal for the searches of one page."""
-    return [f"  {payload['objective']:<11} {answer(payload)}" for payload in found]
+    return [f"  {payload['objective']:<11} {answer(payload)}" for payload in payloads]
 
 
 def _interval(known: Mapping[str, Any] | None) -> Interval | None:
@@ -128,18 +132,18 @@ def answer(payload: Payload) -> str:
     return f"{payload['objective']} {_times(ratio)} of the defaults{known}{open_ended}: {_how(payload['cell'])}"
 
 
-def context(path: str, run: Run, found: Sequence[Payload]) -> dict[str, Any]:
-    """Return the variables of templates/tuned.md.j2 for the page `path`; `found`: the payloads that it shows."""
+def context(path: str, run: Run, payloads: Sequence[Payload]) -> dict[str, Any]:
+    """Return the variables of templates/tuned.md.j2 for the page `path`, of the `payloads` that it shows."""
     here = posixpath.dirname(path)
 
     def relative(target: str) -> str:
         return posixpath.relpath(target, here)
 
-    cells = [payload["default"] for payload in found if payload["default"]]
+    cells = [payload["default"] for payload in payloads if payload["default"]]
     synthetic = any(parts.is_synthetic(run, cell) for cell in cells)
-    file = summary.tuned_file(path) if variables(path, run, found) else None
+    file = summary.tuned_file(path) if variables(path, run, payloads) else None
     return {
-        "title": f"Best configurations of {name(run, found)} on {run.machine}",
+        "title": f"Best configurations of {name(run, payloads)} on {run.machine}",
         "index": markdown.link("All results", relative(summary.INDEX)),
         "machine": markdown.link(run.machine, relative(summary.machine_path(run.machine))),
         "run": run,
@@ -147,13 +151,13 @@ def context(path: str, run: Run, found: Sequence[Payload]) -> dict[str, Any]:
         "records": parts.records_links(run, relative),
         "synthetic": parts.synthetic_words(cells[0]["model"]) if synthetic else None,
         "emulated": parts.EMULATED_WORDS if summary.emulated(run) else None,
-        "answers": markdown.bullets(_verdict(payload) for payload in found),
-        "table": _table(found),
-        "searches": [_search(payload) for payload in found],
+        "answers": markdown.bullets(_verdict(payload) for payload in payloads),
+        "table": _table(payloads),
+        "searches": [_search(payload) for payload in payloads],
         "file": markdown.link(posixpath.basename(file), relative(file)) if file else None,
         "bench": markdown.fenced(f'make bench ARGS="-e @results/{file}"', "sh") if file else None,
-        "servers": _servers(run, found),
-        "unit": _unit(run, found),
+        "servers": _servers(run, payloads),
+        "unit": _unit(run, payloads),
         "rule": parts.prose(RULE, None),
         "verdict_rule": parts.prose(parts.VERDICT_RULE, None),
         "command": markdown.fenced(run.plan["command"], "sh") if run.plan else parts.NO_PLAN,
@@ -187,9 +191,9 @@ def _verdict(payload: Payload) -> Markdown:
     return Markdown(f"{head} {markdown.bold(_times(ratio))} {markdown.text(said, None)}")
 
 
-def _table(found: Sequence[Payload]) -> Markdown:
+def _table(payloads: Sequence[Payload]) -> Markdown:
     lines: list[list[str | None]] = []
-    for payload in found:
+    for payload in payloads:
         for label, cell, figure, values in (
             ("default", payload["default"], payload.get("default_figure"), payload.get("default_metrics")),
             ("best", payload["cell"], payload.get("figure"), payload.get("metrics")),
@@ -239,7 +243,7 @@ def _search(payload: Payload) -> dict[str, Any]:
     took = f" in {duration(payload['search_s'])}" if payload.get("search_s") else ""
     disturbed = f", {payload['disturbed']} of them disturbed" if payload.get("disturbed") else ""
     ended = "nothing better was left to try" if payload["ended"] == "verdicts" else "the time was over"
-    counts = {fate: sum(one["fate"] == fate for one in tried) for fate in _FATES}
+    counts = {fate: sum(each["fate"] == fate for each in tried) for fate in _FATES}
     told = ", ".join(f"{count} {_FATES[fate]}" for fate, count in counts.items() if count)
     words = (
         f"{metrics.plural(len(tried), 'configuration')} beside the defaults ({told or 'none'}), "
@@ -247,18 +251,18 @@ def _search(payload: Payload) -> dict[str, Any]:
     )
     lines = [
         [
-            one["step"],
-            one["build"],
-            parts.thread_words(one),
-            markdown.code(one["variant"]) if one.get("variant") else "-",
-            _times(ratio) if (ratio := _interval(one.get("ratio"))) else "-",
+            each["step"],
+            each["build"],
+            parts.thread_words(each),
+            markdown.code(each["variant"]) if each.get("variant") else "-",
+            _times(ratio) if (ratio := _interval(each.get("ratio"))) else "-",
             metrics.number(ratio.n) if ratio else "-",
             markdown.lines(
-                markdown.bold(_FATES[TAKEN]) if one["fate"] == TAKEN else _FATES.get(one["fate"], one["fate"]),
-                markdown.small(parts.prose(one["why"])) if one.get("why") else None,
+                markdown.bold(_FATES[TAKEN]) if each["fate"] == TAKEN else _FATES.get(each["fate"], each["fate"]),
+                markdown.small(parts.prose(each["why"])) if each.get("why") else None,
             ),
         ]
-        for one in tried
+        for each in tried
     ]
     columns = [
         ("Searched", LEFT), ("Build", LEFT), ("Threads", RIGHT), ("Settings", LEFT),
@@ -274,12 +278,12 @@ def _search(payload: Payload) -> dict[str, Any]:
 # ---- The file of variables ----
 
 
-def variables(path: str, run: Run, found: Sequence[Payload]) -> str | None:
+def variables(path: str, run: Run, payloads: Sequence[Payload]) -> str | None:
     """Return the text of the file by which `make bench` measures what was found, None where nothing was.
 
     The defaults are among it. Each line is JSON, which YAML is a superset of.
     """
-    best = [payload for payload in found if payload["cell"]]
+    best = [payload for payload in payloads if payload["cell"]]
     if not best:
         return None
     cells = [cell for payload in best for cell in (payload["default"], payload["cell"])]
@@ -328,7 +332,7 @@ class _Server(NamedTuple):
     remark: str | None
 
 
-def _server(run: Run, payload: Payload, found: Sequence[Payload]) -> _Server | None:
+def _server(run: Run, payload: Payload, payloads: Sequence[Payload]) -> _Server | None:
     """Return how llama-server is told what a search found, None where its launch does not say where things lie."""
     cell, argv = payload["cell"], payload.get("argv") or []
     if cell is None or "-m" not in argv[:-1]:
@@ -336,7 +340,7 @@ def _server(run: Run, payload: Payload, found: Sequence[Payload]) -> _Server | N
     build = run.builds.get(payload.get("build") or "") or {}
     model = run.models.get(payload["model"]) or {}
     job = Job(cell, posixpath.dirname(argv[0]), argv[argv.index("-m") + 1], build, model)
-    prompts = next((one["cell"] for one in found if one["objective"] == "prompts" and one["cell"]), None)
+    prompts = next((each["cell"] for each in payloads if each["objective"] == "prompts" and each["cell"]), None)
     batch = cell.get("threads_batch") or cell["threads"]
     if payload["objective"] == "generation" and prompts and prompts["build"] == cell["build"]:
         batch = prompts["threads"]
@@ -355,11 +359,11 @@ def _from_home(word: str, home: str) -> str:
     return word if os.path.isabs(word) else f"{home}/{word}"
 
 
-def _servers(run: Run, found: Sequence[Payload]) -> list[dict[str, Any]]:
+def _servers(run: Run, payloads: Sequence[Payload]) -> list[dict[str, Any]]:
     """Return a line for the shell for each search that found something."""
     told = []
-    for payload in found:
-        server = _server(run, payload, found)
+    for payload in payloads:
+        server = _server(run, payload, payloads)
         if server is None:
             continue
         program, _m, model, *rest = server.argv
@@ -377,12 +381,14 @@ def _servers(run: Run, found: Sequence[Payload]) -> list[dict[str, Any]]:
     return told
 
 
-def _unit(run: Run, found: Sequence[Payload]) -> Markdown | None:
+def _unit(run: Run, payloads: Sequence[Payload]) -> Markdown | None:
     """Return a unit of systemd for the server: that for users where they were searched for, else for generation."""
     ranks = ("users", "memory", "generation", "prompts")
-    best = sorted((one for one in found if one["objective"] in ranks), key=lambda one: ranks.index(one["objective"]))
+    best = sorted(
+        (each for each in payloads if each["objective"] in ranks), key=lambda each: ranks.index(each["objective"])
+    )
     for payload in best:
-        server = _server(run, payload, found)
+        server = _server(run, payload, payloads)
         if server is None:
             continue
         program, _m, model, *rest = server.argv
