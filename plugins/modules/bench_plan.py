@@ -35,8 +35,8 @@ options:
     type: bool
     default: false
   tune:
-    description: What a search is asked for, C(objectives), C(users), C(memory_gib) and C(space), as the variables
-      C(llama_bench_tune_*) of role P(cloudbench.llama.llama_bench#role); looked at where O(search) is true.
+    description: What a search is asked for, C(objectives), C(users), C(memory_gib), C(minutes) and C(space), as the
+      variables C(llama_bench_tune_*) of role P(cloudbench.llama.llama_bench#role); looked at where O(search) is true.
     type: dict
     default: {}
   price_found:

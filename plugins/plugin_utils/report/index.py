@@ -239,7 +239,7 @@ def machine_context(entries: Sequence[Entry], runs: Sequence[Run], searched: Seq
         "emulated": parts.EMULATED_WORDS if summary.emulated(latest) else None,
         "attempt": parts.attempts_alert(attempts, latest.machine),
         "session": parts.session_alert(latest),
-        "table": _table(near, one_machine=True) if near else markdown.text("Nothing was planned for this machine."),
+        "table": _table(near, one_machine=True) if near else markdown.text(_without(searched)),
         "felt": _felt(near, one_machine=True),
         "tuned": tuned.items(searched, _near),
         "failures": _failures(runs[-1:], _near),
@@ -249,6 +249,11 @@ def machine_context(entries: Sequence[Entry], runs: Sequence[Run], searched: Seq
         "states_rule": parts.rules(foreign)[-1],
         "tie_rule": parts.TIE_RULE,
     }
+
+
+def _without(searched: Sequence[Searched]) -> str:
+    """Return why a machine has no results."""
+    return "Only its best configurations were searched for." if searched else "Nothing was planned for this machine."
 
 
 def _near(path: str) -> str:

@@ -96,7 +96,7 @@ def _joined(answers: Sequence[str]) -> Markdown:
 
 def terminal(payloads: Sequence[Payload]) -> list[str]:
     """Return the lines of a terminal for the searches of one page."""
-    return [f"  {payload['objective']:<11} {answer(payload)}" for payload in payloads]
+    return [f"  {payload['objective']:<11} {said(payload)}" for payload in payloads]
 
 
 def _interval(known: Mapping[str, Any] | None) -> Interval | None:
@@ -119,17 +119,22 @@ def _how(cell: Payload) -> str:
     return f"build {cell['build']}, {progress.thread_count(cell)}{batch}{settings}"
 
 
-def answer(payload: Payload) -> str:
+def said(payload: Payload) -> str:
     """Return what a search came to, in a phrase."""
     if payload["cell"] is None:
-        return f"{payload['objective']}: no configuration, {payload.get('why') or 'nobody knows why'}"
+        return f"no configuration: {payload.get('why') or 'nobody knows why'}"
     ratio = _interval(payload.get("ratio"))
-    open_ended = "" if payload["ended"] == "verdicts" else ", when the time was over"
+    early = "" if payload["ended"] == "verdicts" else ", when the time was over"
     if ratio is None:
-        return f"{payload['objective']}: nothing better than the defaults{open_ended}"
+        return f"nothing better than the defaults{early}"
     word = verdict.of_ratio(ratio)
     known = "" if word in (verdict.FASTER, verdict.SLOWER) else f", {word}"
-    return f"{payload['objective']} {_times(ratio)} of the defaults{known}{open_ended}: {_how(payload['cell'])}"
+    return f"{_times(ratio)} of the defaults{known}{early}: {_how(payload['cell'])}"
+
+
+def answer(payload: Payload) -> str:
+    """Return what was searched for, and what that came to."""
+    return f"{payload['objective']}: {said(payload)}"
 
 
 def context(path: str, run: Run, payloads: Sequence[Payload]) -> dict[str, Any]:

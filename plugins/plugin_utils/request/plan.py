@@ -225,7 +225,7 @@ def make_plan(request: RunRequest, machine: Payload) -> Plan:
 
 
 # Variables of a run that say nothing to a search, which has tests and settings of its own.
-_NOT_SEARCHED = ("tests", "variants", "twin", "repetitions")
+_NOT_SEARCHED = ("tests", "variants", "twin", "repetitions", "minutes")
 
 
 def make_search(request: RunRequest, tune: TuneRequest, machine: Payload) -> tuple[Plan, Payload]:
@@ -273,4 +273,4 @@ def search_payload(payload: Payload, request: RunRequest, tune: TuneRequest, see
         **({"limit_bytes": tune.limit_bytes} if tune.limit_bytes else {}),
     }
     command = _command("playbooks/tune.yml", {**variables, **tune.variables()})
-    return {**payload, "tune": asked, "command": command}
+    return {**payload, "time_limit_s": tune.minutes * 60, "tune": asked, "command": command}

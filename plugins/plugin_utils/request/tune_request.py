@@ -31,6 +31,7 @@ VARIABLES: Mapping[str, Variable] = {
     ),
     "users": Variable("llama_bench_tune_users", {"type": "int", "default": 4}, least=1),
     "memory_gib": Variable("llama_bench_tune_memory_gib", {"type": "float", "default": 0}, least=0),
+    "minutes": Variable("llama_bench_tune_minutes", {"type": "float", "default": 60}, least=0),
     "space": Variable("llama_bench_tune_space", {"type": "dict", "default": {}}),
 }
 
@@ -39,13 +40,14 @@ VARIABLES: Mapping[str, Variable] = {
 class TuneRequest:
     """What a search is asked for, checked as far as no machine is needed for that.
 
-    `objectives`, each once, in the order given; `limit_bytes` is the limit of MEMORY, None without one; `asked` is
-    everything as it was given, by field.
+    `objectives`, each once, in the order given; `limit_bytes` is the limit of MEMORY, None without one; `minutes` 0 is
+    no limit; `asked` is everything as it was given, by field.
     """
 
     objectives: tuple[str, ...]
     users: int
     limit_bytes: int | None
+    minutes: float
     space: Mapping[str, list[Any]]
     asked: Mapping[str, Any]
 
@@ -71,7 +73,7 @@ class TuneRequest:
             space = checked_space(asked["space"])
         except SpaceError as error:
             raise RequestError(f"{VARIABLES['space'].name}: {error}") from error
-        return cls(tuple(objectives), asked["users"], int(limit * 2**30) or None, space, asked)
+        return cls(tuple(objectives), asked["users"], int(limit * 2**30) or None, asked["minutes"], space, asked)
 
     def test(self, objective: str, request: RunRequest) -> Cell:
         """Return the fields of a cell of the test that an objective is judged by. Raises RequestError."""
