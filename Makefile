@@ -18,6 +18,7 @@ DEV := .venv/stamp-dev-$(call KEY,requirements.txt requirements-dev.txt)
 # What each target takes on the command line, beside PYTHON. A word that none of those asked for takes would be ignored,
 # and something else be done than was meant: it ends the command before anything is.
 WORDS_bench := ARGS
+WORDS_tune := ARGS
 WORDS_explain := TYPE GCC ARGS
 WORDS_plan := ARGS
 WORDS_prices := REGIONS ARGS
@@ -51,11 +52,12 @@ $(error make export needs OUT, the file to write: make export FORMAT=$(or $(FORM
 endif
 endif
 
-.PHONY: help bench explain plan prices report compare bisect export import site setup test lint unit integration browser sanity \
+.PHONY: help bench tune explain plan prices report compare bisect export import site setup test lint unit integration browser sanity \
   molecule clean
 
 help:
 	@echo "make bench     measure the hosts of the inventory, by default this machine, and write the pages"
+	@echo "make tune      find the best configuration of the hosts: make tune ARGS='-e llama_bench_tune_memory_gib=1'"
 	@echo "make explain   print the CMake line of an instance type and why: make explain TYPE=c8g.4xlarge GCC=12"
 	@echo "make plan      what a run on EC2 would create, take and cost: AWS_REGION=us-east-1 make plan"
 	@echo "make prices    ask AWS what EC2 costs today, for the plans from now on: make prices REGIONS=us-east-1,eu-central-1"
@@ -75,10 +77,13 @@ help:
 	@echo "make molecule  every scenario under molecule/; make molecule-aws one of them"
 	@echo "make setup     .venv with what tests and linters need, and nothing else"
 	@echo "make clean     remove .venv and what the tests left; results/ stays"
-	@echo "Variables: ARGS='-e name=value -v' for bench, plan and report, PYTHON=python3.13 for the interpreter of .venv"
+	@echo "Variables: ARGS='-e name=value -v' for bench, tune, plan and report, PYTHON=python3.13 for the interpreter of .venv"
 
 bench: $(RUN)
 	.venv/bin/ansible-playbook site.yml $(ARGS)
+
+tune: $(RUN)
+	.venv/bin/ansible-playbook playbooks/tune.yml $(ARGS)
 
 explain: $(RUN)
 	@.venv/bin/ansible-playbook playbooks/explain.yml $(if $(TYPE),-e llama_cpp_explain_type=$(TYPE)) $(if $(GCC),-e llama_cpp_explain_gcc=$(GCC)) $(ARGS)

@@ -66,7 +66,10 @@ class ActionModule(CoreAction):
         missing += [
             f"every figure of {of_host.machine}: {summary.why_nothing(of_host)}"
             for of_host in summary.runs(of_run)
-            if of_host.plan and not summary.fruitful(of_host) and not of_host.failures
+            if of_host.plan and not (summary.fruitful(of_host) or summary.tuned(of_host)) and not of_host.failures
+        ]
+        missing += [
+            f"{of_host.machine}: {said}" for of_host in summary.runs(of_run) for said in summary.not_found(of_host)
         ]
         return {
             "changed": bool(changed),

@@ -17,13 +17,16 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import pr
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.plan import (
     default_seed,
     make_plan,
+    make_search,
     run_payload,
+    search_payload,
 )
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import (
     OPTION,
     RequestError,
     RunRequest,
 )
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.tune_request import TuneRequest
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RunError, current_run
 
@@ -34,6 +37,8 @@ class ActionModule(CoreAction):
     ARGUMENTS = spec(
         machine=dict(type="dict", required=True),
         request=OPTION,
+        search=dict(type="bool", default=False),
+        tune=dict(type="dict", default={}),
         price_found=dict(type="dict", default={}),
         fleet_found=dict(type="dict", default={}),
     )
@@ -44,18 +49,22 @@ class ActionModule(CoreAction):
         request = RunRequest.of(args["request"])
         price = request.price or prices.paid(args["price_found"])
         machine = args["machine"]
-        plan = make_plan(request, machine)
+        tune = TuneRequest.of(args["tune"]) if args["search"] else None
+        plan, option = make_search(request, tune, machine) if tune else (make_plan(request, machine), {})
         seed = default_seed(run) if request.seed is None else request.seed
-        result: dict[str, Any] = {"plan": dict(plan, run=run, seed=seed, launches_most=request.launches_most)}
+        result: dict[str, Any] = {
+            "plan": dict(plan, run=run, seed=seed, launches_most=request.launches_most, tune=option)
+        }
         if not self.check_mode:
             versions = {
                 "collection": VERSION,
                 "ansible_core": ansible_core_version,
                 "python": platform.python_version(),
             }
+            payload = run_payload(request, plan, seed, machine, versions, price, args["fleet_found"])
             kinds = [
                 ("machine", machine),
-                ("run", run_payload(request, plan, seed, machine, versions, price, args["fleet_found"])),
+                ("run", search_payload(payload, request, tune, seed) if tune else payload),
                 *[("failure", failed) for failed in plan["failures"]],
             ]
             result[envelope.RESULT_KEY] = envelope.as_result(

@@ -47,7 +47,10 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import reco
 # Of a command line, what decides whether another one asks for the same.
 _ASKED = ("args", "inventory", "extra_vars", "subset", "tags", "skip_tags")
 # Playbooks that measure, and so can be gone on with.
-_MEASURE = {"site.yml", "measure.yml", "cloudbench.llama.site", "cloudbench.llama.measure"}
+_MEASURE = {
+    *("site.yml", "measure.yml", "tune.yml"),
+    *("cloudbench.llama.site", "cloudbench.llama.measure", "cloudbench.llama.tune"),
+}
 
 
 class CallbackModule(CallbackBase):

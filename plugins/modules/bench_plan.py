@@ -30,6 +30,15 @@ options:
     description: The payload of the machine record, as P(cloudbench.llama.machine_info#module) returns it.
     type: dict
     required: true
+  search:
+    description: Whether the best configuration is searched for, instead of cells measured.
+    type: bool
+    default: false
+  tune:
+    description: What a search is asked for, C(objectives), C(users), C(memory_gib), C(minutes) and C(space), as the
+      variables C(llama_bench_tune_*) of role P(cloudbench.llama.llama_bench#role); looked at where O(search) is true.
+    type: dict
+    default: {}
   price_found:
     description:
       - O(request.price) as the plan of a run on EC2 has it, for a host to which nobody has given one. It is not part of
@@ -123,6 +132,11 @@ plan:
       type: list
       elements: str
       sample: [llama-server]
+    tune:
+      description: The option C(tune) of P(cloudbench.llama.llama_bench#module), empty without O(search).
+      returned: success
+      type: dict
+      sample: {}
     failures:
       description: Payloads of failure records, one for each value that is not possible.
       returned: success

@@ -93,6 +93,14 @@ options:
     description: What a request has to meet to count as goodput, C(ttft_s) and C(tpot_s) in seconds.
     type: dict
     default: {ttft_s: 2.0, tpot_s: 0.1}
+  tune:
+    description:
+      - Searches for the best configuration instead, for the objective in the C(purpose) of each of O(cells), over all
+        of O(builds); the first of them and the defaults of llama.cpp are what everything is compared with.
+      - C(space) has the values that are tried by factor, C(threads) the numbers of threads, both those of the machine
+        where they are not named; C(limit_bytes) is the limit of the objective C(memory).
+    type: dict
+    default: {}
   environment:
     description: Variables for the programs that are measured, names and texts. Of that of the module they get only
       E(PATH), E(HOME), E(LANG), C(LC_*) and E(TMPDIR).
@@ -154,7 +162,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, JobError, jobs_of, program
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.run import measure
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.settings import Settings
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.space import SpaceError, checked_space
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.spool import Spool, SpoolError, machine_lock
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.tune import Asked, tune
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.environment import EnvironmentRefused, checked
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME
@@ -191,6 +201,22 @@ def _duets(params: Dict[str, Any]) -> List[Tuple[Job, Job]]:
     return [(jobs[0], jobs[1]) for jobs in joined if len(jobs) == 2]
 
 
+def _understood(module: AnsibleModule) -> Tuple[List[Job], Dict[str, str], Optional[Asked]]:
+    """Return the jobs, the environment of the programs, and what a search is asked for, None where there is none."""
+    params = module.params
+    cells, searched = params["cells"], params["tune"]
+    if searched:
+        cells = [dict(cell, build=build["name"]) for cell in cells for build in params["builds"]]
+    try:
+        jobs = jobs_of(cells, params["builds"], params["models"])
+        environment = checked(params["environment"], "environment")
+        space = checked_space(searched.get("space") or {})
+    except (JobError, EnvironmentRefused, SpaceError) as error:
+        module.fail_json(msg=str(error))
+    asked = Asked(space, searched.get("threads") or (), searched.get("limit_bytes") or None) if searched else None
+    return jobs, environment, asked
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
@@ -209,6 +235,7 @@ def main() -> None:
             slots=dict(type="int", default=4),
             requests=dict(type="int", default=4),
             slo=dict(type="dict", default={"ttft_s": 2.0, "tpot_s": 0.1}),
+            tune=dict(type="dict", default={}),
             environment=dict(type="dict", default={}),
             spool=dict(type="path", default="~/.cache/cloudbench/spool"),
             patience=dict(type="float", default=0),
@@ -217,11 +244,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
+    jobs, environment, asked = _understood(module)
     try:
-        jobs = jobs_of(params["cells"], params["builds"], params["models"])
         duets = _duets(params)
-        environment = checked(params["environment"], "environment")
-    except (JobError, EnvironmentRefused) as error:
+    except JobError as error:
         module.fail_json(msg=str(error))
     _check(module, jobs)
     if module.check_mode:
@@ -268,7 +294,10 @@ def main() -> None:
                         emit(kind, payload, None)
             # Reading a large model for the first time takes minutes: the controller is to know that somebody lives.
             progress({"done": 0, "of": 0, "now": None, "figures": [], "failed": [], "left_s": None})
-            ended = measure(jobs, settings, machine, emit, progress, abandoned, earlier, duets=duets)
+            if asked:
+                ended = tune(jobs, asked, settings, machine, emit, progress, abandoned, earlier)
+            else:
+                ended = measure(jobs, settings, machine, emit, progress, abandoned, earlier, duets=duets)
             emit("end", {"state": "finished" if ended else "abandoned", "launches": counts["launch"]}, None)
             records = spool.records()
     except SpoolError as error:

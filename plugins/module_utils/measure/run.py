@@ -32,7 +32,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.system import pag
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME
 
 
-class _Run:
+class Session:
     """One run on one machine, from its thread ladder to its last launch."""
 
     def __init__(
@@ -70,9 +70,13 @@ class _Run:
         spent = self.host.clock() - self.started
         return self.settings.budget - spent if self.settings.budget else float("inf")
 
+    def obstacle(self, job: Job) -> Optional[Tuple[str, str]]:
+        """Return (cause, advice) when a job cannot be measured here, None when nothing is known against it."""
+        return _obstacle(job, self.settings, self.machine)
+
     def refused(self, job: Job) -> bool:
         """Say whether a job cannot be measured here, after recording why."""
-        why = _obstacle(job, self.settings, self.machine)
+        why = self.obstacle(job)
         if why:
             self.emit("failure", envelope.failure("measure", why[0], why[1], job.cell), time.time())
         return why is not None
@@ -342,6 +346,15 @@ def _reference(ladder: Stage, advice: Dict[str, Optional[Dict[str, Any]]]) -> Op
     return time_budget.reference(figures, float(ladder.jobs[0].model.get("bytes") or 1))
 
 
+def read_through(jobs: Sequence[Job]) -> None:
+    """Read what jobs launch and load, so that its pages are resident and every launch starts alike."""
+    for path in sorted(
+        {path for job in jobs for path in (program(job, registry.kind_of(job.cell).program), job.model_path)}
+    ):
+        if os.path.exists(os.path.join(HOME, path)):
+            page_cache.read_through(os.path.join(HOME, path))
+
+
 def measure(
     jobs: List[Job],
     settings: Settings,
@@ -359,14 +372,9 @@ def measure(
     launch and once at the end. Before each launch `abandoned` is asked whether to stop. `earlier` are the records of
     an interrupted run of the same id. `duets` are pairs of jobs to be measured at the same moment.
     """
-    run = _Run(settings, machine, emit, progress, abandoned, earlier, host or Host())
+    run = Session(settings, machine, emit, progress, abandoned, earlier, host or Host())
     jobs = [job for job in jobs if not run.refused(job)]
-    for path in sorted(
-        {path for job in jobs for path in (program(job, registry.kind_of(job.cell).program), job.model_path)}
-    ):
-        if os.path.exists(os.path.join(HOME, path)):
-            # So that its pages are resident, and every launch starts alike.
-            page_cache.read_through(os.path.join(HOME, path))
+    read_through(jobs)
     if not jobs:
         progress({"done": 0, "of": 0, "now": None, "figures": [], "failed": [], "left_s": 0.0, "finished": True})
         return True

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Mapping, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import LADDER
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import LADDER, tuned_for
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import NOTHING_SET, LaunchSettings
 
-# Launches of each rung of a thread ladder, of one repetition each: it chooses, it does not measure.
+# Launches of each rung of a thread ladder, of one repetition each: it chooses, it does not measure. Nor does a search.
 LADDER_LAUNCHES = 3
 LADDER_REPETITIONS = 1
 # Of the time limit a ladder takes no more than this: what was asked for is to be measured.
@@ -45,9 +45,9 @@ class Settings(NamedTuple):
 
         Each launch has a seed of its own: its prompts are new, and the arrivals those of another hour.
         """
-        ladder = job.cell.get("purpose") == LADDER
+        chooses = job.cell.get("purpose") == LADDER or tuned_for(job.cell)
         settings = LaunchSettings(
-            repetitions=LADDER_REPETITIONS if ladder else self.repetitions,
+            repetitions=LADDER_REPETITIONS if chooses else self.repetitions,
             time_limit=self.time_limit,
             slots=self.slots,
             requests=self.requests,

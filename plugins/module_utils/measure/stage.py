@@ -56,6 +56,14 @@ class Stage:
     def _place(cell: Dict[str, Any], build: str, model: str) -> str:
         return envelope.canonical([cell, build, model])
 
+    def join(self, job: Job) -> int:
+        """Take one more job in, and return its index."""
+        self.jobs.append(job)
+        self.launches.append([])
+        self.failed.append(False)
+        self.out_of_time.append(False)
+        return len(self.jobs) - 1
+
     def add(self, index: int, payload: Dict[str, Any]) -> None:
         """Count a launch of a cell."""
         self.launches[index].append(payload)

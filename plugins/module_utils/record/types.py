@@ -98,6 +98,14 @@ class Imported(TypedDict):
     form: str
 
 
+class TuneAsked(TypedDict, total=False):
+    """What a run searches the best configuration for, and the role variables that the file of the best repeats."""
+
+    objectives: Optional[List[str]]
+    limit_bytes: Optional[int]
+    variables: Optional[Dict[str, Any]]
+
+
 class _Run(TypedDict):
     cells: List[Cell]
     launches: int
@@ -120,6 +128,7 @@ class Run(_Run, total=False):
     fleet: Optional[Fleet]
     imported: Optional[List[Imported]]
     environment: Optional[Dict[str, str]]
+    tune: Optional[TuneAsked]
 
 
 class Instance(TypedDict, total=False):
@@ -459,6 +468,67 @@ class Threads(_Threads, total=False):
 
     prompt: Optional[Advice]
     generation: Optional[Advice]
+
+
+class _Mean(TypedDict):
+    mean: float
+    n: int
+
+
+class Mean(_Mean, total=False):
+    """The geometric mean of n launches, or of the ratios within n blocks, with its interval."""
+
+    low: Optional[float]
+    high: Optional[float]
+
+
+class _Tried(TypedDict):
+    build: str
+    threads: int
+    step: str
+    fate: str
+
+
+class Tried(_Tried, total=False):
+    """A configuration that a search tried: in which step, its ratio to the best until then, what became of it, why."""
+
+    threads_batch: int
+    variant: str
+    ratio: Optional[Mean]
+    rss_peak_bytes: Optional[int]
+    why: Optional[str]
+
+
+class _Tuned(TypedDict):
+    objective: str
+    machine: str
+    model: str
+    cell: Optional[Cell]
+    default: Optional[Cell]
+    tried: List[Tried]
+    ended: str
+    launches: int
+    seconds: float
+
+
+class Tuned(_Tuned, total=False):
+    """What a search has found: the cell of the best, beside that of the defaults, in the last blocks of both.
+
+    Without a cell there is none, and `why` says so.
+    """
+
+    why: Optional[str]
+    build: Optional[str]
+    argv: Optional[List[str]]
+    limit_bytes: Optional[int]
+    figure: Optional[Mean]
+    default_figure: Optional[Mean]
+    ratio: Optional[Mean]
+    metrics: Optional[Dict[str, float]]
+    default_metrics: Optional[Dict[str, float]]
+    blocks: Optional[int]
+    disturbed: Optional[int]
+    search_s: Optional[float]
 
 
 class Omitted(TypedDict):

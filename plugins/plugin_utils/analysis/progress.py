@@ -44,6 +44,8 @@ def describe(state: dict[str, Any]) -> str:
         return "reading the models and measuring the memory"
     if state.get("stage") == "duets":
         return _duet(state)
+    if state.get("gain"):
+        return _describe_search(state)
     stage = f"{state['stage']}: " if state.get("stage") == "choosing threads" else ""
     parts = [f"{stage}launch {state['done'] + 1} of {state['of']}: {cell_text(state['now'])}"]
     parts += [f"so far {_figure(entry)}" for entry in state["figures"] if entry["cell"] == state["now"]]
@@ -62,6 +64,17 @@ def _duet(state: dict[str, Any]) -> str:
     mean, _low, _high, count, half_width = state["ratio"]
     spread = "" if half_width is None else f" ±{half_width:.1f} %"
     return f"{told}; so far {mean:.3f}x{spread} (n={count})"
+
+
+def _describe_search(state: dict[str, Any]) -> str:
+    """Return how far a search is, of which nobody knows how many launches it takes."""
+    parts = [
+        f"{state['stage']}: launch {state['done'] + 1}: {cell_text(state['now'])}",
+        f"best so far about {state['gain']:.2f}x of the defaults",
+    ]
+    if state["left_s"] is not None:
+        parts.append(f"{duration(state['left_s'])} left at most")
+    return "; ".join(parts)
 
 
 def describe_compilation(state: dict[str, Any]) -> str:

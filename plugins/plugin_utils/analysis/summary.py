@@ -325,7 +325,7 @@ def _joined(imports: Sequence[Run]) -> Run:
     )
 
 
-_OTHERS = ("bandwidth", "threads", "duet", "samples", "omitted", "end")
+_OTHERS = ("bandwidth", "threads", "duet", "samples", "omitted", "end", "tuned")
 
 
 def _run(machine: str, run: str, by_kind: dict[str, list[Record]]) -> Run:
@@ -370,7 +370,10 @@ def standing_failures(records: Sequence[Record]) -> list[Record]:
     """
     ended: dict[str, str] = {}
     launched: dict[tuple[Any, ...], str] = {}
+    searched: set[tuple[Any, ...]] = set()
     for record in records:
+        if record["kind"] == "run":
+            searched |= {cell_key(cell) for cell in record["payload"]["cells"] if cell_fields.tuned_for(cell)}
         if record["kind"] == "end" and record["payload"]["state"] == "finished":
             ended[record["machine"]] = max(record["time"], ended.get(record["machine"], ""))
         elif record["kind"] == "launch":
@@ -379,6 +382,9 @@ def standing_failures(records: Sequence[Record]) -> list[Record]:
 
     def stands(record: Record) -> bool:
         cell, machine = record["payload"].get("cell"), record["machine"]
+        # What a search tried beside the defaults may be refused: it learns from that.
+        if cell_fields.tuned_for(cell) and cell_key(by_ladder(cell)) not in searched:
+            return False
         if cell:
             return bool(record["time"] >= launched.get((machine, *cell_key(cell)), ""))
         # What was refused in the plan stays refused.
@@ -424,6 +430,50 @@ def omitted_cells(run: Run) -> list[Record]:
     """Return the records of cells that time had no room for, without those of duets that came to nothing."""
     records = run.others.get("omitted", [])
     return [record for record in records if record["payload"]["cell"].get("purpose") != cell_fields.DUET]
+
+
+def tuning(run: Run) -> bool:
+    """Say whether `run` searches for the best configuration, and so has no cells for other pages."""
+    return bool(run.plan and run.plan.get("tune"))
+
+
+def tuned(run: Run) -> dict[str, list[Payload]]:
+    """Return what the searches of `run` came to, the payloads of their records, by the page that shows them.
+
+    In the order of the objectives that were asked for.
+    """
+    of_page: dict[str, list[Payload]] = {}
+    asked = list((run.plan or {}).get("tune", {}).get("objectives") or [])
+    payloads = [record["payload"] for record in run.others.get("tuned", [])]
+    order = {objective: place for place, objective in enumerate(asked)}
+    for payload in sorted(payloads, key=lambda payload: order.get(payload["objective"], len(order))):
+        model = run.models.get(payload["model"])
+        cell = payload["default"] or ({"model": model["name"], **model} if model else None)
+        if cell:
+            of_page.setdefault(tuned_path(page_path(run.machine, cell)), []).append(payload)
+    return of_page
+
+
+def tuned_path(page: str) -> str:
+    """Return the path of the page that says what is best for the model of `page`."""
+    folder, name = posixpath.split(page)
+    return posixpath.join(folder, f"tuned-{name}")
+
+
+def tuned_file(page: str) -> str:
+    """Return the path of the variables that measure what a page of tuned_path() found."""
+    machine, model, name = page.split("/")
+    return f"{machine}/tuned/{model}-{name.removeprefix('tuned-').removesuffix('.md')}.yml"
+
+
+def not_found(run: Run) -> list[str]:
+    """Return a sentence for each search of `run` that gave no configuration."""
+    return [
+        f"the best configuration for {payload['objective']}: {payload.get('why') or 'nobody knows why'}"
+        for of_page in tuned(run).values()
+        for payload in of_page
+        if payload["cell"] is None
+    ]
 
 
 def cells(run: Run) -> list[Payload]:

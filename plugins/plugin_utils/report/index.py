@@ -13,9 +13,10 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope i
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Record, Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import card, figures, markdown, parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import card, figures, markdown, parts, tuned
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import index_speed, registry
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.tuned import Searched
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Column, Columns, Entry
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.records import Problem
 
@@ -97,9 +98,12 @@ def _lean_record(record: Record, kept: Sequence[str], alike: dict[str, Record]) 
 
 
 def context(
-    entries: Sequence[Entry], runs: Sequence[Run], problems: Sequence[Problem]
+    entries: Sequence[Entry], runs: Sequence[Run], problems: Sequence[Problem], searched: Sequence[Searched] = ()
 ) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
-    """Return the variables of templates/index.md.j2, and its figures by name; `entries` are those of all pages."""
+    """Return the variables of templates/index.md.j2, and its figures by name; `entries` are those of all pages.
+
+    `searched`: what the searches for the best configurations came to.
+    """
     entries = sorted(entries, key=lambda item: (item.run.machine, item.model, item.quantization, item.path))
     variables = {
         "cards": _cards(_ranked(entries)),
@@ -110,6 +114,7 @@ def context(
             if subject.index_section and (section := subject.index_section(entries))
         ],
         **_tables(entries),
+        "tuned": tuned.items(searched),
         "synthetic": any(item.synthetic for item in entries),
         "failures": _failures(_latest(runs)),
         "problems": _problems(problems),
@@ -203,10 +208,10 @@ def model_context(model: str, entries: Sequence[Entry]) -> tuple[dict[str, Any],
 # ---- The page of a machine ----
 
 
-def machine_context(entries: Sequence[Entry], runs: Sequence[Run]) -> dict[str, Any]:
+def machine_context(entries: Sequence[Entry], runs: Sequence[Run], searched: Sequence[Searched] = ()) -> dict[str, Any]:
     """Return the variables of templates/machine.md.j2, the page of one machine.
 
-    `entries` are those of its pages, `runs` all of its runs, the latest last.
+    `entries` are those of its pages, `runs` all of its runs, the latest last, `searched` what its searches came to.
     """
     # A run of which no page shows a figure says nothing of the machine's figures.
     shown = {item.run.run for item in entries}
@@ -234,8 +239,9 @@ def machine_context(entries: Sequence[Entry], runs: Sequence[Run]) -> dict[str, 
         "emulated": parts.EMULATED_WORDS if summary.emulated(latest) else None,
         "attempt": parts.attempts_alert(attempts, latest.machine),
         "session": parts.session_alert(latest),
-        "table": _table(near, one_machine=True) if near else markdown.text("Nothing was planned for this machine."),
+        "table": _table(near, one_machine=True) if near else markdown.text(_without(searched)),
         "felt": _felt(near, one_machine=True),
+        "tuned": tuned.items(searched, _near),
         "failures": _failures(runs[-1:], _near),
         "sections": [subject.machine_section(latest) for subject in registry.SUBJECTS if subject.machine_section],
         "runs": markdown.table(columns, lines),
@@ -243,6 +249,11 @@ def machine_context(entries: Sequence[Entry], runs: Sequence[Run]) -> dict[str, 
         "states_rule": parts.rules(foreign)[-1],
         "tie_rule": parts.TIE_RULE,
     }
+
+
+def _without(searched: Sequence[Searched]) -> str:
+    """Return why a machine has no results."""
+    return "Only its best configurations were searched for." if searched else "Nothing was planned for this machine."
 
 
 def _near(path: str) -> str:

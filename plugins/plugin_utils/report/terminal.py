@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Record, Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts, tuned
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import registry
 
 # More machines than anybody reads at the end of a terminal.
@@ -52,6 +52,12 @@ def lines(records: Sequence[Record], run_id: str, results_dir: str) -> list[str]
     """Return the lines for the run `run_id`; of a host on which it measured nothing, why."""
     told: list[str] = []
     of_run = [run for run in summary.runs(records) if run.run == run_id]
+    searches = [run for run in of_run if summary.tuned(run)]
+    for run in searches[:MOST]:
+        for page, payloads in sorted(summary.tuned(run).items()):
+            told += [f"{run.machine}, {tuned.name(run, payloads)}", *tuned.terminal(payloads)]
+            told.append(f"  {_path(results_dir, page)}")
+    of_run = [run for run in of_run if run not in searches]
     runs = [run for run in of_run if summary.fruitful(run)]
     barren = [run for run in of_run if run.plan and not summary.fruitful(run)]
     for run in runs[:MOST]:
@@ -75,7 +81,7 @@ def lines(records: Sequence[Record], run_id: str, results_dir: str) -> list[str]
                 f"  {_path(results_dir, page)}",
             ]
     told += [f"{run.machine}: nothing was measured: {summary.why_nothing(run)}" for run in barren[:MOST]]
-    more = max(0, len(runs) - MOST) + max(0, len(barren) - MOST)
+    more = max(0, len(searches) - MOST) + max(0, len(runs) - MOST) + max(0, len(barren) - MOST)
     if more:
         told.append(f"... and {metrics.plural(more, 'machine')} more: {_path(results_dir, summary.INDEX)}")
     return [_plain(line) for line in told]

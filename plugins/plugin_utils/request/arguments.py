@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import alike, did_you_mean
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds as catalog
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import yaml_file
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request import tune_request
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import (
     VARIABLES,
     RequestError,
@@ -118,12 +119,23 @@ def wrong_values(given: Mapping[str, Any]) -> list[str]:
     `given`: variables of the roles by name, without templates. The order is that of the names.
     """
     said = [*_choices(given), *_numbers(given), *_builds(given)]
+    said += _search(given)
     asked = {field: given[variable.name] for field, variable in VARIABLES.items() if variable.name in given}
     try:
         request = RunRequest.of(asked)
     except RequestError as error:
         return [*said, str(error)]
     return [*said, *(f"{failure['cause']} {failure['advice']}" for failure in request.refused)]
+
+
+def _search(given: Mapping[str, Any]) -> list[str]:
+    """Return why a search for the best configuration cannot be meant; whoever asks for none is told too."""
+    table = tune_request.VARIABLES
+    try:
+        tune_request.TuneRequest.of({field: given[row.name] for field, row in table.items() if row.name in given})
+    except RequestError as error:
+        return [str(error)]
+    return []
 
 
 def _choices(given: Mapping[str, Any]) -> list[str]:

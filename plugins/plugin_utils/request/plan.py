@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypedDict
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import BY_LADDER, TWIN
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import BY_LADDER, TWIN, tune_purpose
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import Cell
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import KINDS, headline, kind_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup
@@ -21,6 +22,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds as catalog
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import (
     LEGACY,
+    VARIABLES,
     Build,
     Duet,
     Payload,
@@ -28,6 +30,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_reque
     RunRequest,
     possible,
 )
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.tune_request import TuneRequest
 
 # From so many processors on a machine is a server. By a public report flash attention, llama.cpp's default, halves the
 # speed of prompts on some of them (catalog/published.yml).
@@ -63,7 +66,11 @@ def command(request: RunRequest, seed: int) -> str:
 
     From what was planned, never from the command line used, which may hold a secret.
     """
-    return "ansible-playbook site.yml -e '%s'" % json.dumps(request.variables(seed)).replace("'", "'\\''")
+    return _command("site.yml", request.variables(seed))
+
+
+def _command(playbook: str, variables: Mapping[str, Any]) -> str:
+    return "ansible-playbook %s -e '%s'" % (playbook, json.dumps(variables).replace("'", "'\\''"))
 
 
 def run_payload(
@@ -305,3 +312,55 @@ def make_plan(request: RunRequest, machine: Payload) -> Plan:
         "programs": sorted({kind_of(cell).program for cell in cells} - {first}),
         "failures": failures,
     }
+
+
+# Variables of a run that say nothing to a search, which has tests and settings of its own.
+_NOT_SEARCHED = ("tests", "variants", "twin", "repetitions", "minutes")
+
+
+def make_search(request: RunRequest, tune: TuneRequest, machine: Payload) -> tuple[Plan, Payload]:
+    """Return the plan of a search on one machine, and the option `tune` of module llama_bench.
+
+    Its cells are the defaults of the first build, one for each objective, model and quantization: what everything that
+    is tried is compared with. Raises RequestError.
+    """
+    if request.asked["variants"]:
+        raise RequestError(
+            "llama_bench_variants says nothing to a search: leave it out, or name the values to try in "
+            "llama_bench_tune_space"
+        )
+    failures: list[Payload] = []
+    counts = possible(request.threads, lambda count: _threads(count, machine), "llama_bench_threads", failures)
+    cells: dict[tuple[str, str, str], Cell] = {}
+    plain = {**request.asked, "threads": [], "variants": ["default"]}
+    tests = {objective: tune.test(objective, request) for objective in tune.objectives}
+    alone = replace(request, tests=tuple(tests.values()), threads=(), variants=("",), twin=False, asked=plain)
+    plan = make_plan(alone, machine)
+    for objective, test in tests.items():
+        for cell in plan["cells"]:
+            if cell["test"] == test["test"]:
+                key = (objective, cell["model"], cell["quantization"])
+                cells.setdefault(key, {**cell, "purpose": tune_purpose(objective)})
+    programs = sorted({*plan["programs"], KINDS["serve"].program})
+    searched: Plan = {
+        **plan,
+        "cells": list(cells.values()),
+        "programs": programs,
+        "failures": [*plan["failures"], *failures],
+    }
+    return searched, {"space": dict(tune.space), "threads": counts, "limit_bytes": tune.limit_bytes or 0}
+
+
+def search_payload(payload: Payload, request: RunRequest, tune: TuneRequest, seed: int) -> Payload:
+    """Return run_payload() as that of a search."""
+    variables = request.variables(seed)
+    for field in _NOT_SEARCHED:
+        variables.pop(VARIABLES[field].name, None)
+    repeated = (VARIABLES["models"].name, VARIABLES["builds"].name)
+    asked: Payload = {
+        "objectives": list(tune.objectives),
+        "variables": {name: variables[name] for name in repeated if name in variables},
+        **({"limit_bytes": tune.limit_bytes} if tune.limit_bytes else {}),
+    }
+    command = _command("playbooks/tune.yml", {**variables, **tune.variables()})
+    return {**payload, "time_limit_s": tune.minutes * 60, "tune": asked, "command": command}

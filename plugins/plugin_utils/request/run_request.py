@@ -213,7 +213,7 @@ class RunRequest:
             if field not in VARIABLES:
                 hint = did_you_mean(field, VARIABLES)
                 raise RequestError(f"a run is not asked for by {field!r}, but by {', '.join(VARIABLES)}{hint}")
-        asked = {field: _value(VARIABLES[field], value) for field, value in {**defaults(), **values}.items()}
+        asked = {field: read(VARIABLES[field], value) for field, value in {**defaults(), **values}.items()}
         asked["slo"] = {name: _target(asked["slo"].get(name), name) for name in ("ttft_s", "tpot_s")}
         settings = LaunchSettings(
             repetitions=asked["repetitions"],
@@ -339,7 +339,7 @@ def _variable(field: str) -> str:
     return VARIABLES[field].name
 
 
-def _value(variable: Variable, value: Any) -> Any:
+def read(variable: Variable, value: Any) -> Any:
     """Return the value of a variable, which may be a text, as on a command line. Raises RequestError."""
     kind = variable.specification["type"]
     if value is None and variable.specification["default"] is None:

@@ -234,9 +234,10 @@ def _make_all(root: Path, pages: Mapping[str, str]) -> list[str]:
 
 
 def copied(shown: Iterable[figures.Figure], results: Path) -> list[str]:
-    """Return the paths of the files of the results directory that the pages link to: drawings and records."""
+    """Return the paths of the files in the results directory that pages link to: drawings, records, variables."""
     drawings = [figures.file_name(figure.path, theme) for figure in shown for theme in drawing.THEMES]
     kept = [path.relative_to(results).as_posix() for path in sorted(results.glob("*/records/*.jsonl"))]
+    kept += [path.relative_to(results).as_posix() for path in sorted(results.glob("*/tuned/*.yml"))]
     return [path for path in [*drawings, *kept] if (results / path).is_file()]
 
 
@@ -256,13 +257,14 @@ def write(site: str | os.PathLike[str], results_dir: str | os.PathLike[str], pag
         with ThreadPoolExecutor(1) as aside:
             known = files.head(root / VEGA).startswith(VEGA_FIRST.encode())
             vega = None if known else aside.submit(_vega)
-            changed = _make_all(root, pages)
+            documents = {path: text for path, text in pages.items() if path.endswith(".md")}
+            changed = _make_all(root, documents)
             changed += [path for path, text in shared.items() if _put(root / path, text.encode())]
             taken = copied(pages.figures, results)
             changed += [path for path in taken if _take(results / path, root / path)]
             if vega and _put(root / VEGA, vega.result().encode()):
                 changed.append(VEGA)
-        changed += _clear(root, {OWNER, VEGA, *map(html_path, pages), *shared, *taken})
+        changed += _clear(root, {OWNER, VEGA, *map(html_path, documents), *shared, *taken})
     except ImportError as error:
         raise SiteError(
             f"the site needs cmarkgfm and selectolax: {error}; install requirements.txt of the collection"

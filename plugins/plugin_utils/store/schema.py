@@ -147,6 +147,14 @@ class Imported(Struct, kw_only=True, gc=False):
     form: str
 
 
+class TuneAsked(Struct, kw_only=True, gc=False):
+    """What a run searches the best configuration for, and the role variables that the file of the best repeats."""
+
+    objectives: list[str] | None = None
+    limit_bytes: Bytes | None = None
+    variables: dict[str, Any] | None = None
+
+
 class Run(Struct, kw_only=True, gc=False):
     """What a run was asked for."""
 
@@ -166,6 +174,7 @@ class Run(Struct, kw_only=True, gc=False):
     fleet: Fleet | None = None
     imported: list[Imported] | None = None
     environment: dict[str, str] | None = None
+    tune: TuneAsked | None = None
 
 
 class Instance(Struct, kw_only=True, gc=False):
@@ -518,6 +527,55 @@ class Threads(Struct, kw_only=True, gc=False):
     generation: Advice | None = None
 
 
+class Mean(Struct, kw_only=True, gc=False):
+    """The geometric mean of n launches, or of the ratios within n blocks, with its interval."""
+
+    mean: Speed
+    n: Times
+    low: Number | None = None
+    high: Number | None = None
+
+
+class Tried(Struct, kw_only=True, gc=False):
+    """A configuration that a search tried."""
+
+    build: str
+    threads: ThreadCount
+    step: str
+    fate: str
+    threads_batch: ThreadCount | UnsetType = UNSET
+    variant: str | UnsetType = UNSET
+    ratio: Mean | None = None
+    rss_peak_bytes: Bytes | None = None
+    why: str | None = None
+
+
+class Tuned(Struct, kw_only=True, gc=False):
+    """What a search has found."""
+
+    objective: str
+    machine: str
+    model: str
+    cell: Cell | None
+    default: Cell | None
+    tried: list[Tried]
+    ended: str
+    launches: Count
+    seconds: Seconds
+    why: str | None = None
+    build: str | None = None
+    argv: list[str] | None = None
+    limit_bytes: Bytes | None = None
+    figure: Mean | None = None
+    default_figure: Mean | None = None
+    ratio: Mean | None = None
+    metrics: dict[str, Number] | None = None
+    default_metrics: dict[str, Number] | None = None
+    blocks: Count | None = None
+    disturbed: Count | None = None
+    search_s: Seconds | None = None
+
+
 class Omitted(Struct, kw_only=True, gc=False):
     """A cell that was planned and not measured."""
 
@@ -554,6 +612,7 @@ KINDS: dict[str, type[Struct]] = {
     "samples": Samples,
     "bandwidth": Bandwidth,
     "threads": Threads,
+    "tuned": Tuned,
     "omitted": Omitted,
     "end": End,
     "failure": Failure,
