@@ -1,0 +1,218 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How fast an instance type that nobody here has measured is expected to be, with an interval. docs/method.md says why.
+
+Seconds a token are A x work + B x layers. The work of a generated token is the bytes of weights that are read, that of
+a token of a prompt the weights of the layers. With n physical cores, a thread on each:
+
+    generation  A = a + c/n          B = e + d n
+    prompt      A = a n^-k           B = e/n + f
+
+for sizes between and beyond those that were measured; where types of a size were measured, A and B are that size's own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.ggml_types import BY_NAME
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import Shape, kv_bytes, tensors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors, speeds
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.processors import InstanceType
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.speeds import Curve, Speed, Table
+
+PROMPT, GENERATION = "pp", "tg"
+# Tokens of the prompt whose speed is fitted, and of the text whose generation is.
+USUAL_PROMPT, USUAL_GENERATED = 512, 128
+# What part of repeated measurements an interval is to hold.
+CONFIDENCE = 0.9
+
+# Generation reads the weights of the embedding only where the output has none of its own.
+_LOOKED_UP = "token_embd.weight"
+
+
+class Work(NamedTuple):
+    """What a token takes: bytes of weights read, weights of the layers (multiplications), layers, bytes of KV a token.
+
+    `file_bytes` decides which spread a model has: small ones are further off the formula.
+    """
+
+    file_bytes: float
+    read_bytes: float
+    weights: float
+    layers: int
+    kv_bytes: int = 0
+
+    def of(self, metric: str, depth: float = 0.0) -> float:
+        """Return the work of a token, with so many tokens before it."""
+        return self.weights if metric == PROMPT else self.read_bytes + self.kv_bytes * depth
+
+
+class Predicted(NamedTuple):
+    """The log of tokens a second and its variance: what is not known of the type, and hosts from each other.
+
+    `models` is the spread (log) of models, which is part of `variance`. `words` say how, in a sentence without an end.
+    """
+
+    log: float
+    variance: float
+    hosts: float
+    models: float
+    relation: str
+    group: str
+    words: str
+
+
+def work_of(shape: Shape, file_bytes: float) -> Work:
+    """Return the work of a shape whose file has so many bytes."""
+    counts = {tensor.name: math.prod(tensor.dimensions) for tensor in tensors(shape)}
+    layers = sum(count for name, count in counts.items() if name.startswith("blk."))
+    share = 0.0 if shape.tied else counts[_LOOKED_UP] / sum(counts.values())
+    return Work(file_bytes, file_bytes * (1 - share), layers, shape.layers, kv_bytes(shape))
+
+
+def curve_terms(metric: str, parameters: Sequence[float], cores: float) -> tuple[float, float, list[float], list[float]]:
+    """Return log A, log B and their gradients by the four parameters."""
+    first, second, third, fourth = parameters
+    if metric == GENERATION:
+        of_all, of_one = math.exp(first), math.exp(second) / cores
+        work = of_all + of_one
+        still, growing = math.exp(third), math.exp(fourth) * cores
+        layer = still + growing
+        return (
+            math.log(work),
+            math.log(layer),
+            [of_all / work, of_one / work, 0.0, 0.0],
+            [0.0, 0.0, still / layer, growing / layer],
+        )
+    still, falling = math.exp(fourth), math.exp(third) / cores
+    layer = still + falling
+    return (
+        first - second * math.log(cores),
+        math.log(layer),
+        [1.0, -math.log(cores), 0.0, 0.0],
+        [0.0, 0.0, falling / layer, still / layer],
+    )
+
+
+def _quadratic(left: Sequence[float], triangle: Sequence[float], right: Sequence[float]) -> float:
+    total, index = 0.0, 0
+    for row in range(len(left)):
+        for column in range(row, len(left)):
+            each = left[row] * right[column]
+            total += triangle[index] * (each if row == column else each + left[column] * right[row])
+            index += 1
+    return total
+
+
+class _Terms(NamedTuple):
+    work: float
+    layer: float
+    work_variance: float
+    covariance: float
+    layer_variance: float
+
+
+def _by_curve(metric: str, curve: Curve, cores: int, scale: float) -> _Terms:
+    work, layer, of_work, of_layer = curve_terms(metric, curve.parameters, cores)
+    return _Terms(
+        work,
+        layer,
+        _quadratic(of_work, curve.covariance, of_work) + scale * curve.work_spread**2,
+        _quadratic(of_work, curve.covariance, of_layer) / 2 + _quadratic(of_layer, curve.covariance, of_work) / 2,
+        _quadratic(of_layer, curve.covariance, of_layer) + scale * curve.layer_spread**2,
+    )
+
+
+def _terms(metric: str, speed: Speed, nodes: int, cores: int) -> tuple[_Terms, str] | None:
+    size = speed.sizes.get((nodes, cores))
+    if size is not None:
+        return _Terms(*size[:5]), f"{size.types} of this size" if size.types > 1 else "one of this size"
+    if speed.curve is None:
+        return None
+    counts = sorted(count for of_nodes, count in speed.sizes if of_nodes == nodes)
+    inside = bool(counts) and counts[0] <= cores <= counts[-1]
+    return _by_curve(metric, speed.curve, cores, 1.0 if inside else 2.0), "other sizes"
+
+
+def log_speed(metric: str, terms: Sequence[float], work: Work, depth: float = 0.0) -> tuple[float, float]:
+    """Return the log of tokens a second and its variance, of log A, log B, and their (co)variances."""
+    log_work, log_layer, work_variance, covariance, layer_variance = terms[:5]
+    of_work = math.exp(log_work) * work.of(metric, depth)
+    of_layers = math.exp(log_layer) * work.layers
+    seconds = of_work + of_layers
+    share = of_work / seconds
+    variance = share**2 * work_variance + 2 * share * (1 - share) * covariance + (1 - share) ** 2 * layer_variance
+    return -math.log(seconds), variance
+
+
+def predict(
+    kind: InstanceType, metric: str, work: Work, table: Table | None = None, length: int = 0, depth: float = 0.0
+) -> Predicted | None:
+    """Return what is expected of the processor of a type with llama.cpp as the source of the table had it.
+
+    `metric` PROMPT or GENERATION; `length`: tokens of the prompt, 0 those of pp512; `depth`: tokens that are there when
+    one is generated. None: not predicted, since nothing like it was measured, or its NUMA nodes are not known, or there
+    are several and nothing of that size was measured.
+    """
+    table = table or speeds.table()
+    nodes = kind.numa_nodes
+    several = nodes is not None and nodes > 1
+    able = [group for group in table.groups.values() if (metric, several) in group.speeds]
+    found = speeds.nearest(kind, able) if nodes else None
+    if found is None or nodes is None:
+        return None
+    group, relation = found
+    speed = group.speeds[metric, several]
+    terms = _terms(metric, speed, nodes, kind.physical_cores)
+    if terms is None:
+        return None
+    log, variance = log_speed(metric, terms[0], work, depth)
+    words = f"from {group.name}, {terms[1]}"
+    if relation != speeds.MEASURED:
+        variance += table.kin[metric][relation] ** 2
+        log += _bandwidth(kind, group.processor) if metric == GENERATION else 0.0
+        words = f"{kind.processor} was never measured: from its relative {group.name}"
+    if metric == PROMPT and length:
+        log += _length(group.lengths, length)
+    models = speed.models[0 if work.file_bytes < table.small_bytes else 1]
+    hosts = math.hypot(speed.hosts, table.flex) if speeds.flexible(kind.family) else speed.hosts
+    return Predicted(log, variance + hosts**2 + models**2, hosts, models, relation, group.name, words)
+
+
+def _bandwidth(kind: InstanceType, relative: str) -> float:
+    """Return the half of the log of the ratio of bandwidths: what is read at once grows with it, latency does not."""
+    theirs = processors.processor(relative).bandwidth_gb_s
+    mine = processors.processor(kind.processor).bandwidth_gb_s
+    return 0.5 * math.log(mine / theirs) if mine and theirs else 0.0
+
+
+def _length(lengths: dict[int, float] | object, length: int) -> float:
+    known = sorted({**dict(lengths), USUAL_PROMPT: 0.0}.items())  # type: ignore[call-overload]
+    if length <= known[0][0]:
+        return float(known[0][1])
+    for (low, at_low), (high, at_high) in zip(known, known[1:], strict=False):
+        if length <= high:
+            share = math.log(length / low) / math.log(high / low)
+            return float(at_low + share * (at_high - at_low))
+    return float(known[-1][1])
+
+
+def quantile(degrees: float, confidence: float = CONFIDENCE) -> float:
+    """Return how many standard deviations either way an interval of Student's t has (Cornish-Fisher, degrees > 3)."""
+    z = _normal(0.5 + confidence / 2)
+    return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
+
+
+def _normal(probability: float) -> float:
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(probability)
+
+
+def bytes_of(name: str, count: int) -> float:
+    """Return the bytes of so many weights in a type of ggml."""
+    return count * BY_NAME[name].bytes / BY_NAME[name].block

@@ -1,0 +1,439 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fit the parameters by which speeds on EC2 are predicted: writes plugins/plugin_utils/catalog/speeds.yml.
+
+    .venv/bin/python tools/fit_ec2.py ec2_llama_cpu.csv.gz
+
+The file has a line for each figure, with the columns of COLUMNS, as derived from github.com/SpareCores/
+sc-inspector-data (CC BY-SA 4.0) at the commit of SOURCE; none of its lines is part of this collection. What processor a
+type has, its cores and NUMA nodes are those of the catalog.
+
+docs/method.md says what is fitted. Each processor with one clock is a group, those of one NUMA node and of several
+apart. The medians of a size and model are what the formula is fitted to, with a deviation of A and of B for each size,
+which is held to zero by the spread that the sizes of the group have; a first round gives the parameters that a second
+one holds groups with few sizes to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import least_squares
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "collections"))
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import predict  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors, speeds  # noqa: E402
+
+OUT = ROOT / "plugins/plugin_utils/catalog/speeds.yml"
+COLUMNS = ("type", "model", "model_bytes", "test", "threads", "tokens_per_s")
+SOURCE = {
+    "title": "Spare Cores",
+    "address": "github.com/SpareCores/sc-inspector-data",
+    "commit": "804d3c7",
+    "licence": "CC BY-SA 4.0",
+    "date": "not said",
+    "engine": "llama.cpp b4753 (51f311e0), one generic image, flash attention, a thread on each physical core",
+}
+
+# The shapes of what was measured: layers, weights in the layers, weights of an embedding that is only looked up (0: it
+# is the output too), bits of each of those in Q4_K_M. Of config.json of each on huggingface.co.
+_MODELS = {
+    "SmolLM-135M": (30, 106.2e6, 0),
+    "Qwen1.5-0.5B": (24, 308.3e6, 155.6e6),
+    "gemma-2b": (18, 1.98e9, 0),
+    "llama-7b": (32, 6.476e9, 131.1e6),
+    "phi-4-14B": (40, 13.63e9, 513.8e6),
+    "Llama-3.3-70B": (80, 68.45e9, 1050.7e6),
+}
+_EMBEDDING_BITS = 4.5
+SMALL_BYTES = 1.2e9
+# The test that is fitted -> the shorter one that stands in where it is missing, on small types.
+_TESTS = {predict.PROMPT: ("pp512", "pp128"), predict.GENERATION: ("tg128", "tg16")}
+_LENGTHS = (128, 1024, 4096)
+_STAND_IN_SPREAD = 0.04
+# How far a model is off the formula (log): small ones, others.
+_MODEL_SPREAD = {predict.PROMPT: (0.20, 0.03), predict.GENERATION: (0.25, 0.03)}
+# The spread of types of one size before any of a group is known, and of how many of them that is worth.
+_HOSTS = {predict.PROMPT: 0.015, predict.GENERATION: 0.03}
+_PRIOR_TYPES = 10
+_PRIOR_CELLS = 5
+_DEGREES = 4.0
+_START = {
+    predict.PROMPT: (math.log(1 / 15e9), 0.9, math.log(1e-4), math.log(1e-6)),
+    predict.GENERATION: (math.log(1 / 200e9), math.log(1 / 5e9), math.log(1e-5), math.log(1e-6)),
+}
+_WIDE = (1.5, 0.3, 1.5, 1.5)
+
+
+class Figure(NamedTuple):
+    """A figure of the file: tokens a second (log) of a test of a model on a type."""
+
+    kind: processors.InstanceType
+    model: str
+    test: str
+    log: float
+
+
+class _Cell(NamedTuple):
+    nodes: int
+    cores: int
+    model: str
+    log: float
+    spread: float
+    types: int
+
+
+def work_of(model: str, file_bytes: float) -> predict.Work:
+    """Return the work of a token of a model of the file."""
+    layers, weights, looked_up = _MODELS[model]
+    return predict.Work(file_bytes, file_bytes - looked_up * _EMBEDDING_BITS / 8, weights, layers)
+
+
+def read(path: Path) -> tuple[list[Figure], dict[str, predict.Work]]:
+    """Return the figures of types of the catalog, each with a thread on each physical core, and the models' work."""
+    figures, works, kinds = [], {}, {}
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
+        rows = csv.DictReader(lines)
+        missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
+        if missing:
+            raise SystemExit(f"{path} has no column {', '.join(missing)}: it needs {', '.join(COLUMNS)}")
+        for row in rows:
+            name, model = row["type"], row["model"]
+            if model not in _MODELS:
+                raise SystemExit(f"{path} has the model {model!r}, whose shape is not in _MODELS of {Path(__file__).name}")
+            if name not in kinds:
+                try:
+                    kinds[name] = processors.instance_type(name)
+                except processors.CatalogError as error:
+                    kinds[name] = None
+                    print(f"left out: {error}", file=sys.stderr)
+            kind = kinds[name]
+            if kind is None or not kind.numa_nodes or int(row["threads"]) != kind.physical_cores:
+                continue
+            works[model] = work_of(model, float(row["model_bytes"]))
+            figures.append(Figure(kind, model, row["test"], math.log(float(row["tokens_per_s"]))))
+    return figures, works
+
+
+def _offset(figures: Iterable[Figure], test: str, other: str) -> float:
+    """Return the median log of the speed of `other` over that of `test`, of models of several billion weights."""
+    at: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for figure in figures:
+        if _MODELS[figure.model][1] > 1e9:
+            at[figure.kind.name, figure.model][figure.test] = figure.log
+    ratios = [tests[other] - tests[test] for tests in at.values() if test in tests and other in tests]
+    return float(np.median(ratios)) if ratios else 0.0
+
+
+def _by_type(figures: Sequence[Figure], metric: str) -> dict[tuple[str, str], tuple[Figure, bool]]:
+    """Return the figure of each type and model, and whether another test stands in for it."""
+    test, stand_in = _TESTS[metric]
+    offset = _offset(figures, test, stand_in)
+    rows: dict[tuple[str, str], tuple[Figure, bool]] = {}
+    for figure in figures:
+        if figure.test == stand_in:
+            rows.setdefault(
+                (figure.kind.name, figure.model), (figure._replace(log=figure.log - offset), True)
+            )
+        elif figure.test == test:
+            rows[figure.kind.name, figure.model] = (figure, False)
+    return rows
+
+
+def _cells(rows: Iterable[tuple[Figure, bool]], metric: str, works: Mapping[str, predict.Work], hosts: float) -> list[_Cell]:
+    at: dict[tuple[int, int, str], list[tuple[float, bool]]] = defaultdict(list)
+    for figure, stands_in in rows:
+        at[figure.kind.numa_nodes or 1, figure.kind.physical_cores, figure.model].append((figure.log, stands_in))
+    cells = []
+    for (nodes, cores, model), logs in sorted(at.items()):
+        small, large = _MODEL_SPREAD[metric]
+        of_model = small if works[model].file_bytes < SMALL_BYTES else large
+        real = [log for log, stands_in in logs if not stands_in]
+        extra = 0.0 if real else _STAND_IN_SPREAD
+        used = real or [log for log, _stands_in in logs]
+        # 1.57: the variance of a median over that of a mean.
+        spread = math.sqrt(of_model**2 + 1.57 * hosts**2 / len(used) + extra**2)
+        cells.append(_Cell(nodes, cores, model, float(np.median(used)), spread, len(used)))
+    return cells
+
+
+def _hosts(rows: Iterable[tuple[Figure, bool]], least: float) -> float:
+    """Return the spread (log) of types of one size and model around their median; `least` counts as _PRIOR_TYPES."""
+    at: dict[tuple[Any, ...], list[float]] = defaultdict(list)
+    for figure, _stands_in in rows:
+        if _MODELS[figure.model][1] > 1e9:
+            at[figure.kind.numa_nodes, figure.kind.physical_cores, figure.model].append(figure.log)
+    squares, count = _PRIOR_TYPES * least**2, float(_PRIOR_TYPES)
+    for logs in at.values():
+        if len(logs) > 1:
+            off = np.abs(np.array(logs) - np.median(logs))
+            # One host that was throttled says little of the others.
+            squares += float(np.sum(np.minimum(off, 0.3) ** 2))
+            count += len(logs) - 1
+    return math.sqrt(squares / count)
+
+
+class _Fitted(NamedTuple):
+    parameters: np.ndarray
+    covariance: np.ndarray
+    sizes: dict[tuple[int, int], list[float]]
+    work_spread: float
+    layer_spread: float
+    models: tuple[float, float]
+
+
+def _fit(
+    cells: Sequence[_Cell], metric: str, works: Mapping[str, predict.Work], prior: tuple[Any, Any], curve: bool
+) -> _Fitted:
+    """Fit a group: four parameters of the curve, and of each size the deviations of log A and log B from it."""
+    places = sorted({(cell.nodes, cell.cores) for cell in cells})
+    index = {place: number for number, place in enumerate(places)}
+    means, spreads = np.array(prior[0]), np.array(prior[1])
+    work_spread, layer_spread = (0.15, 0.4) if curve else (1.5, 1.5)
+
+    def terms(vector: np.ndarray, place: tuple[int, int]) -> tuple[float, float]:
+        log_work, log_layer, _one, _other = predict.curve_terms(metric, vector[:4], place[1])
+        number = 4 + 2 * index[place]
+        return log_work + vector[number], log_layer + vector[number + 1]
+
+    at = np.array([index[cell.nodes, cell.cores] for cell in cells])
+    work = np.log([works[cell.model].of(metric) for cell in cells])
+    layers = np.log([works[cell.model].layers for cell in cells])
+    logs, own_spreads = np.array([cell.log for cell in cells]), np.array([cell.spread for cell in cells])
+
+    def off(vector: np.ndarray) -> np.ndarray:
+        both = np.array([terms(vector, place) for place in places])
+        said = -np.logaddexp(both[at, 0] + work, both[at, 1] + layers)
+        priors = (vector[:4] - means) / spreads
+        return np.concatenate(
+            [(logs - said) / own_spreads, priors, vector[4::2] / work_spread, vector[5::2] / layer_spread]
+        )
+
+    vector = np.concatenate([means, np.zeros(2 * len(places))])
+    for _round in range(3):
+        found = least_squares(off, vector, method="lm" if len(off(vector)) >= len(vector) else "trf")
+        vector = found.x
+        covariance = np.linalg.inv(found.jac.T @ found.jac)
+        if not curve:
+            break
+        number = len(places)
+        own = covariance.diagonal()
+        work_spread = math.sqrt((5 * 0.1**2 + np.sum(vector[4::2] ** 2 + own[4::2])) / (5 + number))
+        layer_spread = math.sqrt((5 * 0.3**2 + np.sum(vector[5::2] ** 2 + own[5::2])) / (5 + number))
+    counts = {place: max(cell.types for cell in cells if (cell.nodes, cell.cores) == place) for place in places}
+    sizes = {}
+    for place in places:
+        log_work, log_layer, by_work, by_layer = predict.curve_terms(metric, vector[:4], place[1])
+        gradient = np.zeros((2, len(vector)))
+        gradient[0, :4], gradient[1, :4] = by_work, by_layer
+        number = 4 + 2 * index[place]
+        gradient[0, number] = gradient[1, number + 1] = 1.0
+        of_both = gradient @ covariance @ gradient.T
+        both = terms(vector, place)
+        sizes[place] = [*both, of_both[0, 0], of_both[0, 1], of_both[1, 1], counts[place]]
+    misses = (off(vector)[: len(cells)] * own_spreads) ** 2
+    small = np.array([works[cell.model].file_bytes < SMALL_BYTES for cell in cells])
+    # What is known of models before any of a group is counts as so many of its cells.
+    models = [
+        math.sqrt((_PRIOR_CELLS * prior_spread**2 + float(np.sum(misses[part]))) / (_PRIOR_CELLS + int(np.sum(part))))
+        for prior_spread, part in zip(_MODEL_SPREAD[metric], (small, ~small), strict=True)
+    ]
+    return _Fitted(vector[:4], covariance[:4, :4], sizes, work_spread, layer_spread, (models[0], models[1]))
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.5g}")
+
+
+def _as_data(fitted: _Fitted, hosts: float, curve: bool) -> dict[str, Any]:
+    data: dict[str, Any] = {"hosts": _rounded(hosts), "models": [*map(_rounded, fitted.models)]}
+    if curve:
+        data["curve"] = {
+            "parameters": [_rounded(value) for value in fitted.parameters],
+            "covariance": [_rounded(fitted.covariance[row, column]) for row in range(4) for column in range(row, 4)],
+            "spread": [_rounded(fitted.work_spread), _rounded(fitted.layer_spread)],
+        }
+    data["sizes"] = {
+        f"{nodes}x{cores}": [*map(_rounded, values[:5]), values[5]] for (nodes, cores), values in fitted.sizes.items()
+    }
+    return data
+
+
+def _kin(data: Mapping[str, Any], works: Mapping[str, predict.Work]) -> dict[str, dict[str, float]]:
+    """Return how far groups are off what their nearest relative says of them (log), by metric and relation.
+
+    Each group is left out once, and predicted at its own sizes from the others; then also without those of its core.
+    """
+    table = speeds.parse(data)
+    work = works.get("llama-7b") or next(iter(works.values()))
+    least = {speeds.OTHER_CLOCK: 0.15, speeds.SAME_CORE: 0.12, speeds.RELATIVE: 0.30}
+    off: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for group in table.groups.values():
+        example = next(
+            (
+                processors.instance_type(name)
+                for name in processors.instance_types()
+                if speeds.group_name(processors.instance_type(name)) == group.name
+            ),
+            None,
+        )
+        if example is None:
+            continue
+        for metric in (predict.PROMPT, predict.GENERATION):
+            speed = group.speeds.get((metric, False))
+            if speed is None:
+                continue
+            apart = [
+                {name: other for name, other in table.groups.items() if name != group.name},
+                {name: other for name, other in table.groups.items() if other.processor != group.processor},
+                {
+                    name: other
+                    for name, other in table.groups.items()
+                    if processors.processor(other.processor).core != example.core
+                },
+            ]
+            seen = set()
+            for others in apart:
+                without = table._replace(groups=others)
+                for nodes, cores in speed.sizes:
+                    kind = example._replace(physical_cores=cores, numa_nodes=nodes)
+                    own = predict.predict(kind, metric, work, table)
+                    guess = predict.predict(kind, metric, work, without)
+                    if own and guess and (cores, guess.group) not in seen:
+                        seen.add((cores, guess.group))
+                        off[metric, guess.relation].append(own.log - guess.log)
+    result: dict[str, dict[str, float]] = {metric: dict(least) for metric in (predict.PROMPT, predict.GENERATION)}
+    for (metric, relation), values in off.items():
+        result[metric][relation] = _rounded(
+            math.sqrt((5 * least[relation] ** 2 + float(np.sum(np.square(values)))) / (5 + len(values)))
+        )
+    return result
+
+
+def fit(figures: Sequence[Figure], works: Mapping[str, predict.Work]) -> dict[str, Any]:
+    """Return what speeds.yml holds of the figures."""
+    members: dict[str, list[Figure]] = defaultdict(list)
+    for figure in figures:
+        members[speeds.group_name(figure.kind)].append(figure)
+    spread: dict[str, Any] = {
+        "small_bytes": SMALL_BYTES,
+        "kin": {
+            metric: {speeds.OTHER_CLOCK: 0.2, speeds.SAME_CORE: 0.2, speeds.RELATIVE: 0.5}
+            for metric in (predict.PROMPT, predict.GENERATION)
+        },
+        "degrees": _DEGREES,
+        "flex": 0.08,
+    }
+    data: dict[str, Any] = {"source": SOURCE, "spread": spread, "groups": {}}
+    jobs = []
+    for name, own in sorted(members.items()):
+        data["groups"][name] = {
+            "processor": own[0].kind.processor,
+            "high_clock": speeds.high_clock(own[0].kind.family),
+            "types": len({figure.kind.name for figure in own}),
+            "lengths": {length: _rounded(_offset(own, "pp512", f"pp{length}")) for length in _LENGTHS},
+        }
+        for metric in (predict.PROMPT, predict.GENERATION):
+            every = list(_by_type(own, metric).values())
+            for word, rows in (
+                ("one", [row for row in every if row[0].kind.numa_nodes == 1]),
+                ("several", [row for row in every if (row[0].kind.numa_nodes or 0) > 1]),
+            ):
+                if rows:
+                    jobs.append((name, metric, word, rows))
+    priors: dict[str, tuple[Any, Any]] = {metric: (start, _WIDE) for metric, start in _START.items()}
+    for last in (False, True):
+        curves: dict[str, list[np.ndarray]] = defaultdict(list)
+        for name, metric, word, rows in jobs:
+            curve = word == "one"
+            hosts = _hosts([row for row in rows if not speeds.flexible(row[0].kind.family)], _HOSTS[metric] * (1 if curve else 2))
+            cells = _cells(rows, metric, works, hosts)
+            if curve and not last and len({cell.cores for cell in cells}) < 4:
+                continue
+            fitted = _fit(cells, metric, works, priors[metric], curve)
+            if curve:
+                curves[metric].append(fitted.parameters)
+            if last:
+                data["groups"][name].setdefault(word, {})[metric] = _as_data(fitted, hosts, curve)
+        if not last:
+            for metric, found in curves.items():
+                if len(found) > 2:
+                    apart = np.std(found, axis=0)
+                    priors[metric] = (np.median(found, axis=0), np.clip(apart, (0.3, 0.05, 0.3, 0.3), _WIDE))
+    spread["kin"] = _kin(data, works)
+    return data
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_flow(key)}: {_flow(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and "e" in repr(value) and "." not in repr(value).split("e")[0]:
+        # YAML 1.1 takes 1e-05 for text.
+        return repr(value).replace("e", ".0e")
+    return str(value)
+
+
+_HEAD = """---
+# How fast the processors of EC2 run llama.cpp: parameters fitted to published figures by tools/fit_ec2.py, which writes
+# this file; its one reader is speeds.py, and docs/method.md says what they mean. No figure itself is in it.
+#
+# A size is NUMA nodes x physical cores: log A, log B, their variance, covariance and variance, number of types.
+# `curve` has four parameters and the upper triangle of their covariance by rows; `hosts` and `models` (small ones and
+# others) are spreads (log).
+"""
+
+
+def text(data: Mapping[str, Any]) -> str:
+    """Return the file."""
+    lines = [_HEAD + "source:"]
+    lines += [f'  {key}: "{value}"' for key, value in data["source"].items()]
+    lines += ["spread:"]
+    lines += [f"  {key}: {_flow(value)}" for key, value in data["spread"].items()]
+    lines += ["groups:"]
+    for name, group in data["groups"].items():
+        lines.append(f"  {name}:")
+        lines += [f"    {key}: {_flow(group[key])}" for key in ("processor", "high_clock", "types", "lengths")]
+        for word in ("one", "several"):
+            if word not in group:
+                continue
+            lines.append(f"    {word}:")
+            for metric, speed in group[word].items():
+                lines.append(f"      {metric}:")
+                lines += [f"        {key}: {_flow(speed[key])}" for key in ("hosts", "models")]
+                if "curve" in speed:
+                    lines.append("        curve:")
+                    lines += [f"          {key}: {_flow(value)}" for key, value in speed["curve"].items()]
+                lines.append("        sizes:")
+                lines += [f"          {size}: {_flow(values)}" for size, values in speed["sizes"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Fit and write."""
+    parser = argparse.ArgumentParser(description="Fit the parameters by which speeds on EC2 are predicted.")
+    parser.add_argument("data", type=Path, help="the CSV file, which may be gzipped")
+    parser.add_argument("--out", type=Path, default=OUT)
+    asked = parser.parse_args(argv)
+    figures, works = read(asked.data)
+    asked.out.write_text(text(fit(figures, works)), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
