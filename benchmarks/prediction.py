@@ -31,7 +31,7 @@ sys.path[:0] = [str(ROOT / "collections"), str(ROOT / "tools")]
 needs.meet(needs.requirements(), needs.distributions("numpy", "scipy"))
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import predict  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors, speeds  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors, published, speeds  # noqa: E402
 
 fit_ec2: Any = importlib.import_module("fit_ec2")
 
@@ -150,6 +150,43 @@ def groups(rows: Iterable[Row]) -> None:
         print(f"| {processor} | {test} | {len(own)} | {100 * off:.1f} | {100 * inside:.0f} |")
 
 
+def against_published(table: speeds.Table) -> bool:
+    """Print the published figures beside their intervals; say whether each is inside, or why it is not predicted.
+
+    Of Q4_0 the ratio is that of all sources but the figure's own.
+    """
+    print("\n| source | instance | model | type | test | published | predicted | inside |")
+    print("|:--|:--|:--|:--|:--|--:|--:|:--|")
+    wide, met = predict.quantile(table.degrees), True
+    rows = published.table()
+    for row in rows:
+        kind = processors.instance_type(row.instance)
+        metric = predict.PROMPT if row.speed == "pp_tps" else predict.GENERATION
+        work = predict.work_by_name(row.model, row.quantization)
+        kernel, why = None, ""
+        if row.variant:
+            why = f"{row.variant} is not predicted"
+        elif row.quantization != table.source.quantization:
+            others = [other for other in rows if other.source != row.source]
+            kernel = fit_ec2.anchored(table, metric, others) if kind.architecture == "aarch64" else None
+            why = "" if kernel else f"no ratio of {row.quantization} is known"
+        said = None if why or work is None else predict.predict(
+            kind, metric, work, table, length=fit_ec2.length_of(row.test), kernel=kernel
+        )  # fmt: skip
+        shown, inside = "", why or "nothing of this size was measured"
+        if said is not None:
+            half = wide * math.sqrt(said.variance)
+            low, middle, high = (math.exp(said.log + step) for step in (-half, 0.0, half))
+            shown = f"{middle:.1f} ({low:.1f} to {high:.1f})"
+            inside = "yes" if low <= row.tps <= high else "NO"
+            met = met and inside == "yes"
+        print(
+            f"| {row.source.title} | {row.instance} | {row.model} | {row.quantization} | {row.test} | {row.tps:g} | "
+            f"{shown} | {inside} |"
+        )
+    return met
+
+
 def main() -> int:
     """Leave out, fit, predict, judge."""
     parser = argparse.ArgumentParser(description="How far predictions of speeds on EC2 are off.")
@@ -171,6 +208,7 @@ def main() -> int:
     met = judge(rows)
     if asked.details:
         groups(rows)
+    met = against_published(speeds.parse(fit_ec2.fit(figures, works))) and met
     return 0 if met else 1
 
 

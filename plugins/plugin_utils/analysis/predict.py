@@ -14,15 +14,23 @@ for sizes between and beyond those that were measured; where types of a size wer
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.models.ggml_types import BY_NAME
-from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import Shape, kv_bytes, tensors
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import bits, lookup
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import (
+    Shape,
+    kv_bytes,
+    parameters,
+    shape_of,
+    tensors,
+)
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors, speeds
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.processors import InstanceType
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.speeds import Curve, Speed, Table
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.speeds import Curve, Kernel, Speed, Table
 
 PROMPT, GENERATION = "pp", "tg"
 # Tokens of the prompt whose speed is fitted, and of the text whose generation is.
@@ -64,6 +72,27 @@ class Predicted(NamedTuple):
     relation: str
     group: str
     words: str
+
+
+# Models that are no presets and of which somebody has published figures, by config.json of each on huggingface.co:
+# weights in all, weights of the layers, weights of an embedding that is only looked up, layers.
+_OTHERS = {
+    "llama-2-7b": (6.738e9, 6.476e9, 131.1e6, 32),
+    "qwen-2.5-1.5b": (1.544e9, 1.310e9, 0.0, 28),
+}
+
+
+@functools.lru_cache(maxsize=256)
+def work_by_name(model: str, quantization: str) -> Work | None:
+    """Return the work of a model, None where its shape is not known. Raises QuantizationError."""
+    each = bits(lookup(quantization)) / 8
+    shape = shape_of(model)
+    if shape is not None:
+        return work_of(shape, parameters(shape) * each)
+    if model not in _OTHERS:
+        return None
+    whole, layers, looked_up, number = _OTHERS[model]
+    return Work(whole * each, (whole - looked_up) * each, layers, number)
 
 
 def work_of(shape: Shape, file_bytes: float) -> Work:
@@ -149,10 +178,33 @@ def log_speed(metric: str, terms: Sequence[float], work: Work, depth: float = 0.
     return -math.log(seconds), variance
 
 
+def kernel_of(kind: InstanceType, quantization: str, metric: str, table: Table) -> Kernel | None:
+    """Return what is known of a quantization on a type, None where nothing is: the source's own needs none.
+
+    Where a core has no kernels of its own for Q4_0, what was measured on those that have says nothing.
+    """
+    if kind.core is None or processors.core(kind.core).builds[0].layout is None:
+        return None
+    return next(
+        (
+            kernel
+            for kernel in table.kernels
+            if (kernel.architecture, kernel.quantization, kernel.metric) == (kind.architecture, quantization, metric)
+        ),
+        None,
+    )
+
+
 def predict(
-    kind: InstanceType, metric: str, work: Work, table: Table | None = None, length: int = 0, depth: float = 0.0
+    kind: InstanceType,
+    metric: str,
+    work: Work,
+    table: Table | None = None,
+    length: int = 0,
+    depth: float = 0.0,
+    kernel: Kernel | None = None,
 ) -> Predicted | None:
-    """Return what is expected of the processor of a type with llama.cpp as the source of the table had it.
+    """Return what is expected of the processor of a type, with llama.cpp as the source of the table had it or `kernel`.
 
     `metric` PROMPT or GENERATION; `length`: tokens of the prompt, 0 those of pp512; `depth`: tokens that are there when
     one is generated. None: not predicted, since nothing like it was measured, or its NUMA nodes are not known, or there
@@ -170,8 +222,12 @@ def predict(
     terms = _terms(metric, speed, nodes, kind.physical_cores)
     if terms is None:
         return None
-    log, variance = log_speed(metric, terms[0], work, depth)
-    words = f"from {group.name}, {terms[1]}"
+    own, words = terms[0], f"from {group.name}, {terms[1]}"
+    if kernel is not None:
+        own = _with_kernel(metric, own, speed.curve, kind.physical_cores, kernel)
+    log, variance = log_speed(metric, own, work, depth)
+    if kernel is not None:
+        variance += kernel.spread_on(kind.core) ** 2
     if relation != speeds.MEASURED:
         variance += table.kin[metric][relation] ** 2
         log += _bandwidth(kind, group.processor) if metric == GENERATION else 0.0
@@ -183,6 +239,21 @@ def predict(
     return Predicted(log, variance + hosts**2 + models**2, hosts, models, relation, group.name, words)
 
 
+def _with_kernel(metric: str, terms: _Terms, curve: Curve | None, cores: int, kernel: Kernel) -> _Terms:
+    """Return the terms of another kernel: what of A cores bound becomes faster by its own factor, the rest by memory's.
+
+    Where there is no curve that says which is which, half of it is either.
+    """
+    if metric == PROMPT:
+        return terms._replace(work=terms.work - kernel.compute)
+    bound = 0.5
+    if curve is not None:
+        of_all, of_one = math.exp(curve.parameters[0]), math.exp(curve.parameters[1]) / cores
+        bound = of_one / (of_all + of_one)
+    factor = bound * math.exp(-kernel.compute) + (1 - bound) * math.exp(-kernel.bandwidth)
+    return terms._replace(work=terms.work + math.log(factor), layer=terms.layer - kernel.bandwidth)
+
+
 def _bandwidth(kind: InstanceType, relative: str) -> float:
     """Return the half of the log of the ratio of bandwidths: what is read at once grows with it, latency does not."""
     theirs = processors.processor(relative).bandwidth_gb_s
@@ -190,29 +261,69 @@ def _bandwidth(kind: InstanceType, relative: str) -> float:
     return 0.5 * math.log(mine / theirs) if mine and theirs else 0.0
 
 
-def _length(lengths: dict[int, float] | object, length: int) -> float:
-    known = sorted({**dict(lengths), USUAL_PROMPT: 0.0}.items())  # type: ignore[call-overload]
+def _length(lengths: Mapping[int, float], length: int) -> float:
+    """Return the log of the speed of a prompt of another length over pp512, by the logs of the lengths around it."""
+    known = sorted({**lengths, USUAL_PROMPT: 0.0}.items())
     if length <= known[0][0]:
-        return float(known[0][1])
+        return known[0][1]
     for (low, at_low), (high, at_high) in zip(known, known[1:], strict=False):
         if length <= high:
             share = math.log(length / low) / math.log(high / low)
-            return float(at_low + share * (at_high - at_low))
-    return float(known[-1][1])
+            return at_low + share * (at_high - at_low)
+    return known[-1][1]
+
+
+class Seen(NamedTuple):
+    """A measurement of a type: log of what was measured over what is predicted of it, and its variance.
+
+    `same`: of just what is asked for; another model or quantization says of it what the type is like. `ours`: measured
+    here, not published by others. `words` name it.
+    """
+
+    off: float
+    variance: float
+    same: bool
+    ours: bool
+    words: str
+
+
+def pulled(said: Predicted, seen: Sequence[Seen]) -> Predicted:
+    """Return a prediction that measurements of the type have pulled: a Gaussian posterior of the log.
+
+    What is asked for is another host of the type, so the spread of hosts stays.
+    """
+    if not seen:
+        return said
+    unknown = said.variance - said.hosts**2
+    precision = 1 / unknown + sum(1 / (each.variance + said.hosts**2) for each in seen)
+    shift = sum(each.off / (each.variance + said.hosts**2) for each in seen) / precision
+    return said._replace(log=said.log + shift, variance=1 / precision + said.hosts**2)
+
+
+def contradictions(said: Predicted, seen: Sequence[Seen], degrees: float) -> list[str]:
+    """Return sentences on measurements that contradict one another, or that the prediction did not expect."""
+    wide = quantile(degrees, 0.99)
+    sentences = []
+    for index, first in enumerate(seen):
+        for second in seen[index + 1 :]:
+            apart = math.sqrt(first.variance + second.variance + 2 * said.hosts**2)
+            if abs(first.off - second.off) > wide * apart:
+                times = math.exp(abs(first.off - second.off))
+                sentences.append(
+                    f"{first.words} and {second.words} contradict each other: against what is predicted of each they "
+                    f"are {times:.1f} times apart"
+                )
+    for each in seen:
+        if abs(each.off) > quantile(degrees) * math.sqrt(said.variance + each.variance):
+            sentences.append(
+                f"{each.words} is outside of what was predicted of it, {math.exp(each.off):.2f} times the prediction"
+            )
+    return sentences
 
 
 def quantile(degrees: float, confidence: float = CONFIDENCE) -> float:
     """Return how many standard deviations either way an interval of Student's t has (Cornish-Fisher, degrees > 3)."""
-    z = _normal(0.5 + confidence / 2)
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
     return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
 
 
-def _normal(probability: float) -> float:
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf(probability)
-
-
-def bytes_of(name: str, count: int) -> float:
-    """Return the bytes of so many weights in a type of ggml."""
-    return count * BY_NAME[name].bytes / BY_NAME[name].block

@@ -9,6 +9,7 @@ The one reader of speeds.yml, which tools/fit_ec2.py writes; analysis/predict.py
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ class Source(NamedTuple):
     licence: str
     date: str
     engine: str
+    quantization: str
 
 
 class Size(NamedTuple):
@@ -88,6 +90,39 @@ class Group(NamedTuple):
     lengths: Mapping[int, float]
 
 
+class Kernel(NamedTuple):
+    """How much faster (log) another quantization or build is than what the source of the table had, for equal bytes.
+
+    `bandwidth`: where memory bounds it, `compute`: where the cores do; a prompt has the second alone. `spread` (log) is
+    what is not known of it, `source` where it comes from.
+    """
+
+    architecture: str
+    quantization: str
+    metric: str
+    bandwidth: float
+    compute: float
+    spread: float
+    source: str
+    cores: Sequence[str] = ()
+    other_cores: float = 0.0
+
+    def spread_on(self, core: str | None) -> float:
+        """Return the spread on a core."""
+        return self.spread if core in self.cores else math.hypot(self.spread, self.other_cores)
+
+
+class Users(NamedTuple):
+    """What each further user adds to a step of generation: `cost` times the time of a token of a prompt.
+
+    `spread` (log); `source`: the machine that it was measured on, and when.
+    """
+
+    cost: float
+    spread: float
+    source: str
+
+
 class Table(NamedTuple):
     """All that is fitted.
 
@@ -101,6 +136,13 @@ class Table(NamedTuple):
     kin: Mapping[str, Mapping[str, float]]
     degrees: float
     flex: float
+    kernels: Sequence[Kernel] = ()
+    users: Users | None = None
+
+    @property
+    def quantizations(self) -> list[str]:
+        """The quantizations that are predicted: that of the source, and those of which a ratio is known."""
+        return [self.source.quantization, *dict.fromkeys(kernel.quantization for kernel in self.kernels)]
 
 
 class Found(NamedTuple):
@@ -160,6 +202,8 @@ def parse(data: Mapping[str, Any]) -> Table:
         spread["kin"],
         spread["degrees"],
         spread["flex"],
+        [Kernel(**row) for row in data.get("kernels", [])],
+        Users(**data["users"]) if data.get("users") else None,
     )
 
 
@@ -185,22 +229,23 @@ def nearest(kind: InstanceType, groups: Sequence[Group]) -> Found | None:
     if kind.core is None:
         return None
     own = group_name(kind)
+    for group in groups:
+        if group.name == own:
+            return Found(group, MEASURED)
     fast = high_clock(kind.family)
     line, number = _kinship(kind.processor)
 
     def distance(group: Group) -> tuple[int, int, bool, str]:
         other_line, other_number = _kinship(group.processor)
-        if group.name == own:
+        if group.processor == kind.processor:
             rank = 0
-        elif group.processor == kind.processor:
-            rank = 1
         elif processors.processor(group.processor).core == kind.core:
-            rank = 2
+            rank = 1
         else:
-            rank = 3 if other_line == line else 4
+            rank = 2 if other_line == line else 3
         return rank, abs(other_number - number), group.high_clock != fast, group.name
 
     ranked = sorted(groups, key=distance)
-    if not ranked or distance(ranked[0])[0] == 4:
+    if not ranked or distance(ranked[0])[0] == 3:
         return None
-    return Found(ranked[0], (MEASURED, OTHER_CLOCK, SAME_CORE, RELATIVE)[distance(ranked[0])[0]])
+    return Found(ranked[0], (OTHER_CLOCK, SAME_CORE, RELATIVE)[distance(ranked[0])[0]])
