@@ -67,12 +67,14 @@ _TESTS = {predict.PROMPT: ("pp512", "pp128"), predict.GENERATION: ("tg128", "tg1
 _LENGTHS = (16, 128, 1024)
 _STAND_IN_SPREAD = 0.04
 # How far a model is off the formula (log): small ones, others.
-_MODEL_SPREAD = {predict.PROMPT: (0.15, 0.02), predict.GENERATION: (0.25, 0.03)}
+_MODEL_SPREAD = {predict.PROMPT: (0.15, 0.015), predict.GENERATION: (0.25, 0.03)}
 # The spread of types of one size before any of a group is known, and of how many of them that is worth.
 _HOSTS = {predict.PROMPT: 0.03, predict.GENERATION: 0.04}
 _PRIOR_TYPES = 5
-_PRIOR_CELLS = 5
-_DEGREES = 4.0
+_PRIOR_CELLS = 3
+_DEGREES = 6.0
+# What types whose processor is lent may have less or more of it (log).
+_FLEX = 0.08
 _START = {
     predict.PROMPT: (math.log(1 / 15e9), 0.9, math.log(1e-4), math.log(1e-6)),
     predict.GENERATION: (math.log(1 / 200e9), math.log(1 / 5e9), math.log(1e-5), math.log(1e-6)),
@@ -106,7 +108,9 @@ def work_of(model: str, file_bytes: float) -> predict.Work:
 
 def read(path: Path) -> tuple[list[Figure], dict[str, predict.Work]]:
     """Return the figures of types of the catalog, each with a thread on each physical core, and the models' work."""
-    figures, works, kinds = [], {}, {}
+    figures: list[Figure] = []
+    works: dict[str, predict.Work] = {}
+    kinds: dict[str, processors.InstanceType | None] = {}
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
         rows = csv.DictReader(lines)
         missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
@@ -115,7 +119,7 @@ def read(path: Path) -> tuple[list[Figure], dict[str, predict.Work]]:
         for row in rows:
             name, model = row["type"], row["model"]
             if model not in _MODELS:
-                raise SystemExit(f"{path} has the model {model!r}, whose shape is not in _MODELS of {Path(__file__).name}")
+                raise SystemExit(f"{path} has the model {model!r}, whose shape is not among _MODELS of {__file__}")
             if name not in kinds:
                 try:
                     kinds[name] = processors.instance_type(name)
@@ -147,15 +151,15 @@ def _by_type(figures: Sequence[Figure], metric: str) -> dict[tuple[str, str], tu
     rows: dict[tuple[str, str], tuple[Figure, bool]] = {}
     for figure in figures:
         if figure.test == stand_in:
-            rows.setdefault(
-                (figure.kind.name, figure.model), (figure._replace(log=figure.log - offset), True)
-            )
+            rows.setdefault((figure.kind.name, figure.model), (figure._replace(log=figure.log - offset), True))
         elif figure.test == test:
             rows[figure.kind.name, figure.model] = (figure, False)
     return rows
 
 
-def _cells(rows: Iterable[tuple[Figure, bool]], metric: str, works: Mapping[str, predict.Work], hosts: float) -> list[_Cell]:
+def _cells(
+    rows: Iterable[tuple[Figure, bool]], metric: str, works: Mapping[str, predict.Work], hosts: float
+) -> list[_Cell]:
     at: dict[tuple[int, int, str], list[tuple[float, bool]]] = defaultdict(list)
     for figure, stands_in in rows:
         at[figure.kind.numa_nodes or 1, figure.kind.physical_cores, figure.model].append((figure.log, stands_in))
@@ -207,7 +211,7 @@ def _fit(
     work_spread, layer_spread = (0.15, 0.4) if curve else (1.5, 1.5)
 
     def terms(vector: np.ndarray, place: tuple[int, int]) -> tuple[float, float]:
-        log_work, log_layer, _one, _other = predict.curve_terms(metric, vector[:4], place[1])
+        log_work, log_layer, _one, _other = predict.curve_terms(metric, vector[:4].tolist(), place[1])
         number = 4 + 2 * index[place]
         return log_work + vector[number], log_layer + vector[number + 1]
 
@@ -238,7 +242,7 @@ def _fit(
     counts = {place: max(cell.types for cell in cells if (cell.nodes, cell.cores) == place) for place in places}
     sizes = {}
     for place in places:
-        log_work, log_layer, by_work, by_layer = predict.curve_terms(metric, vector[:4], place[1])
+        _log_work, _log_layer, by_work, by_layer = predict.curve_terms(metric, vector[:4].tolist(), place[1])
         gradient = np.zeros((2, len(vector)))
         gradient[0, :4], gradient[1, :4] = by_work, by_layer
         number = 4 + 2 * index[place]
@@ -325,6 +329,51 @@ def _kin(data: Mapping[str, Any], works: Mapping[str, predict.Work]) -> dict[str
     return result
 
 
+class _Job(NamedTuple):
+    """What is fitted at once: a metric of a group, of one NUMA node or several."""
+
+    group: str
+    metric: str
+    word: str
+    rows: list[tuple[Figure, bool]]
+
+    @property
+    def curve(self) -> bool:
+        """Whether sizes that were not measured follow from those that were: on several nodes they do not."""
+        return self.word == "one"
+
+
+def _jobs(members: Mapping[str, Sequence[Figure]]) -> list[_Job]:
+    jobs = []
+    for name, figures in sorted(members.items()):
+        for metric in _START:
+            every = list(_by_type(figures, metric).values())
+            jobs.append(_Job(name, metric, "one", [row for row in every if row[0].kind.numa_nodes == 1]))
+            jobs.append(_Job(name, metric, "several", [row for row in every if (row[0].kind.numa_nodes or 0) > 1]))
+    return [job for job in jobs if job.rows]
+
+
+def _spread_and_cells(job: _Job, works: Mapping[str, predict.Work]) -> tuple[float, list[_Cell]]:
+    steady = [row for row in job.rows if not speeds.flexible(row[0].kind.family)]
+    hosts = _hosts(steady, _HOSTS[job.metric] * (1 if job.curve else 2))
+    return hosts, _cells(job.rows, job.metric, works, hosts)
+
+
+def _priors(jobs: Iterable[_Job], works: Mapping[str, predict.Work]) -> dict[str, tuple[Any, Any]]:
+    """Return the middle and the spread of the parameters of groups with many sizes, to hold the others to."""
+    curves: dict[str, list[np.ndarray]] = defaultdict(list)
+    for job in jobs:
+        _hosts_spread, cells = _spread_and_cells(job, works)
+        if job.curve and len({cell.cores for cell in cells}) >= 4:
+            curves[job.metric].append(_fit(cells, job.metric, works, (_START[job.metric], _WIDE), True).parameters)
+    priors: dict[str, tuple[Any, Any]] = {metric: (start, _WIDE) for metric, start in _START.items()}
+    for metric, found in curves.items():
+        if len(found) > 2:
+            apart = np.std(found, axis=0)
+            priors[metric] = (np.median(found, axis=0), np.clip(apart, (0.3, 0.05, 0.3, 0.3), _WIDE))
+    return priors
+
+
 def fit(figures: Sequence[Figure], works: Mapping[str, predict.Work]) -> dict[str, Any]:
     """Return what speeds.yml holds of the figures."""
     members: dict[str, list[Figure]] = defaultdict(list)
@@ -332,49 +381,26 @@ def fit(figures: Sequence[Figure], works: Mapping[str, predict.Work]) -> dict[st
         members[speeds.group_name(figure.kind)].append(figure)
     spread: dict[str, Any] = {
         "small_bytes": SMALL_BYTES,
-        "kin": {
-            metric: {speeds.OTHER_CLOCK: 0.2, speeds.SAME_CORE: 0.2, speeds.RELATIVE: 0.5}
-            for metric in (predict.PROMPT, predict.GENERATION)
-        },
+        "kin": {metric: {speeds.OTHER_CLOCK: 0.2, speeds.SAME_CORE: 0.2, speeds.RELATIVE: 0.5} for metric in _START},
         "degrees": _DEGREES,
-        "flex": 0.08,
+        "flex": _FLEX,
     }
-    data: dict[str, Any] = {"source": SOURCE, "spread": spread, "groups": {}}
-    jobs = []
-    for name, own in sorted(members.items()):
-        data["groups"][name] = {
+    groups = {
+        name: {
             "processor": own[0].kind.processor,
             "high_clock": speeds.high_clock(own[0].kind.family),
             "types": len({figure.kind.name for figure in own}),
             "lengths": {length: _rounded(_offset(own, "pp512", f"pp{length}")) for length in _LENGTHS},
         }
-        for metric in (predict.PROMPT, predict.GENERATION):
-            every = list(_by_type(own, metric).values())
-            for word, rows in (
-                ("one", [row for row in every if row[0].kind.numa_nodes == 1]),
-                ("several", [row for row in every if (row[0].kind.numa_nodes or 0) > 1]),
-            ):
-                if rows:
-                    jobs.append((name, metric, word, rows))
-    priors: dict[str, tuple[Any, Any]] = {metric: (start, _WIDE) for metric, start in _START.items()}
-    for last in (False, True):
-        curves: dict[str, list[np.ndarray]] = defaultdict(list)
-        for name, metric, word, rows in jobs:
-            curve = word == "one"
-            hosts = _hosts([row for row in rows if not speeds.flexible(row[0].kind.family)], _HOSTS[metric] * (1 if curve else 2))
-            cells = _cells(rows, metric, works, hosts)
-            if curve and not last and len({cell.cores for cell in cells}) < 4:
-                continue
-            fitted = _fit(cells, metric, works, priors[metric], curve)
-            if curve:
-                curves[metric].append(fitted.parameters)
-            if last:
-                data["groups"][name].setdefault(word, {})[metric] = _as_data(fitted, hosts, curve)
-        if not last:
-            for metric, found in curves.items():
-                if len(found) > 2:
-                    apart = np.std(found, axis=0)
-                    priors[metric] = (np.median(found, axis=0), np.clip(apart, (0.3, 0.05, 0.3, 0.3), _WIDE))
+        for name, own in sorted(members.items())
+    }
+    data: dict[str, Any] = {"source": SOURCE, "spread": spread, "groups": groups}
+    jobs = _jobs(members)
+    priors = _priors(jobs, works)
+    for job in jobs:
+        hosts, cells = _spread_and_cells(job, works)
+        fitted = _fit(cells, job.metric, works, priors[job.metric], job.curve)
+        data["groups"][job.group].setdefault(job.word, {})[job.metric] = _as_data(fitted, hosts, job.curve)
     spread["kin"] = _kin(data, works)
     return data
 
@@ -414,7 +440,8 @@ def anchored(table: speeds.Table, metric: str, rows: Iterable[Published]) -> spe
     least = 0.15
 
     def kernel(vector: Sequence[float], spread: float = 0.0) -> speeds.Kernel:
-        titles = ", ".join(dict.fromkeys(f"{row.source.title} ({row.source.date or 'no date'})" for row, *_rest in known))
+        sources = dict.fromkeys(row.source for row, *_rest in known)
+        titles = ", ".join(f"{source.title} ({source.date or 'no date'})" for source in sources)
         values = [_rounded(float(value)) for value in vector]
         bandwidth = values[0] if metric == predict.GENERATION else values[1]
         cores = sorted({kind.core for _row, kind, _work in known if kind.core})
@@ -430,7 +457,9 @@ def anchored(table: speeds.Table, metric: str, rows: Iterable[Published]) -> spe
         return misses
 
     found = least_squares(
-        lambda vector: [*off(vector), vector[0] / 0.3, (vector[1] - math.log(3)) / 0.42], [0.0, math.log(3)], diff_step=1e-3
+        lambda vector: [*off(vector), vector[0] / 0.3, (vector[1] - math.log(3)) / 0.42],
+        [0.0, math.log(3)],
+        diff_step=1e-3,
     )
     misses = np.array(off(found.x)) * least
     # The parameters are as sure as these few figures make them; three of 15 % are what was known beforehand.
@@ -536,11 +565,12 @@ def users(results: Path) -> dict[str, Any] | None:
             number = row.cell.get("concurrency")
             if row.speed != "batched_tg_tps" or not number or number < 2:
                 continue
-            prompt, alone = (at.get((*(row.cell[name] for name in ("model", "quantization")), test)) for test in summary.USUAL_TESTS)
+            model = row.cell["model"], row.cell["quantization"]
+            prompt, alone = (at.get((*model, test)) for test in summary.USUAL_TESTS)
             if prompt and alone and prompt.interval and alone.interval and row.interval:
                 step = number / row.interval.mean - 1 / alone.interval.mean
                 costs.append(step * prompt.interval.mean / (number - 1))
-                sources.append(f"{run.machine}, {row.cell['model']} {row.cell['quantization']}, {number} at once, {run.time[:10]}")
+                sources.append(f"{run.machine}, {' '.join(model)}, {number} at once, {run.time[:10]}")
     if not costs:
         return None
     # One machine of two cores: elsewhere half as much or twice, in nine of ten.

@@ -15,6 +15,7 @@ for sizes between and beyond those that were measured; where types of a size wer
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
@@ -103,7 +104,9 @@ def work_of(shape: Shape, file_bytes: float) -> Work:
     return Work(file_bytes, file_bytes * (1 - share), layers, shape.layers, kv_bytes(shape))
 
 
-def curve_terms(metric: str, parameters: Sequence[float], cores: float) -> tuple[float, float, list[float], list[float]]:
+def curve_terms(
+    metric: str, parameters: Sequence[float], cores: float
+) -> tuple[float, float, list[float], list[float]]:
     """Return log A, log B and their gradients by the four parameters."""
     first, second, third, fourth = parameters
     if metric == GENERATION:
@@ -214,18 +217,18 @@ def predict(
     nodes = kind.numa_nodes
     several = nodes is not None and nodes > 1
     able = [group for group in table.groups.values() if (metric, several) in group.speeds]
-    found = speeds.nearest(kind, able) if nodes else None
-    if found is None or nodes is None:
+    nearest = speeds.nearest(kind, able) if nodes else None
+    if nearest is None or nodes is None:
         return None
-    group, relation = found
+    group, relation = nearest
     speed = group.speeds[metric, several]
     terms = _terms(metric, speed, nodes, kind.physical_cores)
     if terms is None:
         return None
-    own, words = terms[0], f"from {group.name}, {terms[1]}"
+    used, words = terms[0], f"from {group.name}, {terms[1]}"
     if kernel is not None:
-        own = _with_kernel(metric, own, speed.curve, kind.physical_cores, kernel)
-    log, variance = log_speed(metric, own, work, depth)
+        used = _with_kernel(metric, used, speed.curve, kind.physical_cores, kernel)
+    log, variance = log_speed(metric, used, work, depth)
     if kernel is not None:
         variance += kernel.spread_on(kind.core) ** 2
     if relation != speeds.MEASURED:
@@ -266,7 +269,7 @@ def _length(lengths: Mapping[int, float], length: int) -> float:
     known = sorted({**lengths, USUAL_PROMPT: 0.0}.items())
     if length <= known[0][0]:
         return known[0][1]
-    for (low, at_low), (high, at_high) in zip(known, known[1:], strict=False):
+    for (low, at_low), (high, at_high) in itertools.pairwise(known):
         if length <= high:
             share = math.log(length / low) / math.log(high / low)
             return at_low + share * (at_high - at_low)
@@ -277,7 +280,7 @@ class Seen(NamedTuple):
     """A measurement of a type: log of what was measured over what is predicted of it, and its variance.
 
     `same`: of just what is asked for; another model or quantization says of it what the type is like. `ours`: measured
-    here, not published by others. `words` name it.
+    here, not published by others. `words` name it, `subject` its model and quantization.
     """
 
     off: float
@@ -285,6 +288,7 @@ class Seen(NamedTuple):
     same: bool
     ours: bool
     words: str
+    subject: str = ""
 
 
 def pulled(said: Predicted, seen: Sequence[Seen]) -> Predicted:
@@ -307,14 +311,14 @@ def contradictions(said: Predicted, seen: Sequence[Seen], degrees: float) -> lis
     for index, first in enumerate(seen):
         for second in seen[index + 1 :]:
             apart = math.sqrt(first.variance + second.variance + 2 * said.hosts**2)
-            if abs(first.off - second.off) > wide * apart:
+            if first.subject == second.subject and abs(first.off - second.off) > wide * apart:
                 times = math.exp(abs(first.off - second.off))
                 sentences.append(
                     f"{first.words} and {second.words} contradict each other: against what is predicted of each they "
                     f"are {times:.1f} times apart"
                 )
     for each in seen:
-        if abs(each.off) > quantile(degrees) * math.sqrt(said.variance + each.variance):
+        if each.same and abs(each.off) > quantile(degrees) * math.sqrt(said.variance + each.variance):
             sentences.append(
                 f"{each.words} is outside of what was predicted of it, {math.exp(each.off):.2f} times the prediction"
             )
@@ -325,5 +329,3 @@ def quantile(degrees: float, confidence: float = CONFIDENCE) -> float:
     """Return how many standard deviations either way an interval of Student's t has (Cornish-Fisher, degrees > 3)."""
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)
-
-

@@ -24,6 +24,8 @@ _FILE = Path(__file__).with_suffix(".yml")
 # contemporaries without it.
 _HIGH_CLOCK = re.compile(r"[a-z0-9]*z[a-z0-9]*|c[45][dn]?")
 _FLEX = "-flex"
+# t1 to t8i, not trn1.
+_CREDITS = re.compile(r"t\d[a-z]*")
 _NUMBER = re.compile(r"\d+")
 
 # How near what was measured is to a type, the nearest first; the words say which of its relatives stands in for it.
@@ -159,7 +161,7 @@ def high_clock(family: str) -> bool:
 
 def flexible(family: str) -> bool:
     """Say whether the processor of a family is lent for bursts: flex families and those with credits."""
-    return family.endswith(_FLEX) or family.startswith("t")
+    return family.endswith(_FLEX) or _CREDITS.fullmatch(family) is not None
 
 
 def group_name(kind: InstanceType) -> str:
@@ -228,9 +230,9 @@ def nearest(kind: InstanceType, groups: Sequence[Group]) -> Found | None:
     """
     if kind.core is None:
         return None
-    own = group_name(kind)
+    name = group_name(kind)
     for group in groups:
-        if group.name == own:
+        if group.name == name:
             return Found(group, MEASURED)
     fast = high_clock(kind.family)
     line, number = _kinship(kind.processor)

@@ -24,7 +24,12 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizati
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS, shape_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, predict, summary
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.predict import GENERATION, PROMPT, Predicted, Seen
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.predict import (
+    GENERATION,
+    PROMPT,
+    Predicted,
+    Seen,
+)
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices, processors, published, speeds
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.processors import InstanceType
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request import run_time
@@ -53,9 +58,9 @@ class AdviceError(ValueError):
 class Asked(NamedTuple):
     """What is asked for. Targets that are 0 are none.
 
-    `context`: tokens of each user, prompt and answer. `token_ms`: at most so many milliseconds a token. `first_s`: first
-    token of `prompt` tokens within so many seconds. `budget`: USD a month. `memory_gib`: of the instance, at least.
-    `types`: families and types, none: all. `rows`: how many are shown.
+    `context`: tokens of each user, prompt and answer. `token_ms`: at most so many milliseconds a token. `first_s`: the
+    first token of `prompt` tokens within so many seconds. `budget`: USD a month. `memory_gib`: of the instance, at
+    least. `types`: families and types, none: all. `rows`: how many are shown.
     """
 
     model: str
@@ -89,10 +94,10 @@ class Estimate(NamedTuple):
 class Candidate(NamedTuple):
     """An instance type and what is expected of it.
 
-    Tokens a second of each user, and of a prompt that is read alone; `token_ms` and `first_s` (of a first token) with all
-    users; USD for a million generated tokens of all users, and for a month of the instance. `meets`: YES, LIKELY, PERHAPS
-    or NO. `origin`: MEASURED, PUBLISHED_FIGURE or PREDICTED; `how` in words. `dearer`: types of as many of the same cores,
-    of which just as much is expected for more money.
+    Tokens a second of each user, and of a prompt that is read alone; `token_ms` and `first_s` (of a first token) with
+    all users; USD for a million generated tokens of all users, and for a month of the instance. `meets`: YES, LIKELY,
+    PERHAPS or NO. `origin`: MEASURED, PUBLISHED_FIGURE or PREDICTED; `how` in words. `dearer`: types of as many of the
+    same cores, of which just as much is expected for more money.
     """
 
     kind: InstanceType
@@ -163,7 +168,7 @@ def checked(asked: Asked) -> Asked:
             raise AdviceError(f"{name} is {amount}: it is a number above 0, or 0 for no such target")
     if asked.first_s and asked.prompt > asked.context:
         raise AdviceError(
-            f"a prompt of {asked.prompt} tokens does not fit into a context of {asked.context}: ask for a longer context"
+            f"a prompt of {asked.prompt} tokens does not fit into a context of {asked.context}: ask for a longer one"
         )
     _chosen(asked.types)
     return asked._replace(quantization=quantization)
@@ -194,7 +199,8 @@ def _chosen(wanted: Sequence[str]) -> list[str]:
     for word in wanted:
         if word not in families and word not in every:
             known = every if "." in word else families
-            raise AdviceError(f"{word!r:.40} is neither an instance type nor a family of them{did_you_mean(word, known)}")
+            hint = did_you_mean(word, known)
+            raise AdviceError(f"{word!r:.40} is neither an instance type nor a family of them{hint}")
     return [name for name in every if name in wanted or name.partition(".")[0] in wanted]
 
 
@@ -211,7 +217,7 @@ class Step(NamedTuple):
 
 
 def step(generation: Predicted, prompt: Predicted, users: int, table: speeds.Table) -> Step:
-    """Return a step of generation with so many users: that of one, and for each further one a token of a prompt's cost."""
+    """Return a step of generation with so many users: that of one, and the cost of each further one."""
     alone = math.exp(-generation.log)
     if users < 2 or table.users is None:
         return Step(-generation.log, generation.variance)
@@ -267,13 +273,19 @@ def own_figures(results_dir: str | Path) -> dict[str, list[_Own]]:
             for row in summary.rows(run, summary.measured_cells(run, summary.cells(run))):
                 cell = row.cell
                 usual = cell["test"] in summary.USUAL_TESTS and summary.benched(cell) and not cell.get("variant")
-                if not (usual and row.ranked and row.interval):
+                interval = row.interval
+                if not (usual and row.ranked and interval and interval.low and interval.high):
                     continue
                 model = cell["model"].removesuffix("-synthetic")
                 key = (model, cell["quantization"], _METRICS[row.speed])
                 # A 95 % interval is about two standard errors either way.
-                error = math.log(row.interval.high / row.interval.low) / 4
-                figure = _Own(*key, row.interval.mean, error, f"{row.interval.mean:.4g} token/s of run {run.run}")
+                error = math.log(interval.high / interval.low) / 4
+                figure = _Own(
+                    *key,
+                    interval.mean,
+                    error,
+                    f"{interval.mean:.4g} token/s of {model} {cell['quantization']} in run {run.run}",
+                )
                 if key not in best or best[key].tps < figure.tps:
                     best[key] = figure
             every.setdefault(kind, []).extend(best.values())
@@ -281,10 +293,13 @@ def own_figures(results_dir: str | Path) -> dict[str, list[_Own]]:
 
 
 def _seen(
-    kind: InstanceType, asked: Asked, metric: str, table: speeds.Table, own: Mapping[str, Sequence[_Own]]
+    kind: InstanceType, asked: Asked, metric: str, table: speeds.Table, figures: Mapping[str, Sequence[_Own]]
 ) -> list[Seen]:
     model = asked.model.removesuffix("-synthetic")
-    told = [(row.model, row.quantization, row.metric, row.tps, row.error, row.words, True, 0) for row in own.get(kind.name, ())]
+    told = [
+        (row.model, row.quantization, row.metric, row.tps, row.error, row.words, True, 0)
+        for row in figures.get(kind.name, ())
+    ]
     for row in published.table():
         if row.instance != kind.name or row.variant or row.source.title == _FITTED:
             continue
@@ -307,12 +322,18 @@ def _seen(
         unlike = 0.0
         if not same:
             unlike = said.models**2 + (0.0 if quantization == asked.quantization else 0.25**2)
-        seen.append(Seen(math.log(tps) - said.log, error**2 + unlike, same, ours, words))
+        seen.append(Seen(math.log(tps) - said.log, error**2 + unlike, same, ours, words, f"{name} {quantization}"))
     return seen
 
 
 def _predicted(
-    kind: InstanceType, metric: str, model: str, quantization: str, table: speeds.Table, length: int = 0, depth: float = 0
+    kind: InstanceType,
+    metric: str,
+    model: str,
+    quantization: str,
+    table: speeds.Table,
+    length: int = 0,
+    depth: float = 0,
 ) -> Predicted | None:
     try:
         work = predict.work_by_name(model, quantization)
@@ -329,7 +350,7 @@ def _predicted(
 
 
 def _candidate(
-    kind: InstanceType, price: prices.Price, asked: Asked, table: speeds.Table, own: Mapping[str, Sequence[_Own]]
+    kind: InstanceType, price: prices.Price, asked: Asked, table: speeds.Table, figures: Mapping[str, Sequence[_Own]]
 ) -> tuple[Candidate, list[str]] | None:
     """Return a type with what is expected of it, and sentences on measurements that contradict; None: not predicted."""
     said: dict[str, Predicted] = {}
@@ -341,7 +362,7 @@ def _candidate(
         guess = _predicted(kind, metric, asked.model, asked.quantization, table, length, depth)
         if guess is None:
             return None
-        seen = _seen(kind, asked, metric, table, own)
+        seen = _seen(kind, asked, metric, table, figures)
         sentences += [f"{kind.name}: {sentence}" for sentence in predict.contradictions(guess, seen, table.degrees)]
         said[metric] = predict.pulled(guess, seen)
         how = how or guess.words
@@ -397,21 +418,21 @@ class _Sorted(NamedTuple):
 
 
 def _sorted(asked: Asked, need: memory.Need) -> _Sorted:
-    found = _Sorted([], [], [], [], [])
+    types = _Sorted([], [], [], [], [])
     for name in _chosen(asked.types):
         kind = processors.instance_type(name)
         price = prices.on_demand(name, asked.region)
         if price.usd is None:
-            found.priceless.append(name)
+            types.priceless.append(name)
         elif kind.memory_gib is None:
-            found.unknown.append(name)
+            types.unknown.append(name)
         elif memory.refusal(need, round(kind.memory_gib * 2**30)) or kind.memory_gib < asked.memory_gib:
-            found.small.append(kind)
+            types.small.append(kind)
         elif asked.budget and float(price.usd) * prices.MONTH_H > asked.budget:
-            found.dear.append(name)
+            types.dear.append(name)
         else:
-            found.kinds.append((kind, price))
-    return found
+            types.kinds.append((kind, price))
+    return types
 
 
 def _order(candidate: Candidate) -> tuple[int, float, str]:
@@ -421,12 +442,12 @@ def _order(candidate: Candidate) -> tuple[int, float, str]:
 
 
 def _without_alike(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the cheapest of each lot of types that have as many of the same cores and of which the same is expected."""
+    """Return the cheapest of each lot of types with as many of the same cores, of which the same is expected."""
     lots: dict[tuple[Any, ...], list[Candidate]] = {}
     for candidate in candidates:
         kind = candidate.kind
-        flexible, fast = speeds.flexible(kind.family), speeds.high_clock(kind.family)
-        key = (kind.processor, kind.physical_cores, kind.numa_nodes, flexible, fast, candidate.generation, candidate.prompt)
+        names = (speeds.group_name(kind), speeds.flexible(kind.family))
+        key = (*names, kind.physical_cores, kind.numa_nodes, candidate.generation, candidate.prompt)
         lots.setdefault(key, []).append(candidate)
     cheapest = []
     for lot in lots.values():
@@ -440,13 +461,13 @@ def advise(asked: Asked, results_dir: str | Path, today: datetime.date, table: s
     asked = checked(asked)
     table = table or speeds.table()
     need = need_of(asked)
-    found = _sorted(asked, need)
-    if not found.kinds:
-        raise AdviceError(_nothing(asked, need, found))
-    own = own_figures(results_dir)
+    types = _sorted(asked, need)
+    if not types.kinds:
+        raise AdviceError(_nothing(asked, need, types))
+    figures = own_figures(results_dir)
     candidates, warnings, silent = [], [], []
-    for kind, price in found.kinds:
-        made = _candidate(kind, price, asked, table, own)
+    for kind, price in types.kinds:
+        made = _candidate(kind, price, asked, table, figures)
         if made is None:
             silent.append(kind.name)
             continue
@@ -454,8 +475,8 @@ def advise(asked: Asked, results_dir: str | Path, today: datetime.date, table: s
         warnings += made[1]
     if not candidates:
         raise AdviceError(
-            f"nothing is predicted of {', '.join(silent[:5])}: their processors or NUMA nodes are not known, nothing of "
-            "their size was measured, or no figure tells of this quantization there; measure one of them"
+            f"nothing is predicted of {', '.join(silent[:5])}: their processors or NUMA nodes are not known, nothing "
+            "of their size was measured, or no figure tells of this quantization there; measure one of them"
         )
     candidates = sorted(candidates if asked.types else _without_alike(candidates), key=_order)
     shown = candidates[: asked.rows]
@@ -464,32 +485,36 @@ def advise(asked: Asked, results_dir: str | Path, today: datetime.date, table: s
         need,
         candidates,
         _near(asked, candidates, table),
-        _left_out(found, silent, need, asked),
+        _left_out(types, silent, need, asked),
         [*_nodes(shown), *_relatives(shown), *dict.fromkeys(warnings)],
         _notes(asked, shown, table, today),
         command(asked, [candidate.kind.name for candidate in candidates[:3]]),
     )
 
 
-def _nothing(asked: Asked, need: memory.Need, found: _Sorted) -> str:
-    if found.dear:
-        cheapest = min(found.dear, key=lambda name: prices.on_demand(name, asked.region).usd or Decimal(0))
+def _nothing(asked: Asked, need: memory.Need, types: _Sorted) -> str:
+    if types.dear:
+        cheapest = min(types.dear, key=lambda name: prices.on_demand(name, asked.region).usd or Decimal(0))
         month = float(prices.on_demand(cheapest, asked.region).usd or 0) * prices.MONTH_H
         return (
             f"nothing that the model fits into costs at most {asked.budget:g} USD a month in {asked.region}: the "
-            f"cheapest, {cheapest}, is {month:.0f}; choose a smaller model, fewer bits, a shorter context or fewer users"
+            f"cheapest, {cheapest}, is {month:.0f}; choose a smaller model, fewer bits, a shorter context or fewer "
+            "users"
         )
-    if found.small:
-        largest = max(found.small, key=lambda kind: kind.memory_gib or 0.0)
+    if types.small:
+        largest = max(types.small, key=lambda kind: kind.memory_gib or 0.0)
         whole = round((largest.memory_gib or 0.0) * 2**30)
         refused = memory.refusal(need, whole)
         if refused:
-            return f"{asked.model} in {asked.quantization} fits into no type: {largest.name} has most memory; {'. '.join(refused)}"
+            return (
+                f"{asked.model} in {asked.quantization} fits into no type: {largest.name} has most memory; "
+                f"{'. '.join(refused)}"
+            )
         return f"no type has {asked.memory_gib:g} GiB: {largest.name} has most, {largest.memory_gib:g} GiB"
-    names = ", ".join([*found.priceless, *found.unknown][:5])
+    names = ", ".join([*types.priceless, *types.unknown][:5])
     return (
-        f"neither price nor memory is known of {names} in {asked.region}: choose other types or another region, or renew "
-        f"the prices by `make prices REGIONS={asked.region}`"
+        f"neither price nor memory is known of {names} in {asked.region}: choose other types or another region, or "
+        f"renew the prices by `make prices REGIONS={asked.region}`"
     )
 
 
@@ -497,11 +522,12 @@ def _nodes(shown: Sequence[Candidate]) -> list[str]:
     several = [candidate.kind for candidate in shown if (candidate.kind.numa_nodes or 1) > 1]
     if not several:
         return []
-    return [
-        f"{', '.join(kind.name for kind in several)}: several NUMA nodes, where more cores can be slower; of Llama 2 7B "
-        "Q4_K_M c8g.48xlarge generated 2.1 token/s (tg16, two nodes) and m8g.24xlarge 50.9 (tg128, one node), source "
-        "Spare Cores"
-    ]
+    sentence = (
+        f"{', '.join(kind.name for kind in several)}: several NUMA nodes, where more cores can be slower; of Llama 2 "
+        "7B Q4_K_M c8g.48xlarge generated 2.1 token/s (tg16, two nodes) and m8g.24xlarge 50.9 (tg128, one node), "
+        "source Spare Cores"
+    )
+    return [sentence]
 
 
 def _relatives(shown: Sequence[Candidate]) -> list[str]:
@@ -520,14 +546,15 @@ def _near(asked: Asked, candidates: Sequence[Candidate], table: speeds.Table) ->
         return max(token, begin)
 
     best = min(candidates, key=misses)
-    sentences = [
+    nearest = (
         f"nothing meets this: the nearest is {best.kind.name} with {best.token_ms.middle:.0f} ms a token and the first "
         f"token after {best.first_s.middle:.2f} s, {misses(best):.2f} times what is asked for"
-    ]
+    )
+    sentences = [nearest]
     for users in (number for number in (asked.users // 2, asked.users // 4, 1) if 0 < number < asked.users):
         fewer = asked._replace(users=users)
         made = (_candidate(candidate.kind, candidate.price, fewer, table, {}) for candidate in candidates)
-        able = [one[0] for one in made if one and one[0].meets in MET]
+        able = [pair[0] for pair in made if pair and pair[0].meets in MET]
         if able:
             cheapest = min(able, key=lambda candidate: candidate.usd_month)
             sentences.append(f"{users} users at once would be met, by {cheapest.kind.name} first")
@@ -536,7 +563,7 @@ def _near(asked: Asked, candidates: Sequence[Candidate], table: speeds.Table) ->
     for name in sorted(smaller, key=_weights, reverse=True):
         other = asked._replace(model=name)
         made = (_candidate(candidate.kind, candidate.price, other, table, {}) for candidate in candidates)
-        able = [one[0] for one in made if one and one[0].meets in MET]
+        able = [pair[0] for pair in made if pair and pair[0].meets in MET]
         if able:
             cheapest = min(able, key=lambda candidate: candidate.usd_month)
             sentences.append(f"{name} would meet it, on {cheapest.kind.name} first")
@@ -557,26 +584,29 @@ def _some(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (" ..." if len(names) > most else "")
 
 
-def _left_out(found: _Sorted, silent: Sequence[str], need: memory.Need, asked: Asked) -> list[str]:
+def _left_out(types: _Sorted, silent: Sequence[str], need: memory.Need, asked: Asked) -> list[str]:
     lines = []
-    if found.small:
-        largest = max(found.small, key=lambda kind: kind.memory_gib or 0.0)
+    if types.small:
+        largest = max(types.small, key=lambda kind: kind.memory_gib or 0.0)
         lines.append(
-            f"{len(found.small)} types have too little memory, {largest.name} with {largest.memory_gib:g} GiB the most of "
-            f"them: it takes {_gib(need.total)} ({_gib(need.weights)} of weights, {_gib(need.kv)} of keys and values for "
-            f"{need.context} tokens, {_gib(need.compute)} to compute with), and {round(100 * memory.SPARE)} % may be used"
+            f"{len(types.small)} types have too little memory, {largest.name} with {largest.memory_gib:g} GiB the most "
+            f"of them: it takes {_gib(need.total)} ({_gib(need.weights)} of weights, {_gib(need.kv)} of keys and "
+            f"values for {need.context} tokens, {_gib(need.compute)} to compute with), and "
+            f"{round(100 * memory.SPARE)} % may be used"
         )
-    if found.dear:
-        lines.append(f"{len(found.dear)} types cost more than {asked.budget:g} USD a month")
+    if types.dear:
+        lines.append(f"{len(types.dear)} types cost more than {asked.budget:g} USD a month")
     if silent:
         lines.append(
             f"{len(silent)} types are not predicted, since nothing like them was measured or their NUMA nodes are not "
             f"known: {_some(silent)}"
         )
-    if found.priceless:
-        lines.append(f"{len(found.priceless)} types have no price that is known in {asked.region}: {_some(found.priceless)}")
-    if found.unknown:
-        lines.append(f"{len(found.unknown)} types have no memory that is known: {_some(found.unknown)}")
+    if types.priceless:
+        lines.append(
+            f"{len(types.priceless)} types have no price that is known in {asked.region}: {_some(types.priceless)}"
+        )
+    if types.unknown:
+        lines.append(f"{len(types.unknown)} types have no memory that is known: {_some(types.unknown)}")
     return lines
 
 
@@ -586,17 +616,18 @@ def _gib(size: float) -> str:
 
 def _notes(asked: Asked, shown: Sequence[Candidate], table: speeds.Table, today: datetime.date) -> list[str]:
     source = table.source
-    notes = [
+    fitted = (
         f"predicted: from parameters fitted to figures of {source.title} ({source.address} at {source.commit}, "
         f"{source.licence}; {source.engine}; {source.quantization}); intervals hold 90 %"
-    ]
+    )
+    notes = [fitted]
     architectures = dict.fromkeys(candidate.kind.architecture for candidate in shown)
     for architecture in architectures:
         if asked.quantization == source.quantization:
             if architecture == "aarch64":
                 notes.append(
-                    f"{source.quantization} on Graviton: as that image has it, which is compiled for no processor of them; "
-                    "a build of their own is likely faster, by how much nobody has published"
+                    f"{source.quantization} on Graviton: as that image has it, which is compiled for none of them; a "
+                    "build of their own is likely faster, by how much nobody has published"
                 )
             continue
         kernels = (
@@ -609,19 +640,19 @@ def _notes(asked: Asked, shown: Sequence[Candidate], table: speeds.Table, today:
             notes.append(f"{asked.quantization} on {architecture}, {what}: by {kernel.source}")
     if asked.users > 1 and table.users:
         notes.append(
-            f"{asked.users} users generate at the same moment, and each further one adds {table.users.cost:.2g} times the "
-            f"time of a token of a prompt, within a factor of 2: measured on one machine of ours ({table.users.source}); "
-            "prompts are read one at a time"
+            f"{asked.users} users generate at the same moment, and each further one adds {table.users.cost:.2g} times "
+            "the time of a token of a prompt, within a factor of 2: measured on one machine of ours "
+            f"({table.users.source}); prompts are read one at a time"
         )
     for price_source, date in dict.fromkeys((candidate.price.source, candidate.price.date) for candidate in shown):
         age = (today - datetime.date.fromisoformat(date)).days
         old = f", which is {age} days old: `make prices REGIONS={asked.region}` renews it" if age > _OLD_DAYS else ""
         notes.append(f"prices of {asked.region}, on demand, Linux: {price_source}, {date}{old}")
     if asked.market == prices.SPOT:
-        notes.append("spot prices change by the hour and are in no table: ranked by those on demand; `make plan` asks AWS")
+        notes.append("spot prices change by the hour and are in no table: ranked by those on demand; `make plan` asks")
     flex = [candidate.kind.name for candidate in shown if speeds.flexible(candidate.kind.family)]
     if flex:
-        notes.append(f"{_some(flex)}: their processors are lent for bursts, and a long load may get a part of them alone")
+        notes.append(f"{_some(flex)}: their processors are lent for bursts, and a long load may get a part of them")
     return notes
 
 
@@ -634,6 +665,6 @@ def command(asked: Asked, names: Sequence[str]) -> str:
     listed = ", ".join(f'"{test}"' for test in tests)
     return (
         f"AWS_REGION={asked.region} ansible-playbook site.yml -i inventory/aws -e "
-        f"'{{\"ec2_environment_instances\": [{instances}], \"llama_model_models\": [\"{asked.model}\"], "
-        f"\"llama_model_quantizations\": [\"{asked.quantization}\"], \"llama_bench_tests\": [{listed}]{slots}}}'"
+        f'\'{{"ec2_environment_instances": [{instances}], "llama_model_models": ["{asked.model}"], '
+        f'"llama_model_quantizations": ["{asked.quantization}"], "llama_bench_tests": [{listed}]{slots}}}\''
     )

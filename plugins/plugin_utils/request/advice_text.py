@@ -11,7 +11,13 @@ from pathlib import Path
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import Markdown
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.advice import MET, Advice, AdviceError, Asked, Estimate
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.advice import (
+    MET,
+    Advice,
+    AdviceError,
+    Asked,
+    Estimate,
+)
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import files
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.table import LEFT, RIGHT, table
 
@@ -19,7 +25,8 @@ _WIDTH = 120
 # Not the line that pages of records begin with: those are removed when no record supports them.
 MARKER = "<!-- Advice of cloudbench.llama on what to rent: `make advise` writes it anew. -->"
 _TITLES = (
-    "type", "vCPUs", "GiB", "USD/h", "USD/month", "token/s", "ms a token", "first token s", "USD/1M tokens", "from", "meets",
+    "type", "vCPUs", "GiB", "USD/h", "USD/mo", "token/s", "ms a token", "first s", "USD/1M", "from",
+    "meets",
 )  # fmt: skip
 
 
@@ -45,7 +52,7 @@ def _rows(advice: Advice) -> list[list[str]]:
             candidate.kind.name,
             str(candidate.kind.vcpus),
             f"{candidate.kind.memory_gib:g}",
-            f"{candidate.price.usd:.4f}",
+            f"{candidate.price.usd:.3f}",
             f"{candidate.usd_month:.0f}",
             _cell(candidate.generation),
             _cell(candidate.token_ms),
@@ -110,12 +117,12 @@ def _listed(heading: str, sentences: Sequence[str]) -> list[str]:
 def render(advice: Advice) -> list[str]:
     """Return the advice for a terminal, a line each; the command is one line, however long."""
     cheapest = _cheapest(advice)
-    lines = [title(advice.asked), ""]
+    lines = [*textwrap.wrap(title(advice.asked), _WIDTH, break_on_hyphens=False), ""]
     titles = _titles(advice)
     lines += table([LEFT, *[RIGHT] * 8, *[LEFT] * (len(titles) - 9)], _rows(advice), titles)
     more = len(advice.candidates) - advice.asked.rows
     if more > 0:
-        lines.append(f"... and {more} more; by USD for a million generated tokens{_order(advice)}")
+        lines.append(f"... and {more} more, by USD for a million generated tokens{_order(advice)}")
     lines += _listed("Answer:", [*advice.near, *([cheapest] if cheapest else [])])
     lines += _listed("Take note:", advice.warnings)
     lines += _listed("Where the figures come from (middle and 90 % interval):", [*_hows(advice), *advice.notes])
