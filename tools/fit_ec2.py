@@ -22,6 +22,7 @@ import csv
 import gzip
 import math
 import sys
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -593,6 +594,22 @@ def _flow(value: Any) -> str:
     return str(value)
 
 
+def _entry(key: str, value: Any, indent: int) -> list[str]:
+    """Return a key and its value, a long text folded, a long list broken."""
+    line = f"{' ' * indent}{key}: {_flow(value)}"
+    if len(line) <= _WIDTH:
+        return [line]
+    room = _WIDTH - indent - 2
+    folded = textwrap.wrap(
+        value if isinstance(value, str) else _flow(value), room, break_on_hyphens=False, break_long_words=False
+    )
+    return [
+        f"{' ' * indent}{key}:{' >-' if isinstance(value, str) else ''}",
+        *(f"{' ' * (indent + 2)}{part}" for part in folded),
+    ]
+
+
+_WIDTH = 118
 _HEAD = """---
 # How fast the processors of EC2 run llama.cpp: parameters fitted to published figures by tools/fit_ec2.py, which writes
 # this file; its one reader is speeds.py, and docs/method.md says what they mean. No figure itself is in it.
@@ -608,10 +625,15 @@ def text(data: Mapping[str, Any]) -> str:
     lines = [_HEAD + "source:"]
     lines += [f'  {key}: "{value}"' for key, value in data["source"].items()]
     lines += ["spread:"]
-    lines += [f"  {key}: {_flow(value)}" for key, value in data["spread"].items()]
-    lines += ["kernels:"]
-    lines += [f"  - {_flow(kernel)}" for kernel in data["kernels"]]
-    lines += [f"users: {_flow(data['users'])}" if data["users"] else "users: null"]
+    spread = data["spread"]
+    lines += [f"  {key}: {_flow(value)}" for key, value in spread.items() if key != "kin"]
+    lines += ["  kin:", *(f"    {metric}: {_flow(value)}" for metric, value in spread["kin"].items())]
+    lines += ["kernels:"] if data["kernels"] else ["kernels: []"]
+    for kernel in data["kernels"]:
+        entries = [line for key, value in kernel.items() for line in _entry(key, value, 4)]
+        lines += ["  - " + entries[0].lstrip(), *entries[1:]]
+    users_lines = [line for key, value in (data["users"] or {}).items() for line in _entry(key, value, 2)]
+    lines += ["users:", *users_lines] if users_lines else ["users: null"]
     lines += ["groups:"]
     for name, group in data["groups"].items():
         lines.append(f"  {name}:")
@@ -625,7 +647,7 @@ def text(data: Mapping[str, Any]) -> str:
                 lines += [f"        {key}: {_flow(speed[key])}" for key in ("hosts", "models")]
                 if "curve" in speed:
                     lines.append("        curve:")
-                    lines += [f"          {key}: {_flow(value)}" for key, value in speed["curve"].items()]
+                    lines += [line for key, value in speed["curve"].items() for line in _entry(key, value, 10)]
                 lines.append("        sizes:")
                 lines += [f"          {size}: {_flow(values)}" for size, values in speed["sizes"].items()]
     return "\n".join(lines) + "\n"
