@@ -600,13 +600,12 @@ def _entry(key: str, value: Any, indent: int) -> list[str]:
     if len(line) <= _WIDTH:
         return [line]
     room = _WIDTH - indent - 2
-    folded = textwrap.wrap(
-        value if isinstance(value, str) else _flow(value), room, break_on_hyphens=False, break_long_words=False
-    )
-    return [
-        f"{' ' * indent}{key}:{' >-' if isinstance(value, str) else ''}",
-        *(f"{' ' * (indent + 2)}{part}" for part in folded),
-    ]
+    plain = isinstance(value, str)
+    folded = textwrap.wrap(value if plain else _flow(value), room, break_on_hyphens=False, break_long_words=False)
+    # A list goes on within its bracket, as yamllint wants it.
+    first, further = " " * (indent + 2), " " * (indent + (2 if plain else 3))
+    head = f"{' ' * indent}{key}:{' >-' if plain else ''}"
+    return [head, f"{first}{folded[0]}", *(f"{further}{part}" for part in folded[1:])]
 
 
 _WIDTH = 118
