@@ -9,10 +9,10 @@ The file has a line for each figure, with the columns of COLUMNS, as derived fro
 sc-inspector-data (CC BY-SA 4.0) at the commit of SOURCE; none of its lines is part of this collection. What processor a
 type has, its cores and NUMA nodes are those of the catalog.
 
-docs/method.md says what is fitted. Each processor with one clock is a group, those of one NUMA node and of several
-apart. The medians of a size and model are what the formula is fitted to, with a deviation of A and of B for each size,
-which is held to zero by the spread that the sizes of the group have; a first round gives the parameters that a second
-one holds groups with few sizes to.
+docs/method.md says what is fitted. Each processor with one clock is a group, those of one NUMA node, of several and of
+several without a hypervisor apart. The medians of a size and model are what the formula is fitted to, with a deviation
+of A and of B for each size, which is held to zero by the spread that the sizes of the group have; a first round gives
+the parameters that a second one holds groups with few sizes to.
 """
 
 from __future__ import annotations
@@ -169,8 +169,10 @@ def _cells(
         small, large = _MODEL_SPREAD[metric]
         of_model = small if works[model].file_bytes < SMALL_BYTES else large
         real = [log for log, stands_in in logs if not stands_in]
-        extra = 0.0 if real else _STAND_IN_SPREAD
-        used = real or [log for log, _stands_in in logs]
+        # The longer test is missing where the shorter one was slow: what is left of it says nothing of the others.
+        enough = 2 * len(real) >= len(logs)
+        extra = 0.0 if enough else _STAND_IN_SPREAD
+        used = real if enough else [log for log, _stands_in in logs]
         # 1.57: the variance of a median over that of a mean.
         spread = math.sqrt(of_model**2 + 1.57 * hosts**2 / len(used) + extra**2)
         cells.append(_Cell(nodes, cores, model, float(np.median(used)), spread, len(used)))
@@ -300,7 +302,7 @@ def _kin(data: Mapping[str, Any], works: Mapping[str, predict.Work]) -> dict[str
         if example is None:
             continue
         for metric in (predict.PROMPT, predict.GENERATION):
-            speed = group.speeds.get((metric, False))
+            speed = group.speeds.get((metric, speeds.ONE))
             if speed is None:
                 continue
             apart = [
@@ -331,17 +333,17 @@ def _kin(data: Mapping[str, Any], works: Mapping[str, predict.Work]) -> dict[str
 
 
 class _Job(NamedTuple):
-    """What is fitted at once: a metric of a group, of one NUMA node or several."""
+    """What is fitted at once: a metric of a group at a place."""
 
     group: str
     metric: str
-    word: str
+    place: str
     rows: list[tuple[Figure, bool]]
 
     @property
     def curve(self) -> bool:
         """Whether sizes that were not measured follow from those that were: on several nodes they do not."""
-        return self.word == "one"
+        return self.place == speeds.ONE
 
 
 def _jobs(members: Mapping[str, Sequence[Figure]]) -> list[_Job]:
@@ -349,8 +351,10 @@ def _jobs(members: Mapping[str, Sequence[Figure]]) -> list[_Job]:
     for name, figures in sorted(members.items()):
         for metric in _START:
             every = list(_by_type(figures, metric).values())
-            jobs.append(_Job(name, metric, "one", [row for row in every if row[0].kind.numa_nodes == 1]))
-            jobs.append(_Job(name, metric, "several", [row for row in every if (row[0].kind.numa_nodes or 0) > 1]))
+            jobs += [
+                _Job(name, metric, place, [row for row in every if speeds.place(row[0].kind) == place])
+                for place in (speeds.ONE, speeds.SEVERAL, speeds.METAL)
+            ]
     return [job for job in jobs if job.rows]
 
 
@@ -401,7 +405,7 @@ def fit(figures: Sequence[Figure], works: Mapping[str, predict.Work]) -> dict[st
     for job in jobs:
         hosts, cells = _spread_and_cells(job, works)
         fitted = _fit(cells, job.metric, works, priors[job.metric], job.curve)
-        data["groups"][job.group].setdefault(job.word, {})[job.metric] = _as_data(fitted, hosts, job.curve)
+        data["groups"][job.group].setdefault(job.place, {})[job.metric] = _as_data(fitted, hosts, job.curve)
     spread["kin"] = _kin(data, works)
     return data
 
@@ -637,7 +641,7 @@ def text(data: Mapping[str, Any]) -> str:
     for name, group in data["groups"].items():
         lines.append(f"  {name}:")
         lines += [f"    {key}: {_flow(group[key])}" for key in ("processor", "high_clock", "types", "lengths")]
-        for word in ("one", "several"):
+        for word in (speeds.ONE, speeds.SEVERAL, speeds.METAL):
             if word not in group:
                 continue
             lines.append(f"    {word}:")

@@ -214,15 +214,15 @@ def predict(
     are several and nothing of that size was measured.
     """
     table = table or speeds.table()
-    nodes = kind.numa_nodes
-    several = nodes is not None and nodes > 1
-    able = [group for group in table.groups.values() if (metric, several) in group.speeds]
-    nearest = speeds.nearest(kind, able) if nodes else None
-    if nearest is None or nodes is None:
+    place = speeds.place(kind)
+    if place is None:
+        return None
+    nearest = speeds.nearest(kind, [group for group in table.groups.values() if (metric, place) in group.speeds])
+    if nearest is None:
         return None
     group, relation = nearest
-    speed = group.speeds[metric, several]
-    terms = _terms(metric, speed, nodes, kind.physical_cores)
+    speed = group.speeds[metric, place]
+    terms = _terms(metric, speed, kind.numa_nodes or 1, kind.physical_cores)
     if terms is None:
         return None
     used, words = terms[0], f"from {group.name}, {terms[1]}"

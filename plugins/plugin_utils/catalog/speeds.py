@@ -28,6 +28,10 @@ _FLEX = "-flex"
 _CREDITS = re.compile(r"t\d[a-z]*")
 _NUMBER = re.compile(r"\d+")
 
+# Where memory is as far as a type goes: one NUMA node, or several; without a hypervisor several are another thing (of
+# Llama 2 7B the 48xlarge of Graviton4 generated 2 token/s, the metal-48xl 18).
+ONE, SEVERAL, METAL = "one", "several", "metal"
+
 # How near what was measured is to a type, the nearest first; the words say which of its relatives stands in for it.
 MEASURED, OTHER_CLOCK, SAME_CORE, RELATIVE = "measured", "other clock", "same core", "relative"
 
@@ -82,13 +86,17 @@ class Speed(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Types of one processor with one clock. `lengths`: log of the speed of prompts of other lengths over pp512."""
+    """Types of one processor with one clock.
+
+    `speeds` by metric and place: ONE, SEVERAL or METAL. `lengths`: log of the speed of prompts of other lengths over
+    pp512.
+    """
 
     name: str
     processor: str
     high_clock: bool
     types: int
-    speeds: Mapping[tuple[str, bool], Speed]
+    speeds: Mapping[tuple[str, str], Speed]
     lengths: Mapping[int, float]
 
 
@@ -164,6 +172,15 @@ def flexible(family: str) -> bool:
     return family.endswith(_FLEX) or _CREDITS.fullmatch(family) is not None
 
 
+def place(kind: InstanceType) -> str | None:
+    """Return ONE, SEVERAL or METAL, None where the NUMA nodes of a type are not known."""
+    if not kind.numa_nodes:
+        return None
+    if kind.numa_nodes == 1:
+        return ONE
+    return METAL if kind.name.partition(".")[2].startswith("metal") else SEVERAL
+
+
 def group_name(kind: InstanceType) -> str:
     """Return the name of the group of an instance type."""
     return f"{kind.processor}, high clock" if high_clock(kind.family) else kind.processor
@@ -188,9 +205,9 @@ def parse(data: Mapping[str, Any]) -> Table:
             row["high_clock"],
             row["types"],
             {
-                (metric, word == "several"): _speed(row[word][metric])
-                for word in ("one", "several")
-                for metric in row.get(word, {})
+                (metric, place): _speed(row[place][metric])
+                for place in (ONE, SEVERAL, METAL)
+                for metric in row.get(place, {})
             },
             {int(length): value for length, value in row["lengths"].items()},
         )

@@ -78,13 +78,18 @@ def title(asked: Asked) -> str:
     return f"{what}: {', '.join(targets)}" if targets else what
 
 
+def _some(names: Sequence[str], most: int = 4) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
 def _hows(advice: Advice) -> list[str]:
     """Return where the figures of the shown types come from: a line each lot of types with one origin."""
     lots: dict[str, list[str]] = {}
     for candidate in advice.candidates[: advice.asked.rows]:
         lots.setdefault(f"{candidate.origin} {candidate.how}", []).append(candidate.kind.name)
     dearer = [
-        f"{candidate.kind.name}: as many of the same cores for more money have {', '.join(candidate.dearer)}"
+        f"{candidate.kind.name}: as many of the same cores for no less money have {_some(candidate.dearer)}"
         for candidate in advice.candidates[: min(3, advice.asked.rows)]
         if candidate.dearer
     ]

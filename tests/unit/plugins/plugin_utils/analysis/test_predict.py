@@ -62,10 +62,13 @@ def test_a_larger_model_is_slower_and_more_cores_of_one_node_read_prompts_faster
     assert logs == sorted(logs)
 
 
-def test_generation_on_two_nodes_is_slower_than_on_one_and_less_certain():
-    one, two = (said(name, GENERATION, "llama-2-7b", "Q4_K_M") for name in ("c8g.24xlarge", "c8g.48xlarge"))
-    assert two.log < one.log - math.log(2)
-    assert two.variance > one.variance
+def test_generation_on_two_nodes_is_slower_than_on_one_and_more_so_under_a_hypervisor():
+    # Spare Cores: m8g.24xlarge 50.9 token/s (tg128), c8g.48xlarge 2.1 (tg16).
+    names = ("c8g.24xlarge", "c8g.metal-48xl", "c8g.48xlarge")
+    one, metal, two = (said(name, GENERATION, "llama-2-7b", "Q4_K_M") for name in names)
+    assert two.log < metal.log - math.log(2) < one.log - 2 * math.log(2)
+    low, high = interval(two)
+    assert low < 2.1 < high < 10
 
 
 def test_what_is_in_the_context_makes_generation_slower():

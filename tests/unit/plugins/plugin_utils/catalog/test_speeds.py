@@ -21,8 +21,8 @@ def test_the_source_is_named_with_its_licence():
 def test_every_group_is_of_a_processor_of_the_catalog_and_has_both_speeds():
     for group in TABLE.groups.values():
         assert processors.processor(group.processor).name == group.processor
-        for nodes in {several for _metric, several in group.speeds}:
-            assert {metric for metric, several in group.speeds if several == nodes} == {"pp", "tg"}, group.name
+        for place in {of_place for _metric, of_place in group.speeds}:
+            assert {metric for metric, of_place in group.speeds if of_place == place} == {"pp", "tg"}, group.name
 
 
 def test_a_size_of_one_node_is_one_that_the_catalog_has_of_the_processor():
