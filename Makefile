@@ -17,6 +17,7 @@ DEV := .venv/stamp-dev-$(call KEY,requirements.txt requirements-dev.txt)
 
 # What each target takes on the command line, beside PYTHON. A word that none of those asked for takes would be ignored,
 # and something else be done than was meant: it ends the command before anything is.
+WORDS_advise := MODEL QUANTIZATION CONTEXT USERS MS FIRST PROMPT BUDGET MEMORY REGION MARKET TYPES ROWS PAGE ARGS
 WORDS_bench := ARGS
 WORDS_tune := ARGS
 WORDS_explain := TYPE GCC ARGS
@@ -52,12 +53,14 @@ $(error make export needs OUT, the file to write: make export FORMAT=$(or $(FORM
 endif
 endif
 
-.PHONY: help bench tune explain plan prices report compare bisect export import site setup test lint unit integration browser sanity \
-  molecule clean
+.PHONY: help advise bench tune explain plan prices report compare bisect export import site setup test lint unit integration \
+  browser sanity molecule clean
 
 help:
 	@echo "make bench     measure the hosts of the inventory, by default this machine, and write the pages"
 	@echo "make tune      find the best configuration of the hosts: make tune ARGS='-e llama_bench_tune_memory_gib=1'"
+	@echo "make advise    what to rent for a model, predicted, without an account: make advise USERS=8 MS=100 FIRST=2"
+	@echo "               also MODEL QUANTIZATION CONTEXT PROMPT BUDGET MEMORY REGION MARKET TYPES ROWS PAGE"
 	@echo "make explain   print the CMake line of an instance type and why: make explain TYPE=c8g.4xlarge GCC=12"
 	@echo "make plan      what a run on EC2 would create, take and cost: AWS_REGION=us-east-1 make plan"
 	@echo "make prices    ask AWS what EC2 costs today, for the plans from now on: make prices REGIONS=us-east-1,eu-central-1"
@@ -84,6 +87,17 @@ bench: $(RUN)
 
 tune: $(RUN)
 	.venv/bin/ansible-playbook playbooks/tune.yml $(ARGS)
+
+advise: $(RUN)
+	@.venv/bin/ansible-playbook playbooks/advise.yml \
+	  $(if $(MODEL),-e '{"bench_report_advise_model": "$(MODEL)"}') $(if $(QUANTIZATION),-e '{"bench_report_advise_quantization": "$(QUANTIZATION)"}') \
+	  $(if $(CONTEXT),-e '{"bench_report_advise_context": "$(CONTEXT)"}') $(if $(USERS),-e '{"bench_report_advise_users": "$(USERS)"}') \
+	  $(if $(MS),-e '{"bench_report_advise_token_ms": "$(MS)"}') $(if $(FIRST),-e '{"bench_report_advise_first_s": "$(FIRST)"}') \
+	  $(if $(PROMPT),-e '{"bench_report_advise_prompt": "$(PROMPT)"}') $(if $(BUDGET),-e '{"bench_report_advise_budget": "$(BUDGET)"}') \
+	  $(if $(MEMORY),-e '{"bench_report_advise_memory_gib": "$(MEMORY)"}') $(if $(REGION),-e '{"bench_report_advise_region": "$(REGION)"}') \
+	  $(if $(MARKET),-e '{"bench_report_advise_market": "$(MARKET)"}') $(if $(TYPES),-e '{"bench_report_advise_types": "$(TYPES)"}') \
+	  $(if $(ROWS),-e '{"bench_report_advise_rows": "$(ROWS)"}') $(if $(PAGE),-e '{"bench_report_advise_page": "$(PAGE)"}') \
+	  $(ARGS)
 
 explain: $(RUN)
 	@.venv/bin/ansible-playbook playbooks/explain.yml $(if $(TYPE),-e llama_cpp_explain_type=$(TYPE)) $(if $(GCC),-e llama_cpp_explain_gcc=$(GCC)) $(ARGS)

@@ -93,6 +93,7 @@ def test_what_hosts_that_are_not_rented_yet_will_have_is_looked_at_too(tmp_path:
     ("playbook", "value", "words"),
     [
         ("explain", "llama_cpp_explain_typ=c8g.large", "llama_cpp_explain_type"),
+        ("advise", "bench_report_advise_usrs=8", "bench_report_advise_users"),
         ("report", "bench_report_result_dir=elsewhere", "bench_report_results_dir"),
         ("compare", "bench_report_fail_in=never", "bench_report_fail_on"),
         ("teardown", "ec2_environment_rn=x", "ec2_environment_run"),

@@ -63,6 +63,22 @@ def test_the_plan_that_the_documents_show_is_the_one_that_is_printed() -> None:
         assert all(line in done.stdout for line in shown), document
 
 
+def test_the_advice_that_the_readme_shows_is_the_one_that_is_printed(tmp_path: Path) -> None:
+    page = tmp_path / "advice.md"
+    targets = {"users": "8", "token_ms": "100", "first_s": "2", "rows": "5", "page": str(page)}
+    done = play(tmp_path, "advise", **{f"bench_report_advise_{name}": value for name, value in targets.items()})
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = (ROOT / "README.md").read_text("utf-8")
+    shown = text.partition("$ make advise USERS=8 MS=100 FIRST=2 ROWS=5\n...\n")[2].partition("\n...\n")[0]
+    assert "c8g.24xlarge" in shown
+    assert shown in done.stdout
+    assert "| c8g.24xlarge | Graviton4 | 96 | 192 |" in page.read_text("utf-8")
+    refused = play(tmp_path, "advise", bench_report_advise_model="llama-3.1-8bb")
+    assert refused.returncode == 2
+    assert "did you mean llama-3.1-8b?" in " ".join(refused.stdout.split())
+    assert "Traceback" not in refused.stdout + refused.stderr
+
+
 def test_site_report_and_export_are_made_of_the_records(results: Path, tmp_path: Path) -> None:
     done = play(results, "html", bench_report_site=str(tmp_path / "site"))
     assert done.returncode == 0, done.stdout + done.stderr

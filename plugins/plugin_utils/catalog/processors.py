@@ -103,7 +103,7 @@ class InstanceType(NamedTuple):
     """An instance type; `processor` and `core` are names. What is not known is None.
 
     `bandwidth_gb_s` is the theoretical bandwidth, GB/s, of all sockets that the type reaches; a part of a socket may
-    use the whole of it as long as its neighbours do not.
+    use the whole of it as long as its neighbours do not. `memory_gib` is what EC2 says that the type has.
     """
 
     name: str
@@ -115,6 +115,7 @@ class InstanceType(NamedTuple):
     physical_cores: int
     numa_nodes: int | None
     bandwidth_gb_s: float | None
+    memory_gib: float | None
 
 
 class Flags(NamedTuple):
@@ -142,6 +143,9 @@ class _Catalog(NamedTuple):
     processors: dict[str, Processor]
     # Family -> processor and sizes.
     families: dict[str, tuple[str, dict[str, _Size]]]
+    # GiB: of a vCPU by family, and of types that are not so.
+    memory: dict[str, float]
+    memory_of_types: dict[str, float]
 
 
 def _sizes(words: str) -> dict[str, _Size]:
@@ -177,7 +181,11 @@ def _catalog() -> _Catalog:
             for family in several.split():
                 families[family] = (name, _sizes(sizes))
         processors[name] = Processor(name=name, **{**row, "source": data["sources"][row["source"]]})
-    return _Catalog(cores, processors, families)
+    memory = {
+        family: float(each) for each, several in data["memory"]["each_vcpu"].items() for family in several.split()
+    }
+    types = (word.split("=") for word in data["memory"]["types"].split())
+    return _Catalog(cores, processors, families, memory, {name: float(size) for name, size in types})
 
 
 def names() -> list[str]:
@@ -208,7 +216,8 @@ def processor(name: str) -> Processor:
 
 def instance_type(name: str) -> InstanceType:
     """Return what an instance type of EC2 is. Raises CatalogError, which names the nearest and what is covered."""
-    families = _catalog().families
+    catalog = _catalog()
+    families = catalog.families
     family, _dot, size = str(name).partition(".")
     if family not in families:
         raise CatalogError(
@@ -234,6 +243,7 @@ def instance_type(name: str) -> InstanceType:
         cores or vcpus // row.threads_per_core,
         nodes,
         row.bandwidth_gb_s and round(row.bandwidth_gb_s * sockets, 1),
+        catalog.memory_of_types.get(name, catalog.memory[family] * vcpus if family in catalog.memory else None),
     )
 
 

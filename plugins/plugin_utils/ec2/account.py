@@ -30,7 +30,7 @@ _WITH_PRICES = "aws"
 
 
 class Kind(NamedTuple):
-    """An instance type; `memory_gib` None where only the catalog of processors tells of it.
+    """An instance type; `memory_gib` None where it is not known.
 
     `free_tier`: whether an account on the Free plan may launch it.
     """

@@ -380,7 +380,7 @@ class _Planner:
         if asked is not None:
             self._absent(row, name)
             return None
-        return Kind(listed.architecture, listed.vcpus, listed.physical_cores, None)
+        return Kind(listed.architecture, listed.vcpus, listed.physical_cores, listed.memory_gib)
 
     def _check_plan(self, row: Row, kinds: Mapping[str, Kind]) -> None:
         """AWS refuses most types to an account on the Free plan, and says so only at the launch, not to a dry run."""

@@ -63,6 +63,14 @@ def test_every_instance_type_is_what_ec2_says():
         assert processors.processor(row.processor).core == row.core
 
 
+def test_every_instance_type_has_the_memory_that_ec2_says():
+    told = {name: int(row["memory_mib"]) if row["memory_mib"] else None for name, row in EC2.items()}
+    known = {name: processors.instance_type(name).memory_gib for name in EC2}
+    # Of the page of its family.
+    told["i3.metal"] = 512 * 1024
+    assert {name: size and round(size * 1024) for name, size in known.items()} == told
+
+
 def test_no_instance_type_of_a_covered_family_is_missing_or_invented():
     assert sorted(processors.instance_types()) == sorted(EC2)
 

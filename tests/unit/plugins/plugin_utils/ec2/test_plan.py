@@ -93,7 +93,7 @@ def test_the_default_run_without_an_account():
         "machine": "gv3-c7g-16xlarge",
         "vcpus": 64,
     }
-    assert (row["zones"], row["image_id"], row["memory_gib"]) == ([], None, None)
+    assert (row["zones"], row["image_id"], row["memory_gib"]) == ([], None, 128)
     assert row["usd_h"] == {
         "on_demand": 2.32,
         "spot": None,
@@ -648,7 +648,7 @@ def test_the_text():
     assert "IAM role and instance profile: writing to s3://mine/bench/*" in text
     assert "budget that mails alice@example.com at 50 USD a month; it outlives the run" in text
     header = next(index for index, line in enumerate(lines) if line.startswith("row "))
-    shown = r"0 +1 x c7g.16xlarge +on-demand +amazon-linux-2023 +any +64 +64 +\? +2.3200 +unknown +[0-9]+ to [0-9]+"
+    shown = r"0 +1 x c7g.16xlarge +on-demand +amazon-linux-2023 +any +64 +64 +128 +2.3200 +unknown +[0-9]+ to [0-9]+"
     assert re.fullmatch(shown, lines[header + 1])
     assert "row 1 where there is no room: m8g.4xlarge" in lines
     assert re.search(r"^at most, 240 minutes +[0-9]+\.[0-9]{2}  ", text, re.MULTILINE)
