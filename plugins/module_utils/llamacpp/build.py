@@ -79,8 +79,8 @@ def toolchain(prefix: str = "", compiler: str = "") -> Dict[str, Any]:
     paths: Dict[str, Optional[str]] = {}
     for purpose, wanted in list(names.items()) + list(OPTIONAL.items()):
         paths[purpose] = next((path for path in map(shutil.which, wanted) if path), None)
-    found, cmake = paths["C++ compiler"], paths["CMake"]
-    version = _output([found, "--version"]) if found else ""
+    program, cmake = paths["C++ compiler"], paths["CMake"]
+    version = _output([program, "--version"]) if program else ""
     return {
         "prefix": prefix,
         "paths": paths,
@@ -88,10 +88,10 @@ def toolchain(prefix: str = "", compiler: str = "") -> Dict[str, Any]:
         "helpful": [purpose for purpose in OPTIONAL if not paths[purpose]],
         "compiler": version.partition("\n")[0] or None,
         "kind": compiler_kind(version),
-        "major": compiler_major(_output([found, "-dumpversion"])) if found else None,
-        "triple": _output([found, "-dumpmachine"]).strip() or None if found else None,
+        "major": compiler_major(_output([program, "-dumpversion"])) if program else None,
+        "triple": _output([program, "-dumpmachine"]).strip() or None if program else None,
         "cmake": _output([cmake, "--version"]).partition("\n")[0].replace("cmake version ", "") if cmake else None,
-        "march": native_march(found) if found and not prefix else None,
+        "march": native_march(program) if program and not prefix else None,
     }
 
 
