@@ -73,7 +73,7 @@ _MODEL_SPREAD = {predict.PROMPT: (0.15, 0.015), predict.GENERATION: (0.25, 0.03)
 _HOSTS = {predict.PROMPT: 0.03, predict.GENERATION: 0.04}
 _PRIOR_TYPES = 5
 _PRIOR_CELLS = 3
-_DEGREES = 6.0
+_DEGREES = 8.0
 # What types whose processor is lent may have less or more of it (log).
 _FLEX = 0.08
 _START = {

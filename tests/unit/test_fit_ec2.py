@@ -15,8 +15,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-pytest.importorskip("scipy")
-
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import predict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors, speeds
 
