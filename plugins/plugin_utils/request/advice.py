@@ -245,7 +245,7 @@ def _meets(asked: Asked, token_ms: Estimate, first_s: Estimate) -> str:
 
 
 class _Own(NamedTuple):
-    """A figure of our records that may be ranked: tokens a second of a test on a type."""
+    """A figure of our records that may be ranked: tokens a second of a test on a type; imported ones are not `ours`."""
 
     model: str
     quantization: str
@@ -253,6 +253,7 @@ class _Own(NamedTuple):
     tps: float
     error: float
     words: str
+    ours: bool
 
 
 _METRICS = {"pp_tps": PROMPT, "tg_tps": GENERATION}
@@ -280,12 +281,8 @@ def own_figures(results_dir: str | Path) -> dict[str, list[_Own]]:
                 key = (model, cell["quantization"], _METRICS[row.speed])
                 # A 95 % interval is about two standard errors either way.
                 error = math.log(interval.high / interval.low) / 4
-                figure = _Own(
-                    *key,
-                    interval.mean,
-                    error,
-                    f"{interval.mean:.4g} token/s of {model} {cell['quantization']} in run {run.run}",
-                )
+                words = f"{interval.mean:.4g} token/s of {model} {cell['quantization']} in run {run.run}"
+                figure = _Own(*key, interval.mean, error, words, not summary.imported(run))
                 if key not in best or best[key].tps < figure.tps:
                     best[key] = figure
             every.setdefault(kind, []).extend(best.values())
@@ -297,7 +294,7 @@ def _seen(
 ) -> list[Seen]:
     model = asked.model.removesuffix("-synthetic")
     told = [
-        (row.model, row.quantization, row.metric, row.tps, row.error, row.words, True, 0)
+        (row.model, row.quantization, row.metric, row.tps, row.error, row.words, row.ours, 0)
         for row in figures.get(kind.name, ())
     ]
     for row in published.table():

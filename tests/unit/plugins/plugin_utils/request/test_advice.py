@@ -158,6 +158,14 @@ def test_a_quantization_may_be_written_in_any_case(tmp_path):
     assert advise(tmp_path, quantization="q4_k_m", types=["c8g.4xlarge"]).asked.quantization == "Q4_K_M"
 
 
+def test_imported_figures_pull_too_and_are_not_called_measured_here(tmp_path, monkeypatch):
+    own(tmp_path)
+    monkeypatch.setattr(advice.summary, "imported", lambda _run: True)
+    (one,) = advise(tmp_path, types=["c7g.16xlarge"]).candidates
+    assert one.origin == "published"
+    assert "in run 20261123T171500Z-beef" in one.how
+
+
 def own(tmp_path, run="20261123T171500Z-beef", factor=1.0):
     """Keep a run on c7g.16xlarge, whose figures are those that others published, times a factor."""
     every = copy.deepcopy(side_by_side(run=run))
