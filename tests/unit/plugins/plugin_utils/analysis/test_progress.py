@@ -36,6 +36,11 @@ def test_a_cell_is_named_without_what_goes_without_saying():
             {"done": 1, "figures": [{"cell": PP, "interval": [12345.6, None, None, 1, None]}]},
             "launch 2 of 12: llama-3.2-1b-synthetic Q4_0 pp512, 2 threads; so far 12,346 token/s (n=1)",
         ),
+        (
+            {"done": 30, "now": TG, "left_s": 200.2, "stage": "tuning generation: fa and ubatch", "gain": 1.318},
+            f"tuning generation: fa and ubatch: launch 31: {cell_text(TG)}; best so far about 1.32x of the defaults; "
+            "3 min 20 s left at most",
+        ),
         ({"of": 0, "now": None}, "reading the models and measuring the memory"),
         ({"finished": True, "done": 12, "now": None}, "12 launches done"),
         ({"finished": True, "done": 1, "now": None, "failed": [PP]}, "1 launch done, 1 cell failed"),
@@ -45,7 +50,7 @@ def test_a_cell_is_named_without_what_goes_without_saying():
             "nothing was measured, 2 cells left out for want of time",
         ),
     ],
-    ids=["begins", "knows the time", "one launch", "prepares", "done", "one failed", "all failed", "no time"],
+    ids=["begins", "knows the time", "one launch", "searches", "prepares", "done", "one failed", "all failed", "no time"],
 )  # fmt: skip
 def test_progress_is_one_line(changes, text):
     state = {"done": 0, "of": 12, "now": PP, "figures": [], "failed": [], "left_s": None, **changes}
