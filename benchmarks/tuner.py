@@ -111,7 +111,7 @@ def run(jobs: Sequence[Job], settings: Settings, machine: Record, raw: Raw) -> N
 
 def seconds(launches: Sequence[Record]) -> float:
     """Return the seconds that launches took."""
-    return sum(launch["metrics"]["wall_s"]["value"] for launch in launches)
+    return float(sum(launch["metrics"]["wall_s"]["value"] for launch in launches))
 
 
 def by_cell(launches: Sequence[Record], headline: str) -> dict[str, list[float]]:
