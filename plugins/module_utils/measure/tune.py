@@ -49,6 +49,8 @@ MARGIN_PERCENT = 2.0
 _MISSED = 0.01
 # Of how many degrees of freedom the noise of earlier races counts beside a candidate's own.
 _BORROWED = 6
+# After so many blocks an undecided race gives way to all others, and is run to its end when those are.
+_ASIDE_BLOCKS = 8
 # A champion that fails in so many blocks one after the other cannot be one.
 _LOST_BLOCKS = 2
 
@@ -158,6 +160,8 @@ class _Search:
         self.rows: Dict[str, Payload] = {}
         self.seen: Dict[str, Config] = {}
         self.tried: Dict[str, Payload] = {}
+        # Of races that gave way: what was searched, and the values of the candidate.
+        self.aside: List[Tuple[str, Config]] = []
         self.gain = 0.0
         self.what = ""
         self.ended = "verdicts"
@@ -279,18 +283,29 @@ class _Search:
 
     # Races.
 
-    def race(self, champion: Config, candidates: Sequence[Config], what: str) -> Optional[Config]:
-        """Return the candidate that is established to be better than the champion, None where none is."""
+    def race(
+        self, champion: Config, candidates: Sequence[Config], what: str, most: Optional[int] = None
+    ) -> Optional[Config]:
+        """Return the candidate that is established to be better than the champion, None where none is.
+
+        Undecided after `most` blocks, by default _ASIDE_BLOCKS, a race is put aside, or left so where that is all that
+        a configuration gets.
+        """
+        limit = self.session.settings.launches_most
+        most = min(limit, most or _ASIDE_BLOCKS)
         self.what = what
         field = self.known_possible(champion, candidates)
         logs: Dict[str, List[float]] = {key_of(config): [] for config in field}
         first, lost = self.stage.block, 0
         while field:
             blocks = self.stage.block - first
-            if blocks >= self.session.settings.launches_most or self.late([champion, *field], self.reserve(champion)):
-                self.ended = "time" if blocks < self.session.settings.launches_most else self.ended
+            if blocks >= most or self.late([champion, *field], self.reserve(champion)):
+                self.ended = "time" if blocks < most else self.ended
                 for config in field:
                     self.entry(config, OPEN, "", logs[key_of(config)])
+                    if most < limit:
+                        values = {factor: config[factor] for factor in spaces.differing(config, champion)}
+                        self.aside.append((what, values))
                 return None
             given = self.block([champion, *field])
             beside = given.get(key_of(champion))
@@ -441,8 +456,18 @@ class _Search:
                 if winner is not None:
                     champion, changed = winner, True
                 if self.ended == "time":
-                    break
+                    return champion
+            if not changed and self.aside:
+                champion, changed = self.end_race(champion, *self.aside.pop(0))
         return champion
+
+    def end_race(self, champion: Config, what: str, values: Config) -> Tuple[Config, bool]:
+        """Run a race that was put aside to its end, and return the champion and whether it is another one."""
+        config = dict(champion, **values)
+        self.seen.pop(key_of(config), None)
+        winner = self.race(champion, [config], what, self.session.settings.launches_most)
+        # The next one is looked at in any case.
+        return winner or champion, winner is not None or bool(self.aside)
 
     def confirm(self, default: Config, chosen: Config) -> List[Dict[str, Payload]]:
         """Launch both in blocks until their ratio is known to the margin, and return what the blocks gave."""

@@ -45,7 +45,7 @@ _FATES = {
     DROPPED: "dropped",
     REFUSED: "refused",
     TOO_LARGE: "over the memory limit",
-    OPEN: "undecided when the time was over",
+    OPEN: "undecided",
 }
 # A server of which nobody has said how long its contexts are.
 _CONTEXT = 4096

@@ -50,6 +50,11 @@ def test_a_cell_is_named_without_what_goes_without_saying():
              "ratio": [1.0412, 1.03, 1.05, 2, 1.04]},
             f"{IN_DUET}; so far 1.041x \u00b11.0 % (n=2)",
         ),
+        (
+            {"done": 30, "now": TG, "left_s": 200.2, "stage": "tuning generation: fa and ubatch", "gain": 1.318},
+            f"tuning generation: fa and ubatch: launch 31: {cell_text(TG)}; best so far about 1.32x of the defaults; "
+            "3 min 20 s left at most",
+        ),
         ({"of": 0, "now": None}, "reading the models and measuring the memory"),
         ({"finished": True, "done": 12, "now": None}, "12 launches done"),
         ({"finished": True, "done": 1, "now": None, "failed": [PP]}, "1 launch done, 1 cell failed"),
@@ -60,7 +65,7 @@ def test_a_cell_is_named_without_what_goes_without_saying():
         ),
     ],
     ids=[
-        "begins", "knows the time", "one launch", "a duet begins", "a duet", "prepares", "done", "one failed",
+        "begins", "knows the time", "one launch", "a duet begins", "a duet", "searches", "prepares", "done", "one failed",
         "all failed", "no time",
     ],
 )  # fmt: skip
