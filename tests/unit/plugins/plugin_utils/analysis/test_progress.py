@@ -53,8 +53,8 @@ def test_a_cell_is_named_without_what_goes_without_saying():
         (
             {"done": 30, "now": TG, "left_s": 200.2, "stage": "tuning generation: fa and ubatch", "gain": 1.318},
             (
-                f"tuning generation: fa and ubatch: launch 31: {cell_text(TG)}; best so far about 1.32x of the defaults; "
-                "3 min 20 s left at most"
+                f"tuning generation: fa and ubatch: launch 31: {cell_text(TG)}; best so far "
+                "about 1.32x of the defaults; 3 min 20 s left at most"
             ),
         ),
         ({"of": 0, "now": None}, "reading the models and measuring the memory"),
