@@ -38,8 +38,8 @@ def test_a_cell_is_named_without_what_goes_without_saying():
         ),
         (
             {"done": 30, "now": TG, "left_s": 200.2, "stage": "tuning generation: fa and ubatch", "gain": 1.318},
-            f"tuning generation: fa and ubatch: launch 31: {cell_text(TG)}; best so far about 1.32x of the defaults; "
-            "3 min 20 s left at most",
+            "%s; best so far about 1.32x of the defaults; 3 min 20 s left at most"
+            % f"tuning generation: fa and ubatch: launch 31: {cell_text(TG)}",
         ),
         ({"of": 0, "now": None}, "reading the models and measuring the memory"),
         ({"finished": True, "done": 12, "now": None}, "12 launches done"),
@@ -50,7 +50,8 @@ def test_a_cell_is_named_without_what_goes_without_saying():
             "nothing was measured, 2 cells left out for want of time",
         ),
     ],
-    ids=["begins", "knows the time", "one launch", "searches", "prepares", "done", "one failed", "all failed", "no time"],
+    ids=["begins", "knows the time", "one launch", "searches", "prepares", "done", "one failed", "all failed",
+         "no time"],
 )  # fmt: skip
 def test_progress_is_one_line(changes, text):
     state = {"done": 0, "of": 12, "now": PP, "figures": [], "failed": [], "left_s": None, **changes}
