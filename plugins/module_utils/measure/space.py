@@ -131,11 +131,16 @@ def cell_of(config: Config, base: Cell) -> Cell:
     if config.get("threads_batch", config["threads"]) != config["threads"]:
         cell["threads_batch"] = config["threads_batch"]
     settings: Dict[str, Any] = {}
-    for factor, value in config.items():
-        if factor not in _OF_JOB and value is not None:
-            settings.update({"ctk": value, "ctv": value} if factor == KV else {factor: value})
+    for factor in settings_factors(config):
+        value = config[factor]
+        settings.update({"ctk": value, "ctv": value} if factor == KV else {factor: value})
     text = variant.parse(settings)
     return dict(cell, variant=text) if text else cell
+
+
+def settings_factors(config: Config) -> List[str]:
+    """Return the factors in which a configuration says something else than llama.cpp, builds and threads aside."""
+    return [factor for factor, value in config.items() if factor not in _OF_JOB and value is not None]
 
 
 def key_of(config: Config) -> str:

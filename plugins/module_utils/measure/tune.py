@@ -193,7 +193,7 @@ class _Search:
             if largest:
                 told["rss_peak_bytes"] = int(largest)
         except VariantError:
-            told["variant"] = spaces.key_of({key: value for key, value in config.items() if value is not None})
+            told["variant"] = "+".join("%s=%s" % (factor, config[factor]) for factor in spaces.settings_factors(config))
         if why:
             told["why"] = why
         if logs:

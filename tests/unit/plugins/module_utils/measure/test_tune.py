@@ -209,6 +209,9 @@ def test_what_was_tried_and_what_became_of_it_is_told():
     # Only together are they better.
     assert fates["fa and ubatch", "fa=off+ubatch=128"] == "taken"
     assert "fa=off+ubatch=128" in found["cell"]["variant"]
+    impossible = [one for one in found["tried"] if "kv=" in one.get("variant", "")]
+    assert {one["fate"] for one in impossible} == {"refused"}
+    assert all("fa=off" in one["variant"] and "quantized V cache" in one["why"] for one in impossible)
     assert not any("fa=on" in one.get("variant", "") for one in found["tried"])
 
 
