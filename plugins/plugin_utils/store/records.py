@@ -29,7 +29,8 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.journal imp
 #
 # 1 - (0.1.0) first version
 # 2 - (0.1.0) cells of other programs than llama-bench; samples, bandwidth, threads, omitted, end. A launch need not
-#     hold a speed any more, but the metric that stands for its cell.
+#     hold a speed any more, but the metric that stands for its cell. Added since, and unknown to earlier readers, which
+#     name such a record and go on: duet, tuned.
 
 
 def _to_2(record: dict[str, Any]) -> dict[str, Any]:

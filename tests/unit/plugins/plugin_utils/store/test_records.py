@@ -54,6 +54,7 @@ def test_frozen_files_are_frozen_and_one_exists_for_every_schema() -> None:
 
 def test_every_kind_of_schema_2_is_read() -> None:
     lines = (FROZEN / "schema-2.jsonl").read_bytes().splitlines()
+    # Duets and searches came since, as additions.
     assert {records.decode(line)["kind"] for line in lines} == set(schema.KINDS) - {"failure", "duet", "tuned"}
 
 
