@@ -276,7 +276,7 @@ def main() -> int:
         if name == "bias":
             command.add_argument("--other", type=Path, help="the same model in another quantization")
             command.add_argument("--pairs", type=int, default=12)
-            command.add_argument("--scratch", type=Path, default=Path("/tmp/duets-programs"))  # noqa: S108
+            command.add_argument("--scratch", type=Path, default=ROOT / ".cache" / "duets")
     asked = parser.parse_args()
     programs = [getattr(asked, name) for name in ("a", "b", "bench") if hasattr(asked, name)]
     other = getattr(asked, "other", None)
