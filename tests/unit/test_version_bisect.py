@@ -23,31 +23,35 @@ def said(mean: float, half: float = 0.005) -> Verdict:
     return Verdict("undecided", Interval(mean, mean - half, mean + half, 8, 100 * half), 0.5)
 
 
+class Turning:
+    """Versions that turn bad at a place; some cannot be told. `asked` are those that were judged."""
+
+    def __init__(self, first: int, untold: frozenset[int] = frozenset()) -> None:
+        self.first = first
+        self.untold = untold
+        self.asked: list[int] = []
+
+    def __call__(self, place: int) -> Verdict | None:
+        self.asked.append(place)
+        return None if place in self.untold else said(0.9 if place >= self.first else 1.0)
+
+
 @pytest.mark.parametrize("count", [2, 3, 10, 217])
 def test_every_place_at_which_versions_turn_bad_is_found_in_as_few_steps_as_halving_takes(count):
     for first in range(1, count):
-        asked = []
-
-        def judge(place: int, first: int = first, asked: list[int] = asked) -> Verdict:
-            asked.append(place)
-            return said(0.9 if place >= first else 1.0)
-
+        judge = Turning(first)
         found = search(count, math.sqrt(0.9), judge)
         assert (found.good, found.bad, found.between) == (first - 1, first, [])
-        assert len(asked) <= math.ceil(math.log2(count))
-        assert len(set(asked)) == len(asked)
+        assert len(judge.asked) <= math.ceil(math.log2(count))
+        assert len(set(judge.asked)) == len(judge.asked)
 
 
 def test_versions_that_cannot_be_told_are_passed_over_and_named_where_they_matter():
     for seed in range(50):
         source = random.Random(seed)
         first = source.randrange(1, 40)
-        untold = {place for place in range(1, 39) if source.random() < 0.3}
-
-        def judge(place: int, first: int = first, untold: set[int] = untold) -> Verdict | None:
-            return None if place in untold else said(0.9 if place >= first else 1.0)
-
-        found = search(40, 0.95, judge)
+        untold = frozenset(place for place in range(1, 39) if source.random() < 0.3)
+        found = search(40, 0.95, Turning(first, untold))
         assert found.good < first <= found.bad
         assert found.between == list(range(found.good + 1, found.bad))
         assert set(found.between) <= untold

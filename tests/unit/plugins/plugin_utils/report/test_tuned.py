@@ -79,8 +79,9 @@ def searched(real: list[Record]) -> list[Record]:
 
 def path_of(searched: list[Record]) -> str:
     (run,) = summary.runs(searched)
-    (path,) = summary.tuned(run)
-    return path
+    paths = list(summary.tuned(run))
+    assert len(paths) == 1
+    return paths[0]
 
 
 def test_the_page_says_first_what_is_best_and_what_was_not_found(searched):
