@@ -28,7 +28,8 @@ def file(tmp_path):
 def test_a_file_is_dropped_and_read_again(file):
     assert page_cache.drop(str(file)) == 0.0
     assert page_cache.read_through(str(file)) > 0
-    assert page_cache.resident_share(str(file)) == 1.0
+    # A kernel that reclaims of its own accord may have taken single pages back by now.
+    assert page_cache.resident_share(str(file)) > 0.99
     assert page_cache.drop(str(file)) == 0.0
 
 
