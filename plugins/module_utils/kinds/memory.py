@@ -48,14 +48,17 @@ def of_job(job: Any, sequences: int) -> Optional[Need]:
     Keys and values are counted where the model's name is that of a known shape.
     """
     size = job.model.get("bytes")
-    if not size:
-        return None
-    shape = shape_of(job.model.get("name", ""))
-    context = context_of(job.cell, sequences)
+    return of_cell(job.cell, job.model.get("name", ""), size, sequences) if size else None
+
+
+def of_cell(cell: Any, model: str, size: int, sequences: int) -> Need:
+    """Return what a cell of a model, whose file has `size` bytes, needs with so many sequences at once."""
+    shape = shape_of(model)
+    context = context_of(cell, sequences)
     if shape is None:
         return Need(size, 0, 0, context)
-    at_once = int(variant.of_cell(job.cell).get("ubatch", BATCH))
-    kv = kv_bytes(shape, *variant.kv_types(job.cell)) * context
+    at_once = int(variant.of_cell(cell).get("ubatch", BATCH))
+    kv = kv_bytes(shape, *variant.kv_types(cell)) * context
     return Need(size, kv, 4 * at_once * shape.vocabulary, context)
 
 
@@ -67,8 +70,19 @@ def together(needs: Sequence[Need]) -> Need:
     return Need(*(sum(parts) for parts in zip(*needs)))
 
 
-def _gib(size: float) -> str:
+def gib(size: float) -> str:
+    """Return a number of bytes in words: 4.34 GiB."""
     return "%.2f GiB" % (size / 2**30)
+
+
+def parts(need: Need) -> str:
+    """Return what a need is made of, in words."""
+    return "%s of weights, %s of keys and values for %d tokens, %s to compute with" % (
+        gib(need.weights),
+        gib(need.kv),
+        need.context,
+        gib(need.compute),
+    )
 
 
 def refusal(need: Need, memory: Optional[int]) -> Optional[Tuple[str, str]]:
@@ -76,16 +90,7 @@ def refusal(need: Need, memory: Optional[int]) -> Optional[Tuple[str, str]]:
     if not memory or need.total <= SPARE * memory:
         return None
     return (
-        "it needs about %s: %s of weights, %s of keys and values for %d tokens, %s to compute with; of memory there is "
-        "%s, of which %d %% may be used"
-        % (
-            _gib(need.total),
-            _gib(need.weights),
-            _gib(need.kv),
-            need.context,
-            _gib(need.compute),
-            _gib(memory),
-            round(100 * SPARE),
-        ),
+        "it needs about %s: %s; of memory there is %s, of which %d %% may be used"
+        % (gib(need.total), parts(need), gib(memory), round(100 * SPARE)),
         "Choose a smaller model, a quantization of fewer bits, a shorter context or a machine with more memory.",
     )

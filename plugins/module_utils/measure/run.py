@@ -167,7 +167,7 @@ class Session:
             self.machine,
             self.emit,
             self.host,
-            lambda job: _obstacle(job, self.settings, self.machine),
+            self.obstacle,
             self.earlier,
         )
         return measuring.measure(given, self.progress, self.abandoned)

@@ -26,7 +26,11 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.variant imp
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import order
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import space as spaces
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.host import Emit, Host
-from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import mean_interval, t_975
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import (
+    MARGIN_PERCENT,
+    mean_interval,
+    t_975,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.run import Session, read_through
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.settings import Settings
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.space import (
@@ -42,8 +46,6 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.measure.space imp
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.stage import VALID, Stage
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 
-# Differences of less are nothing that anybody chooses by; also plugin_utils/analysis/verdict.py.
-MARGIN_PERCENT = 2.0
 # Of a server whose requests all miss their latency targets this share of the tokens counts, so that one of them is
 # better than another all the same, and none better than one that meets them.
 _MISSED = 0.01

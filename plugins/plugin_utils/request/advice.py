@@ -15,7 +15,6 @@ import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import memory
@@ -400,8 +399,7 @@ def need_of(asked: Asked) -> memory.Need:
         raise AdviceError(f"the shape of {asked.model!r:.60} is not known")
     size = round(run_time.file_bytes(shape, asked.quantization))
     cell = {"n_prompt": asked.context, "n_gen": 0, "n_depth": 0}
-    job = SimpleNamespace(model={"name": asked.model, "bytes": size}, cell=cell)
-    return memory.of_job(job, asked.users) or memory.Need(size, 0, 0, asked.context)
+    return memory.of_cell(cell, asked.model, size, asked.users)
 
 
 class _Sorted(NamedTuple):
@@ -587,9 +585,8 @@ def _left_out(types: _Sorted, silent: Sequence[str], need: memory.Need, asked: A
         largest = max(types.small, key=lambda kind: kind.memory_gib or 0.0)
         lines.append(
             f"{len(types.small)} types have too little memory, {largest.name} with {largest.memory_gib:g} GiB the most "
-            f"of them: it takes {_gib(need.total)} ({_gib(need.weights)} of weights, {_gib(need.kv)} of keys and "
-            f"values for {need.context} tokens, {_gib(need.compute)} to compute with), and "
-            f"{round(100 * memory.SPARE)} % may be used"
+            f"of them: it takes {memory.gib(need.total)} ({memory.parts(need)}), and {round(100 * memory.SPARE)} % may "
+            "be used"
         )
     if types.dear:
         lines.append(f"{len(types.dear)} types cost more than {asked.budget:g} USD a month")
@@ -605,10 +602,6 @@ def _left_out(types: _Sorted, silent: Sequence[str], need: memory.Need, asked: A
     if types.unknown:
         lines.append(f"{len(types.unknown)} types have no memory that is known: {_some(types.unknown)}")
     return lines
-
-
-def _gib(size: float) -> str:
-    return f"{size / 2**30:.2f} GiB"
 
 
 def _notes(asked: Asked, shown: Sequence[Candidate], table: speeds.Table, today: datetime.date) -> list[str]:

@@ -13,6 +13,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.verdict 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell, Markdown
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import ratios
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.subject import Subject
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Section, SideBySide
 
@@ -65,17 +66,10 @@ def _line(view: SideBySide, duet: Duet, said: Verdict, q: float | None, settings
         parts.test_words(duet.b),
         parts.thread_number(duet.b),
         *names,
-        _ratio(said),
+        ratios.bare(said, _PLACES),
         _pairs(duet),
         _verdict(view, said, q),
     ]
-
-
-def _ratio(said: Verdict) -> Markdown | None:
-    if said.ratio is None:
-        return None
-    bounds = metrics.span(said.ratio.low, said.ratio.high, _PLACES) if said.ratio.low is not None else None
-    return markdown.lines(metrics.number(said.ratio.mean, _PLACES), markdown.small(bounds) if bounds else None)
 
 
 def _pairs(duet: Duet) -> Markdown:

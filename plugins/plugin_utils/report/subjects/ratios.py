@@ -71,6 +71,14 @@ def _bounds(interval: Interval) -> str:
     return metrics.span(interval.low, interval.high, _PLACES)
 
 
+def bare(said: Verdict | None, places: int) -> Markdown | None:
+    """Return the ratio of a verdict with its bounds below it, None where there is none."""
+    if said is None or said.ratio is None:
+        return None
+    bounds = metrics.span(said.ratio.low, said.ratio.high, places) if said.ratio.low is not None else None
+    return markdown.lines(metrics.number(said.ratio.mean, places), markdown.small(bounds) if bounds else None)
+
+
 def times(said: Verdict, q: float | None) -> Markdown:
     """Return a verdict in a sentence: slower, 0.621 times as fast (0.602 to 0.640), q=0.00015."""
     if said.ratio is None:

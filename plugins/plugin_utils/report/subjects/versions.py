@@ -16,6 +16,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import spe
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.figures import Drawing
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.specification import Values
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import ratios
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.subject import Subject
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Section, SideBySide
 
@@ -93,20 +94,12 @@ def _table(view: SideBySide, told: list[Version], newest: Version) -> Markdown:
                 build,
                 "" if version.number is None else str(version.number),
                 parts.mean(version.row),
-                "reference" if version.verdict is None else _ratio(version),
+                "reference" if version.verdict is None else ratios.bare(version.verdict, _PLACES),
                 _word(version),
                 markdown.lines(_times(change), markdown.small(change.verdict.word)) if change else "",
             ]
         )
     return markdown.table(columns, lines)
-
-
-def _ratio(version: Version) -> Markdown | None:
-    ratio = version.verdict.ratio if version.verdict else None
-    if ratio is None:
-        return None
-    bounds = metrics.span(ratio.low, ratio.high, _PLACES) if ratio.low is not None else None
-    return markdown.lines(metrics.number(ratio.mean, _PLACES), markdown.small(bounds) if bounds else None)
 
 
 def _word(version: Version) -> str:
