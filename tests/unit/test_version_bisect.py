@@ -147,8 +147,31 @@ def test_the_test_that_lost_most_is_searched_and_the_answer_has_its_interval(cap
     told["b5"] = {}
     assert version_bisect.find(versions(8), Told(told, ["pp512", "tg128"])) == version_bisect.GAP
     assert "not to be told: b5" in capsys.readouterr().out
-    even = {"b8": {"tg128": said(1.0)}}
+    open_end = {"b8": {"tg128": said(1.0)}}
+    assert version_bisect.find(versions(8), Told(open_end, ["tg128"])) == version_bisect.GAP
+    assert "whether b8 is slower than b1 is not told" in capsys.readouterr().out
+    assert version_bisect.find(versions(8), Told({}, ["tg128"])) == version_bisect.GAP
+    even = {"b8": {"tg128": said(1.0)._replace(word="equal")}}
     assert version_bisect.find(versions(8), Told(even, ["tg128"])) == version_bisect.NOT_SLOWER
+
+
+@pytest.mark.parametrize(
+    ("word", "pairs", "ended"), [("undecided", 18, False), ("undecided", 30, True), ("equal", 8, True)]
+)
+def test_a_duet_that_was_broken_off_is_no_answer(word, pairs, ended):
+    ratio = said(1.0)._replace(word=word)
+    duet = version_bisect.Duet({}, {}, [{}] * pairs, [{}] * pairs, ratio)
+    assert version_bisect.at_end(duet) is ended
+
+
+def test_an_interrupted_run_ends_the_search_and_says_nothing_of_a_version(tmp_path, monkeypatch):
+    program = tmp_path / "ansible-playbook"
+    program.write_text("#!/bin/sh\nexit 99\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(version_bisect, "PLAYBOOK", program)
+    first, second = versions(2)
+    with pytest.raises(KeyboardInterrupt):
+        version_bisect.Measuring(first, ["tg128"], tmp_path / "results", []).of(second)
 
 
 def test_one_step_leaves_as_git_bisect_run_wants_it():
