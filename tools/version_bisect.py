@@ -258,9 +258,7 @@ def find(versions: Sequence[Version], measuring: Measuring) -> int:
         print(f"{bad.name} to {good.name}, {test}: {words(ends.get(test))}", flush=True)
     lost = _slowest(ends)
     if lost is None and any(standing_of_end(ends.get(test)) == SKIP for test in measuring.tests):
-        print(
-            f"whether {bad.name} is slower than {good.name} is not told: ask for longer tests, or again when it is quiet"
-        )
+        print(f"whether {bad.name} is slower than {good.name} is not told: ask again on a quiet machine")
         return GAP
     if lost is None or lost[1].ratio is None:
         print(f"{bad.name} is not slower than {good.name}: there is nothing to look for")
