@@ -26,6 +26,8 @@ OPTIONAL = {
     "scheduler:CreateSchedule",
     "scheduler:GetSchedule",
     "servicequotas:GetServiceQuota",
+    # Whether the agent has registered is not waited for then: ssh tries.
+    "ssm:DescribeInstanceInformation",
 }
 
 # Without this amazon.aws goes on and lacks nothing, so that there is nothing to tell; a teardown needs it, and tells.

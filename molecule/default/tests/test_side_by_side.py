@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -62,8 +63,10 @@ def test_two_variants_run_at_the_same_moment_each_on_its_half(tmp_path):
         assert pair["b"]["cell"]["variant"] == "repack=off"
         halves = [[set(one[side]["cpus"]) for side in ("a", "b")] for one in pair["rounds"]]
         assert all(a and b and not a & b for a, b in halves)
-        # In the second round they have changed places.
-        assert halves[0] == halves[1][::-1]
+        # A round of which nothing counts is tried again in the same places; then they change.
+        places = [place for place, _rounds in itertools.groupby(halves)]
+        assert places in ([halves[0]], [halves[0], halves[0][::-1]])
+        assert len(places) == 2 or pair["log_ratio"] is None
         for one in pair["rounds"]:
             assert "--repack" in one["b"]["argv"]
             assert "--repack" not in one["a"]["argv"]
