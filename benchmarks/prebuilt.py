@@ -4,27 +4,34 @@
 """What building for the very processor is worth: the role's build against llama.cpp that comes ready made.
 
     python3 benchmarks/prebuilt.py
+    python3 benchmarks/prebuilt.py --tuned RESULTS
 
-Four contestants read the same file with the same threads, batch and context, each launch in a fresh process, in
-randomised complete blocks:
+All contestants read the same file with the same threads and context, each launch in a fresh process, in randomised
+complete blocks:
 
 - the role's build `default`, and its build `portable`, the same source with GGML_NATIVE off;
-- xllamacpp, a wheel of PyPI, and node-llama-cpp with its prebuilt package, of npm. Both are installed into a temporary
-  folder in the versions named below. They carry llama.cpp of other versions, which is what their users get.
+- xllamacpp, a wheel of PyPI, node-llama-cpp with its prebuilt package, of npm, and where dpkg-deb is at hand Debian
+  sid's llama.cpp-tools with all that it wants, the C library included, unpacked and not installed. They go into a
+  temporary folder, in the versions named below or, of sid, in that of the day. They carry llama.cpp of other versions,
+  which is what their users get;
+- with --tuned what `make tune` found on this machine for the same file, for prompts and for generation: the results
+  in which it lies, whose builds must still be there. llama-server is told what the page of the search says.
 
 A launch loads the model, answers a short request that is not measured, and then one of PROMPT tokens after which it
-generates GENERATED. Prompts are token ids, nothing is cached, sampling is greedy. The first three are asked over HTTP
-on the loopback interface and tell their own times: llama-server of the role's builds, and the same server of llama.cpp
-inside xllamacpp. node-llama-cpp has no server and is timed in its own process at the same points: with the first
-sampled token the prompt ends and the generation begins.
+generates GENERATED. Prompts are token ids, nothing is cached, sampling is greedy. The servers are asked over HTTP
+on the loopback interface and tell their own times: llama-server of the role's builds and of Debian, and the same server
+of llama.cpp inside xllamacpp. node-llama-cpp has no server and is timed in its own process at the same points: with
+the first sampled token the prompt ends and the generation begins.
 
 Figures are medians over the launches; ratios are means of the ratios within each block, with their 95 % interval.
 Targets: the role's build reads prompts 1.3 times as fast as the best that comes ready made, and generates no slower
-than any other contestant, slower being by more than 2 %. A target is met when the whole interval says so, missed when
-the whole interval denies it, else undecided. Leaves with 1 unless both are met.
+than any other contestant that is not tuned, slower being by more than 2 %; what was tuned for prompts reads them 1.5
+times, and what was tuned for generation generates 1.25 times as fast as the best that comes ready made, with intervals
+above 1.2. A target is met when the whole interval says so, missed when the whole interval denies it, else undecided.
+Leaves with 1 unless all are met.
 
-Needs .venv (make bench or make test makes it), npm with Node.js 20 or newer, and the package indexes of pip and npm.
-The first run builds llama.cpp twice.
+Needs .venv (make bench or make test makes it), npm with Node.js 20 or newer, and the package indexes of pip, npm and
+Debian. The first run builds llama.cpp twice.
 """
 
 from __future__ import annotations
@@ -73,6 +80,18 @@ ORDINARY = 128000
 PROMPT_TARGET = 1.3
 # As everywhere in this collection, slower means by more than 2 %.
 GENERATION_TARGET = 0.98
+# Of what was tuned: times the best that comes ready made, and where the interval is to begin at least.
+TUNED_TARGETS = {"prompt": 1.5, "generation": 1.25}
+TUNED_LEAST = 1.2
+# What a search was for, by the figure that it is judged by.
+OBJECTIVES = {"prompt": "prompts", "generation": "generation"}
+MODEL, QUANTIZATION = "llama-3.2-1b-synthetic", "Q4_0"
+# Debian's package of llama.cpp, the programs in a root that it was unpacked into, and what there loads programs.
+DEBIAN_PACKAGE, DEBIAN = "llama.cpp-tools", "http://deb.debian.org/debian sid main"
+DEBIAN_LOADERS = {
+    "x86_64": "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
+    "aarch64": "usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1",
+}
 # Two builds, the model and the packages.
 DISK_GB = 6
 
@@ -130,13 +149,21 @@ def free_port() -> int:
 def llama_server(job: dict[str, Any]) -> Iterator[tuple[int, str]]:
     """Run the job's llama-server; yield its port and its processor features as the role found them."""
     port, threads = free_port(), str(job["threads"])
-    argv = [job["binary"], "--model", job["model"], "--host", "127.0.0.1", "--port", str(port)]
-    argv += ["--threads", threads, "--threads-batch", threads, "--parallel", "1", "--ctx-size", str(job["context"])]
-    argv += ["--batch-size", str(job["batch"]), "--ubatch-size", str(job["batch"])]
-    argv += ["--flash-attn", "on", "--cache-ram", "0"]
+    argv = [*job["program"], "--model", job["model"], "--host", "127.0.0.1", "--port", str(port)]
+    argv += ["--parallel", "1", "--ctx-size", str(job["context"])]
+    if "options" in job:
+        argv += job["options"]
+    else:
+        argv += ["--threads", threads, "--threads-batch", threads, "--flash-attn", "on"]
+        argv += ["--batch-size", str(job["batch"]), "--ubatch-size", str(job["batch"])]
+    if offered(job["program"], "--cache-ram"):
+        argv += ["--cache-ram", "0"]
     if job["verbose"]:
         argv.append("--verbose")
-    server = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+    environment = {**os.environ, **job.get("environment", {})}
+    server = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=sys.stderr, cwd=job.get("directory"), env=environment
+    )
     try:
         deadline = time.monotonic() + START_S
         while not healthy(port):
@@ -153,6 +180,12 @@ def llama_server(job: dict[str, Any]) -> Iterator[tuple[int, str]]:
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def offered(program: Sequence[str], option: str) -> bool:
+    """Return whether a program knows an option, by its own help."""
+    done = subprocess.run([*program, "--help"], capture_output=True, text=True, timeout=START_S, check=False)
+    return option in done.stdout + done.stderr
 
 
 @contextmanager
@@ -214,11 +247,11 @@ def complete(port: int, request: dict[str, Any]) -> dict[str, Any]:
 
 def child(job: dict[str, Any]) -> None:
     """Do the job of one launch and print its outcome as prebuilt.mjs does."""
-    with (llama_server if "binary" in job else xllamacpp_server)(job) as (port, system_info):
+    with (llama_server if "program" in job else xllamacpp_server)(job) as (port, system_info):
         complete(port, job["warm_up"])
         timings = complete(port, job["measured"])
         _status, properties = exchange(port, "GET", "/props", START_S)
-    print(json.dumps({"timings": timings, "system_info": system_info, "version": properties["build_info"]}))
+    print(json.dumps({"timings": timings, "system_info": system_info, "version": properties.get("build_info", "")}))
 
 
 # ---- the contestants ------------------------------------------------------------------------------------------------
@@ -234,36 +267,137 @@ def do(argv: Sequence[str | Path], **more: Any) -> None:
         raise SystemExit(str(error)) from error
 
 
+def with_server(build: dict[str, Any]) -> Path:
+    """Have llama-server made in the folder of a build of the role, and return it."""
+    folder = (Path.home() / str(build["bin"])).resolve().parent
+    # The role's own settings of ccache, so that what two builds share is compiled once.
+    environment = {
+        **os.environ, "LC_ALL": "C.UTF-8", "CCACHE_BASEDIR": str(folder.parent), "CCACHE_NOHASHDIR": "1"
+    }  # fmt: skip
+    command: list[str | Path] = [
+        "cmake",
+        "--build",
+        folder,
+        "--target",
+        "llama-server",
+        "--parallel",
+        str(os.cpu_count()),
+    ]
+    do(command, env=environment)
+    return folder / "bin/llama-server"
+
+
+def version(build: dict[str, Any]) -> str:
+    """Return what a build of the role was made of, and with which flags."""
+    return f"{build['source']['name']}, {' '.join(build['compile_flags'])}"
+
+
 def role_builds(scratch: Path) -> tuple[list[Contestant], str]:
     """Have the role's builds and the model made as a user would, and llama-server in the same build folders."""
     play, result = scratch / "play.yml", scratch / "result.json"
     play.write_text(PLAY)
     variables = {
         "llama_cpp_builds": ["default", "portable"],
-        "llama_model_models": ["llama-3.2-1b-synthetic"],
-        "llama_model_quantizations": ["Q4_0"],
+        "llama_model_models": [MODEL],
+        "llama_model_quantizations": [QUANTIZATION],
         "prebuilt_result": str(result),
     }
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "CLOUDBENCH_RESULTS_DIR": str(scratch / "results")}
     environment.pop("CLOUDBENCH_RUN", None)
     do([PLAYBOOK, play, "-i", "inventory/local", "-e", json.dumps(variables)], cwd=ROOT, env=environment)
     made = json.loads(result.read_text())
-    contestants = []
-    for build in made["builds"]:
-        folder = Path(build["bin"]).parent
-        # The role's own settings of ccache, so that what the two builds share is compiled once.
-        environment = {**os.environ, "LC_ALL": "C.UTF-8", "CCACHE_BASEDIR": str(folder.parent), "CCACHE_NOHASHDIR": "1"}
-        do(["cmake", "--build", folder, "--target", "llama-server", "--parallel", str(os.cpu_count())], env=environment)
-        contestants.append(
-            Contestant(
-                name=f"{build['name']} (role)",
-                version=f"{build['source']['name']}, {' '.join(build['compile_flags'])}",
-                ready_made=False,
-                command=[sys.executable, __file__, "--child"],
-                own={"binary": str(folder / "bin/llama-server"), "system_info": build["system_info"]},
-            )
+    contestants = [
+        Contestant(
+            name=f"{build['name']} (role)",
+            version=version(build),
+            ready_made=False,
+            command=[sys.executable, __file__, "--child"],
+            own={"program": [str(with_server(build))], "system_info": build["system_info"]},
         )
+        for build in made["builds"]
+    ]
     return contestants, made["models"][0]["path"]
+
+
+def tuned_builds(results: Path) -> dict[str, Contestant]:
+    """Return what the last search of this machine found for each of OBJECTIVES, by the figure it is judged by."""
+    needs.meet(needs.requirements())
+    # Not above: xllamacpp's Python runs this file, and has no other packages.
+    from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+    from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import tuned
+    from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
+
+    here = machine.fingerprint()["id"]
+    newest: dict[str, tuple[summary.Run, list[dict[str, Any]], dict[str, Any]]] = {}
+    for of_run in summary.runs(records.read(results).records):
+        for payloads in summary.tuned(of_run).values():
+            for payload in payloads:
+                cell = payload["default"] or {}
+                if (cell.get("model"), cell.get("quantization"), payload["machine"]) == (MODEL, QUANTIZATION, here):
+                    newest[payload["objective"]] = (of_run, payloads, payload)
+    found = {}
+    for figure, objective in OBJECTIVES.items():
+        if objective not in newest:
+            raise SystemExit(
+                f"--tuned {results}: no search of this machine for {objective} of {MODEL} {QUANTIZATION} lies there; "
+                "make tune does it"
+            )
+        of_run, payloads, payload = newest[objective]
+        told = tuned.server_of(of_run, payload, payloads)
+        if told is None:
+            raise SystemExit(f"--tuned {results}: the search for {objective} found nothing to launch")
+        build = of_run.builds[payload["build"]]
+        directory = str(Path(told.argv[0]).parent)
+        found[figure] = Contestant(
+            name=f"tuned for {objective}",
+            version=f"{version(build)}; {' '.join(told.options)}",
+            ready_made=False,
+            command=[sys.executable, __file__, "--child"],
+            own={
+                "program": [str(with_server({"bin": directory}))],
+                "options": told.options,
+                "environment": told.environment,
+                "system_info": build["system_info"],
+            },
+        )
+    return found
+
+
+def debian(scratch: Path) -> Contestant:
+    """Unpack Debian's package, and all that it wants, into a folder of its own."""
+    folder = scratch / "debian"
+    root = folder / "root"
+    for part in ("state/lists/partial", "cache/archives/partial", "root"):
+        (folder / part).mkdir(parents=True)
+    (folder / "state/status").touch()
+    (folder / "sources.list").write_text(f"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {DEBIAN}\n")
+    settings = {
+        "Dir::State": folder / "state", "Dir::State::status": folder / "state/status", "Dir::Cache": folder / "cache",
+        "Dir::Etc::sourcelist": folder / "sources.list", "Dir::Etc::sourceparts": "/nonexistent",
+        "Debug::NoLocking": "true", "APT::Sandbox::User": "",
+    }  # fmt: skip
+    (folder / "apt.conf").write_text("".join(f'{key} "{value}";\n' for key, value in settings.items()))
+    environment = {**os.environ, "APT_CONFIG": str(folder / "apt.conf"), "LC_ALL": "C.UTF-8"}
+    do(["apt-get", "update"], env=environment)
+    install = ["apt-get", "install", "--yes", "--no-install-recommends", "--download-only", DEBIAN_PACKAGE]
+    do(install, env=environment)
+    archives = sorted((folder / "cache/archives").glob("*.deb"))
+    for archive in archives:
+        do(["dpkg-deb", "--extract", archive, root])
+    (package,) = [archive for archive in archives if archive.name.startswith(f"{DEBIAN_PACKAGE}_")]
+    # Its C library is newer than most; the kernels for processors are loaded from the working directory.
+    loader = root / DEBIAN_LOADERS[platform.machine()]
+    libraries = sorted({str(path.parent) for path in loader.parent.rglob("*.so*")})
+    program = [str(loader), "--library-path", ":".join(libraries), str(root / "usr/bin/llama-server")]
+    (kernels,) = loader.parent.glob("ggml/backends*")
+    log = subprocess.run([*program, "--version"], cwd=kernels, capture_output=True, text=True, check=True)
+    return Contestant(
+        name="llama.cpp-tools (Debian sid)",
+        version=package.name.split("_")[1].replace("%3a", ":"),
+        ready_made=True,
+        command=[sys.executable, __file__, "--child"],
+        own={"program": program, "directory": str(kernels), "system_info": log.stdout + log.stderr},
+    )
 
 
 def xllamacpp(scratch: Path) -> Contestant:
@@ -358,8 +492,13 @@ def row(contestant: Contestant, its: Sequence[Launch], ours: Sequence[Launch]) -
     return f"| {' | '.join(cells)} |"
 
 
-def report(contestants: Sequence[Contestant], measured: Sequence[Sequence[Launch]]) -> bool:
-    """Print the figures and what becomes of the targets; return whether all are met. The first contestant is ours."""
+def report(
+    contestants: Sequence[Contestant], measured: Sequence[Sequence[Launch]], of_search: dict[str, Contestant]
+) -> bool:
+    """Print the figures and what becomes of the targets; return whether all are met.
+
+    The first contestant is the role's build; those `of_search` are judged by one figure each.
+    """
     ours, *others = measured
     print("\n| build | prompt token/s | ours / this | generation token/s | ours / this | steal %, by launch | valid |")
     print("|:--|--:|--:|--:|--:|:--|--:|")
@@ -370,18 +509,31 @@ def report(contestants: Sequence[Contestant], measured: Sequence[Sequence[Launch
     said = [judge(prompt, PROMPT_TARGET)]
     print(f"\nPrompt, times the best that comes ready made: {shown(prompt)}; target {PROMPT_TARGET:g}: {said[0]}")
     for contestant, its in zip(contestants[1:], others, strict=True):
+        if contestant in of_search.values():
+            continue
         generation = ratio(ours, its, "generation")
         said.append(judge(generation, GENERATION_TARGET))
         print(f"Generation, times {contestant.name}: {shown(generation)}; target {GENERATION_TARGET:g}: {said[-1]}")
+    for figure, contestant in of_search.items():
+        its = measured[list(contestants).index(contestant)]
+        best = min((ratio(its, other, figure) for other in ready), key=lambda interval: interval.mean)
+        # The mean reaches its target, and the whole interval the lower one.
+        reached = best.mean >= TUNED_TARGETS[figure]
+        said.append(judge(best, TUNED_LEAST) if reached else "MISSED")
+        print(
+            f"{figure.capitalize()} of what was tuned for it, times the best that comes ready made: {shown(best)}; "
+            f"target {TUNED_TARGETS[figure]:g}, all of the interval above {TUNED_LEAST:g}: {said[-1]}"
+        )
     return all(word == "met" for word in said)
 
 
 def main() -> int:
-    """Return 0 if both targets are met, else 1."""
+    """Return 0 if all targets are met, else 1."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--launches", type=int, default=6, help="of each contestant; from 2 on there is an interval")
     parser.add_argument("--threads", type=int, default=machine.fingerprint()["physical_cores"] or os.cpu_count())
     parser.add_argument("--seed", type=int, default=1, help="of the order within the blocks")
+    parser.add_argument("--tuned", type=Path, metavar="RESULTS", help="results with a search of this machine")
     parser.add_argument("--child", metavar="JOB", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child:
@@ -403,7 +555,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="prebuilt-") as folder:
         scratch = Path(folder)
         contestants, model = role_builds(scratch)
-        contestants += [xllamacpp(scratch), node_llama_cpp(scratch)]
+        of_search = tuned_builds(asked.tuned) if asked.tuned else {}
+        contestants += [*of_search.values(), xllamacpp(scratch), node_llama_cpp(scratch)]
+        if shutil.which("dpkg-deb") and shutil.which("apt-get"):
+            contestants.append(debian(scratch))
         job = {
             "model": model,
             "threads": asked.threads,
@@ -429,7 +584,7 @@ def main() -> int:
                     f"{done.generation:.1f} token/s; {'; '.join([state['state'], *state['reasons']])}",
                     flush=True,
                 )
-        return 0 if report(contestants, measured) else 1
+        return 0 if report(contestants, measured, of_search) else 1
 
 
 if __name__ == "__main__":

@@ -329,15 +329,19 @@ def _model_name(entry: Any) -> str:
 # ---- llama-server ----
 
 
-class _Server(NamedTuple):
-    """How llama-server is started with a configuration: paths from the home directory, and environment."""
+class Server(NamedTuple):
+    """How llama-server is started with a configuration: paths from the home directory, and environment.
 
+    `options` are threads and settings; `argv` has also how many requests of which length are answered, and where.
+    """
+
+    options: list[str]
     argv: list[str]
     environment: dict[str, str]
     remark: str | None
 
 
-def _server(run: Run, payload: Payload, payloads: Sequence[Payload]) -> _Server | None:
+def server_of(run: Run, payload: Payload, payloads: Sequence[Payload]) -> Server | None:
     """Return how llama-server is told what a search found, None where its launch does not say where things lie."""
     cell, argv = payload["cell"], payload.get("argv") or []
     if cell is None or "-m" not in argv[:-1]:
@@ -351,12 +355,12 @@ def _server(run: Run, payload: Payload, payloads: Sequence[Payload]) -> _Server 
         batch = prompts["threads"]
     slots = cell.get("concurrency", 1)
     size = context_of(cell, slots) if "concurrency" in cell else _CONTEXT
-    words = [posixpath.join(job.directory, "llama-server"), "-m", job.model_path, "-t", str(cell["threads"])]
-    words += ["-tb", str(batch), "-np", str(slots), "-c", str(size), *variant.argv(job, "llama-server")]
-    words += ["--host", "127.0.0.1", "--port", str(_PORT)]
+    options = ["-t", str(cell["threads"]), "-tb", str(batch), *variant.argv(job, "llama-server")]
+    words = [posixpath.join(job.directory, "llama-server"), "-m", job.model_path, *options]
+    words += ["-np", str(slots), "-c", str(size), "--host", "127.0.0.1", "--port", str(_PORT)]
     settings = variant.applied(job, LaunchSettings(environment=summary.environment(run)))
     off = "thp=off has no option: it is prctl(2) of the program that starts it" if not settings.huge_pages else None
-    return _Server(words, dict(settings.environment), off)
+    return Server(options, words, dict(settings.environment), off)
 
 
 def _from_home(word: str, home: str) -> str:
@@ -368,7 +372,7 @@ def _servers(run: Run, payloads: Sequence[Payload]) -> list[dict[str, Any]]:
     """Return a line for the shell for each search that found something."""
     told = []
     for payload in payloads:
-        server = _server(run, payload, payloads)
+        server = server_of(run, payload, payloads)
         if server is None:
             continue
         program, _m, model, *rest = server.argv
@@ -393,7 +397,7 @@ def _unit(run: Run, payloads: Sequence[Payload]) -> Markdown | None:
         (each for each in payloads if each["objective"] in ranks), key=lambda each: ranks.index(each["objective"])
     )
     for payload in best:
-        server = _server(run, payload, payloads)
+        server = server_of(run, payload, payloads)
         if server is None:
             continue
         program, _m, model, *rest = server.argv
