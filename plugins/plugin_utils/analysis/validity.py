@@ -24,6 +24,8 @@ VALID, UNSTABLE, INVALID, MISSING = "VALID", "UNSTABLE", "INVALID", "MISSING"
 
 # A spread of fewer launches says little of the next one.
 ENOUGH_LAUNCHES = 6
+# Of fewer no figure is formed while others were disturbed, however few: an interval needs some degrees of freedom.
+FEWEST_LAUNCHES = 3
 # A figure that is known less well is no ground for a choice.
 RANKED_PERCENT = 10.0
 # The drift of the bandwidth as a part of a 95 % interval, in half ranges. Three looks give the bounds and no
@@ -74,11 +76,14 @@ def undisturbed(launches: Iterable[Record]) -> list[Record]:
 def formed_over(launches: Sequence[Record], planned: int | None) -> list[Record]:
     """Return the launches that a figure is formed over: the undisturbed where there are enough of them, else all.
 
-    Gates look at the machine and never at the figure, so leaving out what they marked favours nothing. `planned`: how
-    many launches the run was to have of a cell, None where that is not on record.
+    Enough are ENOUGH_LAUNCHES, or as many as `planned`, or more than half of all and FEWEST_LAUNCHES at least. Gates
+    look at the machine and never at the figure, so leaving out what they marked favours nothing. `planned`: how many
+    launches the run was to have of a cell, None where that is not on record.
     """
     good = undisturbed(launches)
-    return good if len(good) >= min(ENOUGH_LAUNCHES, planned or ENOUGH_LAUNCHES) else list(launches)
+    enough = min(ENOUGH_LAUNCHES, planned or ENOUGH_LAUNCHES)
+    most = len(good) >= FEWEST_LAUNCHES and 2 * len(good) > len(launches)
+    return good if most or len(good) >= enough else list(launches)
 
 
 def budget(interval: Interval, launches: Iterable[Record], rates: Sequence[float]) -> Budget:
@@ -131,6 +136,9 @@ def judged(
     left_out = []
     if len(figures) < len(launches):
         left_out = [f"{len(launches) - len(figures)} of {len(launches)} launches disturbed and left out"]
+        if planned is not None and len(launches) >= planned:
+            # That is why there are few.
+            return (UNSTABLE if few or wide else VALID), [*wide, *left_out]
     return UNSTABLE if few or wide else VALID, [*few, *wide, *left_out]
 
 

@@ -46,10 +46,12 @@ def test_disturbed_launches_are_left_out_where_there_are_enough_others(real):
     assert row.interval.mean == pytest.approx(100.0)
     assert row.reasons == ["1 of 7 launches disturbed and left out"]
     assert len(row.launches) == 7
-    # Too few are left: all of them are shown, and the row is not ranked.
+    # Fewer than planned are left, and most of all: the figure is theirs.
     row = row_of([*steady(real), *every[1:]])
-    assert row.state == "INVALID"
-    assert row.lowest == 50.0
+    assert (row.state, row.lowest) == ("UNSTABLE", 99.9)
+    # Too few are left: all of them are shown, and the row is not ranked.
+    row = row_of([*steady(real), *every[4:]])
+    assert (row.state, row.lowest) == ("INVALID", 50.0)
 
 
 def test_a_planned_cell_is_the_one_that_was_measured_with_the_threads_of_the_ladder(real):

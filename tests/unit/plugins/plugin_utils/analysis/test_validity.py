@@ -81,13 +81,29 @@ def test_a_quick_run_is_unstable_and_ranked_where_its_interval_is_narrow(real):
     assert (single.state, single.ranked) == ("UNSTABLE", False)
 
 
-def test_only_what_was_disturbed_is_invalid(real):
+@pytest.mark.parametrize(("launched", "disturbed"), [(6, 3), (4, 2), (3, 1), (2, 1)])
+def test_only_what_was_disturbed_is_invalid(real, launched, disturbed):
     next(record for record in real if record["kind"] == "run")["payload"]["launches"] = 6
-    made = gated(launches(real, "pp512", STILL), 0, 0)
-    made[0]["payload"]["validity"] = STEAL
+    made = gated(launches(real, "pp512", STILL[:launched]), 0, 0)
+    for record in made[:disturbed]:
+        record["payload"]["validity"] = STEAL
     row = row_of([*steady(real), *made, *with_canary(real, (10.0, 5.0))])
     assert (row.state, row.ranked) == ("INVALID", False)
-    assert row.reasons == ["launch 1: steal_percent = 9"]
+    assert row.reasons[:disturbed] == [f"launch {number}: steal_percent = 9" for number in range(1, disturbed + 1)]
+
+
+@pytest.mark.parametrize(("launched", "disturbed"), [(6, 1), (6, 2), (5, 2), (4, 1)])
+def test_a_figure_survives_launches_that_were_disturbed(real, launched, disturbed):
+    next(record for record in real if record["kind"] == "run")["payload"]["launches"] = 6
+    made = gated(launches(real, "pp512", [50.0] * disturbed + STILL[: launched - disturbed]), 0, 0)
+    for record in made[:disturbed]:
+        record["payload"]["validity"] = STEAL
+    row = row_of([*steady(real), *made])
+    good = launched - disturbed
+    assert (row.state, row.ranked, row.interval.n) == ("UNSTABLE", True, good)
+    assert row.interval.mean == pytest.approx(100, abs=0.1)
+    few = [f"only {good} launches of 6"] if launched < 6 else []
+    assert row.reasons == [*few, f"{disturbed} of {launched} launches disturbed and left out"]
 
 
 def test_a_changed_clock_disturbs_where_the_record_has_it(real):
@@ -95,14 +111,15 @@ def test_a_changed_clock_disturbs_where_the_record_has_it(real):
     made = gated(launches(real, "pp512", STILL), 0, 0)
     first = next(record for record in real if record["kind"] == "samples")
     sampled = []
-    for launch, mhz in zip(made, (3000.0, 3010.0, 2990.0, 3000.0, 3000.0, 2000.0), strict=True):
+    for launch, mhz in zip(made, (2000.0, 3010.0, 2990.0, 3500.0, 3800.0, 2000.0), strict=True):
         record = copy.deepcopy(first)
         cell = launch["payload"]["cell"]
         record["payload"].update(cell=cell, number=launch["payload"]["number"], mhz=[mhz] * 3)
         sampled.append(record)
     row = row_of([*steady(real), *made, *sampled])
     assert row.state == "INVALID"
-    assert row.reasons == ["launch 6: 2000 MHz, 33.3 % from the 3000 MHz of the cell's launches: the clock was changed"]
+    assert len(row.reasons) == 4
+    assert row.reasons[3] == "launch 6: 2000 MHz, 33.3 % from the 3000 MHz of the cell's launches: the clock was changed"
     assert made[5]["payload"]["validity"]["state"] == "VALID"
     del sampled[0]["payload"]["mhz"]
     assert row_of([*steady(real), *made, *sampled]).state == "VALID"

@@ -261,7 +261,7 @@ def test_a_ratio_of_too_few_undisturbed_blocks_establishes_nothing(build: str) -
     assert "slower" not in generation
     assert "**slower**" in prompt
     assert line_of(page, "Generation, tg128", build)["Validity"] == (
-        "**INVALID**<br><sub>1 of 6 launches disturbed</sub>"
+        "**UNSTABLE**<br><sub>1 of 6 launches disturbed and left out</sub>"
     )
 
 
