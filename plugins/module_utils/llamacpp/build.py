@@ -14,6 +14,7 @@ import re
 import shlex
 import shutil
 import signal
+import tempfile
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import capabilities
@@ -208,10 +209,12 @@ def run_programs(directory: str, targets: List[str], made: Made = NOBODY) -> Dic
 
 
 def _run(directory: str, target: str, option: str = "--help") -> process.Finished:
-    path = os.path.join(directory, "bin", target)
+    path = os.path.abspath(os.path.join(directory, "bin", target))
     try:
         argv = [path] if target in capabilities.WITHOUT_HELP else [path, option]
-        return process.run(argv, _SECONDS, environment.libraries(), clean=True)
+        # Some of ik_llama.cpp's programs write a file where they are started, even for their help.
+        with tempfile.TemporaryDirectory() as scratch:
+            return process.run(argv, _SECONDS, environment.libraries(), scratch, clean=True)
     except OSError as error:
         raise BuildError("%s cannot be run: %s; remove %s and build again" % (target, error, directory)) from error
 

@@ -62,6 +62,9 @@ def argv_of(job: Job, settings: LaunchSettings) -> List[str]:
     argv += ["-np", str(settings.slots), "-c", str(context_of(cell, settings.slots))]
     # No page for browsers, no memory for prompts of before, nothing that adapts itself.
     argv += where_known(job, PROGRAM, ("--no-webui",), ("--cache-ram", "0"), ("--no-slots",), ("-fit", "off"))
+    if variant.repacks_when_told(job.build, PROGRAM):
+        # ik_llama.cpp's writes a file llama.log where it is started, which is somebody's home.
+        argv += where_known(job, PROGRAM, ("--log-disable",))
     return argv + variant.argv(job, PROGRAM)
 
 

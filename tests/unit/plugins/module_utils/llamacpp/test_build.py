@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,16 @@ def test_a_program_that_ends_its_help_with_1_works(built):
     program(built / "bin" / "llama-batched-bench", f"cat {built}/help >&2; exit 1")
     printed = build.run_programs(str(built), ["llama-batched-bench"])
     assert printed["llama-batched-bench"] == IK_HELP
+
+
+def test_what_a_program_writes_where_it_is_started_is_gone_with_it(built, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    program(built / "bin" / "llama-batched-bench", "echo log > llama.log; echo --help")
+    build.run_programs(os.path.relpath(built), ["llama-batched-bench"])
+    assert [path for path in sorted(tmp_path.rglob("*")) if path not in before] == [
+        built / "bin" / "llama-batched-bench"
+    ]
 
 
 def test_the_libraries_that_are_not_there_are_named(built):

@@ -119,7 +119,8 @@ def test_a_changed_clock_disturbs_where_the_record_has_it(real):
     row = row_of([*steady(real), *made, *sampled])
     assert row.state == "INVALID"
     assert len(row.reasons) == 4
-    assert row.reasons[3] == "launch 6: 2000 MHz, 33.3 % from the 3000 MHz of the cell's launches: the clock was changed"
+    why = "2000 MHz, 33.3 % from the 3000 MHz of the cell's launches: the clock was changed"
+    assert row.reasons[3] == f"launch 6: {why}"
     assert made[5]["payload"]["validity"]["state"] == "VALID"
     del sampled[0]["payload"]["mhz"]
     assert row_of([*steady(real), *made, *sampled]).state == "VALID"

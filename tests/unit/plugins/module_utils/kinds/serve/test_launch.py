@@ -155,6 +155,14 @@ def test_the_server_is_given_its_slots_its_context_and_both_thread_counts():
     given = dict(itertools.pairwise(argv))
     assert argv[0] == "bin/llama-server"
     assert [given[option] for option in ("-m", "-t", "-tb", "-np", "-c")] == ["m.gguf", "3", "5", "2", "512"]
+    assert "--log-disable" not in argv
+
+
+def test_ik_llama_cpp_writes_no_log_into_the_home():
+    known = {"llama-server": ["--log-disable", "--run-time-repack"]}
+    ik = job()
+    argv = serving.argv_of(ik._replace(build={**ik.build, "options": known}), SETTINGS)
+    assert "--log-disable" in argv
 
 
 @pytest.mark.parametrize(
