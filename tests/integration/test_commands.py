@@ -61,6 +61,8 @@ def test_the_plan_that_the_documents_show_is_the_one_that_is_printed() -> None:
         shown = re.findall(r"^(?:0    1 x|USD an hour|expected,|at most,) .*$", text, re.MULTILINE)
         assert len(shown) == 4
         assert all(line in done.stdout for line in shown), document
+    minutes, usd = re.findall(r"^expected, (\d+) minutes +([\d.]+)", done.stdout, re.MULTILINE)[0]
+    assert f"for about {minutes} minutes, costs about {usd} USD" in (ROOT / "docs/aws.md").read_text("utf-8")
 
 
 def test_the_advice_that_the_readme_shows_is_the_one_that_is_printed(tmp_path: Path) -> None:

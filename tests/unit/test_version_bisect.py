@@ -6,8 +6,12 @@
 from __future__ import annotations
 
 import math
+import os
 import random
+import re
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import version_bisect
@@ -181,3 +185,52 @@ def test_one_step_leaves_as_git_bisect_run_wants_it():
         ({"tg128": slower(0.9)}, BAD), ({"tg128": equal}, GOOD), ({"tg128": undecided}, SKIP), ({}, SKIP),
     ):  # fmt: skip
         assert version_bisect.step(Told({"tree": told}, ["tg128"]), tree) == code
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "TESTS is ''"),
+        (",", "a test at least"),
+        ("pp", "TESTS: "),
+        ("serve8+8@c1", "no duet"),
+        ("tg128@d512", "no duet"),
+    ],
+)
+def test_without_a_test_that_a_duet_measures_nothing_is_asked(text, words):
+    with pytest.raises(Refused, match=re.escape(words)):
+        version_bisect.tests_of(text)
+
+
+def test_tests_are_asked_once_each_by_their_own_names():
+    assert version_bisect.tests_of("tg128, pp512,pp512,") == ["tg128", "pp512"]
+
+
+def test_what_is_no_build_of_the_index_is_passed_over():
+    assert [version.name for version in version_bisect.builds_of(["13rc1", "nightly", "12.0.0"])] == ["b12"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--good", "b" + "9" * 5000, "--bad", "b10240"], "which is no build of llama.cpp"),
+        (["--good", "b10240", "--bad", "b11434", "--tests", ","], "a test at least"),
+        (["--good", "b10240", "--tree", ".", "--tests", ""], "a test at least"),
+        (["--good", "ea9c32b", "--tree=."], "which is no build of llama.cpp"),
+        (["--good", "b10240"], "one of --bad and --tree"),
+        (["--good", "b10240", "--tree", ".", "--repository", "x"], "--repository is for --bad"),
+        (["--tree", "."], "--good"),
+    ],
+)
+def test_a_question_that_cannot_be_meant_is_no_answer_to_git_bisect(arguments, words, tmp_path):
+    # An index with a few versions, in the place of pip's.
+    (tmp_path / "pip.py").write_text(f"print('Available versions: {', '.join(PUBLISHED)}')")
+    program = Path(version_bisect.__file__)
+    done = subprocess.run(
+        [sys.executable, str(program), *arguments],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    stops = any(word.startswith("--tree") for word in arguments)
+    assert done.returncode == (version_bisect.STOP if stops else version_bisect.UNMEANT)

@@ -69,6 +69,8 @@ def _told_otherwise(_value: str, _bench: bool) -> List[Words]:
 
 
 _ON_OFF = {"on": "1", "off": "0"}
+# Of a number that somebody means.
+_DIGITS = 9
 # What llama-bench, llama-server and llama-batched-bench take as a type of the KV cache.
 _KV_TYPES = {name: name for name in ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")}
 
@@ -140,7 +142,7 @@ def _value(key: str, value: Any, text: Any) -> str:
     word = "" if value is None else str(value).strip().lower()
     if isinstance(values, tuple):
         least, most = values
-        if word.isdecimal() and least <= int(word) <= most:
+        if word.isdecimal() and len(word) <= _DIGITS and least <= int(word) <= most:
             return str(int(word))
         rule = "a whole number from %d to %d" % (least, most)
     elif isinstance(values, dict):
@@ -152,9 +154,10 @@ def _value(key: str, value: Any, text: Any) -> str:
             return numbered[word]
         rule = "one of %s%s" % (", ".join(values), did_you_mean(word, values) if word else "")
     else:
-        if values.fullmatch(word):
-            return word
-        rule = "hexadecimal digits after 0x, such as 0xff"
+        if values.fullmatch(word) and int(word, 16):
+            # One mask has one text.
+            return hex(int(word, 16))
+        rule = "hexadecimal digits after 0x, of which one is not 0, such as 0xff"
     raise VariantError("the variant %.80r has %s = %.40r: it is %s" % (_shown(text), key, value, rule))
 
 
@@ -180,8 +183,8 @@ def _check(chosen: Mapping[str, str], text: Any) -> None:
 
 
 def settings_of(text: str) -> Dict[str, str]:
-    """Return the settings of a variant's text: {"fa": "off"}."""
-    return dict(word.split("=", 1) for word in text.split("+")) if text else {}
+    """Return the settings of a variant's text: {"fa": "off"}; a record from elsewhere may have what is none."""
+    return {name: value for name, _equals, value in (word.partition("=") for word in text.split("+"))} if text else {}
 
 
 def of_cell(cell: Mapping[str, Any]) -> Dict[str, str]:

@@ -22,7 +22,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import memory, registry
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import memory, registry, variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import DUET
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed, Outcome
@@ -387,6 +387,18 @@ def _side_of(job: Job) -> Dict[str, Any]:
     return {"cell": job.cell, "build": job.build["id"], "model": job.model["id"]}
 
 
+def _elsewhere(*jobs: Job) -> Optional[Trouble]:
+    """Return (cause, advice) when a side would choose its processors itself, and leave its half; None when not."""
+    for job in jobs:
+        for name in ("cpu-mask", "numa"):
+            if name in variant.of_cell(job.cell):
+                return (
+                    "%s chooses processors itself, and each side of a duet has its half" % name,
+                    "Compare this setting by launches in turns: both are cells of the run.",
+                )
+    return None
+
+
 def _no_room(a: Job, b: Job, settings: Settings, machine: Dict[str, Any]) -> Optional[Trouble]:
     """Return (cause, advice) when both cells together do not fit into the memory, None when they do or nobody knows."""
     needs = [memory.of_job(job, registry.kind_of(job.cell).sequences(job.cell, settings.slots)) for job in (a, b)]
@@ -457,7 +469,8 @@ class Duets:
         """Take up what can be measured, and record why the rest cannot."""
         for pair in given:
             a, b = [job._replace(cell=dict(job.cell, threads=threads)) for job in pair]
-            why = self.obstacle(a) or self.obstacle(b) or _no_room(a, b, self.settings, self.machine)
+            why = self.obstacle(a) or self.obstacle(b) or _elsewhere(a, b)
+            why = why or _no_room(a, b, self.settings, self.machine)
             if why:
                 self._omit(b, *why)
                 continue

@@ -37,6 +37,8 @@ INTERACTING = (
 )  # fmt: skip
 # What changes the memory that a launch needs.
 OF_MEMORY = ("load", "repack", KV, "ubatch")
+# More threads than this many digits say no machine has.
+_DIGITS = 5
 # How many tokens are computed at once, unless a launch is told otherwise, and what is tried instead.
 _UBATCHES = (128, 256, 512, 1024, 2048)
 
@@ -68,8 +70,8 @@ def set_factor() -> List[str]:
 def _value(factor: str, value: Any) -> Any:
     if factor in _OF_JOB:
         number = str(value)
-        if not (number.isdecimal() and int(number)):
-            raise SpaceError("%s of a search are whole numbers from 1, not %.40r" % (factor, value))
+        if not (number.isdecimal() and len(number) < _DIGITS and int(number)):
+            raise SpaceError("%s of a search are whole numbers from 1 to 9999, not %.40r" % (factor, value))
         return int(number)
     name = "ctk" if factor == KV else factor
     try:
@@ -107,10 +109,17 @@ def space_of(
         KV: ["q8_0"],
     }
     values.update(asked)
+    # A launch has some number of threads, if nobody says which: one on each core.
+    values["threads"] = values["threads"] or [_cores(machine)]
     values["build"] = list(builds)
     return {
         factor: ([] if factor in _OF_JOB else [None]) + list(values[factor]) for factor in FACTORS if values.get(factor)
     }
+
+
+def _cores(machine: Mapping[str, Any]) -> int:
+    processors = machine.get("cpu_count") or 1
+    return int(min(machine.get("physical_cores") or processors, processors))
 
 
 def start(space: Mapping[str, List[Any]], cores: int) -> Config:

@@ -134,9 +134,20 @@ def credentials(of: Any) -> identity.Credentials | None:
 
     Those of a role or a sign-in are asked for. Raises AwsError.
     """
-    with asked("credentials"):
-        given = of.get_credentials()
-        return None if given is None else identity.of_session(given)
+    try:
+        with asked("credentials"):
+            given = of.get_credentials()
+            return None if given is None else identity.of_session(given)
+    except AwsError:
+        raise
+    except ValueError as error:
+        # botocore reads the end of credentials as dateutil does, and lets that speak for itself.
+        ends = os.environ.get("AWS_CREDENTIAL_EXPIRATION")
+        named = f"AWS_CREDENTIAL_EXPIRATION is {ends!r:.60}" if ends else f"the credentials end at no time ({error})"
+        raise AwsError(
+            f"{named}: it has to be a time such as 2026-11-30T12:00:00Z; correct or unset it, or sign in again",
+            "InvalidExpiration",
+        ) from error
 
 
 def session_of(variables: Mapping[str, str], region: str | None = None) -> Any:

@@ -74,7 +74,10 @@ def locate(
     that of the environment. `begin`: the run is about to make something there, which is written into the directory.
     Raises ElsewhereError where `given` or the environment says another region, and AwsError.
     """
-    said, by = (given, "what was asked for") if given else aws.region_of_environment()
+    said, by = aws.region_of_environment()
+    # Playbooks hand on as given what they had from there.
+    if given and given != said:
+        said, by = given, "what was asked for"
     if directory and (recorded := read(directory)):
         region, account = recorded
         why = f"{Path(directory, _FILE)} says so"

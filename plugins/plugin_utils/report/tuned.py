@@ -286,7 +286,7 @@ def _search(payload: Payload) -> dict[str, Any]:
 def variables(path: str, run: Run, payloads: Sequence[Payload]) -> str | None:
     """Return the text of the file by which `make bench` measures what was found, None where nothing was.
 
-    The defaults are among it. Each line is JSON, which YAML is a superset of.
+    The defaults are among it. Each line is JSON, which YAML is a superset of, but for the texts that _literal() marks.
     """
     best = [payload for payload in payloads if payload["cell"]]
     if not best:
@@ -308,7 +308,18 @@ def variables(path: str, run: Run, payloads: Sequence[Payload]) -> str | None:
     }
     head = [f'# make bench ARGS="-e @results/{summary.tuned_file(path)}"']
     head += [f"# {_comment(answer(payload))}" for payload in best]
-    return "\n".join([*head, "---", *(f"{key}: {json.dumps(value)}" for key, value in content.items())]) + "\n"
+    return "\n".join([*head, "---", *(f"{key}: {_literal(value)}" for key, value in content.items())]) + "\n"
+
+
+def _literal(value: Any) -> str:
+    """Return a value as YAML in one line, texts that Ansible would take for templates marked as none."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(str(key))}: {_literal(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_literal, value)) + "]"
+    # Records come from elsewhere too, and the file is for -e of ansible-playbook.
+    unsafe = "!unsafe " if isinstance(value, str) and re.search(r"\{[{%#]", value) else ""
+    return unsafe + json.dumps(value)
 
 
 def _comment(text: str) -> str:
@@ -402,7 +413,10 @@ def _unit(run: Run, payloads: Sequence[Payload]) -> Markdown | None:
             continue
         program, _m, model, *rest = server.argv
         words = [_from_home(program, "%h"), "-m", _from_home(model, "%h"), *rest]
-        environment = [f"Environment={_quoted(f'{key}={value}')}" for key, value in sorted(server.environment.items())]
+        # In it $ means nothing (systemd.exec(5)).
+        environment = [
+            f"Environment={_quoted(f'{key}={value}', dollar='$')}" for key, value in sorted(server.environment.items())
+        ]
         lines = [
             "# ~/.config/systemd/user/llama-server.service",
             "[Unit]",
@@ -420,11 +434,14 @@ def _unit(run: Run, payloads: Sequence[Payload]) -> Markdown | None:
     return None
 
 
-def _quoted(word: str) -> str:
-    """Return a word as systemd reads it (systemd.syntax(7)); %h at its beginning is the home directory."""
+def _quoted(word: str, dollar: str = "$$") -> str:
+    """Return a word as systemd reads it (systemd.syntax(7)); %h at its beginning is the home directory.
+
+    `dollar`: what stands for a $, which in the line of a command begins the name of a variable.
+    """
     home, rest = ("%h", word[2:]) if word.startswith("%h/") else ("", word)
     plain = rest.replace("%", "%%")
-    if re.fullmatch(r"[A-Za-z0-9_./:=,%+@-]*", plain):
+    if re.fullmatch(r"[A-Za-z0-9_./:=,%+@-]+", plain):
         return home + plain
-    escaped = plain.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    escaped = plain.replace("\\", "\\\\").replace('"', '\\"').replace("$", dollar)
     return f'"{home}{markdown.visible(escaped)}"'

@@ -192,9 +192,14 @@ def _side(cell: Cell, test: Cell) -> Cell:
 def _named(words: tuple[str, ...], there: Mapping[tuple[str, ...], Cell]) -> Cell:
     """Return the first combination of the run that has all the names of a side. Raises RequestError without any.
 
-    One without settings goes before those that have some beside what is named.
+    Settings that are named are all that it has. Where none are, one without goes before those that have some.
     """
-    fitting = [(combination, cell) for combination, cell in there.items() if set(words) <= set(combination)]
+    settings = {word for word in words if "=" in word}
+    fitting = [
+        (combination, cell)
+        for combination, cell in there.items()
+        if set(words) <= set(combination) and settings in (set(), {word for word in combination if "=" in word})
+    ]
     if fitting:
         return min(fitting, key=lambda named: len(named[0]))[1]
     known = list(dict.fromkeys(name for combination in there for name in combination))
@@ -218,7 +223,18 @@ def _pairs(duet: Duet, request: RunRequest, cells: list[Cell]) -> list[dict[str,
                 f"{' nor '.join(USUAL_TESTS)}, and the duet names none in tests"
             )
         a, b = _named(duet.a, there), _named(duet.b, there)
-        return [{"a": _side(a, test), "b": _side(b, test)} for test in tests if _fits(test, a, b)]
+        if a == b and duet.a != duet.b:
+            raise RequestError(
+                f"both sides of a duet, {' '.join(duet.a)} and {' '.join(duet.b)}, are {' '.join(_combination(a))} in "
+                "this run: name what differs, or have it measured too"
+            )
+        pairs = [{"a": _side(a, test), "b": _side(b, test)} for test in tests if _fits(test, a, b)]
+        if not pairs:
+            raise RequestError(
+                f"a duet of {' '.join(duet.a)} and {' '.join(duet.b)} has nothing to measure: "
+                f"{', '.join(test['test'] for test in tests)} says itself what a side sets; name another test"
+            )
+        return pairs
     alike = [cell for cell in there.values() if _of_first(cell, cells[0])]
     return [
         {"a": _side(alike[0], test), "b": _side(cell, test)}
@@ -257,7 +273,7 @@ def _duets(request: RunRequest, cells: list[Cell], machine: Payload, failures: l
     every = possible(request.duets, pairs_of, "llama_bench_duets", failures)
     pairs: list[dict[str, Cell]] = []
     for pair in (pair for of_entry in every for pair in of_entry):
-        if pair not in pairs:
+        if pair not in pairs and {"a": pair["b"], "b": pair["a"]} not in pairs:
             pairs.append(pair)
     return pairs
 

@@ -64,6 +64,8 @@ class Variable(NamedTuple):
 
 
 _SECONDS = {"type": "float", "required": True}
+# Of whatever is counted or timed nobody means more.
+_MOST = 1e9
 
 # The one table of what may be asked for, by the name that a request has for it. The roles' defaults and argument specs
 # repeat it, because Ansible wants them there; a test holds them to it.
@@ -355,6 +357,8 @@ def read(variable: Variable, value: Any) -> Any:
         raise RequestError(f"{variable.name} is a whole number, not {value!r:.40}")
     if variable.least is not None and number < variable.least:
         raise RequestError(f"{variable.name} must be {variable.least:g} or more, not {number:g}")
+    if variable.least is not None and number > _MOST:
+        raise RequestError(f"{variable.name} must be {_MOST:g} or less, not {value!r:.40}")
     return int(number) if kind == "int" else number
 
 

@@ -73,7 +73,9 @@ class TuneRequest:
             space = checked_space(asked["space"])
         except SpaceError as error:
             raise RequestError(f"{VARIABLES['space'].name}: {error}") from error
-        return cls(tuple(objectives), asked["users"], int(limit * 2**30) or None, asked["minutes"], space, asked)
+        # However little is asked for, it is a limit.
+        bytes_most = max(int(limit * 2**30), 1) if limit else None
+        return cls(tuple(objectives), asked["users"], bytes_most, asked["minutes"], space, asked)
 
     def test(self, objective: str, request: RunRequest) -> Cell:
         """Return the fields of a cell of the test that an objective is judged by. Raises RequestError."""

@@ -63,6 +63,8 @@ Time = Annotated[
 ]
 
 Number = int | float
+# A whole number may have more digits than a float holds; what is computed with may not.
+Finite = Annotated[float, Meta(ge=-1e300, le=1e300)]
 Count = Annotated[int, Meta(ge=0, le=10**15)]
 ThreadCount = Annotated[int, Meta(ge=1, le=10**5)]
 # In a plan the thread count may be left to the ladder of that very run: kinds.cell.BY_LADDER.
@@ -502,8 +504,8 @@ class Rung(Struct, kw_only=True, gc=False):
     threads: ThreadCount
     mean: Speed
     n: Times
-    low: Number | None = None
-    high: Number | None = None
+    low: Finite | None = None
+    high: Finite | None = None
     numa: str | None = None
 
 
@@ -532,8 +534,8 @@ class Mean(Struct, kw_only=True, gc=False):
 
     mean: Speed
     n: Times
-    low: Number | None = None
-    high: Number | None = None
+    low: Finite | None = None
+    high: Finite | None = None
 
 
 class Tried(Struct, kw_only=True, gc=False):
@@ -569,8 +571,8 @@ class Tuned(Struct, kw_only=True, gc=False):
     figure: Mean | None = None
     default_figure: Mean | None = None
     ratio: Mean | None = None
-    metrics: dict[str, Number] | None = None
-    default_metrics: dict[str, Number] | None = None
+    metrics: dict[str, Finite] | None = None
+    default_metrics: dict[str, Finite] | None = None
     blocks: Count | None = None
     disturbed: Count | None = None
     search_s: Seconds | None = None
@@ -666,6 +668,8 @@ def refusal(record: dict[str, Any]) -> str | None:
         return reason
     if wanted is _ANY:
         return f"the kind {kind!r:.40} is unknown: the kinds are {', '.join(sorted(KINDS))}"
+    if kind == "tuned" and record["payload"]["cell"] and not record["payload"]["default"]:
+        return "tuned.default is missing, which tuned.cell was compared with"
     return _launch_refusal(record) if kind == "launch" else None
 
 

@@ -44,6 +44,7 @@ def job(text: str = "", test: str = "pp512", options: list[str] | None = None, t
         ({"ctv": "q8_0", "ctk": "q8_0"}, "ctk=q8_0+ctv=q8_0"),
         ({}, ""),
         ("cpu-mask=0x3+cpu-strict=on", "cpu-mask=0x3+cpu-strict=on"),
+        ("cpu-mask=0x0FF", "cpu-mask=0xff"),
         ("thp=on+load=none+numa=isolate+poll=0+batch=4096", "batch=4096+load=none+poll=0+numa=isolate+thp=on"),
     ],
 )
@@ -65,6 +66,8 @@ def test_a_variant_has_one_text_however_it_is_written(given, text):
         ("poll=101", "a whole number from 0 to 100"),
         ("ctk=q8", "did you mean q8_0?"),
         ("cpu-mask=3", "hexadecimal digits after 0x"),
+        ("cpu-mask=0x0", "of which one is not 0"),
+        ("ubatch=" + "9" * 5000, "a whole number from 1"),
         ("cpu-strict=on", "add cpu-mask"),
         ("ctv=q8_0+fa=off", "without flash attention"),
         ("ubatch=4096", "set batch=4096 too"),

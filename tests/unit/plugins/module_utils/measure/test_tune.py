@@ -366,7 +366,7 @@ def test_a_server_is_judged_by_what_meets_the_latency_targets_and_then_by_all():
     [
         ({"flash": ["on"]}, "'flash' is no factor of a search: the factors are threads, threads_batch, fa, ubatch"),
         ({"build": ["ik"]}, "'build' is no factor"),
-        ({"threads": [0]}, "threads of a search are whole numbers from 1, not 0"),
+        ({"threads": [0]}, "threads of a search are whole numbers from 1 to 9999, not 0"),
         ({"kv": ["q3"]}, "it is one of f32, f16"),
         ({"fa": ["maybe"]}, "it is one of on, off, auto"),
     ],
@@ -374,6 +374,13 @@ def test_a_server_is_judged_by_what_meets_the_latency_targets_and_then_by_all():
 def test_a_space_that_cannot_be_meant_is_refused(asked, message):
     with pytest.raises(spaces.SpaceError, match=message):
         spaces.checked_space(asked)
+
+
+def test_without_thread_counts_there_is_a_thread_on_each_core():
+    space = spaces.space_of(job().cell, ["default"], MACHINE, (), spaces.checked_space({"threads": []}))
+    cores = MACHINE.get("physical_cores") or MACHINE["cpu_count"]
+    assert spaces.start(space, cores)["threads"] == cores
+    assert spaces.cell_of(spaces.start(space, cores), job().cell)["threads"] == cores
 
 
 def test_the_space_is_what_the_machine_has():

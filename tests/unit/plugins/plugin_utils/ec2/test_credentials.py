@@ -80,6 +80,15 @@ def test_a_token_of_the_environment_that_is_over_is_told(monkeypatch):
         aws.client("sts", "us-east-1").get_caller_identity()
 
 
+def test_an_end_that_is_no_time_is_told_with_its_variable(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ASIATESTING")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", "rubbish")
+    with pytest.raises(aws.AwsError, match="AWS_CREDENTIAL_EXPIRATION is 'rubbish': it has to be a time such as"):
+        of_environment()
+
+
 def process(home: Path, answer: str, code: int = 0) -> None:
     """A profile whose credentials a program of this machine prints."""
     script = home / "credentials.py"

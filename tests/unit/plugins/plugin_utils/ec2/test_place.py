@@ -72,8 +72,13 @@ class TestDirectory:
         assert "No other region" not in nothing_left(RUN, place)
 
     @pytest.mark.parametrize("given", ["", HERE], ids=["environment", "argument"])
-    def test_another_region_is_refused(self, server: AwsServer, tmp_path: Path, given: str) -> None:
+    def test_another_region_is_refused(
+        self, server: AwsServer, tmp_path: Path, given: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         role(THERE)
+        if given:
+            # What playbooks hand on is blamed on the environment where they had it from there.
+            monkeypatch.setenv("AWS_REGION", THERE)
         write(str(tmp_path), THERE, ACCOUNT)
         with pytest.raises(ElsewhereError) as refused:
             locate(RUN, given, str(tmp_path))

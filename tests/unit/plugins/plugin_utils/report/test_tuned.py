@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import tune_purpose
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
@@ -120,6 +122,58 @@ def test_the_file_asks_make_bench_for_the_defaults_and_the_best(searched):
     assert "lto" not in variables["llama_cpp_builds"]
     assert arguments.unknown(variables) == []
     assert arguments.wrong_values(variables) == []
+
+
+def test_what_records_from_elsewhere_hold_is_no_template_in_the_file(searched, tmp_path: Path):
+    evil = "{{ lookup('pipe', 'touch marked') }}"
+    (run,) = of_kind(searched, "run")
+    (tuned, *_rest) = of_kind(searched, "tuned")
+    named = [{"name": tuned["payload"]["cell"]["build"], "git_url": evil, "cmake_options": {"A": ["{% x", "{# y", 1]}}]
+    run["payload"]["tune"]["variables"]["llama_cpp_builds"] = named
+    path = path_of(searched)
+    file = tmp_path / "variables.yml"
+    file.write_text(pages.render(searched)[summary.tuned_file(path)], "utf-8")
+    loader = DataLoader()
+    read = Templar(loader).template(loader.load_from_file(str(file)))
+    assert read["llama_cpp_builds"] == named
+    assert read["llama_bench_tests"] == ["tg128"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        (("cell", "variant"), "x"),
+        (("default",), None),
+        (("figure", "low"), 10**400),
+        (("ratio", "high"), 10**400),
+        (("metrics", "rss_peak_bytes"), 10**400),
+        (("default_metrics", "rss_peak_bytes"), 10**400),
+    ],
+)
+def test_a_strange_record_spoils_no_page(searched, field, value):
+    (tuned, *_rest) = of_kind(searched, "tuned")
+    *path, last = field
+    place = tuned["payload"]
+    for step in path:
+        place = place[step]
+    place[last] = value
+    try:
+        tuned.update(records.decode(json.dumps(tuned).encode()))
+    except records.RecordError:
+        # Left out with its reason, and all other pages are made.
+        searched.remove(tuned)
+    assert pages.render(searched)
+
+
+@pytest.mark.parametrize(
+    ("word", "quoted"), [("", '""'), ("a$b c", '"a$$b c"'), ("a%b", "a%%b"), ("%h/a b", '"%h/a b"')]
+)
+def test_words_are_what_systemd_reads(word, quoted):
+    assert pages.tuned._quoted(word) == quoted
+
+
+def test_a_dollar_of_the_environment_is_one():
+    assert pages.tuned._quoted("FOO=a$b c", dollar="$") == '"FOO=a$b c"'
 
 
 def test_no_other_page_shows_what_a_search_launched(real, searched, tmp_path: Path):

@@ -291,6 +291,31 @@ def test_a_duet_that_cannot_be_meant_is_a_failure_and_the_rest_a_plan(duets, wor
         assert word in failed["cause"]
 
 
+@pytest.mark.parametrize(
+    ("variants", "duet", "words"),
+    [
+        (["fa=on"], {"a": "default", "b": "fa=on"}, "both sides of a duet, default and fa=on, are default tiny-synth"),
+        (["default", "ubatch=256+fa=on"], {"a": "default", "b": "ubatch=256"}, "no cell of this run has ubatch=256"),
+        (
+            ["default", "repack=off"],
+            {"a": "default", "b": "repack=off", "tests": ["tg32,repack=off"]},
+            "has nothing to measure: tg32,repack=off says itself what a side sets",
+        ),
+    ],
+)
+def test_a_duet_of_something_else_than_was_asked_for_is_a_failure(variants, duet, words):
+    made = plan(variants=variants, duets=[duet])
+    assert made["duets"] == []
+    (failed,) = made["failures"]
+    assert words in failed["cause"]
+
+
+def test_a_duet_is_measured_in_one_direction():
+    pair = {"a": "default", "b": "lto", "tests": ["tg128"]}
+    made = plan(builds=["default", "lto"], duets=[pair, {**pair, "a": "lto", "b": "default"}])
+    assert sides(made) == [("default", "lto", "tg128")]
+
+
 def test_a_duet_that_is_asked_for_needs_two_cores_and_a_test():
     pair = {"a": "default", "b": "lto"}
     made = plan(dict(MACHINE, physical_cores=1), builds=["default", "lto"], duets=[pair])

@@ -118,3 +118,15 @@ def test_more_users_than_slots_and_variants_are_refused():
         search({"users": 5})
     with pytest.raises(RequestError, match="name the values to try in llama_bench_tune_space"):
         search(variants=["fa=off"])
+
+
+@pytest.mark.parametrize(
+    "asked", [{"memory_gib": 1e300}, {"users": 10**400}, {"minutes": 1e12}, {"space": {"threads": 10**18}}]
+)
+def test_numbers_that_nobody_means_are_refused(asked):
+    with pytest.raises(RequestError, match=r"llama_bench_tune_[a-z_]+ must be 1e\+09 or less|1 to 9999"):
+        TuneRequest.of(asked)
+
+
+def test_however_little_memory_is_asked_for_it_is_a_limit():
+    assert TuneRequest.of({"memory_gib": 1e-12}).limit_bytes == 1
