@@ -382,7 +382,7 @@ def test_a_side_that_breaks_is_a_failure_and_the_other_duets_go_on() -> None:
         pytest.param({"obstacle": lambda one: ("it cannot", "Do.") if one.cell["build"] == "lto" else None},
                      (job(), job("lto")), "no duet: it cannot", id="one side cannot be measured"),
         pytest.param({}, (job(), job(variant="cpu-mask=0x3")), "cpu-mask chooses processors itself", id="a mask"),
-        pytest.param({}, (job(), job(test="tg8,numa=isolate")), "numa chooses processors itself", id="NUMA"),
+        pytest.param({}, (job(), job(variant="numa=isolate")), "numa chooses processors itself", id="NUMA"),
     ],
 )  # fmt: skip
 def test_what_there_is_no_room_for_is_said_before_any_launch(
