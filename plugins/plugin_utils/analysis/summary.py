@@ -404,9 +404,16 @@ def machine(run: Run) -> Payload:
 
 
 def commits(run: Run, launches: Iterable[Record]) -> list[str]:
-    """Return the commits of llama.cpp that the builds of launches were made from, as far as they are on record."""
+    """Return the commits of llama.cpp that the builds of launches were made from, as far as they are on record.
+
+    A source that names none and knows its build number is told from others by that: b11434.
+    """
     sources = [(run.builds.get(record["payload"]["build"]) or {}).get("source") or {} for record in launches]
-    return sorted({str(source["commit"]) for source in sources if source.get("commit")})
+    known = (
+        source.get("commit") or (f"b{source['build_number']}" if source.get("build_number") else "")
+        for source in sources
+    )
+    return sorted({str(commit) for commit in known if commit})
 
 
 def emulated(run: Run) -> bool:

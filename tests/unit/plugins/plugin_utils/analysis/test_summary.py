@@ -72,3 +72,18 @@ def test_a_failure_that_was_made_up_for_is_none_any_more(real):
     assert [one["payload"]["phase"] for one in summary.standing_failures([*real, *early])] == ["plan"]
     assert len(summary.standing_failures([*real, *late])) == 3
     assert len(summary.standing_failures([*without(real, "end", "launch"), *early])) == 3
+
+
+def test_a_source_without_a_commit_is_known_by_its_build_number(real):
+    build = of(real, "build")
+    launch = of(real, "launch", "pp512")
+    for source, known in (
+        ({"commit": "0c1e57098", "build_number": "7"}, ["0c1e57098"]),
+        ({"commit": None, "build_number": "11434"}, ["b11434"]),
+        ({"commit": None}, []),
+    ):
+        for record in real:
+            if record["kind"] == "build":
+                record["payload"]["source"] = {**build["payload"]["source"], "build_number": None, **source}
+        (run, *_rest) = summary.runs(real)
+        assert summary.commits(run, [launch]) == known
