@@ -14,7 +14,7 @@ complete blocks:
   sid's llama.cpp-tools with all that it wants, the C library included, unpacked and not installed. They go into a
   temporary folder, in the versions named below or, of sid, in that of the day. They carry llama.cpp of other versions,
   which is what their users get;
-- with --tuned what `make tune` found on this machine for the same file, for prompts and for generation: the results
+- with --tuned what `make tune` found on this machine for the same file and each objective: the results
   in which it lies, whose builds must still be there. llama-server is told what the page of the search says.
 
 A launch loads the model, answers a short request that is not measured, and then one of PROMPT tokens after which it
@@ -26,8 +26,8 @@ the first sampled token the prompt ends and the generation begins.
 Figures are medians over the launches; ratios are means of the ratios within each block, with their 95 % interval.
 Targets: the role's build reads prompts 1.3 times as fast as the best that comes ready made, and generates no slower
 than any other contestant that is not tuned, slower being by more than 2 %; what was tuned for prompts reads them 1.5
-times, and what was tuned for generation generates 1.25 times as fast as the best that comes ready made, with intervals
-above 1.2. A target is met when the whole interval says so, missed when the whole interval denies it, else undecided.
+times, and what was tuned for generation, within a memory limit or not, generates 1.25 times as fast as the best that
+comes ready made, with intervals above 1.2. A target is met when the whole interval says so, missed when the whole interval denies it, else undecided.
 Leaves with 1 unless all are met.
 
 Needs .venv (make bench or make test makes it), npm with Node.js 20 or newer, and the package indexes of pip, npm and
@@ -83,8 +83,8 @@ GENERATION_TARGET = 0.98
 # Of what was tuned: times the best that comes ready made, and where the interval is to begin at least.
 TUNED_TARGETS = {"prompt": 1.5, "generation": 1.25}
 TUNED_LEAST = 1.2
-# What a search was for, by the figure that it is judged by.
-OBJECTIVES = {"prompt": "prompts", "generation": "generation"}
+# What a search was for, and the figure that it is judged by here. That within a memory limit is one of generation too.
+OBJECTIVES = {"prompts": "prompt", "generation": "generation", "memory": "generation"}
 MODEL, QUANTIZATION = "llama-3.2-1b-synthetic", "Q4_0"
 # Debian's package of llama.cpp, the programs in a root that it was unpacked into, and what there loads programs.
 DEBIAN_PACKAGE, DEBIAN = "llama.cpp-tools", "http://deb.debian.org/debian sid main"
@@ -320,7 +320,7 @@ def role_builds(scratch: Path) -> tuple[list[Contestant], str]:
 
 
 def tuned_builds(results: Path) -> dict[str, Contestant]:
-    """Return what the last search of this machine found for each of OBJECTIVES, by the figure it is judged by."""
+    """Return what the last searches of this machine found, by what of OBJECTIVES they were for."""
     needs.meet(needs.requirements())
     # Not above: xllamacpp's Python runs this file, and has no other packages.
     from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
@@ -335,20 +335,22 @@ def tuned_builds(results: Path) -> dict[str, Contestant]:
                 cell = payload["default"] or {}
                 if (cell.get("model"), cell.get("quantization"), payload["machine"]) == (MODEL, QUANTIZATION, here):
                     newest[payload["objective"]] = (of_run, payloads, payload)
+    if missing := [name for name in OBJECTIVES if name not in newest and name != "memory"]:
+        raise SystemExit(
+            f"--tuned {results}: no search of this machine for {' and '.join(missing)} of {MODEL} {QUANTIZATION} lies "
+            "there; make tune does it"
+        )
     found = {}
-    for figure, objective in OBJECTIVES.items():
+    for objective in OBJECTIVES:
         if objective not in newest:
-            raise SystemExit(
-                f"--tuned {results}: no search of this machine for {objective} of {MODEL} {QUANTIZATION} lies there; "
-                "make tune does it"
-            )
+            continue
         of_run, payloads, payload = newest[objective]
         told = tuned.server_of(of_run, payload, payloads)
         if told is None:
             raise SystemExit(f"--tuned {results}: the search for {objective} found nothing to launch")
         build = of_run.builds[payload["build"]]
         directory = str(Path(told.argv[0]).parent)
-        found[figure] = Contestant(
+        found[objective] = Contestant(
             name=f"tuned for {objective}",
             version=f"{version(build)}; {' '.join(told.options)}",
             ready_made=False,
@@ -514,17 +516,18 @@ def report(
         generation = ratio(ours, its, "generation")
         said.append(judge(generation, GENERATION_TARGET))
         print(f"Generation, times {contestant.name}: {shown(generation)}; target {GENERATION_TARGET:g}: {said[-1]}")
-    for figure, contestant in of_search.items():
-        its = measured[list(contestants).index(contestant)]
+    reached: dict[str, list[str]] = {}
+    for objective, contestant in of_search.items():
+        figure, its = OBJECTIVES[objective], measured[list(contestants).index(contestant)]
         best = min((ratio(its, other, figure) for other in ready), key=lambda interval: interval.mean)
         # The mean reaches its target, and the whole interval the lower one.
-        reached = best.mean >= TUNED_TARGETS[figure]
-        said.append(judge(best, TUNED_LEAST) if reached else "MISSED")
+        word = judge(best, TUNED_LEAST) if best.mean >= TUNED_TARGETS[figure] else "MISSED"
+        reached.setdefault(figure, []).append(word)
         print(
-            f"{figure.capitalize()} of what was tuned for it, times the best that comes ready made: {shown(best)}; "
-            f"target {TUNED_TARGETS[figure]:g}, all of the interval above {TUNED_LEAST:g}: {said[-1]}"
+            f"{figure.capitalize()} of {contestant.name}, times the best that comes ready made: {shown(best)}; "
+            f"target {TUNED_TARGETS[figure]:g}, all of the interval above {TUNED_LEAST:g}: {word}"
         )
-    return all(word == "met" for word in said)
+    return all(word == "met" for word in said) and all("met" in words for words in reached.values())
 
 
 def main() -> int:

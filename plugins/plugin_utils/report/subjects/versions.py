@@ -53,7 +53,7 @@ def _section(view: SideBySide) -> Section | None:
         "llama.cpp by its build number, each against the newest here. From one to the next is the quotient of both "
         "ratios to the newest, with their intervals added as squares; `make bisect` finds the build between two."
     )
-    return Section("Versions", [markdown.text(words, None), *blocks], _FIGURE)
+    return Section("Versions", [parts.prose(words, None), *blocks], _FIGURE)
 
 
 def _newest(told: list[Version]) -> Version:
