@@ -27,8 +27,8 @@ Figures are medians over the launches; ratios are means of the ratios within eac
 Targets: the role's build reads prompts 1.3 times as fast as the best that comes ready made, and generates no slower
 than any other contestant that is not tuned, slower being by more than 2 %; what was tuned for prompts reads them 1.5
 times, and what was tuned for generation, within a memory limit or not, generates 1.25 times as fast as the best that
-comes ready made, with intervals above 1.2. A target is met when the whole interval says so, missed when the whole interval denies it, else undecided.
-Leaves with 1 unless all are met.
+comes ready made, with intervals above 1.2. A target is met when the whole interval says so, missed when the whole
+interval denies it, else undecided. Leaves with 1 unless all are met.
 
 Needs .venv (make bench or make test makes it), npm with Node.js 20 or newer, and the package indexes of pip, npm and
 Debian. The first run builds llama.cpp twice.
@@ -320,24 +320,23 @@ def role_builds(scratch: Path) -> tuple[list[Contestant], str]:
 
 
 def tuned_builds(results: Path) -> dict[str, Contestant]:
-    """Return what the last searches of this machine found, by what of OBJECTIVES they were for."""
+    """Return what the last searches found, by what of OBJECTIVES they were for. Their builds are to be here."""
     needs.meet(needs.requirements())
     # Not above: xllamacpp's Python runs this file, and has no other packages.
     from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
     from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import tuned
     from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
-    here = machine.fingerprint()["id"]
     newest: dict[str, tuple[summary.Run, list[dict[str, Any]], dict[str, Any]]] = {}
     for of_run in summary.runs(records.read(results).records):
         for payloads in summary.tuned(of_run).values():
             for payload in payloads:
                 cell = payload["default"] or {}
-                if (cell.get("model"), cell.get("quantization"), payload["machine"]) == (MODEL, QUANTIZATION, here):
+                if (cell.get("model"), cell.get("quantization")) == (MODEL, QUANTIZATION):
                     newest[payload["objective"]] = (of_run, payloads, payload)
     if missing := [name for name in OBJECTIVES if name not in newest and name != "memory"]:
         raise SystemExit(
-            f"--tuned {results}: no search of this machine for {' and '.join(missing)} of {MODEL} {QUANTIZATION} lies "
+            f"--tuned {results}: no search for {' and '.join(missing)} of {MODEL} {QUANTIZATION} lies "
             "there; make tune does it"
         )
     found = {}
@@ -350,6 +349,8 @@ def tuned_builds(results: Path) -> dict[str, Contestant]:
             raise SystemExit(f"--tuned {results}: the search for {objective} found nothing to launch")
         build = of_run.builds[payload["build"]]
         directory = str(Path(told.argv[0]).parent)
+        if not (Path.home() / directory).is_dir():
+            raise SystemExit(f"--tuned {results}: the build of {objective}, {directory}, is not on this machine")
         found[objective] = Contestant(
             name=f"tuned for {objective}",
             version=f"{version(build)}; {' '.join(told.options)}",

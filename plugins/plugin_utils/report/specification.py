@@ -87,22 +87,25 @@ def bounds(interval: Interval, scale: float = 1.0) -> dict[str, float]:
     }
 
 
-def line(x: Spec, y: str, colour: Spec | None = None) -> list[Spec]:
-    """Return the layers of a line with points and intervals over `x`; the values have mean, low and high."""
+def line(x: Spec, y: str, colour: Spec | None = None, zero: bool = True) -> list[Spec]:
+    """Return the layers of a line with points and intervals over `x`; the values have mean, low and high.
+
+    `zero`: whether the axis begins there, as one of speeds has to and one of ratios need not.
+    """
     shared = {"x": x, **({"color": colour} if colour else {})}
     plain_colour = {} if colour else {"color": SKY}
     return [
         {
             "mark": {"type": "line", **plain_colour},
-            "encoding": {**shared, "y": number("mean", y)},
+            "encoding": {**shared, "y": number("mean", y, zero)},
         },
         {
             "mark": {"type": "rule", "strokeWidth": 2, **plain_colour},
-            "encoding": {**shared, "y": number("low", y), "y2": {"field": "high", "title": y}},
+            "encoding": {**shared, "y": number("low", y, zero), "y2": {"field": "high", "title": y}},
         },
         {
             "mark": {"type": "point", "filled": True, "size": 50, "opacity": 1, **plain_colour},
-            "encoding": {**shared, "y": number("mean", y)},
+            "encoding": {**shared, "y": number("mean", y, zero)},
         },
     ]
 

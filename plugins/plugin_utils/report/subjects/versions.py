@@ -114,7 +114,7 @@ def _figure(view: SideBySide) -> Drawing | None:
     words: list[str] = []
     drawn: list[Row] = []
     for told, rows in _histories(view):
-        name = f"{parts.SPEEDS[rows[0].speed]}, {spec.plain(rows[0].cell['test'], 20)}, {rows[0].cell['quantization']}"
+        name = f"{spec.plain(rows[0].cell['test'], 16)}, {rows[0].cell['quantization']}"
         for version in told:
             ratio = version.verdict.ratio if version.verdict else None
             if version.number is None or (version.verdict and (ratio is None or ratio.low is None)):
@@ -127,7 +127,7 @@ def _figure(view: SideBySide) -> Drawing | None:
         return None
     series = list(dict.fromkeys(str(value["series"]) for value in values))
     layers = spec.line(
-        spec.steps("at", "Build of llama.cpp"), "Ratio to the newest", spec.colour("series", None, series)
+        spec.steps("at", "Build of llama.cpp"), "Ratio to the newest", spec.colour("series", None, series), zero=False
     )
     of_model = f"{spec.plain(drawn[0].cell['model'], 40)} on {spec.plain(view.run.machine, 40)}"
     title = spec.title(f"Versions of llama.cpp: {of_model}", [spec.weights(view.run, drawn), "95 % interval"])
