@@ -160,6 +160,9 @@ def llama_server(job: dict[str, Any]) -> Iterator[tuple[int, str]]:
         argv += ["--batch-size", str(job["batch"]), "--ubatch-size", str(job["batch"])]
     if offered(job["program"], "--cache-ram"):
         argv += ["--cache-ram", "0"]
+    if offered(job["program"], "--run-time-repack"):
+        # ik_llama.cpp's writes a file where it is started.
+        argv.append("--log-disable")
     if job["verbose"]:
         argv.append("--verbose")
     environment = {**os.environ, **job.get("environment", {})}
