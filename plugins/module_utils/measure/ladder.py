@@ -9,7 +9,7 @@ more threads wait for each other at the barrier after each tensor. So each has a
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import mean_interval
 
@@ -28,16 +28,23 @@ class Rung(NamedTuple):
     numa: Optional[str] = None
 
 
+def cores(machine: Mapping[str, Any]) -> int:
+    """Return how many physical cores of a machine (the payload of its record) may be kept busy."""
+    processors: int = machine.get("cpu_count") or 1
+    known: int = machine.get("physical_cores") or processors
+    return min(known, processors)
+
+
 def rungs(machine: Dict[str, Any]) -> List[Rung]:
     """Return what is tried on a machine (the payload of its record): 1, 2, 4 ... its physical cores, all processors.
 
     With three quarters of a large machine, where collapses begin, and the cores of one NUMA node, kept to it.
     """
     most = machine["cpu_count"]
-    cores = min(machine.get("physical_cores") or most, most)
-    counts = {1, cores, most}
+    every = cores(machine)
+    counts = {1, every, most}
     count = 2
-    while count < cores:
+    while count < every:
         counts.add(count)
         count *= 2
     if most >= 16:

@@ -141,9 +141,7 @@ class Session:
 
     def every(self) -> int:
         """Return the number of physical cores that may be used."""
-        cpus: int = self.machine["cpu_count"]
-        cores: int = self.machine.get("physical_cores") or cpus
-        return min(cores, cpus)
+        return thread_ladder.cores(self.machine)
 
     def resolve(self, job: Job) -> Job:
         """Return a job whose threads are those that the ladder chose, where its cell leaves them to it."""

@@ -110,16 +110,11 @@ def space_of(
     }
     values.update(asked)
     # A launch has some number of threads, if nobody says which: one on each core.
-    values["threads"] = values["threads"] or [_cores(machine)]
+    values["threads"] = values["threads"] or [ladder.cores(machine)]
     values["build"] = list(builds)
     return {
         factor: ([] if factor in _OF_JOB else [None]) + list(values[factor]) for factor in FACTORS if values.get(factor)
     }
-
-
-def _cores(machine: Mapping[str, Any]) -> int:
-    processors = machine.get("cpu_count") or 1
-    return int(min(machine.get("physical_cores") or processors, processors))
 
 
 def start(space: Mapping[str, List[Any]], cores: int) -> Config:

@@ -15,6 +15,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import vari
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import BY_LADDER, TWIN, tune_purpose
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import Cell
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import KINDS, headline, kind_of
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure import ladder
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import cell_text
@@ -258,7 +259,7 @@ def _duets(request: RunRequest, cells: list[Cell], machine: Payload, failures: l
 
     AUTO asks for nothing on one core, of an emulated machine or in a quick run; a person may ask for a pair there.
     """
-    cores = min(machine.get("physical_cores") or machine["cpu_count"], machine["cpu_count"])
+    cores = ladder.cores(machine)
 
     def pairs_of(duet: Duet) -> list[dict[str, Cell]]:
         if duet.auto and (cores < 2 or machine.get("emulated") or request.quick or not cells):
