@@ -37,7 +37,7 @@ def _section(view: SideBySide) -> Section | None:
         ("Test", LEFT), ("Threads each", RIGHT), ("A", LEFT), ("B", LEFT), (view.unit("B/A"), RIGHT),
         ("Pairs", RIGHT), ("Verdict", LEFT),
     ]  # fmt: skip
-    return Section("Duets", [markdown.text(_WORDS, None), markdown.table(columns, lines)])
+    return Section("Duets", [parts.prose(_WORDS, None), markdown.table(columns, lines)])
 
 
 def _judged(view: SideBySide) -> list[tuple[Duet, Verdict, float | None]]:
