@@ -18,14 +18,28 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.system.environmen
 _PLACES = ("bin", "vocab", "archive", "subdirectory")
 
 
+class Base(NamedTuple):
+    """What a job's answers are compared with: the first build of the run, and a model that it reads."""
+
+    directory: str
+    model_path: str
+    build: Dict[str, Any]
+    model: Dict[str, Any]
+
+
 class Job(NamedTuple):
-    """One cell and what it is measured with: paths from process.HOME, payloads of the build and model records."""
+    """One cell and what it is measured with: paths from process.HOME, payloads of the build and model records.
+
+    `base`: of a cell that names a reference, that file of its model; of any other its own file; None where the
+    reference could not be obtained.
+    """
 
     cell: Dict[str, Any]
     directory: str
     model_path: str
     build: Dict[str, Any]
     model: Dict[str, Any]
+    base: Optional[Base] = None
 
 
 class JobError(ValueError):
@@ -55,16 +69,19 @@ def jobs_of(cells: List[Dict[str, Any]], builds: List[Dict[str, Any]], models: L
         build = by_name.get(cell["build"])
         if model is None or build is None:
             continue
-        jobs.append(
-            Job(
-                cell=cell,
-                directory=_from_home(build["bin"]),
-                model_path=_from_home(model["path"]),
-                build={key: value for key, value in build.items() if key not in _PLACES},
-                model={key: value for key, value in model.items() if key != "path"},
-            )
-        )
+        reference = by_model.get((cell["model"], cell["reference"])) if "reference" in cell else model
+        jobs.append(Job(cell, *_placed(build, model), base=Base(*_placed(builds[0], reference)) if reference else None))
     return jobs
+
+
+def _placed(build: Dict[str, Any], model: Dict[str, Any]) -> Tuple[str, str, Dict[str, Any], Dict[str, Any]]:
+    """Return the places of a build and a model from process.HOME, and their payloads without places."""
+    return (
+        _from_home(build["bin"]),
+        _from_home(model["path"]),
+        {key: value for key, value in build.items() if key not in _PLACES},
+        {key: value for key, value in model.items() if key != "path"},
+    )
 
 
 def missing(job: Job, name: str) -> Optional[Tuple[str, str]]:

@@ -35,6 +35,9 @@ class Kind:
     `throughput` is the metric of token/s by which tokens are paid for, None where nothing is made for a user. `forms`
     and `examples` say in words how its tests are written.
 
+    `timed`: a figure is one of time, which company on the machine disturbs; one that is not has as many launches as
+    were asked for and no more. `real_weights`: random weights have no such figure. `needs`: what a cell of this kind
+    names beside its test, of `reference` (the quantization that a model is compared with) and `text` (what it is asked).
     `reads_disk`: reading from the disk is what is measured, and disturbs nothing. `names_tensors`: the log of its
     launches names each tensor that is repacked, so that the kernel path can be proved.
     """
@@ -48,6 +51,9 @@ class Kind:
     throughput: Optional[str] = None
     forms = ""
     examples: Tuple[str, ...] = ()
+    timed = True
+    real_weights = False
+    needs: Tuple[str, ...] = ()
     reads_disk = False
     names_tensors = False
 
@@ -78,6 +84,10 @@ class Kind:
         """Return why a cell cannot be measured with these settings, None when it can."""
         return None
 
+    def obstacle(self, job: Job, settings: LaunchSettings) -> Optional[Trouble]:
+        """Return why a job cannot be measured on this machine, None when it can. Asked there, before any launch."""
+        return None
+
     def seconds(self, cell: Cell, pace: Pace, settings: LaunchSettings) -> float:
         """Return the seconds that one launch of a cell is expected to take."""
         raise NotImplementedError
@@ -101,3 +111,6 @@ class Kind:
     def launch(self, job: Job, settings: LaunchSettings, started: Optional[Started] = None) -> Outcome:
         """Launch a cell once. Raises outcome.LaunchFailed when there is no figure."""
         raise NotImplementedError
+
+    def clear(self) -> None:
+        """Remove what launches left on the machine for each other. Called when a run is over, however it ended."""

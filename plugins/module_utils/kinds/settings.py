@@ -17,9 +17,10 @@ class LaunchSettings(NamedTuple):
 
     `repetitions` are those inside one process of llama-bench, `time_limit` the seconds that the launch may take,
     `slots` those of a server, `requests` those of each of its users, `slo_ttft_s` and `slo_tpot_s` the latency targets
-    of goodput in seconds, `seed` that of prompts and arrivals, `environment` the variables that are set on purpose for
-    the program under test, `cpus` the processors that it may run on, all that there are when none are named; without
-    `huge_pages` the kernel gives it no transparent ones.
+    of goodput in seconds, `seed` that of prompts and arrivals, `number` which launch of its cell this is, from 1 on,
+    and `launches` how many there are to be, `environment` the variables that are set on purpose for the program under
+    test, `cpus` the processors that it may run on, all that there are when none are named; without `huge_pages` the
+    kernel gives it no transparent ones.
     """
 
     repetitions: int = 1
@@ -29,6 +30,8 @@ class LaunchSettings(NamedTuple):
     slo_ttft_s: float = 2.0
     slo_tpot_s: float = 0.1
     seed: int = 0
+    number: int = 1
+    launches: int = 1
     environment: Mapping[str, str] = NOTHING_SET
     cpus: Sequence[int] = ()
     huge_pages: bool = True

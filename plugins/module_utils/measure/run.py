@@ -282,7 +282,7 @@ class Session:
             kernel=outcome.kernel,
             rows=outcome.rows,
             gates=values,
-            validity=gates.validity(values, kind.threads(job.cell)),
+            validity=gates.validity(values, kind.threads(job.cell), but=() if kind.timed else tuple(values)),
             position=position,
             key=envelope.comparable_key(self.machine, job.build, job.model, job.cell, settings.environment),
             **place,
@@ -310,6 +310,7 @@ def _obstacle(job: Job, settings: Settings, machine: Dict[str, Any]) -> Optional
         missing(job, kind.program)
         or refusal(job)
         or kind.trouble(job.cell, of_launch)
+        or kind.obstacle(job, of_launch)
         or variant.trouble(job.cell, machine)
         or unable(job, kind.program, kind.argv(job, of_launch))
     )
@@ -370,6 +371,24 @@ def measure(
     launch and once at the end. Before each launch `abandoned` is asked whether to stop. `earlier` are the records of
     an interrupted run of the same id. `duets` are pairs of jobs to be measured at the same moment.
     """
+    try:
+        return _measure(jobs, settings, machine, emit, progress, abandoned, earlier, host, duets)
+    finally:
+        for kind in {registry.kind_of(job.cell) for job in jobs}:
+            kind.clear()
+
+
+def _measure(
+    jobs: List[Job],
+    settings: Settings,
+    machine: Dict[str, Any],
+    emit: Emit,
+    progress: Callable[[Dict[str, Any]], None],
+    abandoned: Callable[[], bool],
+    earlier: Sequence[Dict[str, Any]],
+    host: Optional[Host],
+    duets: Sequence[Tuple[Job, Job]],
+) -> bool:
     run = Session(settings, machine, emit, progress, abandoned, earlier, host or Host())
     jobs = [job for job in jobs if not run.refused(job)]
     read_through(jobs)

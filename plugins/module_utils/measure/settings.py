@@ -54,6 +54,8 @@ class Settings(NamedTuple):
             slo_ttft_s=self.slo_ttft_s,
             slo_tpot_s=self.slo_tpot_s,
             seed=self.seed + number,
+            number=max(1, number),
+            launches=self.launches,
             environment=self.environment,
         )
         return variant.applied(job, settings)

@@ -118,6 +118,9 @@ class Stage:
         good = self.values(index)
         if len(good) < self.settings.launches:
             return max(0, min(room, self.settings.launches - len(good)))
+        if not registry.kind_of(cell).timed:
+            # Its launches are parts of a text, not tries: more of them say more of the text than of the cell.
+            return 0
         width = mean_interval(good).half_width_percent
         # One launch has no interval: who asks for one does not ask for precision.
         return 0 if width is None or width <= registry.kind_of(cell).precision else min(1, max(0, room))

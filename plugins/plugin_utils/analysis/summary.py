@@ -47,7 +47,9 @@ USUAL_TESTS = ("pp512", "tg128")
 
 _CELL_FIELDS = ("model", "quantization", "build", "threads", "test", "n_prompt", "n_gen", "n_depth")
 # What not every cell has.
-_MORE_FIELDS = ("concurrency", "rate", "load", "repack", "numa", "threads_batch", "purpose", "variant")
+_MORE_FIELDS = (
+    "concurrency", "rate", "load", "repack", "numa", "threads_batch", "purpose", "variant", "reference", "text",
+)  # fmt: skip
 _cell_fields = operator.itemgetter(*_CELL_FIELDS)
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
 
@@ -610,7 +612,9 @@ class Standing(NamedTuple):
 
 def _test_of(cell: Payload) -> tuple[Any, ...]:
     """Return what a cell measures, whatever the threads, the build and the settings."""
-    fields = ("test", "n_prompt", "n_gen", "n_depth", "concurrency", "rate", "load", "repack", "numa")
+    fields = (
+        "test", "n_prompt", "n_gen", "n_depth", "concurrency", "rate", "load", "repack", "numa", "reference", "text",
+    )  # fmt: skip
     return (speed_of(cell), kinds.kind_of(cell).name, *map(str, map(cell.get, fields)))
 
 

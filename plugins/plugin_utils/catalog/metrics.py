@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Number = int | float
 
@@ -110,6 +110,21 @@ def one_place(value: Number | None) -> str:
     return number(value, 1)
 
 
+def two_places(value: Number | None) -> str:
+    """Return a percentage with two decimals; None is N/A."""
+    return number(value, 2)
+
+
+def ratio(value: Number | None) -> str:
+    """Return a ratio of perplexities with four decimals: of the fourth quantizations of 8 bits differ; None is N/A."""
+    return number(value, 4)
+
+
+def divergence(value: Number | None) -> str:
+    """Return a divergence with as many decimals as llama-perplexity gives it; None is N/A."""
+    return number(value, 6)
+
+
 class Metric(NamedTuple):
     """One row of the registry.
 
@@ -138,9 +153,38 @@ _RUSAGE = "getrusage(2) of the launch"
 _LOG = "llama-bench -v, standard error"
 _PROC = "proc(5), difference over the launch"
 _PROC_STATUS = "proc(5): <pid>/status, once a second"
+_PERPLEXITY = "llama-perplexity --kl-divergence"
 _FOREVER = 1e8
 _COUNT = 1e15
 _BYTES = float(2**60)
+
+
+def _predicted(prefix: str, base: str) -> tuple[Metric, ...]:
+    """Return the metrics of what is predicted of a text, against a base."""
+
+    def row(name: str, unit: str, label: str, formula: str, line: str, *more: Any) -> Metric:
+        return Metric(prefix + name, unit, label, formula, f"{_PERPLEXITY}: {line}", *more)
+
+    return (
+        row("ppl", "1", "Perplexity" if not prefix else "Perplexity, as compared with the first build",
+            "exp(mean of -ln p over the scored tokens)", "Mean PPL(Q)", number, "lower", 1, 1e9),
+        row("ppl_base", "1", f"Perplexity of {base}", f"{prefix}ppl, of {base}", "Mean PPL(base)", number, "lower", 1,
+            1e9),
+        row("ppl_ratio", "1", f"Perplexity to that of {base}", f"{prefix}ppl / {prefix}ppl_base",
+            "Mean PPL(Q)/PPL(base)", ratio, "lower", 1e-3, 1e6),
+        # Of equals it is 0 but for the 16 bits in which what the base predicts is kept.
+        row("kld_mean", "nat", f"KL divergence from {base}, mean", "mean over the scored tokens of sum q ln(q / p)",
+            "Mean KLD", divergence, "lower", -0.01, 1e3),
+        row("kld_median", "nat", f"KL divergence from {base}, median", "median over the scored tokens", "Median KLD",
+            divergence, "lower", -0.01, 1e3),
+        row("kld_p99", "nat", f"KL divergence from {base}, 99 %", "99th percentile over the scored tokens", "99.0% KLD",
+            divergence, "lower", -0.01, 1e3),
+        row("top1_percent", "%", f"Same most likely token as {base}", "100 tokens with the same most likely one / all",
+            "Same top p", two_places, "higher", 0, 100),
+        row("p_change_rms_percent", "%", f"Change of the probability from {base}, RMS",
+            "100 sqrt(mean of (p - q)^2 of the token that comes)", "RMS Δp", two_places, "lower", 0, 100),
+    )  # fmt: skip
+
 
 _ROWS = (
     Metric("pp_tps", "token/s", "Prompt processing", "n_prompt / time, mean of the repetitions",
@@ -190,6 +234,8 @@ _ROWS = (
            _BATCHED + ": speed_pp", number, "higher", 1e-6, 1e9),
     Metric("batched_tg_tps", "token/s", "Token generation, batched", "generated tokens of all sequences / time",
            _BATCHED + ": speed_tg", number, "higher", 1e-6, 1e9),
+    *_predicted("", "the reference"),
+    *_predicted("agree_", "the first build"),
     Metric("load_cold_s", "s", "Load, cold", "first 200 of /health - start, file not in the page cache",
            _SERVER_START, number, "lower", 0, _FOREVER),
     Metric("load_warm_s", "s", "Load, warm", "first 200 of /health - start, file in the page cache",

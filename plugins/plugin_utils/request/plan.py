@@ -17,6 +17,8 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import KINDS, headline, kind_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import ladder
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.source import GENERATE
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import failure
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import cell_text
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import USUAL_TESTS, by_ladder
@@ -26,6 +28,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_reque
     VARIABLES,
     Build,
     Duet,
+    Model,
     Payload,
     RequestError,
     RunRequest,
@@ -279,6 +282,11 @@ def _duets(request: RunRequest, cells: list[Cell], machine: Payload, failures: l
     return pairs
 
 
+def _without_meaning(test: Cell, model: Model) -> bool:
+    """Say whether a test is of what real weights have and a model has not."""
+    return kind_of(test).real_weights and model.source.way == GENERATE
+
+
 def make_plan(request: RunRequest, machine: Payload) -> Plan:
     """Return the plan of a request on one machine, of whose record `machine` is the payload.
 
@@ -308,15 +316,28 @@ def make_plan(request: RunRequest, machine: Payload) -> Plan:
             "threads": count,
             **test,
             **({"variant": settings} if settings else {}),
+            **{name: getattr(request, name) for name in kind_of(test).needs},
         }
         for test in request.tests
         for model in request.models
+        if not _without_meaning(test, model)
         for quantization in quantizations
         for build in (legacy if lookup(quantization).legacy else everyday)
         # A build that reads removed file types knows none of what came later.
         if kind_of(test).plain(test) or not build.reads_legacy
         for settings in _variants(request, machine, build, test)
         for count in threads
+    ]
+    failures += [
+        failure(
+            "plan",
+            f"{test['test']} of {model.name} has no meaning: its weights are random, which predict nothing.",
+            "Ask for a model with real weights, such as smollm2-135m, or leave that test out of llama_bench_tests.",
+            asked_for=f"{test['test']} of {model.name}",
+        )
+        for test in request.tests
+        for model in request.models
+        if _without_meaning(test, model)
     ]
     needed = {cell["build"] for cell in cells}
     first = next(iter(KINDS.values())).program

@@ -17,6 +17,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import WorkloadError, kind_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import parse_test as fields_of_test
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
+from ansible_collections.cloudbench.llama.plugins.module_utils.models import texts
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import QuantizationError, lookup
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import Shape, likely_shape, shape_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.source import (
@@ -117,6 +118,8 @@ VARIABLES: Mapping[str, Variable] = {
     "twin": Variable("llama_bench_twin", {"type": "bool", "default": True}),
     # A list, because there may be several, and because "all that suggest themselves" (AUTO) and "none" are lists too.
     "duets": Variable("llama_bench_duets", {"type": "list", "elements": "raw", "default": ["auto"]}),
+    "reference": Variable("llama_model_reference", {"type": "str", "default": "F16"}),
+    "text": Variable("llama_model_text", {"type": "raw", "default": texts.QUALITY}),
     "price": Variable("llama_bench_price", {"type": "dict", "default": {}}),
     "environment": Variable("llama_bench_environment", {"type": "dict", "default": {}}),
     "seed": Variable("llama_bench_seed", {"type": "int", "default": None}),
@@ -178,7 +181,8 @@ class RunRequest:
     none) and tests (fields of cells) are those that are possible, each once, in the order given; `refused` are payloads
     of failure records, one for each value that is not. No `threads` leaves them to the ladder of the run.
     `launches_most` is that of a cell in this run; `minutes` 0 is no limit; `environment` are variables for the programs
-    that are measured; `price` is what a person says that a host costs, as a run record has it. `asked` is everything as
+    that are measured; `reference` is the quantization that quality is measured against, and `text` the name of what it
+    is measured on; `price` is what a person says that a host costs, as a run record has it. `asked` is everything as
     it was given, by field.
     """
 
@@ -198,6 +202,8 @@ class RunRequest:
     slo_tpot_s: float
     twin: bool
     duets: tuple[Duet, ...]
+    reference: str
+    text: str
     environment: Mapping[str, str]
     price: Payload | None
     seed: int | None
@@ -233,6 +239,12 @@ class RunRequest:
         except environment.EnvironmentRefused as error:
             raise RequestError(str(error)) from error
         asked["environment"] = variables
+        try:
+            reference, text = lookup(asked["reference"]).name, texts.parse(asked["text"]).name
+        except QuantizationError as error:
+            raise RequestError(f"{_variable('reference')}: {error}") from error
+        except texts.TextSourceError as error:
+            raise RequestError(f"{_variable('text')}: {error}") from error
         refused: list[Payload] = []
         launches = asked["launches"]
         models = _named(asked["models"], _model, _variable("models"), refused)
@@ -257,6 +269,8 @@ class RunRequest:
             slo_tpot_s=settings.slo_tpot_s,
             twin=asked["twin"],
             duets=tuple(duets),
+            reference=reference,
+            text=text,
             environment=variables,
             price=price,
             seed=asked["seed"],
@@ -289,7 +303,11 @@ class RunRequest:
             "environment": self.environment or None,
             "price": self.price,
             "seed": seed,
+            "text": texts.public_entry(self.asked["text"]),
         }
+        # Where nothing is measured by them they say nothing.
+        needed = {name for test in self.tests for name in kind_of(test).needs}
+        shown.update({name: None for name in ("reference", "text") if name not in needed})
         return {row.name: shown[field] for field, row in VARIABLES.items() if shown[field] is not None}
 
 
@@ -346,6 +364,8 @@ def read(variable: Variable, value: Any) -> Any:
     kind = variable.specification["type"]
     if value is None and variable.specification["default"] is None:
         return None
+    if kind in ("str", "raw"):
+        return value
     if kind == "list":
         return _list(variable.name, value)
     if kind == "dict":

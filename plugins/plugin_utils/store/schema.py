@@ -101,6 +101,9 @@ class Cell(Struct, kw_only=True, gc=False):
     n_gen: Tokens
     n_depth: Tokens
     concurrency: ThreadCount | UnsetType = UNSET
+    chunks: Times | UnsetType = UNSET
+    reference: str | UnsetType = UNSET
+    text: str | UnsetType = UNSET
     rate: Rate | UnsetType = UNSET
     load: str | UnsetType = UNSET
     repack: bool | UnsetType = UNSET
@@ -405,6 +408,7 @@ class Launch(Struct, kw_only=True, gc=False):
     slots: Count | None = None
     context: Count | None = None
     load: dict[str, Any] | None = None
+    predicted: dict[str, Any] | None = None
     imported: Imported | None = None
     environment: dict[str, str] | None = None
 
