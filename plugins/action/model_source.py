@@ -35,7 +35,9 @@ class ActionModule(CoreAction):
             "repository": source.repository,
             "file": source.file,
             "revision": source.revision,
+            "requantize": source.requantize,
             "sha256": source.digest(quantization),
             "quantize_binary": model_source.quantize_binary(args["builds"], quantization),
+            "imatrix_binary": model_source.imatrix_binary(args["builds"]),
             "vocabulary": model_source.vocabulary(args["builds"]),
         }

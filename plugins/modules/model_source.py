@@ -55,7 +55,7 @@ name:
   type: str
   sample: llama-3.2-1b
 way:
-  description: One of C(generate), C(use), C(download) and C(convert).
+  description: One of C(generate), C(package), C(use), C(download) and C(convert).
   returned: success
   type: str
   sample: download
@@ -84,11 +84,21 @@ sha256:
   returned: success
   type: str
   sample: null
+requantize:
+  description: Whether a file that is quantized may be made wider and quantized again.
+  returned: success
+  type: bool
+  sample: false
 quantize_binary:
   description: Path of C(llama-quantize) of the first build that knows the type, or else of the first one.
   returned: success
   type: str
   sample: /home/ubuntu/.cache/cloudbench/llama.cpp/build-f3e4dfb84ddf/bin/llama-quantize
+imatrix_binary:
+  description: Path of C(llama-imatrix) of the first build.
+  returned: success
+  type: str
+  sample: /home/ubuntu/.cache/cloudbench/llama.cpp/build-f3e4dfb84ddf/bin/llama-imatrix
 vocabulary:
   description: Path of the vocabulary of the first build that has one.
   returned: success

@@ -37,7 +37,7 @@ class Kind:
 
     `timed`: a figure is one of time, which company on the machine disturbs; one that is not has as many launches as
     were asked for and no more. `real_weights`: random weights have no such figure. `needs`: what a cell of this kind
-    names beside its test, of `reference` (the quantization that a model is compared with) and `text` (what it is asked).
+    names beside its test: `reference`, the quantization that a model is compared with, and `text`, what it is asked.
     `reads_disk`: reading from the disk is what is measured, and disturbs nothing. `names_tensors`: the log of its
     launches names each tensor that is repacked, so that the kernel path can be proved.
     """

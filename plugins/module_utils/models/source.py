@@ -18,7 +18,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f]+")
 _ORIGINS = ("path", "url", "s3", "repository")
-_KEYS = ("name", *_ORIGINS, "file", "revision", "sha256", "convert")
+_KEYS = ("name", *_ORIGINS, "file", "revision", "sha256", "convert", "requantize")
 
 # The ways to a model file, as the role names its tasks.
 GENERATE, PACKAGE, USE, DOWNLOAD, CONVERT = "generate", "package", "use", "download", "convert"
@@ -32,6 +32,7 @@ class ModelSource(NamedTuple):
     """An entry in full. `way` is one of the five above; of `path`, `url`, `s3` and `repository` one is set at most.
 
     `sha256`: the digest that is promised, by quantization where there is one file for each ("" where for all).
+    `requantize`: whether a file that is quantized may be made wider and quantized again, which costs quality twice.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ModelSource(NamedTuple):
     file: str = ""
     revision: str = DEFAULT_REVISION
     sha256: Optional[Dict[str, str]] = None
+    requantize: bool = False
 
     def digest(self, quantization: str) -> Optional[str]:
         """The promised SHA-256 of the file for a quantization, in lower case. Raises ModelSourceError."""
@@ -106,7 +108,7 @@ def _preset(name: str) -> ModelSource:
     if name in SYNTHETIC:
         return ModelSource(name, GENERATE)
     if name in PACKAGED:
-        return ModelSource(name, PACKAGE)
+        return ModelSource(name, PACKAGE, requantize=True)
     if name in PUBLISHED:
         return _mapping(name, {"name": name})
     known = [*SYNTHETIC, *PACKAGED, *PUBLISHED]
@@ -116,9 +118,10 @@ def _preset(name: str) -> ModelSource:
 
 
 def _mapping(name: str, entry: Dict[str, Any]) -> ModelSource:
-    convert = entry.get("convert", False)
-    if not isinstance(convert, bool):
-        raise ModelSourceError(f"the model {name}: convert is true or false, not {convert!r}")
+    convert, requantize = entry.get("convert", False), entry.get("requantize", False)
+    for key, value in (("convert", convert), ("requantize", requantize)):
+        if not isinstance(value, bool):
+            raise ModelSourceError(f"the model {name}: {key} is true or false, not {value!r}")
     origins = [key for key in _ORIGINS if key in entry]
     if not origins and name in PUBLISHED:
         preset = PUBLISHED[name]
@@ -130,7 +133,7 @@ def _mapping(name: str, entry: Dict[str, Any]) -> ModelSource:
             "take the name of a preset: {}".format(name, " and ".join(origins) or "no origin", ", ".join(PUBLISHED))
         )
     for key in _KEYS:
-        if key not in ("convert", "sha256") and not isinstance(entry.get(key, ""), str):
+        if key not in ("convert", "sha256", "requantize") and not isinstance(entry.get(key, ""), str):
             raise ModelSourceError(f"the model {name}: {key} is a text, not {_public_value(entry[key])!r}")
     only = {"file": "repository", "revision": "repository", "convert": "repository"}
     for key, origin in only.items():
@@ -146,6 +149,7 @@ def _mapping(name: str, entry: Dict[str, Any]) -> ModelSource:
         file=entry.get("file", ""),
         revision=entry.get("revision", DEFAULT_REVISION),
         sha256=_digests(name, entry),
+        requantize=requantize,
     )
     _check(source)
     return source
@@ -204,6 +208,11 @@ def quantize_binary(builds: List[Dict[str, Any]], quantization: str) -> str:
         if build.get("bin"):
             return str(build["bin"]) + "/llama-quantize"
     return ""
+
+
+def imatrix_binary(builds: List[Dict[str, Any]]) -> str:
+    """Path of llama-imatrix of the first build, "" without builds; see quantize_binary()."""
+    return next((str(build["bin"]) + "/llama-imatrix" for build in builds if build.get("bin")), "")
 
 
 def vocabulary(builds: List[Dict[str, Any]]) -> str:

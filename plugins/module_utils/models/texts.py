@@ -1,20 +1,17 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Texts that models are asked about: those that are known by name, those of a person, and where they lie on a host."""
+"""Texts that models are asked about: those that are known by name, those of a person."""
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any, Dict, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.package import Packaged
-from ansible_collections.cloudbench.llama.plugins.module_utils.models.web import public
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.web import holds_secret, public
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 
-# From process.HOME.
-DIRECTORY = os.path.join(".cache", "cloudbench", "texts")
 _KEYS = ("name", "path", "url", "sha256")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -99,21 +96,14 @@ def parse(entry: Any) -> TextSource:
         raise TextSourceError("the text %s needs either a path on the host or a url" % name)
     if "url" in places and not re.match(r"https?://[^/?#]", places["url"]):
         raise TextSourceError("the text %s: its url must begin with http:// or https:// and a host" % name)
+    if "url" in places and holds_secret(places["url"]):
+        raise TextSourceError(
+            "the text %s: its url holds a user, a password or a query, which would be shown; download it and give its "
+            "path" % name
+        )
     return TextSource("%s-%s" % (name, sha256[:8].lower()), sha256.lower(), **places)
-
-
-def public_entry(entry: Any) -> Any:
-    """Return an entry as it may be shown: its url short of user, password and query."""
-    if isinstance(entry, dict) and isinstance(entry.get("url"), str):
-        return dict(entry, url=public(entry["url"]))
-    return entry
 
 
 def title(name: str) -> str:
     """Return what a text is, in words: the name itself of one that is not known."""
     return "%s (%s)" % (PACKAGED[name].title, PACKAGED[name].licence) if name in PACKAGED else name
-
-
-def path_of(name: str) -> str:
-    """Return the path of a text on a host, from process.HOME."""
-    return os.path.join(DIRECTORY, name + ".txt")

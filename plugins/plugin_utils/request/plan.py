@@ -287,6 +287,11 @@ def _without_meaning(test: Cell, model: Model) -> bool:
     return kind_of(test).real_weights and model.source.way == GENERATE
 
 
+def _for_models(quantizations: list[str]) -> set[str]:
+    """Return the programs that making files of these quantizations needs beside llama-quantize."""
+    return {"llama-imatrix"} if any(name.endswith("+imatrix") for name in quantizations) else set()
+
+
 def make_plan(request: RunRequest, machine: Payload) -> Plan:
     """Return the plan of a request on one machine, of whose record `machine` is the payload.
 
@@ -347,7 +352,7 @@ def make_plan(request: RunRequest, machine: Payload) -> Plan:
         "models": [model.entry for model in request.models],
         "quantizations": quantizations,
         "builds": [build.entry for build in builds if build.name in needed],
-        "programs": sorted({kind_of(cell).program for cell in cells} - {first}),
+        "programs": sorted({kind_of(cell).program for cell in cells} - {first} | _for_models(quantizations)),
         "failures": failures,
     }
 

@@ -303,7 +303,6 @@ class RunRequest:
             "environment": self.environment or None,
             "price": self.price,
             "seed": seed,
-            "text": texts.public_entry(self.asked["text"]),
         }
         # Where nothing is measured by them they say nothing.
         needed = {name for test in self.tests for name in kind_of(test).needs}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.models.texts import path_of
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.text_place import path_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME
 
 # Of a text in a European language a token has 3 to 4.5 bytes, less in any other: so many are enough for one.
