@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import FALLBACK
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics, published
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.published import Published
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.published import Published, Quality, Source
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.subject import Subject
@@ -38,12 +39,16 @@ def _section(view: View) -> Section | None:
     return Section("Published figures", [markdown.text(words, None), markdown.table(titles, lines)])
 
 
+def _when(source: Source) -> str:
+    return ", ".join(filter(None, (source.date, source.version))) or metrics.NOT_AVAILABLE
+
+
 def _line(view: View, theirs: Published) -> list[Cell]:
     here = _alike(view.rows, theirs)
     ratio = here.interval.mean / theirs.tps if here and here.interval else None
     return [
         theirs.source.title,
-        ", ".join(filter(None, (theirs.source.date, theirs.source.version))) or metrics.NOT_AVAILABLE,
+        _when(theirs.source),
         theirs.test,
         metrics.number(theirs.threads),
         metrics.number(theirs.tps),
@@ -103,4 +108,60 @@ def _of_variants(view: SideBySide) -> list[Markdown]:
     ]
 
 
+# The kind of measurement beside whose figures those of others stand, by its name.
+QUALITY_KIND = "quality"
+# Stand beside a page's own quantization for scale, where the model's table has them.
+_SCALE = ("F16", "Q8_0", "Q4_K_M", "Q2_K")
+_QUALITY: tuple[tuple[str, Callable[[Quality], float | None], int | None], ...] = (
+    ("PPL", lambda row: row.ppl, 4),
+    ("PPL ratio", lambda row: row.ratio, 4),
+    ("KLD, mean", lambda row: row.kld_mean, None),
+    ("KLD, median", lambda row: row.kld_median, None),
+    ("KLD, 99 %", lambda row: row.kld_p99, None),
+    ("Same top token, %", lambda row: row.top1_percent, 2),
+    ("RMS Δp, %", lambda row: row.p_change_rms_percent, 2),
+)
+
+
+def _quality(view: View) -> Section | None:
+    """Set what others have published of the nearest model beside the figures of quality of a page."""
+    if not any(row.launches for row in view.of_kind(QUALITY_KIND)):
+        return None
+    cell = view.cells[0]
+    every = published.quality(cell["model"])
+    alike = [row for row in every if row.plain == published.plain(cell["quantization"])]
+    shown = alike + [row for row in every if row.plain in _SCALE and row not in alike]
+    shown.sort(key=lambda row: row.ratio or 0)
+    figures = [each for each in _QUALITY if any(each[1](row) is not None for row in shown)]
+    titles = [
+        ("Quantization", LEFT), *((title, RIGHT) for title, _value, _places in figures),
+        ("Against", LEFT), ("Text", LEFT), ("Published by", LEFT), ("When, with", LEFT),
+    ]  # fmt: skip
+    lines = [
+        [
+            row.quantization,
+            *(metrics.number(value(row), places) for _title, value, places in figures),
+            row.reference,
+            f"{row.text}, context {row.context}" if row.context else row.text,
+            row.source.title,
+            _when(row.source),
+        ]
+        for row in shown
+    ]
+    words = markdown.text(_quality_words(cell, every[0].model, bool(alike)), None)
+    return Section("Published quality (not measured here)", [words, markdown.table(titles, lines)])
+
+
+def _quality_words(cell: Mapping[str, Any], theirs: str, alike: bool) -> str:
+    """Say of what model the published figures are, and what they are good for."""
+    words = [f"Measured by others, of {theirs}. Another text, context or tokenizer gives other figures: they are to be"]
+    words.append("compared with each other, and none of them with one of this page.")
+    if theirs != cell["model"]:
+        words.append(f"Of {cell['model']} itself none is known here; this is the nearest model.")
+    if not alike:
+        words.append(f"{cell['quantization']} is not among them: what stands here is for scale.")
+    return " ".join(words)
+
+
 SUBJECT = Subject(name="published", section=_section, compared_words=_of_variants)
+QUALITY = Subject(name="published_quality", section=_quality)

@@ -51,6 +51,7 @@ SUBJECTS: tuple[Subject, ...] = (
     noise.SUBJECT,
     cost.SUBJECT,
     published.SUBJECT,
+    published.QUALITY,
     imported.SUBJECT,
     omitted.SUBJECT,
     memory.SUBJECT,
