@@ -37,7 +37,7 @@ class Kind:
 
     `timed`: a figure is one of time, which company on the machine disturbs; one that is not has as many launches as
     were asked for and no more. `real_weights`: random weights have no such figure. `needs`: what a cell of this kind
-    names beside its test, of `reference` (the quantization that a model is compared with) and `text` (what it is asked).
+    names beside its test: `reference`, the quantization that a model is compared with, and `text`, what it is asked.
     `reads_disk`: reading from the disk is what is measured, and disturbs nothing. `names_tensors`: the log of its
     launches names each tensor that is repacked, so that the kernel path can be proved.
     """
@@ -83,6 +83,10 @@ class Kind:
     def trouble(self, cell: Cell, settings: LaunchSettings) -> Optional[Trouble]:
         """Return why a cell cannot be measured with these settings, None when it can."""
         return None
+
+    def launches(self, asked: int) -> int:
+        """Return how many launches are enough for a cell, of so many that are asked for: one where all are alike."""
+        return asked
 
     def obstacle(self, job: Job, settings: LaunchSettings) -> Optional[Trouble]:
         """Return why a job cannot be measured on this machine, None when it can. Asked there, before any launch."""
