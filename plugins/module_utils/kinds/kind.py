@@ -84,6 +84,10 @@ class Kind:
         """Return why a cell cannot be measured with these settings, None when it can."""
         return None
 
+    def launches(self, asked: int) -> int:
+        """Return how many launches are enough for a cell, of so many that are asked for: one where all are alike."""
+        return asked
+
     def obstacle(self, job: Job, settings: LaunchSettings) -> Optional[Trouble]:
         """Return why a job cannot be measured on this machine, None when it can. Asked there, before any launch."""
         return None

@@ -11,18 +11,19 @@ from typing import Any, Dict, List
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.agree.kind import KIND as AGREE
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.batch.kind import KIND as BATCH
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.bench.kind import KIND as BENCH
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.greedy.kind import KIND as GREEDY
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import Cell, Kind
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.load.kind import KIND as LOAD
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.quality.kind import KIND as QUALITY
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.serve.kind import KIND as SERVE
 
 __all__ = [
-    "AGREE", "BATCH", "BENCH", "KINDS", "LOAD", "QUALITY", "SERVE", "WorkloadError", "headline", "headlines", "kind_of",
-    "lower_is_better", "parse_test",
+    "AGREE", "BATCH", "BENCH", "GREEDY", "KINDS", "LOAD", "QUALITY", "SERVE", "WorkloadError", "headline", "headlines",
+    "kind_of", "lower_is_better", "parse_test",
 ]  # fmt: skip
 
 # In the order in which a page has them; llama-bench comes first.
-KINDS: Dict[str, Kind] = {kind.name: kind for kind in (BENCH, SERVE, BATCH, LOAD, QUALITY, AGREE)}
+KINDS: Dict[str, Kind] = {kind.name: kind for kind in (BENCH, SERVE, BATCH, LOAD, QUALITY, AGREE, GREEDY)}
 
 
 class WorkloadError(ValueError):

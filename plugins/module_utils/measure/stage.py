@@ -116,14 +116,16 @@ class Stage:
             return max(0, min(missing, 2 * LADDER_LAUNCHES - len(launches)))
         room = self.settings.launches_most - len(launches)
         good = self.values(index)
-        if len(good) < self.settings.launches:
-            return max(0, min(room, self.settings.launches - len(good)))
-        if not registry.kind_of(cell).timed:
+        kind = registry.kind_of(cell)
+        least = kind.launches(self.settings.launches)
+        if len(good) < least:
+            return max(0, min(room, least - len(good)))
+        if not kind.timed:
             # Its launches are parts of a text, not tries: more of them say more of the text than of the cell.
             return 0
         width = mean_interval(good).half_width_percent
         # One launch has no interval: who asks for one does not ask for precision.
-        return 0 if width is None or width <= registry.kind_of(cell).precision else min(1, max(0, room))
+        return 0 if width is None or width <= kind.precision else min(1, max(0, room))
 
     def next_block(self) -> List[int]:
         """Return the cells to launch now, in their order; empty when all have enough. A block begun is ended first."""

@@ -800,6 +800,8 @@ def _row(
     used = [record for record in launches if value(record, speed) is not None]
     if not used:
         return Row(cell, speed, [], None, None, None, MISSING, [missing])
+    kind = kinds.kind_of(cell)
+    planned = planned and kind.launches(planned)
     figures = validity.formed_over(used, planned)
     values = [float(value(record, speed) or 0) for record in figures]
     of_launches = mean_interval(values)
@@ -808,7 +810,7 @@ def _row(
     if others:
         state, reasons = UNSTABLE, _weak_import(used, speed)
     else:
-        state, reasons = validity.judged(interval, used, figures, planned)
+        state, reasons = validity.judged(interval, used, figures, planned, kind.launches(validity.ENOUGH_LAUNCHES))
     lowest, highest = _range_of_samples(figures, speed) if others else (min(values), max(values))
     return Row(cell, speed, used, interval, lowest, highest, state, reasons, figures, budget)
 

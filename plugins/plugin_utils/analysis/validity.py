@@ -116,13 +116,17 @@ def widens(name: str) -> bool:
 
 
 def judged(
-    interval: Interval, launches: Sequence[Record], figures: Sequence[Record], planned: int | None
+    interval: Interval,
+    launches: Sequence[Record],
+    figures: Sequence[Record],
+    planned: int | None,
+    enough: int = ENOUGH_LAUNCHES,
 ) -> tuple[str, list[str]]:
     """Return the state of a figure and why it is not VALID, or that launches were left out.
 
-    `interval` is the widened one, of `figures` among all `launches`.
+    `interval` is the widened one, of `figures` among all `launches`; `enough` is the number of these that is not few.
     """
-    few = _few(interval, planned)
+    few = _few(interval, planned, enough)
     bad = [
         f"launch {record['payload']['number']}: {reason}"
         for record in figures
@@ -142,11 +146,11 @@ def judged(
     return UNSTABLE if few or wide else VALID, [*few, *wide, *left_out]
 
 
-def _few(interval: Interval, planned: int | None) -> list[str]:
-    if interval.n >= ENOUGH_LAUNCHES:
+def _few(interval: Interval, planned: int | None, enough: int) -> list[str]:
+    if interval.n >= enough:
         return []
     launches = plural(interval.n, "launch")
-    cut_short = planned is not None and planned >= ENOUGH_LAUNCHES
+    cut_short = planned is not None and planned >= enough
     return [f"only {launches} of {planned}" if cut_short else f"quick run: {launches}"]
 
 

@@ -154,6 +154,7 @@ _LOG = "llama-bench -v, standard error"
 _PROC = "proc(5), difference over the launch"
 _PROC_STATUS = "proc(5): <pid>/status, once a second"
 _PERPLEXITY = "llama-perplexity --kl-divergence"
+_GREEDY = "llama-server's /completion, temperature 0"
 _FOREVER = 1e8
 _COUNT = 1e15
 _BYTES = float(2**60)
@@ -236,6 +237,15 @@ _ROWS = (
            _BATCHED + ": speed_tg", number, "higher", 1e-6, 1e9),
     *_predicted("", "the reference"),
     *_predicted("agree_", "the first build"),
+    # A number of a token counts from 1, so that one that differs at once has a geometric mean too.
+    Metric("greedy_first_difference", "1", "First token that differs from the reference",
+           "lower median over the prompts of its number, n_gen + 1 where none differs", _GREEDY, whole, "higher", 1,
+           1e7),
+    Metric("greedy_same_percent", "%", "Same answer as the reference", "100 prompts with the same answer / all",
+           _GREEDY, one_place, "higher", 0, 100),
+    Metric("greedy_equal_tokens_percent", "%", "Tokens before the first that differs",
+           "100 equal tokens at the beginning / tokens of the longer answer, summed over the prompts", _GREEDY,
+           one_place, "higher", 0, 100),
     Metric("load_cold_s", "s", "Load, cold", "first 200 of /health - start, file not in the page cache",
            _SERVER_START, number, "lower", 0, _FOREVER),
     Metric("load_warm_s", "s", "Load, warm", "first 200 of /health - start, file in the page cache",

@@ -175,6 +175,10 @@ class SideBySide(_Rows):
         self.rows = sorted(rows, key=_order)
         self.launches: list[Record] = [record for row in rows for record in row.launches]
 
+    def of_kind(self, name: str) -> list[Row]:
+        """Return the rows of a kind of measurement by its name, in the order of the tables."""
+        return sorted((row for row in self._every if kinds.kind_of(row.cell).name == name), key=_order)
+
     def name_among(self, cell: Payload) -> str:
         """Return what tells a cell from the others of its page, in words; "" where nothing has to."""
         return f"{cell['quantization']} in build {summary.way(cell)}"

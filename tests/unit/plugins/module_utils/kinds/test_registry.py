@@ -22,6 +22,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry im
         ("serve128+64@r0.5", (128, 64, 0), "serve", "tpot_s"),
         ("batch1+1@c16", (1, 1, 0), "batch", "batched_tg_tps"),
         ("load", (0, 1, 0), "load", "load_warm_s"),
+        ("greedy64", (64, 64, 0), "greedy", "greedy_first_difference"),
     ],
 )
 def test_a_name_says_what_is_measured(name, fields, kind, headline):
@@ -46,7 +47,7 @@ def test_options_are_there_only_where_the_name_has_them():
     "name",
     ["", "pp", "pp0", "tg01", "pp512@d0", "xx1", "pp5.5", "pp512 ", "tg8,repack=on", "tg8,load=fast", ("tg8,load=none,"
      "load=mmap"), "serve128@c4", "serve128+64", "serve1+1@c0", "serve1+1@r0", "serve1+1@r.5", "batch1+1@r2", "loads",
-     "pp99999999", None, 512],
+     "pp99999999", "greedy", "greedy0", "greedy64x2", None, 512],
 )  # fmt: skip
 def test_what_says_nothing_is_refused_by_name(name):
     with pytest.raises(WorkloadError, match="is no test: write pp<tokens>") as error:

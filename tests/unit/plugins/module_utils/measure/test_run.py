@@ -29,7 +29,9 @@ MACHINE = {
     "id": "m" * 12, "name": "local-test", "cpu_model": "test", "cpu_count": 4, "physical_cores": 4,
     "memory_bytes": 16 << 30,
 }  # fmt: skip
-UNITS = {"pp_tps": "token/s", "tg_tps": "token/s", "tpot_s": "s", "batched_tg_tps": "token/s", "load_warm_s": "s"}
+UNITS = {"pp_tps": "token/s", "tg_tps": "token/s", "tpot_s": "s", "batched_tg_tps": "token/s", "load_warm_s": "s",
+    "greedy_first_difference": "1",
+}  # fmt: skip
 
 
 def job(test: str = "pp32", threads: int = 2, build: str = "default", **more) -> Job:
@@ -123,6 +125,14 @@ def test_every_cell_is_launched_in_every_block_and_no_process_twice():
     assert states[-1]["finished"]
     orders = {json.dumps(machine.calls[first : first + 4]) for first in (0, 4, 8)}
     assert len(orders) > 1
+
+
+def test_what_says_the_same_each_time_is_launched_once_however_many_launches_are_asked_for():
+    machine = Machine()
+    emitted, states, ended = go([job("greedy64"), job("tg8")], machine, launches=3, launches_most=6)
+    assert ended
+    assert [one["cell"]["test"] for one in payloads(emitted)].count("greedy64") == 1
+    assert len(payloads(emitted)) == states[0]["of"] == 4
 
 
 def test_a_launch_has_its_place_its_key_and_its_samples_beside_it():
