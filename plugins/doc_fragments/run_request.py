@@ -52,7 +52,9 @@ options:
         description: What to measure, the most important first. V(pp512) is a prompt of 512 tokens, V(tg128) a
           generation of 128 tokens, V(tg128@d4096) the same with a context of 4096 tokens that is already filled;
           V(serve128+64@c4) requests of 128 and 64 tokens to a server from 4 users at once, V(serve128+64@r0.5) every 2
-          seconds on average; V(batch128+64@c4) 4 sequences at once; V(load) the load times.
+          seconds on average; V(batch128+64@c4) 4 sequences at once; V(load) the load times; V(quality512x4) what a
+          quantization costs in perplexity and divergence, V(agree128x2) whether a build predicts what the first one
+          does, V(greedy64) whether it says the same.
         type: list
         elements: str
         default:
@@ -95,6 +97,15 @@ options:
         description: Requests of each user in one launch.
         type: int
         default: 4
+      reference:
+        description: The quantization that quality is measured against, as O(request.quantizations).
+        type: str
+        default: F16
+      text:
+        description: What quality is measured on, the name of a text that is known or a mapping with C(name), C(sha256)
+          and C(path) or C(url).
+        type: raw
+        default: alice29
       slo:
         description: What a request to the server has to meet to count as goodput, in seconds.
         type: dict

@@ -78,9 +78,13 @@ def _vocabulary(model: Gguf) -> int:
     return listed.length if isinstance(listed, ArraySummary) else 0
 
 
-def _log_bytes(cell: Cell, vocabulary: int) -> int:
-    """Return the bytes of the log probabilities of a launch, two for each word of the vocabulary and scored token."""
-    return scored(cell) * 2 * (vocabulary + 8) + 4 * tokens(cell) + 64
+def kept_bytes(cell: Cell, vocabulary: int) -> int:
+    """Return the bytes of the file of what a base predicts: a header, the tokens, and of each that is scored a row.
+
+    Source: perplexity() in tools/perplexity/perplexity.cpp of 0c1e57098: two bytes for each word of the vocabulary.
+    """
+    row = 2 * (2 * ((vocabulary + 1) // 2) + 4)
+    return int(20 + 4 * cell["chunks"] * cell["n_prompt"] + scored(cell) * row)
 
 
 def _listing(model: Gguf) -> bytes:
@@ -118,7 +122,7 @@ def obstacle(job: Job, launches: int) -> Optional[Trouble]:
                 % (cell["text"], there, tokens(cell), launches),
                 "Take a longer text, fewer chunks in the test or fewer launches (llama_bench_launches).",
             )
-        needed = _log_bytes(cell, _vocabulary(model))
+        needed = kept_bytes(cell, _vocabulary(model))
         require_space(os.path.join(HOME, DIRECTORY), needed, "the log probabilities of %s" % cell["test"])
     except (GgufError, parts.TextError, SpaceError, OSError) as error:
         return str(error), "Correct that and run again."
@@ -184,12 +188,19 @@ def argv_of(job: Job) -> List[str]:
     return argv + ["--kl-divergence"] + variant.argv(job, PROGRAM)
 
 
+def _size(kept: _Kept) -> int:
+    try:
+        return os.path.getsize(os.path.join(HOME, kept.path))
+    except FileNotFoundError:
+        return 0
+
+
 def _ask_base(job: Job, base: Base, settings: LaunchSettings, kept: _Kept, run: Run) -> None:
     """Have the base predict a part of the text. Raises LaunchFailed, OSError, TextError, SpaceError and GgufError."""
     cell = job.cell
     os.makedirs(os.path.join(HOME, DIRECTORY), exist_ok=True)
     kept.remove()
-    needed = _log_bytes(cell, _vocabulary(read_gguf(os.path.join(HOME, base.model_path))))
+    needed = kept_bytes(cell, _vocabulary(read_gguf(os.path.join(HOME, base.model_path))))
     require_space(os.path.join(HOME, DIRECTORY), needed, "the log probabilities of %s" % cell["test"])
     part = kept.path + ".txt"
     with open(os.path.join(HOME, part), "wb") as file:
@@ -218,8 +229,12 @@ def _ask_base(job: Job, base: Base, settings: LaunchSettings, kept: _Kept, run: 
             % (kept.of["part"], cell["text"], done.group(1), cell["n_prompt"], cell["test"], cell["chunks"]),
             "Take another text, or fewer chunks in the test.",
         )
-    if not explained and os.path.getsize(os.path.join(HOME, kept.path)) < scored(cell) * 2:
-        explained = "%s of the base ended well and kept nothing" % PROGRAM, "Read stderr_tail; run it by hand."
+    if not explained and _size(kept) != needed:
+        # What it cannot write it says nothing of.
+        explained = (
+            "%s of the base ended well and kept %d of %d bytes" % (PROGRAM, _size(kept), needed),
+            "See that there is room in %s; read stderr_tail." % os.path.join(HOME, DIRECTORY),
+        )
     if explained:
         kept.remove()
         raise LaunchFailed(

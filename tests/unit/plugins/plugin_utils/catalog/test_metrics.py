@@ -149,7 +149,7 @@ def test_what_the_target_measures_is_registered() -> None:
 
 @pytest.mark.parametrize("row", metrics.REGISTRY.values(), ids=lambda row: row.name)
 def test_rows_are_complete(row: metrics.Metric) -> None:
-    assert row.unit in ("token/s", "ms", "s", "%", "B", "GB/s", "GFLOP/s", "USD", "1/s", "1")
+    assert row.unit in ("token/s", "ms", "s", "%", "B", "GB/s", "GFLOP/s", "USD", "1/s", "1", "nat")
     assert row.better in ("higher", "lower", "none")
     assert row.low < row.high
     assert row.label
