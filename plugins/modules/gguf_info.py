@@ -83,6 +83,12 @@ model:
     synthetic: false
     source: /srv/models/llama-3.1-8b-q4_0.gguf
     architecture: llama
+    tensor_types:
+      F32: {tensors: 66, bytes: 1065216}
+      Q4_0: {tensors: 225, bytes: 4221370368}
+      Q6_K: {tensors: 1, bytes: 430940160}
+    bits_per_weight: 4.6358
+    tensors_sha256: 0f1d1b7a6f9a5d1c0f3b8f62b7c1a6d1b8b0b5d7f5c46e2f4d8e9a3c7b6e5f40
     path: /srv/models/llama-3.1-8b-q4_0.gguf
 removed_types:
   description: The tensor types in the file that a current llama.cpp refuses.
@@ -99,10 +105,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.file import (
     describe,
+    digests_of,
     move,
     remember,
     removed_types,
-    sha256_of,
     verify,
 )
 
@@ -118,7 +124,7 @@ def inspect(params: Dict[str, Any], check: bool) -> Dict[str, Any]:
         quantization=params["quantization"],
         source=params["source"] or path,
         synthetic=params["synthetic"],
-        sha256=sha256_of(path),
+        digests=digests_of(path),
     )
     moved = target != path
     if not check:

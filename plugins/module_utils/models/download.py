@@ -20,6 +20,7 @@ import time
 from typing import Any, Callable, Dict, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import web
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.digests import Digests, Hasher
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.file import claim, move
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import require_space
 
@@ -48,9 +49,9 @@ class Wanted(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    """A finished download: SHA-256 and size of the file, and how many bytes of it an earlier run had left."""
+    """A finished download: digests and size of the file, and how many bytes of it an earlier run had left."""
 
-    sha256: str
+    digests: Digests
     bytes: int
     resumed_from: int
 
@@ -98,7 +99,7 @@ def fetch(
             raise
         transfer.forget()
         move(part, target)
-        return Fetched(transfer.sha256.hexdigest(), transfer.have, resumed_from)
+        return Fetched(transfer.hasher.digests(), transfer.have, resumed_from)
 
 
 class _Transfer:
@@ -142,7 +143,7 @@ class _Transfer:
 
     def _digest(self) -> None:
         """Begin the digests with what is in the part."""
-        self.sha256 = hashlib.sha256()
+        self.hasher = Hasher()
         # Git's id begins with the size of the whole.
         self._counted = self.total
         self._git = hashlib.sha1(b"blob %d\0" % (self.total or 0)) if self.wanted.git_blob else None  # noqa: S324 - Git's id
@@ -152,7 +153,7 @@ class _Transfer:
                     self._count(piece)
 
     def _count(self, piece: bytes) -> None:
-        self.sha256.update(piece)
+        self.hasher.update(piece)
         if self._git:
             self._git.update(piece)
 
@@ -169,13 +170,13 @@ class _Transfer:
         if self._git and self._counted != self.have:
             # Its size was not known when it began to arrive.
             self._digest()
-        for kind, expected, state in (
-            ("SHA-256", self.wanted.sha256, self.sha256),
-            ("git id", self.wanted.git_blob, self._git),
+        for kind, expected, came in (
+            ("SHA-256", self.wanted.sha256, self.hasher.sha256()),
+            ("git id", self.wanted.git_blob, self._git.hexdigest() if self._git else ""),
         ):
-            if expected and state and state.hexdigest() != expected.lower():
+            if expected and came and came != expected.lower():
                 return (
-                    f"{self.wanted.source}: what arrived ({self.have:,} bytes) has the {kind} {state.hexdigest()}, not "
+                    f"{self.wanted.source}: what arrived ({self.have:,} bytes) has the {kind} {came}, not "
                     f"{expected.lower()}; it was removed; correct the digest, or get the file from elsewhere"
                 )
         return None

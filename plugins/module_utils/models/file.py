@@ -3,36 +3,44 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A model on disk: written whole or not at all, hashed once, described as the payload of a model record.
 
-Beside FILE stands FILE.json, the sidecar: what is known of the file, above all its SHA-256, together with the size
-and modification time at which that was true. While both are unchanged nothing is read again.
+Beside FILE stands FILE.json, the sidecar: what is known of the file, above all its digests, together with the size
+and modification time at which that was true. While both are unchanged nothing is read again; the sidecar of an earlier
+version, which lacks what was not asked for then, costs one reading.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import re
+from functools import lru_cache
 from typing import Any, Dict, Iterable, Iterator, List, NoReturn, Optional
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.digests import Digests, Hasher, of_file
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.ggml_types import BY_NAME as TYPES
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.gguf import (
     Gguf,
     GgufError,
     architecture,
+    bits_per_weight,
     parameters,
     read_gguf,
+    tensor_types,
 )
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup, of_file_type, slug
-from ansible_collections.cloudbench.llama.plugins.module_utils.record.digests import sha256_file
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import with_id
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import require_space
 
 PIECE_BYTES = 1024 * 1024
 
-PAYLOAD = ("name", "quantization", "file", "sha256", "bytes", "parameters", "synthetic", "source", "architecture")
+_FIRST_PAYLOAD = (
+    "name", "quantization", "file", "sha256", "bytes", "parameters", "synthetic", "source", "architecture",
+)  # fmt: skip
+# What sidecars of the first versions lack.
+_ADDED = ("tensor_types", "bits_per_weight", "tensors_sha256")
+PAYLOAD = (*_FIRST_PAYLOAD, *_ADDED)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -76,11 +84,41 @@ def read_sidecar(path: str) -> Dict[str, Any]:
 
 
 def recall(path: str, wanted: Dict[str, Any]) -> Optional[Dict[str, Any]]:
-    """The payload of the file at `path` out of its sidecar, if that holds and says all of `wanted`; else None."""
+    """The payload of the file at `path` out of its sidecar, if that holds and says all of `wanted`; else None.
+
+    A sidecar that lacks what is new in the payload is completed, which costs one reading of the file.
+    """
     known = read_sidecar(path)
-    if any(key not in known for key in PAYLOAD) or any(known.get(key) != value for key, value in wanted.items()):
+    if any(key not in known for key in _FIRST_PAYLOAD) or any(known.get(key) != value for key, value in wanted.items()):
+        return None
+    if any(key not in known for key in _ADDED):
+        known = _completed(path, known)
+    if not known:
         return None
     return with_id(dict({key: known[key] for key in PAYLOAD}, file=os.path.basename(path)))
+
+
+def _completed(path: str, known: Dict[str, Any]) -> Dict[str, Any]:
+    """The sidecar with what it lacks, written too; empty where the file is none, or not the one that it is of."""
+    try:
+        model = read_gguf(path)
+        digests = digests_of(path)
+    except (GgufError, OSError):
+        return {}
+    if digests.sha256 != known["sha256"]:
+        return {}
+    completed = dict(known, **_weights(model, digests))
+    write_sidecar(path, completed)
+    return completed
+
+
+def _weights(model: Gguf, digests: Digests) -> Dict[str, Any]:
+    """What the payload says of the tensors themselves, whatever the file is called."""
+    return {
+        "tensor_types": tensor_types(model),
+        "bits_per_weight": bits_per_weight(model),
+        "tensors_sha256": digests.tensors_sha256,
+    }
 
 
 def write_sidecar(path: str, facts: Dict[str, Any]) -> None:
@@ -109,7 +147,28 @@ def sha256_of(path: str) -> str:
     known = read_sidecar(path)
     if known:
         return str(known["sha256"])
-    return sha256_file(path)
+    return digests_of(path).sha256
+
+
+def digests_of(path: str) -> Digests:
+    """Both digests of the file at `path`: out of the sidecar while that holds and has them, else read in full.
+
+    A sidecar that lacks the one of the tensors is given it, so that this happens once. Raises OSError.
+    """
+    known = read_sidecar(path)
+    if "tensors_sha256" in known:
+        return Digests(str(known["sha256"]), known["tensors_sha256"])
+    state = os.stat(path)
+    digests = _hash(path, state.st_ino, state.st_size, state.st_mtime_ns)
+    if digests.sha256 == known.get("sha256"):
+        write_sidecar(path, dict(known, tensors_sha256=digests.tensors_sha256))
+    return digests
+
+
+@lru_cache(maxsize=16)
+def _hash(path: str, _inode: int, _size: int, _mtime_ns: int) -> Digests:
+    """Read the file at `path` unless this process has; while the rest is the same it is the same file."""
+    return of_file(path)
 
 
 @contextlib.contextmanager
@@ -196,16 +255,16 @@ def _sync(path: str) -> None:
         os.close(descriptor)
 
 
-def write_pieces(path: str, pieces: Iterable[Any]) -> str:
-    """Write `pieces` (bytes or memoryview) to the file at `path`; return the SHA-256 of them all. Raises OSError."""
-    digest = hashlib.sha256()
+def write_pieces(path: str, pieces: Iterable[Any]) -> Digests:
+    """Write `pieces` (bytes or memoryview) to the file at `path`; return the digests of them all. Raises OSError."""
+    digest = Hasher()
     with open(path, "r+b", buffering=0) as file:
         for piece in pieces:
             digest.update(piece)
             written = file.write(piece)
             while written < len(piece):
                 written += file.write(memoryview(piece)[written:])
-    return digest.hexdigest()
+    return digest.digests()
 
 
 def own_quantization(model: Gguf) -> str:
@@ -250,25 +309,27 @@ def describe(
     quantization: Optional[str] = None,
     source: Optional[str] = None,
     synthetic: Optional[bool] = None,
-    sha256: Optional[str] = None,
+    digests: Optional[Digests] = None,
 ) -> Dict[str, Any]:
     """The payload of the model record of a verified file.
 
     Defaults: `name` the file name without .gguf, `quantization` what the file says, `source` the path,
-    `synthetic` the file's key cloudbench.synthetic, `sha256` computed. Raises ModelFileError and OSError.
+    `synthetic` the file's key cloudbench.synthetic, `digests` computed. Raises ModelFileError and OSError.
     """
     file = os.path.basename(model.path)
+    digests = digests or digests_of(model.path)
     return with_id(
         {
             "name": name or os.path.splitext(file)[0],
             "quantization": lookup(quantization).name if quantization else own_quantization(model),
             "file": file,
-            "sha256": sha256 or sha256_of(model.path),
+            "sha256": digests.sha256,
             "bytes": model.bytes,
             "parameters": parameters(model),
             "synthetic": bool(model.metadata.get("cloudbench.synthetic")) if synthetic is None else synthetic,
             "source": source or model.path,
             "architecture": architecture(model),
+            **_weights(model, digests),
         }
     )
 

@@ -81,6 +81,22 @@ def parameters(model: Gguf) -> int:
     return sum(math.prod(tensor.shape) for tensor in model.tensors)
 
 
+def tensor_types(model: Gguf) -> Dict[str, Dict[str, int]]:
+    """By the type of tensors in the file, by name: how many there are (`tensors`) and what they take (`bytes`)."""
+    types: Dict[str, Dict[str, int]] = {}
+    for tensor in model.tensors:
+        share = types.setdefault(tensor.type, {"tensors": 0, "bytes": 0})
+        share["tensors"] += 1
+        share["bytes"] += tensor.bytes
+    return dict(sorted(types.items()))
+
+
+def bits_per_weight(model: Gguf) -> Optional[float]:
+    """Bits that the tensors take for each of the model's parameters, to 4 decimals; None without tensors."""
+    weights = parameters(model)
+    return round(8 * sum(tensor.bytes for tensor in model.tensors) / weights, 4) if weights else None
+
+
 def architecture(model: Gguf) -> Optional[str]:
     """`general.architecture`, or None where the file does not say."""
     value = model.metadata.get("general.architecture")
@@ -112,11 +128,20 @@ def read_gguf(path: str, architectures: Optional[Collection[str]] = None) -> Ggu
     return model
 
 
-class _Reader:
-    """One pass over the header. Every read is checked against the end of the file first."""
+def read_head(data: bytes) -> Gguf:
+    """The header at the beginning of `data`, which need not hold the tensors. Raises GgufError, also if cut."""
+    return _Reader("the beginning of a file", data, whole=False).read()
 
-    def __init__(self, path: str, data: Union[mmap.mmap, bytes]) -> None:
+
+class _Reader:
+    """One pass over the header. Every read is checked against the end of the file first.
+
+    `whole`: whether the data of the tensors must be there.
+    """
+
+    def __init__(self, path: str, data: Union[mmap.mmap, bytes], whole: bool = True) -> None:
         self.path = path
+        self.whole = whole
         self.data = data
         self.size = len(data)
         self.position = 0
@@ -272,7 +297,7 @@ class _Reader:
                 self.fail(f"tensor {tensor.name!r} lies at {tensor.offset}, inside another: damaged")
             end = tensor.offset + tensor.bytes
         promised = data_offset + end
-        if tensors and promised > self.size:
+        if self.whole and tensors and promised > self.size:
             self.fail(
                 f"the file is {self.size} bytes, its header promises {promised}: "
                 f"truncated, {promised - self.size} bytes are missing"

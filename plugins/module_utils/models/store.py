@@ -106,9 +106,9 @@ class Store:
             verify(part, architectures)
 
         fetched = fetch(wanted, path, self._timeout, self._retries, refuse_what_is_no_model)
-        facts = describe(verify(path), source=wanted.source, sha256=fetched.sha256)
+        facts = describe(verify(path), source=wanted.source, digests=fetched.digests)
         write_sidecar(path, dict(facts, **origin))
-        return Stored(True, path, fetched.sha256, fetched.bytes, wanted.source, fetched.resumed_from)
+        return Stored(True, path, fetched.digests.sha256, fetched.bytes, wanted.source, fetched.resumed_from)
 
     def _found(self, path: str, source: str) -> Stored:
         return Stored(False, path, sha256_of(path), os.path.getsize(path), read_sidecar(path).get("source") or source)

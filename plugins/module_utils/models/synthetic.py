@@ -10,13 +10,13 @@ cloudbench.synthetic.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import random
 import struct
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.digests import Digests, Hasher
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.file import (
     describe,
     draft,
@@ -173,14 +173,14 @@ def adopt(planned: Plan, path: str, note: bool = True) -> Optional[Dict[str, Any
             if file.read(len(planned.header)) != planned.header:
                 return None
             file.seek(0)
-            digest = hashlib.sha256()
+            digest = Hasher()
             for piece in chunks(planned):
                 if file.read(len(piece)) != bytes(piece):
                     return None
                 digest.update(piece)
     except OSError:
         return None
-    payload = _payload(planned, path, digest.hexdigest())
+    payload = _payload(planned, path, digest.digests())
     if note:
         write_sidecar(path, dict(payload, **origin(planned.shape, planned.seed)))
     return payload
@@ -192,11 +192,11 @@ def generate(planned: Plan, path: str) -> Dict[str, Any]:
     Raises ModelFileError when it cannot be written and GgufError when what was written does not read back.
     """
     with draft(path, planned.bytes) as temporary:
-        sha256 = write_pieces(temporary, chunks(planned))
+        digests = write_pieces(temporary, chunks(planned))
         if os.path.getsize(temporary) != planned.bytes:
             raise GgufError(f"{temporary} came out at another size than planned; report this as a bug")
         verify(temporary, ["llama"])
-    payload = _payload(planned, path, sha256)
+    payload = _payload(planned, path, digests)
     write_sidecar(path, dict(payload, **origin(planned.shape, planned.seed)))
     return payload
 
@@ -206,9 +206,9 @@ def origin(shape: Shape, seed: int) -> Dict[str, Any]:
     return {"shape": shape.name, "seed": seed, "generator": GENERATOR_VERSION}
 
 
-def _payload(planned: Plan, path: str, sha256: str) -> Dict[str, Any]:
+def _payload(planned: Plan, path: str, digests: Digests) -> Dict[str, Any]:
     source = f"generated, seed {planned.seed}"
-    return describe(read_gguf(path), name=planned.shape.name, source=source, sha256=sha256)
+    return describe(read_gguf(path), name=planned.shape.name, source=source, digests=digests)
 
 
 def _stretch(pool: memoryview, block: int, count: int, source: random.Random) -> Iterator[Piece]:

@@ -42,7 +42,8 @@ NOT_COMPARED = {
         "licence",
         "provenance",
     ),
-    "model": ("id", "file", "source"),
+    # What its tensors are follows from the digest of the file; records of the first versions do not say it.
+    "model": ("id", "file", "source", "tensor_types", "bits_per_weight", "tensors_sha256"),
 }
 
 

@@ -232,13 +232,23 @@ class Build(_Thing, total=False):
     provenance: Optional[List[str]]
 
 
+class TensorsOfType(TypedDict):
+    """How many tensors of a file are of a type, and what they take."""
+
+    tensors: int
+    bytes: int
+
+
 class _Model(_Thing):
     quantization: str
     synthetic: Optional[bool]
 
 
 class Model(_Model, total=False):
-    """A model's file. `synthetic` is None where it was imported and the file does not say."""
+    """A model's file. `synthetic` is None where it was imported and the file does not say.
+
+    `tensor_types` is by the name of the type in ggml; `tensors_sha256` is of the tensors alone.
+    """
 
     file: Optional[str]
     sha256: Optional[str]
@@ -246,6 +256,9 @@ class Model(_Model, total=False):
     parameters: Optional[int]
     source: Optional[str]
     architecture: Optional[str]
+    tensor_types: Optional[Dict[str, TensorsOfType]]
+    bits_per_weight: Optional[float]
+    tensors_sha256: Optional[str]
 
 
 class Buffer(TypedDict):

@@ -74,6 +74,8 @@ Tokens = Annotated[int, Meta(ge=0, le=10**9)]
 Times = Annotated[int, Meta(ge=1, le=10**6)]
 Bytes = Annotated[int, Meta(ge=1, le=2**60)]
 Parameters = Annotated[int, Meta(ge=1, le=10**15)]
+# F64 is the widest type of ggml.
+BitsPerWeight = Annotated[float, Meta(ge=0, le=64)]
 Seconds = Annotated[float, Meta(ge=0, le=1e8)]
 # Before or after the moment that they are counted from.
 Moment = Annotated[float, Meta(ge=-1e8, le=1e8)]
@@ -277,6 +279,13 @@ class Build(Struct, kw_only=True, gc=False):
     provenance: list[str] | None = None
 
 
+class TensorsOfType(Struct, kw_only=True, gc=False):
+    """How many tensors of a file are of a type, and what they take."""
+
+    tensors: Count
+    bytes: Bytes
+
+
 class Model(Struct, kw_only=True, gc=False):
     """A model's file. `synthetic` is null where it was imported and the file does not say."""
 
@@ -290,6 +299,9 @@ class Model(Struct, kw_only=True, gc=False):
     parameters: Parameters | None = None
     source: str | None = None
     architecture: str | None = None
+    tensor_types: dict[str, TensorsOfType] | None = None
+    bits_per_weight: BitsPerWeight | None = None
+    tensors_sha256: str | None = None
 
 
 class Metric(Struct, kw_only=True, gc=False):

@@ -17,6 +17,7 @@ import pytest
 from support.models.hub_server import HubServer
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import download
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.digests import Digests
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.download import (
     DownloadError,
     Fetched,
@@ -29,6 +30,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk impor
 
 CONTENT = random.Random(1).randbytes(3_000_000)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
+DIGESTS = Digests(DIGEST, None)
 CUT = len(CONTENT) * 99 // 100
 
 
@@ -73,7 +75,7 @@ def client(hub: HubServer, tmp_path: Path) -> Client:
 
 
 def test_a_whole_file(client: Client) -> None:
-    assert client.fetch() == Fetched(DIGEST, len(CONTENT), 0)
+    assert client.fetch() == Fetched(DIGESTS, len(CONTENT), 0)
     assert client.target.read_bytes() == CONTENT
     assert client.left() == ["m.gguf"]
 
@@ -93,7 +95,7 @@ def test_a_whole_file(client: Client) -> None:
     ],
 )
 def test_what_passes_is_sat_out(faults: list[str], asked: list, waited: list, client: Client) -> None:
-    assert client.fetch(*faults).sha256 == DIGEST
+    assert client.fetch(*faults).digests == DIGESTS
     assert (client.asked(), client.waited) == (asked, waited)
     assert client.left() == ["m.gguf"]
 
@@ -105,7 +107,7 @@ def test_cut_for_ever_and_resumed_by_the_next_run(client: Client) -> None:
     assert client.waited == [1.0, 2.0, 4.0, 8.0, 16.0]
     assert client.left() == [".m.gguf.part", ".m.gguf.part.json"]
 
-    assert client.fetch() == Fetched(DIGEST, len(CONTENT), CUT)
+    assert client.fetch() == Fetched(DIGESTS, len(CONTENT), CUT)
     (only,) = client.hub.requests
     assert only.headers["range"] == f"bytes={CUT}-"
     assert only.headers["if-range"] == f'"{DIGEST[:32]}"'
@@ -114,7 +116,7 @@ def test_cut_for_ever_and_resumed_by_the_next_run(client: Client) -> None:
 
 def test_progress_makes_a_failure_the_first_one_again(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "PROGRESS_BYTES", 1_000_000)
-    assert client.fetch("cdn-500:2", "cut:1", retries=2).sha256 == DIGEST
+    assert client.fetch("cdn-500:2", "cut:1", retries=2).digests == DIGESTS
     assert client.waited == [1.0, 2.0, 1.0]
 
 
@@ -125,22 +127,22 @@ def test_a_server_without_validators_is_resumed_and_the_digest_decides(client: C
 
     # A part of another file: noticed at the end, and begun again once.
     client.part.write_bytes(bytes(1_000_000))
-    assert client.fetch() == Fetched(DIGEST, len(CONTENT), 0)
+    assert client.fetch() == Fetched(DIGESTS, len(CONTENT), 0)
     assert client.asked() == ["bytes=1000000-", None]
 
 
 def test_a_part_that_is_larger_than_the_file(client: Client) -> None:
     client.part.write_bytes(bytes(4_000_000))
-    assert client.fetch(bytes=len(CONTENT)).sha256 == DIGEST
+    assert client.fetch(bytes=len(CONTENT)).digests == DIGESTS
     assert client.asked() == [None]
     client.part.write_bytes(bytes(4_000_000))
-    assert client.fetch().sha256 == DIGEST
+    assert client.fetch().digests == DIGESTS
     assert client.asked() == ["bytes=4000000-", None]
 
 
 def test_a_part_that_is_whole_already(client: Client) -> None:
     client.part.write_bytes(CONTENT)
-    assert client.fetch(bytes=len(CONTENT)) == Fetched(DIGEST, len(CONTENT), len(CONTENT))
+    assert client.fetch(bytes=len(CONTENT)) == Fetched(DIGESTS, len(CONTENT), len(CONTENT))
     assert client.hub.requests == []
 
 

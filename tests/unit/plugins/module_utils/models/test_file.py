@@ -12,6 +12,7 @@ import pytest
 from support.models import gguf_files as files
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import file as model_file
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.digests import Digests, of_file
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.file import (
     ModelFileError,
     describe,
@@ -59,6 +60,9 @@ def test_describe(model: Path) -> None:
         "synthetic": False,
         "source": str(model),
         "architecture": "llama",
+        "tensor_types": {"F32": {"tensors": 1, "bytes": 128}, "Q4_0": {"tensors": 1, "bytes": 72}},
+        "bits_per_weight": 10.0,
+        "tensors_sha256": of_file(str(model)).tensors_sha256,
     }
     other = describe(verify(str(model)), "mine", "q8_0", "a shop", True)
     assert [other[key] for key in ("name", "quantization", "source", "synthetic")] == ["mine", "Q8_0", "a shop", True]
@@ -118,7 +122,7 @@ class TestSidecar:
     def test_a_file_is_hashed_once(self, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         digest = sha256_of(str(model))
         remember(str(model), describe(verify(str(model))))
-        monkeypatch.setattr(model_file, "sha256_file", lambda _path: pytest.fail("read again"))
+        monkeypatch.setattr(model_file, "_hash", lambda *_of: pytest.fail("read again"))
         assert sha256_of(str(model)) == digest
 
     def test_a_changed_file_is_hashed_again(self, model: Path) -> None:
@@ -136,6 +140,32 @@ class TestSidecar:
         assert recall(str(model), {"seed": 5}) == payload
         assert recall(str(model), {"seed": 6}) is None
         assert recall(str(model), {"shape": "x"}) is None
+
+    def test_a_sidecar_of_the_first_version_is_completed_by_one_reading(
+        self, model: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        payload = describe(verify(str(model)))
+        added = ("tensor_types", "bits_per_weight", "tensors_sha256")
+        first = {key: value for key, value in payload.items() if key not in added}
+        write_sidecar(str(model), dict(first, seed=5))
+        assert recall(str(model), {"seed": 5}) == payload
+        assert {key: read_sidecar(str(model))[key] for key in added} == {key: payload[key] for key in added}
+        monkeypatch.setattr(model_file, "_hash", lambda *_of: pytest.fail("read again"))
+        assert recall(str(model), {"seed": 5}) == payload
+
+    def test_a_sidecar_of_the_first_version_that_is_of_another_file_says_nothing(self, model: Path) -> None:
+        payload = describe(verify(str(model)))
+        first = {key: value for key, value in payload.items() if key not in ("bits_per_weight", "tensors_sha256")}
+        write_sidecar(str(model), dict(first, sha256="0" * 64))
+        assert recall(str(model), {}) is None
+        assert "tensors_sha256" not in read_sidecar(str(model))
+        assert describe(verify(str(model)))["sha256"] == payload["sha256"]
+
+    def test_the_digest_of_the_tensors_is_kept_where_the_file_is_described(self, model: Path) -> None:
+        write_sidecar(str(model), {"sha256": sha256_of(str(model)), "source": "the hub"})
+        payload = describe(verify(str(model)))
+        assert read_sidecar(str(model))["tensors_sha256"] == payload["tensors_sha256"]
+        assert read_sidecar(str(model))["source"] == "the hub"
 
     def test_who_made_the_file_knows_more_than_who_looks_at_it(self, model: Path) -> None:
         write_sidecar(str(model), dict(describe(verify(str(model))), seed=5))
@@ -162,7 +192,7 @@ class TestDraft:
             assert not target.exists()
             digest = write_pieces(temporary, [b"he", memoryview(b"llo")])
         assert target.read_bytes() == b"hello"
-        assert digest == hashlib.sha256(b"hello").hexdigest()
+        assert digest == Digests(hashlib.sha256(b"hello").hexdigest(), None)
         assert os.listdir(target.parent) == ["x.gguf"]
 
     @pytest.mark.parametrize("error", [RuntimeError("boom"), KeyboardInterrupt()])

@@ -15,6 +15,7 @@ import pytest
 from support.models import gguf_files as files
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import synthetic
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.digests import of_file
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.gguf import GgufError, read_gguf
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import rope_factors
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.synthetic import (
@@ -223,6 +224,13 @@ class TestLifeOfAFile:
             "synthetic": True,
             "source": "generated, seed 1",
             "architecture": "llama",
+            "tensor_types": {
+                "F32": {"tensors": 10, "bytes": 9_344},
+                "Q4_0": {"tensors": 28, "bytes": 2_211_840},
+                "Q6_K": {"tensors": 1, "bytes": 107_520},
+            },
+            "bits_per_weight": 4.5823,
+            "tensors_sha256": of_file(path).tensors_sha256,
         }
         assert existing(files.MINI, "Q4_0", 1, path) == payload
         assert existing(files.MINI, "Q4_0", 2, path) is None

@@ -56,6 +56,18 @@ def test_what_a_build_knows_follows_from_the_rest_of_it():
     assert key({**parts, "build": {**parts["build"], **told}}) == key(parts)
 
 
+def test_what_the_tensors_of_a_model_are_follows_from_its_digest():
+    """A model that was recorded before that was kept is the same model."""
+    parts = payloads()
+    told = {
+        "tensor_types": {"Q4_0": {"tensors": 28, "bytes": 2_211_840}},
+        "bits_per_weight": 4.5,
+        "tensors_sha256": "0" * 64,
+    }
+    assert key({**parts, "model": {**parts["model"], **told}}) == key(parts)
+    assert key({**parts, "model": {**parts["model"], "sha256": "0" * 64}}) != key(parts)
+
+
 def test_since_when_a_digest_is_known_changes_nothing():
     parts = payloads()
     source = parts["build"]["source"]
