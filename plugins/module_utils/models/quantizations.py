@@ -20,7 +20,11 @@ class Quantization(NamedTuple):
 
     `file_type` is the number that llama-quantize writes to general.file_type. The help gives either
     `bits_per_weight`, or `gib_8b`, the size in GiB of Llama 3 8B; the other one is None, as are both where the help
-    is silent or speaks of another model. `legacy`: llama.cpp removed the type in b4282.
+    is silent or speaks of another model. `legacy`: llama.cpp removed the type in b4282. `needs_imatrix`: without an
+    importance matrix llama-quantize refuses it (`tensor_requires_imatrix` in src/llama-quant.cpp, 832db0699007). That
+    goes by the types of the tensors: IQ3_XS too has IQ3_XXS ones, and Q2_K is refused in a Q2_K_S only. A model whose
+    embedding is no multiple of 256, such as SmolLM2 135M, gets IQ4_NL in their place, and IQ3_XS and IQ3_XXS of it
+    need none.
     """
 
     name: str
@@ -28,6 +32,7 @@ class Quantization(NamedTuple):
     bits_per_weight: Optional[float] = None
     gib_8b: Optional[float] = None
     legacy: bool = False
+    needs_imatrix: bool = False
 
 
 _ROWS = (
@@ -38,20 +43,20 @@ _ROWS = (
     Quantization("MXFP4_MOE", 38),
     Quantization("Q5_0", 8, gib_8b=5.21),
     Quantization("Q5_1", 9, gib_8b=5.65),
-    Quantization("IQ2_XXS", 19, bits_per_weight=2.06),
-    Quantization("IQ2_XS", 20, bits_per_weight=2.31),
-    Quantization("IQ2_S", 28, bits_per_weight=2.5),
-    Quantization("IQ2_M", 29, bits_per_weight=2.7),
-    Quantization("IQ1_S", 24, bits_per_weight=1.56),
-    Quantization("IQ1_M", 31, bits_per_weight=1.75),
+    Quantization("IQ2_XXS", 19, bits_per_weight=2.06, needs_imatrix=True),
+    Quantization("IQ2_XS", 20, bits_per_weight=2.31, needs_imatrix=True),
+    Quantization("IQ2_S", 28, bits_per_weight=2.5, needs_imatrix=True),
+    Quantization("IQ2_M", 29, bits_per_weight=2.7, needs_imatrix=True),
+    Quantization("IQ1_S", 24, bits_per_weight=1.56, needs_imatrix=True),
+    Quantization("IQ1_M", 31, bits_per_weight=1.75, needs_imatrix=True),
     Quantization("TQ1_0", 36, bits_per_weight=1.69),
     Quantization("TQ2_0", 37, bits_per_weight=2.06),
     Quantization("Q2_K", 10, gib_8b=2.96),
-    Quantization("Q2_K_S", 21, gib_8b=2.96),
-    Quantization("IQ3_XXS", 23, bits_per_weight=3.06),
+    Quantization("Q2_K_S", 21, gib_8b=2.96, needs_imatrix=True),
+    Quantization("IQ3_XXS", 23, bits_per_weight=3.06, needs_imatrix=True),
     Quantization("IQ3_S", 26, bits_per_weight=3.44),
     Quantization("IQ3_M", 27, bits_per_weight=3.66),
-    Quantization("IQ3_XS", 22, bits_per_weight=3.3),
+    Quantization("IQ3_XS", 22, bits_per_weight=3.3, needs_imatrix=True),
     Quantization("Q3_K_S", 11, gib_8b=3.41),
     Quantization("Q3_K_M", 12, gib_8b=3.74),
     Quantization("Q3_K_L", 13, gib_8b=4.03),
@@ -99,6 +104,11 @@ def of_file_type(number: object) -> Optional[str]:
     if not isinstance(number, int) or isinstance(number, bool):
         return None
     return _BY_FILE_TYPE.get(number & ~_GUESSED)
+
+
+def needs_imatrix(name: str) -> bool:
+    """Whether llama-quantize refuses the type without an importance matrix. Raises QuantizationError."""
+    return lookup(name).needs_imatrix
 
 
 def bits(quantization: Quantization) -> float:

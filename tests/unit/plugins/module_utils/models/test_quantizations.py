@@ -15,6 +15,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizati
     bits,
     listed,
     lookup,
+    needs_imatrix,
     of_file_type,
     slug,
 )
@@ -105,3 +106,12 @@ def test_of_file_type(number: object, expected: str | None) -> None:
 def test_bits() -> None:
     assert bits(BY_NAME["Q4_0"]) == pytest.approx(4.64, abs=0.01)
     assert (bits(BY_NAME["F16"]), bits(BY_NAME["F32"]), bits(BY_NAME["IQ4_XS"])) == (16, 32, 4.25)
+
+
+def test_nine_types_need_an_importance_matrix() -> None:
+    assert {name for name in BY_NAME if needs_imatrix(name)} == {
+        "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS", "Q2_K_S",
+    }  # fmt: skip
+    assert not needs_imatrix("q4_k")
+    with pytest.raises(QuantizationError, match="'IQ9' is no quantization"):
+        needs_imatrix("IQ9")
