@@ -10,7 +10,7 @@ import signal
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import capabilities
-from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import BY_NAME
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import BY_NAME, plain
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.environment import LIBRARIES
 
@@ -120,7 +120,7 @@ def refusal(job: Job) -> Optional[Tuple[str, str]]:
 
     llama.cpp would refuse such a file too, after loading for a while and with a message about tensors.
     """
-    known, wanted = job.build.get("file_types"), job.cell["quantization"]
+    known, wanted = job.build.get("file_types"), plain(job.cell["quantization"])
     if not known or wanted in known:
         return None
     name = "the build %s (%s)" % (job.build["name"], (job.build.get("source") or {}).get("commit") or "commit unknown")

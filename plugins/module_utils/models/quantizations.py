@@ -24,7 +24,7 @@ class Quantization(NamedTuple):
     importance matrix llama-quantize refuses it (`tensor_requires_imatrix` in src/llama-quant.cpp, 832db0699007). That
     goes by the types of the tensors: IQ3_XS too has IQ3_XXS ones, and Q2_K is refused in a Q2_K_S only. A model whose
     embedding is no multiple of 256, such as SmolLM2 135M, gets IQ4_NL in their place, and IQ3_XS and IQ3_XXS of it
-    need none.
+    need none. `imatrix`: made with one, which its name says: Q4_0+imatrix is another model than Q4_0.
     """
 
     name: str
@@ -33,6 +33,12 @@ class Quantization(NamedTuple):
     gib_8b: Optional[float] = None
     legacy: bool = False
     needs_imatrix: bool = False
+    imatrix: bool = False
+
+    @property
+    def plain(self) -> str:
+        """What llama-quantize calls it, which has no word for an importance matrix: Q4_0 of Q4_0+imatrix."""
+        return plain(self.name)
 
 
 _ROWS = (
@@ -79,6 +85,12 @@ _ROWS = (
 BY_NAME: Dict[str, Quantization] = {row.name: row for row in _ROWS}
 ALIASES: Dict[str, str] = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M"}
 
+# What stands behind a type that is made with an importance matrix.
+IMATRIX = "+imatrix"
+
+# Types that come out the same without one: their functions in ggml/src/ggml-quants.c (832db0699007) do not use it.
+_REGARDLESS = ("Q1_0", "Q2_0", "Q8_0", "MXFP4_MOE", "TQ1_0", "TQ2_0")
+
 # Bits per weight of the types that llama-quantize takes as a source without loss on loss.
 UNQUANTIZED: Dict[str, int] = {"F32": 32, "F16": 16, "BF16": 16}
 
@@ -90,13 +102,43 @@ _ELEMENTS_8B = 8030261312  # weights of Llama 3 8B, to which `gib_8b` refers
 
 
 def lookup(name: str) -> Quantization:
-    """The quantization called `name` in any case, or by an alias of llama-quantize."""
-    upper = name.upper()
+    """The quantization called `name` in any case, or by an alias of llama-quantize.
+
+    With `+imatrix` behind it, it is that type made with an importance matrix. Raises QuantizationError, also where
+    there is no such thing.
+    """
+    upper, plus, made_with = name.upper().partition("+")
     row = BY_NAME.get(ALIASES.get(upper, upper))
     if row is None:
         hint = did_you_mean(upper, BY_NAME)
         raise QuantizationError(f"{name!r} is no quantization of llama-quantize; they are {', '.join(BY_NAME)}{hint}")
-    return row
+    if not plus:
+        return row
+    if plus + made_with != IMATRIX.upper():
+        raise QuantizationError(
+            f"{name!r} is no quantization: behind a type stands {IMATRIX} or nothing; write {row.name}{IMATRIX} or "
+            f"{row.name}"
+        )
+    useless = _useless(row)
+    if useless:
+        raise QuantizationError(f"{row.name}{IMATRIX} cannot be had: {useless}; write {row.name}")
+    return row._replace(name=row.name + IMATRIX, imatrix=True)
+
+
+def plain(name: str) -> str:
+    """What llama-quantize calls a quantization: Q4_0 of Q4_0+imatrix. A name that is unknown stays as it is."""
+    return name[: -len(IMATRIX)] if name.endswith(IMATRIX) else name
+
+
+def _useless(row: Quantization) -> Optional[str]:
+    """Why a type is not made with an importance matrix, None where it is."""
+    if row.legacy:
+        return "llama.cpp removed the type in b4282, and its llama-quantize made no use of an importance matrix for it"
+    if row.name in UNQUANTIZED:
+        return "nothing is rounded that an importance matrix could weigh"
+    if row.name in _REGARDLESS:
+        return "llama-quantize makes it without regard to an importance matrix"
+    return None
 
 
 def of_file_type(number: object) -> Optional[str]:
@@ -126,11 +168,11 @@ def listed(help_text: str) -> Dict[str, int]:
 
 
 def slug(name: str) -> str:
-    """The name as it stands in file names: Q4_0 -> q4, Q4_K_M -> q4-k-m, Q4_0_8_8 -> q4-088.
+    """The name as it stands in file names: Q4_K_M -> q4-k-m, Q4_0_8_8 -> q4-088, Q4_0+imatrix -> q4-imatrix.
 
     Raises QuantizationError for an unknown name.
     """
-    text = lookup(name).name.lower()
+    text, _plus, made_with = lookup(name).name.lower().partition("+")
     text = re.sub(r"_0_(\d)_(\d)$", r"-0\1\2", text)
     text = re.sub(r"_0$", "", text)
-    return text.replace("_", "-")
+    return "-".join(filter(None, (text.replace("_", "-"), made_with)))

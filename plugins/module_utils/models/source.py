@@ -10,6 +10,11 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.hub import DEFAULT_REVISION, HubError, check_names
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.presets import PACKAGED, PLACEHOLDER, PUBLISHED
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import (
+    IMATRIX,
+    Quantization,
+    plain,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS as SYNTHETIC
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.web import public
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
@@ -78,6 +83,34 @@ def _public_value(value: Any) -> Any:
 def for_quantization(text: str, quantization: str) -> str:
     """`text`, an address or the name of a file, with the quantization in the place of {quantization}."""
     return text.replace(PLACEHOLDER, quantization)
+
+
+def check_quantization(source: ModelSource, quantization: Quantization) -> None:
+    """Raise ModelSourceError where what is known beforehand says that the model cannot be had so.
+
+    That is: nobody measured an importance matrix for it that is needed or asked for. Of a file that is somebody's, and
+    may be of the type already, quantize.check_imatrix() says so as soon as it is there.
+    """
+    where = f"the model {source.name}: {quantization.name}"
+    if source.way == GENERATE and (quantization.imatrix or quantization.needs_imatrix):
+        raise ModelSourceError(
+            f"{where} is made with an importance matrix, and random weights have no importance to measure; ask for "
+            "another quantization, or for a model with real weights"
+        )
+    if quantization.imatrix and PLACEHOLDER in source.file + source.url + source.s3:
+        raise ModelSourceError(
+            f"{where} is made here, and its {PLACEHOLDER} stands for files that are quantized already; ask for "
+            f"{quantization.plain}, or name the file in F16"
+        )
+    if quantization.needs_imatrix and not quantization.imatrix and _is_quantized_here(source):
+        raise ModelSourceError(f"{where} is made with an importance matrix only; write {quantization.name}{IMATRIX}")
+
+
+def _is_quantized_here(source: ModelSource) -> bool:
+    """Whether no file of the type can come: of a conversion, of a package, and of a preset's own file in F16 or BF16."""
+    preset = PUBLISHED.get(source.name)
+    usual = preset is not None and (source.repository, source.file) == (preset.repository, preset.file)
+    return source.way in (CONVERT, PACKAGE) or (usual and PLACEHOLDER not in source.file)
 
 
 def parse(entry: Any) -> ModelSource:
@@ -203,7 +236,7 @@ def quantize_binary(builds: List[Dict[str, Any]], quantization: str) -> str:
 
     `builds`: payloads of build records, with `bin`, the directory of the programs, and `file_types`, a list of names.
     """
-    able = [build for build in builds if quantization in (build.get("file_types") or ())]
+    able = [build for build in builds if plain(quantization) in (build.get("file_types") or ())]
     for build in able + list(builds):
         if build.get("bin"):
             return str(build["bin"]) + "/llama-quantize"

@@ -17,12 +17,17 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizati
     lookup,
     needs_imatrix,
     of_file_type,
+    plain,
     slug,
 )
 
 FIXTURES = Path(__file__).resolve().parents[4] / "fixtures" / "llama-quantize"
 CURRENT = (FIXTURES / "help-0c1e57098.txt").read_text("utf-8")
 LEGACY = (FIXTURES / "help-b3826.txt").read_text("utf-8")
+
+
+# Types that an importance matrix does nothing for.
+BARE = re.compile(r"Q4_0_\d_\d|B?F\d\d|Q[128]_0|TQ\d_0|MXFP4_MOE")
 
 
 def remarks(text: str) -> dict[str, str]:
@@ -69,6 +74,9 @@ def test_sizes_are_those_of_the_help() -> None:
         ("Q5_0", "q5"),
         ("Q5_1", "q5-1"),
         ("Q4_K", "q4-k-m"),
+        ("Q4_0+imatrix", "q4-imatrix"),
+        ("q4_k+IMATRIX", "q4-k-m-imatrix"),
+        ("IQ2_M+imatrix", "iq2-m-imatrix"),
     ],
 )
 def test_slug(name: str, expected: str) -> None:
@@ -76,7 +84,8 @@ def test_slug(name: str, expected: str) -> None:
 
 
 def test_no_two_quantizations_share_a_slug() -> None:
-    assert len({slug(name) for name in BY_NAME}) == len(BY_NAME)
+    weighed = [f"{name}+imatrix" for name in BY_NAME if not BARE.fullmatch(name)]
+    assert len({slug(name) for name in [*BY_NAME, *weighed]}) == len(BY_NAME) + len(weighed)
 
 
 def test_an_unknown_name_is_answered_with_the_list_and_the_nearest() -> None:
@@ -115,3 +124,31 @@ def test_nine_types_need_an_importance_matrix() -> None:
     assert not needs_imatrix("q4_k")
     with pytest.raises(QuantizationError, match="'IQ9' is no quantization"):
         needs_imatrix("IQ9")
+
+
+def test_a_type_made_with_an_importance_matrix_is_another_one() -> None:
+    row = lookup("q4_0+IMATRIX")
+    assert (row.name, row.imatrix, row.plain, row.file_type) == ("Q4_0+imatrix", True, "Q4_0", 2)
+    assert bits(row) == bits(lookup("Q4_0"))
+    assert (lookup("Q4_0").imatrix, lookup("Q4_0").plain) == (False, "Q4_0")
+    assert lookup("Q4_K+imatrix").name == "Q4_K_M+imatrix"
+    assert needs_imatrix("IQ2_M+imatrix")
+    assert [plain(name) for name in ("Q4_0+imatrix", "Q4_0", "unknown")] == ["Q4_0", "Q4_0", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Q4_0_8_8+imatrix", r"Q4_0_8_8\+imatrix cannot be had: llama.cpp removed .*; write Q4_0_8_8$"),
+        ("f16+imatrix", r"F16\+imatrix cannot be had: nothing is rounded .*; write F16$"),
+        ("BF16+imatrix", "nothing is rounded"),
+        ("F32+imatrix", "nothing is rounded"),
+        ("Q8_0+imatrix", "without regard to an importance matrix; write Q8_0$"),
+        ("Q4_0+imatix", r"'Q4_0\+imatix' is no quantization: .* write Q4_0\+imatrix or Q4_0$"),
+        ("Q4_0+", r"'Q4_0\+' is no quantization"),
+        ("Q4_KM+imatrix", r"did you mean Q4_K_M\?"),
+    ],
+)
+def test_what_no_importance_matrix_is_used_for(name: str, message: str) -> None:
+    with pytest.raises(QuantizationError, match=message):
+        lookup(name)
