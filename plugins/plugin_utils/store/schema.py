@@ -75,6 +75,7 @@ Times = Annotated[int, Meta(ge=1, le=10**6)]
 Bytes = Annotated[int, Meta(ge=1, le=2**60)]
 Parameters = Annotated[int, Meta(ge=1, le=10**15)]
 Seconds = Annotated[float, Meta(ge=0, le=1e8)]
+QualityLimit = Annotated[float, Meta(ge=1e-6, le=1000)]
 # Before or after the moment that they are counted from.
 Moment = Annotated[float, Meta(ge=-1e8, le=1e8)]
 # Since 1970.
@@ -174,6 +175,7 @@ class Run(Struct, kw_only=True, gc=False):
     time_limit_s: Seconds | None = None
     slots: Count | None = None
     slo: Slo | None = None
+    quality_limit_percent: QualityLimit | None = None
     quick: bool | None = None
     price: Price | None = None
     fleet: Fleet | None = None
