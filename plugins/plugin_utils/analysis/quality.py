@@ -113,7 +113,13 @@ def arithmetic_interval(values: Sequence[float]) -> Interval:
 
 
 def mean_of(row: Row, name: str) -> Interval | None:
-    """Return a divergence or a share over the launches of a row, in the metric's unit; None without any."""
+    """Return a metric of what is predicted over the launches of a row, in its unit; None without any.
+
+    A perplexity, or a ratio of two, has a geometric mean, as one over all tokens has; a divergence and a share are
+    means over tokens, and have an arithmetic one.
+    """
+    if metrics.metric(name).unit == "1":
+        return summary.mean_of(row, name)
     known = [float(value) for record in row.figures if (value := summary.value(record, name)) is not None]
     return arithmetic_interval(known) if known else None
 
@@ -244,7 +250,7 @@ def points(run: Run, rows: Sequence[Row]) -> list[Point]:
                 prompt,
                 load,
                 summary.largest(of_peak, "rss_peak_bytes") if of_peak else None,
-                cost.of_row(generation, usd_hour) if generation and usd_hour is not None else None,
+                cost.of_row(generation, usd_hour) if generation and generation.ranked and usd_hour else None,
             )
         )
     return sorted(every, key=lambda point: (_lost(point), point.name))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -40,6 +41,8 @@ _GREY = "#7d8590"
 _ON, _OFF = "on the frontier", "dominated"
 # Losses of up to so many percent are drawn to scale, larger ones by their logarithm: some are 0, or below it.
 _LINEAR_PERCENT = 0.1
+# Names of points that are nearer than this to each other, in shares of both axes, would cover each other.
+_NEAR = (0.35, 0.12)
 _TICKS = (-10.0, -1.0, -0.1, 0.0, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0, 1e5, 1e6, 1e7, 1e8)
 
 RULE = (
@@ -310,7 +313,9 @@ def _known(value: Any, written: Callable[[Any], str]) -> Cell:
 def _speed(row: Row | None) -> Cell:
     if row is None or row.interval is None:
         return None
-    return markdown.lines(parts.mean(row), markdown.small(parts.interval(row)), markdown.small(parts.brief(row)))
+    # Why it does not hold stands at the head of this page, or on that of its quantization.
+    state = parts.state_words(row) if row.ranked else f"{row.state}, {parts.NOT_RANKED}"
+    return markdown.lines(parts.mean(row), markdown.small(parts.interval(row)), markdown.small(state))
 
 
 def _seconds(row: Row | None, name: str) -> Cell:
@@ -323,6 +328,8 @@ def _usd(point: Point) -> Cell:
 
 def _dominated(points: Sequence[Point], point: Point) -> Markdown:
     """Return in what a point is dominated and by which; "no" where it is not, as far as its figures hold."""
+    if any(row and row.stamp for row in (point.generation, point.prompt)):
+        return markdown.bold("wrong, see above")
     told, known = [], False
     for criterion in CRITERIA:
         known = known or criterion.of(point) is not None
@@ -339,6 +346,13 @@ def _short(points: Sequence[Point], point: Point) -> str:
     quantization, way = summary.combination(point.quality.cell)
     one_way = len({summary.way(each.quality.cell) for each in points}) == 1
     return quantization if one_way else f"{quantization}, {way}"
+
+
+def _label(point: Point) -> str:
+    """Return what a point is in a figure: in the build `default` its quantization, and its settings if it has any."""
+    cell = point.quality.cell
+    build = cell["build"] if cell["build"] != summary.REFERENCE_BUILD else ""
+    return ", ".join(filter(None, (cell["quantization"], build, cell.get("variant"))))
 
 
 def _left_out(group: _Group) -> Markdown | None:
@@ -372,9 +386,7 @@ def _drawing(run: Run, group: _Group) -> Drawing | None:
             continue
         kind = _ON if point in edge else _OFF
         across = {f"lost_{name}": value for name, value in spec.bounds(lost).items()}
-        values.append(
-            {"name": spec.plain(_short(group.points, point), 40), "kind": kind, **spec.bounds(speed), **across}
-        )
+        values.append({"name": spec.plain(_label(point), 40), "kind": kind, **spec.bounds(speed), **across})
         told.append(
             f"{values[-1]['name']} {metrics.number(speed.mean)} token/s, lost {words.lost(lost.mean)} %, {kind}"
         )
@@ -396,7 +408,12 @@ def _plot(values: spec.Values, speed: str, lost: str) -> spec.Spec:
         max((tick for tick in _TICKS if tick <= low), default=low), min((t for t in _TICKS if t >= high), default=high)
     ]  # fmt: skip
     scale = {"type": "symlog", "constant": _LINEAR_PERCENT, "domain": ends, "nice": False, "zero": False}
-    x = {"type": "quantitative", "title": lost, "scale": scale, "axis": {"values": sorted({*ticks, *ends})}}
+    x = {
+        "type": "quantitative",
+        "title": lost,
+        "scale": scale,
+        "axis": {"values": sorted({*ticks, *ends}), "format": "~r"},
+    }
     y = {"type": "quantitative", "title": speed, "scale": {"zero": True, "nice": True}}
     colour = {
         "field": "kind", "type": "nominal", "scale": {"domain": [_ON, _OFF], "range": [spec.BLUE, _GREY]},
@@ -409,7 +426,7 @@ def _plot(values: spec.Values, speed: str, lost: str) -> spec.Spec:
     layers: list[spec.Spec] = [
         {
             "data": {"values": edge},
-            "mark": {"type": "line", "color": spec.BLUE, "strokeDash": [5, 4]},
+            "mark": {"type": "line", "interpolate": "step-after", "color": spec.BLUE, "strokeDash": [5, 4]},
             "encoding": {"x": across, "y": up},
         },
         {
@@ -425,20 +442,33 @@ def _plot(values: spec.Values, speed: str, lost: str) -> spec.Spec:
             "encoding": {"x": across, "y": up, "color": colour, "shape": shape},
         },
     ]
-    ordered = sorted(values, key=lambda value: value["lost_mean"])
+    placed = _placed(values, ends)
     for kind, more in ((_ON, {}), (_OFF, {"color": _GREY})):
-        for align, side in (("left", 8), ("right", -8)):
-            # What stands at the right has its name at the left of it, or the edge would cut it.
-            named = [
-                value
-                for at, value in enumerate(ordered)
-                if value["kind"] == kind and (align == "right") == (2 * at >= len(ordered))
-            ]
-            layers.append(
-                {
-                    "data": {"values": named},
-                    "mark": {"type": "text", "align": align, "dx": side, "dy": -10, "fontSize": 12, **more},
-                    "encoding": {"x": across, "y": up, "text": {"field": "name", "type": "nominal"}},
-                }
-            )
+        at = {name: {"expr": f"datum.{name}"} for name in ("align", "dx", "dy")}
+        layers.append(
+            {
+                "data": {"values": [value for value in placed if value["kind"] == kind]},
+                "mark": {"type": "text", **at, "fontSize": 12, **more},
+                "encoding": {"x": across, "y": up, "text": {"field": "name", "type": "nominal"}},
+            }
+        )
     return {"width": spec.WIDE, "height": 300, "data": {"values": values}, "layer": layers}
+
+
+def _placed(values: spec.Values, ends: Sequence[float]) -> spec.Values:
+    """Return the values with where their names stand: inwards, and below the point where another is near above it."""
+
+    def across(value: float) -> float:
+        return math.copysign(math.log1p(abs(value) / _LINEAR_PERCENT), value)
+
+    low, high = map(across, ends)
+    top = max(value["high"] for value in values)
+    placed: spec.Values = []
+    for value in sorted(values, key=lambda value: (value["lost_mean"], value["name"])):
+        x, y = (across(value["lost_mean"]) - low) / ((high - low) or 1), value["mean"] / top
+        near = [each for each in placed if abs(each["x"] - x) < _NEAR[0] and abs(each["y"] - y) < _NEAR[1]]
+        below = bool(near) and near[-1]["dy"] < 0
+        right = x > 1 / 2
+        sides = {"align": "right" if right else "left", "dx": -8 if right else 8, "dy": 14 if below else -10}
+        placed.append({**value, **sides, "x": spec.short(x), "y": spec.short(y)})
+    return placed

@@ -34,7 +34,8 @@ _IN_TABLE = (
 
 def lost(value: float | None) -> str:
     """Return a loss of perplexity in percent, without its unit; None is N/A."""
-    return metrics.number(value, _PLACES)
+    # No -0.00 of what is next to nothing.
+    return metrics.number(None if value is None else round(value, _PLACES) + 0.0, _PLACES)
 
 
 def span(interval: Interval, written: Callable[[float | None], str] = lost) -> str:
@@ -77,7 +78,12 @@ def _key_lines(view: View) -> list[list[Cell]]:
         build = f", build {summary.way(row.cell)}" if view.several_builds or row.cell.get("variant") else ""
         label = f"Perplexity lost to {reference_words(quality.reference(view.run, [row]))}{build}"
         lines.append(
-            [label, markdown.bold(f"{lost(figure.mean)}{metrics.NO_BREAK}%"), span(figure) or None, parts.badge(row)]
+            [
+                label,
+                markdown.bold(f"{lost(figure.mean)}{metrics.NO_BREAK}%"),
+                span(figure) or None,
+                parts.badge(row) if row.reasons else row.state,
+            ]
         )
     return lines
 
@@ -113,7 +119,7 @@ def _section(view: View) -> Section | None:
 
 
 def _figure(row: Row, name: str, bounds: bool) -> Cell:
-    interval = row.interval if name == quality.RATIO else quality.mean_of(row, name)
+    interval = quality.mean_of(row, name)
     if interval is None:
         return None
     written = metrics.metric(name).formatter
