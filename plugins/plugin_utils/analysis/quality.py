@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from statistics import fmean, stdev
 from typing import NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
@@ -20,7 +19,6 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals
     MARGIN_PERCENT,
     Interval,
     mean_interval,
-    t_975,
 )
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.cost import Cost
@@ -96,32 +94,6 @@ def loss(row: Row) -> Interval | None:
         for ratio in (row.interval.mean, row.interval.low, row.interval.high)
     )
     return Interval(float(mean or 0), low, high, row.interval.n, None)
-
-
-def arithmetic_interval(values: Sequence[float]) -> Interval:
-    """Return the arithmetic mean of values with its 95 % t interval, without bounds below two of them.
-
-    For what is a mean over tokens already, and may be 0. Raises ValueError when there is no value.
-    """
-    if not values:
-        raise ValueError("an interval needs at least one value")
-    mean, n = fmean(values), len(values)
-    if n < 2:
-        return Interval(mean, None, None, n, None)
-    half = t_975(n - 1) * stdev(values) / math.sqrt(n)
-    return Interval(mean, mean - half, mean + half, n, None)
-
-
-def mean_of(row: Row, name: str) -> Interval | None:
-    """Return a metric of what is predicted over the launches of a row, in its unit; None without any.
-
-    A perplexity, or a ratio of two, has a geometric mean, as one over all tokens has; a divergence and a share are
-    means over tokens, and have an arithmetic one.
-    """
-    if metrics.metric(name).unit == "1":
-        return summary.mean_of(row, name)
-    known = [float(value) for record in row.figures if (value := summary.value(record, name)) is not None]
-    return arithmetic_interval(known) if known else None
 
 
 def paired(row: Row, other: Row) -> Interval | None:

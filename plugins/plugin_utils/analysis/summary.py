@@ -9,11 +9,12 @@ Everything is a function of the set of records: neither their order nor the time
 from __future__ import annotations
 
 import hashlib
+import math
 import operator
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import cell as cell_fields
@@ -25,7 +26,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_p
     UNKNOWN,
 )
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import RUN_TIME, is_repacked
-from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval, t_975
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import QuantizationError, slug
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
@@ -33,7 +34,12 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import a
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.agreement import Disagreement
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.machines import Names
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.validity import Budget
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import NO_BREAK, one_place, plural
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import (
+    NO_BREAK,
+    one_place,
+    over_tokens,
+    plural,
+)
 
 INDEX = "README.md"
 
@@ -929,16 +935,33 @@ def values(row: Row, name: str) -> list[float]:
 def mean_of(row: Row, name: str) -> Interval | None:
     """Return a metric over the launches that the figure of `row` is of, as that figure is formed; None without any.
 
-    What widens the figure of `row` widens that of its other speeds and times. A metric that is 0 somewhere has no
-    geometric mean: its arithmetic mean stands without bounds.
+    What widens the figure of `row` widens that of its other speeds and times. What is a mean over tokens has an
+    arithmetic one over launches too. Another metric that is 0 somewhere has no geometric mean: its arithmetic mean
+    stands without bounds.
     """
     known = [float(number) for number in (value(record, name) for record in row.figures) if number is not None]
     if not known:
         return None
+    if over_tokens(name):
+        return arithmetic_interval(known)
     if min(known) > 0:
         interval = mean_interval(known)
         return validity.widened(interval, row.budget) if validity.widens(name) else interval
     return Interval(sum(known) / len(known), None, None, len(known), None)
+
+
+def arithmetic_interval(numbers: Sequence[float]) -> Interval:
+    """Return the arithmetic mean of numbers with its 95 % t interval, without bounds below two of them.
+
+    half_width_percent is None: the mean may be 0. Raises ValueError when there is no number.
+    """
+    if not numbers:
+        raise ValueError("an interval needs at least one value")
+    mean, n = fmean(numbers), len(numbers)
+    if n < 2:
+        return Interval(mean, None, None, n, None)
+    half = t_975(n - 1) * stdev(numbers) / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half, n, None)
 
 
 def centre(row: Row, name: str) -> float | None:

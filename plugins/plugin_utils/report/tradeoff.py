@@ -290,7 +290,7 @@ def _table(view: SideBySide, group: _Group) -> Markdown:
 
 
 def _mean(row: Row, name: str) -> Cell:
-    return words.with_bounds(quality.mean_of(row, name), metrics.metric(name).formatter)
+    return words.with_bounds(summary.mean_of(row, name), metrics.metric(name).formatter)
 
 
 def _two(value: float) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import quality, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.agreement import AGREE_BOUND, KIND
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
@@ -79,7 +79,7 @@ def _section(view: View) -> Section | None:
 
 
 def _mean(row: Row, name: str) -> str:
-    interval = quality.mean_of(row, name)
+    interval = summary.mean_of(row, name)
     return metrics.metric(name).formatter(interval.mean if interval else None)
 
 

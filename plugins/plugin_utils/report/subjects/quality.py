@@ -119,7 +119,7 @@ def _section(view: View) -> Section | None:
 
 
 def _figure(row: Row, name: str, bounds: bool) -> Cell:
-    interval = quality.mean_of(row, name)
+    interval = summary.mean_of(row, name)
     if interval is None:
         return None
     written = metrics.metric(name).formatter
