@@ -89,6 +89,11 @@ def latest(runs: Sequence[Run]) -> dict[str, Run]:
 
 def _by_page(run: Run) -> dict[str, list[Row]]:
     """Return the rows of kind quality of a run by the page that shows them."""
+    planned = run.plan["cells"] if run.plan else []
+    launched = (launches[0]["payload"]["cell"] for launches in run.by_cell.values())
+    # Most runs have none, and to put their cells in order takes longer than to look.
+    if not any(map(quality.is_quality, (*planned, *launched))):
+        return {}
     cells = [cell for cell in summary.cells(run) if quality.is_quality(cell)]
     by_page: dict[str, list[Row]] = {}
     for row in summary.rows(run, cells):

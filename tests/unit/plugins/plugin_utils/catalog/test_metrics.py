@@ -149,10 +149,16 @@ def test_what_the_target_measures_is_registered() -> None:
 
 @pytest.mark.parametrize("row", metrics.REGISTRY.values(), ids=lambda row: row.name)
 def test_rows_are_complete(row: metrics.Metric) -> None:
-    assert row.unit in ("token/s", "ms", "s", "%", "B", "GB/s", "GFLOP/s", "USD", "1/s", "1")
+    assert row.unit in ("token/s", "ms", "s", "%", "B", "GB/s", "GFLOP/s", "USD", "1/s", "nat", "1")
     assert row.better in ("higher", "lower", "none")
     assert row.low < row.high
     assert row.label
     assert row.formula
     assert row.source
     assert row.formatter(None) == "N/A"
+
+
+def test_means_over_tokens_are_told_from_ratios() -> None:
+    means = {name for name in metrics.REGISTRY if metrics.over_tokens(name)}
+    names = ("kld_mean", "kld_median", "kld_p99", "top1_percent", "p_change_rms_percent")
+    assert means == {prefix + name for prefix in ("", "agree_") for name in names}
