@@ -126,6 +126,7 @@ class Run(_Run, total=False):
     time_limit_s: Optional[float]
     slots: Optional[int]
     slo: Optional[Slo]
+    quality_limit_percent: Optional[float]
     quick: Optional[bool]
     price: Optional[Price]
     fleet: Optional[Fleet]

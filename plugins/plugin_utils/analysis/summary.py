@@ -9,11 +9,12 @@ Everything is a function of the set of records: neither their order nor the time
 from __future__ import annotations
 
 import hashlib
+import math
 import operator
 import posixpath
 import re
 from collections.abc import Iterable, Sequence
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import cell as cell_fields
@@ -25,14 +26,20 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_p
     UNKNOWN,
 )
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import RUN_TIME, is_repacked
-from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval, t_975
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import QuantizationError, slug
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import validity
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import agreement, validity
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.agreement import Disagreement
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.machines import Names
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.validity import Budget
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import NO_BREAK, one_place, plural
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import (
+    NO_BREAK,
+    one_place,
+    over_tokens,
+    plural,
+)
 
 INDEX = "README.md"
 
@@ -68,7 +75,8 @@ class Run(NamedTuple):
 
     `plan` is the payload of its run record, None when that is missing; `others` are the records that are neither of a
     thing nor of a launch or failure, by kind; `by_cell` are the launches by the key of their cell. `joined` are the
-    runs that this one holds the figures of, where it is one for all imports of a machine.
+    runs that this one holds the figures of, where it is one for all imports of a machine. `disagreements`: what was
+    found to predict otherwise than the first build; launches of what computes like that are INVALID.
     """
 
     machine: str
@@ -83,6 +91,7 @@ class Run(NamedTuple):
     others: dict[str, list[Record]]
     by_cell: dict[tuple[Any, ...], list[Record]]
     joined: Sequence[Run] = ()
+    disagreements: Sequence[Disagreement] = ()
 
 
 class Row(NamedTuple):
@@ -93,6 +102,7 @@ class Row(NamedTuple):
     imported ones of their samples. `state` is VALID, UNSTABLE, INVALID or MISSING, and `reasons` say why it is not
     VALID, in full, or that launches were left out. `launches` are all of them, `figures` those that the interval is of.
     `instead` is what a page says of a row that stands there in the place of one of a newer run, "" where it does not.
+    `stamp` is why its build is wrong, and the row INVALID for that, "" where it is not known to be.
     """
 
     cell: Payload
@@ -106,6 +116,7 @@ class Row(NamedTuple):
     figures: Sequence[Record] = ()
     budget: Budget | None = None
     instead: str = ""
+    stamp: str = ""
 
     @property
     def ranked(self) -> bool:
@@ -152,6 +163,11 @@ def model_path(model: str) -> str:
 def comparison_path(page: str) -> str:
     """Return the path of the page that would set side by side what is measured of the model of `page`."""
     return posixpath.join(posixpath.dirname(page), INDEX)
+
+
+def quality_path(page: str) -> str:
+    """Return the path of the page that says what quality the model of `page` is traded for."""
+    return posixpath.join(posixpath.dirname(page), "quality.md")
 
 
 def way(cell: Payload) -> str:
@@ -347,21 +363,37 @@ def _run(machine: str, run: str, by_kind: dict[str, list[Record]]) -> Run:
             sampled.setdefault(cell_key(record["payload"]["cell"]), []).append(record)
     if sampled:
         clocked = {key: validity.with_clocks(alike, sampled.get(key, ())) for key, alike in by_cell.items()}
-        judged = {id(old): new for key, alike in by_cell.items() for old, new in zip(alike, clocked[key], strict=True)}
-        launches, by_cell = [judged[id(record)] for record in launches], clocked
+        launches, by_cell = _in_place(launches, by_cell, clocked), clocked
+    builds = by_id("build")
+    disagreeing = agreement.disagreements(by_cell, builds)
+    if disagreeing:
+        stamped = {
+            key: agreement.stamped(alike, agreement.stamp(disagreeing, alike[0]["payload"]["cell"]))
+            for key, alike in by_cell.items()
+        }
+        launches, by_cell = _in_place(launches, by_cell, stamped), stamped
     return Run(
         machine=machine,
         run=run,
         time=plans[0]["time"] if plans else min(record["time"] for group in by_kind.values() for record in group),
         plan=plans[0]["payload"] if plans else None,
         machines=by_id("machine"),
-        builds=by_id("build"),
+        builds=builds,
         models=by_id("model"),
         launches=launches,
         failures=_distinct(standing_failures([record for alike in by_kind.values() for record in alike])),
         others={kind: by_kind[kind] for kind in _OTHERS if kind in by_kind},
         by_cell=by_cell,
+        disagreements=disagreeing,
     )
+
+
+def _in_place(
+    launches: Sequence[Record], before: dict[tuple[Any, ...], list[Record]], after: dict[tuple[Any, ...], list[Record]]
+) -> list[Record]:
+    """Return the launches in their order, each as it was judged: those of each cell `before` and `after` that."""
+    judged = {id(old): new for key, alike in before.items() for old, new in zip(alike, after[key], strict=True)}
+    return [judged[id(record)] for record in launches]
 
 
 def standing_failures(records: Sequence[Record]) -> list[Record]:
@@ -788,9 +820,19 @@ def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
         return "no time was left, see Not measured" if cell_key(by_ladder(cell)) in omitted else "no launch on record"
 
     return [
-        _row(cell, run.by_cell.get(cell_key(cell), []), launches_planned, missing(cell), rates, others)
+        _stamped(
+            _row(cell, run.by_cell.get(cell_key(cell), []), launches_planned, missing(cell), rates, others),
+            agreement.stamp(run.disagreements, cell),
+        )
         for cell in wanted
     ]
+
+
+def _stamped(row: Row, why: str) -> Row:
+    """Return a row, INVALID for the one reason `why` where its build is wrong."""
+    if not why or not row.launches:
+        return row
+    return row._replace(state=INVALID, reasons=[why], stamp=why)
 
 
 def _row(
@@ -806,7 +848,7 @@ def _row(
     values = [float(value(record, speed) or 0) for record in figures]
     of_launches = mean_interval(values)
     budget = validity.budget(of_launches, figures, rates)
-    interval = validity.widened(of_launches, budget)
+    interval = validity.widened(of_launches, budget) if validity.widens(speed) else of_launches
     if others:
         state, reasons = UNSTABLE, _weak_import(used, speed)
     else:
@@ -895,16 +937,33 @@ def values(row: Row, name: str) -> list[float]:
 def mean_of(row: Row, name: str) -> Interval | None:
     """Return a metric over the launches that the figure of `row` is of, as that figure is formed; None without any.
 
-    What widens the figure of `row` widens that of its other speeds and times. A metric that is 0 somewhere has no
-    geometric mean: its arithmetic mean stands without bounds.
+    What widens the figure of `row` widens that of its other speeds and times. What is a mean over tokens has an
+    arithmetic one over launches too. Another metric that is 0 somewhere has no geometric mean: its arithmetic mean
+    stands without bounds.
     """
     known = [float(number) for number in (value(record, name) for record in row.figures) if number is not None]
     if not known:
         return None
+    if over_tokens(name):
+        return arithmetic_interval(known)
     if min(known) > 0:
         interval = mean_interval(known)
         return validity.widened(interval, row.budget) if validity.widens(name) else interval
     return Interval(sum(known) / len(known), None, None, len(known), None)
+
+
+def arithmetic_interval(numbers: Sequence[float]) -> Interval:
+    """Return the arithmetic mean of numbers with its 95 % t interval, without bounds below two of them.
+
+    half_width_percent is None: the mean may be 0. Raises ValueError when there is no number.
+    """
+    if not numbers:
+        raise ValueError("an interval needs at least one value")
+    mean, n = fmean(numbers), len(numbers)
+    if n < 2:
+        return Interval(mean, None, None, n, None)
+    half = t_975(n - 1) * stdev(numbers) / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half, n, None)
 
 
 def centre(row: Row, name: str) -> float | None:

@@ -187,6 +187,19 @@ def _predicted(prefix: str, base: str) -> tuple[Metric, ...]:
     )  # fmt: skip
 
 
+# Of what is predicted: means over tokens, which may be 0, and perplexities are none of them.
+_OVER_TOKENS = frozenset(
+    prefix + name
+    for prefix in ("", "agree_")
+    for name in ("kld_mean", "kld_median", "kld_p99", "top1_percent", "p_change_rms_percent")
+)
+
+
+def over_tokens(name: str) -> bool:
+    """Say whether a metric is one over tokens already, so that launches have an arithmetic mean of it."""
+    return name in _OVER_TOKENS
+
+
 _ROWS = (
     Metric("pp_tps", "token/s", "Prompt processing", "n_prompt / time, mean of the repetitions",
            _BENCH + ": avg_ts", number, "higher", 1e-6, 1e9),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, summary, validity
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, quality, summary, validity
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.cost import Cost
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
@@ -131,11 +131,29 @@ def _name(candidate: Candidate) -> str:
     return f"{candidate.run.machine} {candidate.row.cell['quantization']}"
 
 
-def _line(purpose: str, candidates: Sequence[Candidate], by_cost: bool = False) -> list[Any]:
+def _within(sources: Sequence[Source]) -> list[list[Any]]:
+    """Return the line of generation that loses little enough of its reference's perplexity; none without quality."""
+    asked: set[str] = set()
+    left: list[Source] = []
+    for source in sources:
+        limit = quality.limit_percent(source.run)
+        known = [row for row in quality.of_kind(source.rows) if row.interval]
+        asked |= {f"{limit:g} % of {row.cell.get('reference')}'s perplexity" for row in known}
+        kept = {summary.combination(row.cell) for row in known if quality.is_within(row, limit)}
+        left.append(source._replace(rows=[row for row in source.rows if summary.combination(row.cell) in kept]))
+    if not asked:
+        return []
+    purpose = f"Generation within {' or '.join(sorted(asked))}"
+    return [_line(purpose, _candidates(left, _generation), nothing="nothing measured is known to lose so little")]
+
+
+def _line(
+    purpose: str, candidates: Sequence[Candidate], by_cost: bool = False, nothing: str = "not measured"
+) -> list[Any]:
     """Return the line of one purpose: the best, who may be as good, its figure, cost and state."""
     alike = _alike([candidate for candidate in candidates if candidate.usd] if by_cost else candidates)
     if not alike:
-        why = "no machine has a price" if by_cost else "not measured"
+        why = "no machine has a price" if by_cost else nothing
         return [purpose, markdown.text(f"N/A: {why}"), None, None, None]
     key = _by_cost if by_cost else _order
     sound = sorted((candidate for candidate in alike if candidate.row.ranked), key=key)
@@ -183,5 +201,6 @@ def card(title: Markdown, sources: Sequence[Source]) -> Markdown:
         _line("Interactive", interactive),
         _line("Batch", batch),
         _line("Lowest cost", cheapest, by_cost=True),
+        *_within(sources),
     ]
     return markdown.table(columns, lines)

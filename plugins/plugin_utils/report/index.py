@@ -13,9 +13,17 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope i
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Record, Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import card, figures, markdown, parts, tuned
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import (
+    card,
+    figures,
+    markdown,
+    parts,
+    tradeoff,
+    tuned,
+)
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import index_speed, registry
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.tradeoff import Traded
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.tuned import Searched
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Column, Columns, Entry
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.records import Problem
@@ -98,11 +106,16 @@ def _lean_record(record: Record, kept: Sequence[str], alike: dict[str, Record]) 
 
 
 def context(
-    entries: Sequence[Entry], runs: Sequence[Run], problems: Sequence[Problem], searched: Sequence[Searched] = ()
+    entries: Sequence[Entry],
+    runs: Sequence[Run],
+    problems: Sequence[Problem],
+    searched: Sequence[Searched] = (),
+    traded: Sequence[Traded] = (),
 ) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
     """Return the variables of templates/index.md.j2, and its figures by name; `entries` are those of all pages.
 
-    `searched`: what the searches for the best configurations came to.
+    `searched`: what the searches for the best configurations came to; `traded`: what the pages of quality and speed
+    say.
     """
     entries = sorted(entries, key=lambda item: (item.run.machine, item.model, item.quantization, item.path))
     variables = {
@@ -114,6 +127,7 @@ def context(
             if subject.index_section and (section := subject.index_section(entries))
         ],
         **_tables(entries),
+        "traded": tradeoff.items(traded),
         "tuned": tuned.items(searched),
         "synthetic": any(item.synthetic for item in entries),
         "failures": _failures(_latest(runs)),
@@ -208,10 +222,13 @@ def model_context(model: str, entries: Sequence[Entry]) -> tuple[dict[str, Any],
 # ---- The page of a machine ----
 
 
-def machine_context(entries: Sequence[Entry], runs: Sequence[Run], searched: Sequence[Searched] = ()) -> dict[str, Any]:
+def machine_context(
+    entries: Sequence[Entry], runs: Sequence[Run], searched: Sequence[Searched] = (), traded: Sequence[Traded] = ()
+) -> dict[str, Any]:
     """Return the variables of templates/machine.md.j2, the page of one machine.
 
-    `entries` are those of its pages, `runs` all of its runs, the latest last, `searched` what its searches came to.
+    `entries` are those of its pages, `runs` all of its runs, the latest last, `searched` what its searches came to,
+    `traded` what its pages of quality and speed say.
     """
     # A run of which no page shows a figure says nothing of the machine's figures.
     shown = {item.run.run for item in entries}
@@ -241,6 +258,7 @@ def machine_context(entries: Sequence[Entry], runs: Sequence[Run], searched: Seq
         "session": parts.session_alert(latest),
         "table": _table(near, one_machine=True) if near else markdown.text(_without(searched)),
         "felt": _felt(near, one_machine=True),
+        "traded": tradeoff.items(traded, _near),
         "tuned": tuned.items(searched, _near),
         "failures": _failures(runs[-1:], _near),
         "sections": [subject.machine_section(latest) for subject in registry.SUBJECTS if subject.machine_section],

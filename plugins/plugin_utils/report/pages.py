@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import jinja2
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import machines, summary, verdict
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import machines, quality, summary, verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import cache as report_cache
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import (
     comparison,
@@ -28,9 +28,11 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import (
     figures,
     index,
     markdown,
+    tradeoff,
     tuned,
 )
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import page as report_page
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.tradeoff import Traded
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.tuned import Searched
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Entry
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import files, records
@@ -116,6 +118,7 @@ class _Part(NamedTuple):
     latest: list[summary.Run]
     problems: list[Problem]
     searched: list[Searched]
+    traded: list[Traded]
 
 
 def _part(records: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) -> _Part:
@@ -123,7 +126,7 @@ def _part(records: Iterable[dict[str, Any]], problems: Sequence[Problem] = ()) -
     by_machine: dict[str, list[summary.Run]] = {}
     for run in summary.runs(records):
         by_machine.setdefault(run.machine, []).append(run)
-    whole = _Part(Pages(), [], [], list(problems), [])
+    whole = _Part(Pages(), [], [], list(problems), [], [])
     for of_machine in by_machine.values():
         _add_machine(whole, of_machine)
     return whole
@@ -140,6 +143,14 @@ def _add_searches(pages: Pages, runs: Sequence[summary.Run]) -> list[Searched]:
     return [tuned.searched(path, run, payloads) for path, (run, payloads) in sorted(latest.items())]
 
 
+def _add_trades(pages: Pages, runs: Sequence[summary.Run]) -> list[Traded]:
+    """Add the pages of quality and speed of one machine, and return what they say."""
+    shown = sorted(tradeoff.latest(runs).items())
+    for path, run in shown:
+        pages.add(path, "tradeoff.md.j2", *tradeoff.context(path, run))
+    return [tradeoff.traded(path, run) for path, run in shown]
+
+
 def _add_machine(whole: _Part, every: Sequence[summary.Run]) -> None:
     """Add what the runs of one machine come to."""
     pages = whole.pages
@@ -147,6 +158,8 @@ def _add_machine(whole: _Part, every: Sequence[summary.Run]) -> None:
     whole.searched.extend(searched)
     # A machine that was only searched on has no other page.
     runs = [run for run in every if not summary.tuning(run)] or every
+    traded = _add_trades(pages, runs)
+    whole.traded.extend(traded)
     by_page = summary.of_pages(runs)
     compared = _comparisons(runs)
     try:
@@ -163,9 +176,8 @@ def _add_machine(whole: _Part, every: Sequence[summary.Run]) -> None:
     for path, sides in sorted(compared.items()):
         variables, shown = comparison.context(path, sides.run, sides.later, sides.attempts)
         pages.add(path, "comparison.md.j2", variables, shown)
-    pages.add(
-        summary.machine_path(runs[-1].machine), "machine.md.j2", index.machine_context(entries, runs, searched), {}
-    )
+    of_machine = index.machine_context(entries, runs, searched, traded)
+    pages.add(summary.machine_path(runs[-1].machine), "machine.md.j2", of_machine, {})
     whole.entries.extend(index.lean(entry) for entry in entries)
     whole.latest.append(index.lean_run(runs[-1]))
 
@@ -176,6 +188,7 @@ def _whole(parts: Iterable[_Part], problems: Sequence[Problem] = ()) -> tuple[Pa
     entries: list[Entry] = []
     latest: list[summary.Run] = []
     searched: list[Searched] = []
+    traded: list[Traded] = []
     every = list(problems)
     for part in parts:
         pages.update(part.pages)
@@ -183,11 +196,12 @@ def _whole(parts: Iterable[_Part], problems: Sequence[Problem] = ()) -> tuple[Pa
         entries += part.entries
         latest += part.latest
         searched += part.searched
+        traded += part.traded
         every += part.problems
     for model, of_model in index.by_model(entries).items():
         variables, shown = index.model_context(model, of_model)
         pages.add(summary.model_path(model), "model.md.j2", variables, shown)
-    variables, shown = index.context(entries, latest, every, searched)
+    variables, shown = index.context(entries, latest, every, searched, traded)
     pages.add(summary.INDEX, "index.md.j2", variables, shown)
     return pages, every
 
@@ -259,9 +273,9 @@ def promised_pages(record: dict[str, Any]) -> list[str]:
         return sorted({summary.INDEX, summary.machine_path(machine), *of_search})
     single = {summary.page_path(machine, cell) for cell in cells}
     models = {summary.model_path(cell["model"]) for cell in cells}
-    return sorted(
-        {summary.INDEX, summary.machine_path(machine), *models, *single, *summary.comparisons(machine, cells)}
-    )
+    traded = {tradeoff.promised(machine, cell) for cell in cells if quality.is_quality(cell)}
+    compared = summary.comparisons(machine, cells)
+    return sorted({summary.INDEX, summary.machine_path(machine), *models, *single, *compared, *traded})
 
 
 def write(

@@ -183,6 +183,8 @@ def short_reasons(row: Row) -> list[str]:
 
 
 def _disturbed(row: Row) -> list[str]:
+    if row.stamp:
+        return [row.stamp]
     disturbed = len(row.launches) - len(summary.undisturbed(row.launches))
     return [_disturbed_words(row)] if disturbed and len(row.figures) == len(row.launches) else row.reasons[:1]
 

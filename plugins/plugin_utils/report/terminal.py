@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Record, Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts, tuned
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts, tradeoff, tuned
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import registry
 
 # More machines than anybody reads at the end of a terminal.
@@ -77,6 +77,7 @@ def lines(records: Sequence[Record], run_id: str, results_dir: str) -> list[str]
             told += [
                 f"{run.machine}, {model}{f' ({mark})' if mark else ''}",
                 *(line for subject in registry.SUBJECTS if subject.terminal for line in subject.terminal(rows)),
+                *tradeoff.terminal(run, rows),
                 _rest(run, rows),
                 f"  {_path(results_dir, page)}",
             ]

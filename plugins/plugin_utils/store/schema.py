@@ -77,6 +77,7 @@ Parameters = Annotated[int, Meta(ge=1, le=10**15)]
 # F64 is the widest type of ggml.
 BitsPerWeight = Annotated[float, Meta(ge=0, le=64)]
 Seconds = Annotated[float, Meta(ge=0, le=1e8)]
+QualityLimit = Annotated[float, Meta(ge=1e-6, le=1000)]
 # Before or after the moment that they are counted from.
 Moment = Annotated[float, Meta(ge=-1e8, le=1e8)]
 # Since 1970.
@@ -176,6 +177,7 @@ class Run(Struct, kw_only=True, gc=False):
     time_limit_s: Seconds | None = None
     slots: Count | None = None
     slo: Slo | None = None
+    quality_limit_percent: QualityLimit | None = None
     quick: bool | None = None
     price: Price | None = None
     fleet: Fleet | None = None

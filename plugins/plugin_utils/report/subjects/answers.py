@@ -66,8 +66,15 @@ def _clause(view: SideBySide, rows: Sequence[Row], base: Sequence[Row]) -> list[
         row = _same_cell(rows, against) if against else None
         if row and against:
             where = markdown.text(f"{parts.test_words(row.cell)}, {metrics.plural(row.cell['threads'], 'thread')}")
-            said.append(Markdown(f"{word.lower()} ({where}) {ratios.times(*view.verdict(row, against))}"))
+            said.append(Markdown(f"{word.lower()} ({where}) {_times(view, row, against)}"))
     return said
+
+
+def _times(view: SideBySide, row: Row, against: Row) -> Markdown:
+    """Return how a row compares with another, or that one of both is of a build that is wrong."""
+    if row.stamp or against.stamp:
+        return Markdown("**wrong**, so not compared")
+    return ratios.times(*view.verdict(row, against))
 
 
 def _path_words(row: Row) -> Markdown:

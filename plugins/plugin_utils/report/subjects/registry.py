@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import (
+    agreement,
     build,
     ceilings,
     cost,
@@ -31,6 +32,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects i
     omitted,
     over_time,
     published,
+    quality,
     speed,
     threads,
     uncertainty,
@@ -41,6 +43,8 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view impor
 
 SUBJECTS: tuple[Subject, ...] = (
     speed.SUBJECT,
+    quality.SUBJECT,
+    agreement.SUBJECT,
     launches.SUBJECT,
     duets.SUBJECT,
     versions.SUBJECT,
@@ -80,7 +84,8 @@ def alerts(view: View | SideBySide) -> list[Markdown]:
     since = history.alert(view) if isinstance(view, View) else None
     newer = parts.attempts_alert(view.attempts, posixpath.dirname(view.path), view.path)
     nothing = parts.nothing_alert(view.run, view.path)
-    every = (newer, nothing, parts.session_alert(view.run), since, *kernel_path.alerts(view))
+    wrong = agreement.alerts(view.run, view.path)
+    every = (newer, nothing, *wrong, parts.session_alert(view.run), since, *kernel_path.alerts(view))
     return [alert for alert in every if alert]
 
 

@@ -235,7 +235,7 @@ def _speeds(view: SideBySide) -> Drawing | None:
         best: dict[tuple[str, str], Row] = {}
         alike = summary.launch_settings(top.cell)
         for row in summary.same_test(view.rows, top):
-            if summary.launch_settings(row.cell) != alike:
+            if row.stamp or summary.launch_settings(row.cell) != alike:
                 continue
             key = summary.combination(row.cell)
             if row.interval and (key not in best or row.interval.mean > _centre(best[key])):

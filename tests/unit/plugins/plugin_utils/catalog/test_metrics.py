@@ -156,3 +156,9 @@ def test_rows_are_complete(row: metrics.Metric) -> None:
     assert row.formula
     assert row.source
     assert row.formatter(None) == "N/A"
+
+
+def test_means_over_tokens_are_told_from_ratios() -> None:
+    means = {name for name in metrics.REGISTRY if metrics.over_tokens(name)}
+    names = ("kld_mean", "kld_median", "kld_p99", "top1_percent", "p_change_rms_percent")
+    assert means == {prefix + name for prefix in ("", "agree_") for name in names}

@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pandas
 import pytest
-from support.records import side_by_side
+from support.records import side_by_side, traded
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary, validity
@@ -439,3 +439,17 @@ def test_cells_that_differ_in_a_setting_alone_are_benchmarks_of_their_own(real):
             record["payload"]["cell"]["settings"] = {"flash_attn": "0"}
     names = [name for name in json.loads(written([*good, *other], "bencher")) if "/pp512/" in name]
     assert {name.rpartition("/")[2] for name in names} == {"flash_attn=0", "flash_attn=1"}
+
+
+def test_quality_is_exported_as_any_other_figure_and_a_wrong_build_raises_no_alarm() -> None:
+    every = traded.records()
+    rows = list(csv.DictReader(io.StringIO(written(every, "csv"))))
+    of_q4_0 = {row["metric"]: row for row in rows if row["quantization"] == "Q4_0" and row["build"] == "default"}
+    assert float(of_q4_0["ppl_ratio"]["mean"]) == pytest.approx(1.18)
+    assert (float(of_q4_0["kld_mean"]["mean"]), of_q4_0["kld_mean"]["unit"]) == (pytest.approx(0.28), "nat")
+    assert float(of_q4_0["agree_kld_mean"]["mean"]) == pytest.approx(0.0005)
+    assert {row["state"] for row in rows if row["build"] == "fast" and row["metric"] == "tg_tps"} == {"INVALID"}
+    measures = json.loads(written(every, "bencher"))
+    assert "ppl_ratio" in measures["local-amd-epyc/smollm2-135m/Q4_0/default/t2/quality512x4"]
+    assert "local-amd-epyc/smollm2-135m/Q4_0/fast/t2/tg128" not in measures
+    assert "local-amd-epyc/smollm2-135m/Q4_0/default/t2/tg128" in measures

@@ -9,7 +9,7 @@ import copy
 import re
 from typing import Any
 
-from support.records import side_by_side
+from support.records import side_by_side, traded
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
 
@@ -105,3 +105,21 @@ def test_many_machines_have_a_table_and_no_sentence_each() -> None:
     assert "- **box-" not in many
     assert "There are more than 60 machines and models" in many
     assert many.count("](box-69/README.md)") == 1
+
+
+def test_the_fastest_that_loses_little_enough_has_a_line() -> None:
+    chosen = card(traded.records())["Generation within 1 % of F16's perplexity"]
+    assert chosen[0].startswith("<b>[local-amd-epyc Q8_0]")
+    assert "ctk=q8_0+ctv=q8_0" in chosen[0]
+    wider = card(traded.records(quality_limit_percent=20.0))["Generation within 20 % of F16's perplexity"]
+    # The build that is fast and wrong is chosen by no line.
+    assert wider[0].startswith("<b>[local-amd-epyc Q4_0]")
+    assert "build default" in wider[0]
+    little = card(traded.records(traded.TRADED[4:]))["Generation within 1 % of F16's perplexity"]
+    assert little[0] == "N/A: nothing measured is known to lose so little"
+    assert not [purpose for purpose in card(traded.records(tests=("tg128",))) if "perplexity" in purpose]
+
+
+def test_a_build_that_is_fast_and_wrong_is_chosen_for_nothing() -> None:
+    for purpose, line in card(traded.records(traded.TRADED[5:])).items():
+        assert "build fast" not in line[0], purpose

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
-from support.records import side_by_side
+from support.records import side_by_side, traded
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
@@ -70,10 +70,11 @@ def table_row(page: str, start: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-@pytest.mark.parametrize("kept_in", ["pages", "pages-side-by-side"])
+@pytest.mark.parametrize("kept_in", ["pages", "pages-side-by-side", "pages-traded"])
 def test_pages_are_those_kept(tmp_path: Path, frozen: list[Record], kept_in: str) -> None:
     """Run with CLOUDBENCH_UPDATE_GOLDEN=1 to write the pages that are meant from now on, and read the difference."""
-    assert not records.append(tmp_path, frozen if kept_in == "pages" else side_by_side.records()).problems
+    made = {"pages-side-by-side": side_by_side.records, "pages-traded": traded.records}.get(kept_in, lambda: frozen)()
+    assert not records.append(tmp_path, made).problems
     pages = report.render(*read(tmp_path))
     golden = FIXTURES / kept_in
     if os.environ.get("CLOUDBENCH_UPDATE_GOLDEN"):

@@ -11,6 +11,7 @@ import json
 import re
 
 import pytest
+from support.records import traded
 from support.records.side_by_side import records as side_by_side
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
@@ -252,3 +253,16 @@ def test_a_page_is_written_where_it_is_asked_for_and_over_no_other_file(tmp_path
     page.write_text("mine", "utf-8")
     with pytest.raises(advice.AdviceError, match="is no page of advice and is left alone"):
         advice_text.write(page, given)
+
+
+def test_a_build_that_is_fast_and_wrong_advises_nobody(tmp_path):
+    every = traded.records(traded.TRADED[5:])
+    for record in every:
+        record["machine"] = "gv3-c7g-xlarge"
+        if record["kind"] == "machine":
+            record["payload"].update(name="gv3-c7g-xlarge", instance={"type": "c7g.xlarge", "zone": "us-east-1a"})
+    assert not records.append(tmp_path, every).problems
+    (figures,) = advice.own_figures(tmp_path).values()
+    speeds = {(figure.quantization, figure.metric): round(figure.tps) for figure in figures}
+    # The wrong one gives 190 and 900.
+    assert speeds == {("Q4_0", "tg"): 130, ("Q4_0", "pp"): 500}

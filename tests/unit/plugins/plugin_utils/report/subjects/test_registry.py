@@ -71,12 +71,24 @@ def whole(real: list[Record]) -> list[Record]:
                 cell.update(test="serve128+64@r0.5", rate=0.5)
                 del cell["concurrency"]
                 every.append(at_a_rate)
+                every += [predicting(record, test) for test in ("quality512x4", "agree128x2")]
             if payload["cell"]["test"] == "load":
                 every.append(says_the_same(record))
     earlier = [
         dict(copy.deepcopy(record), run="20200101T000000Z-0000", time="2020-01-01T00:00:00Z") for record in every
     ]
     return [*earlier, *every]
+
+
+def predicting(record: Record, test: str) -> Record:
+    """Return a launch of the same file that measures what is predicted, with every metric of its kind."""
+    launch = copy.deepcopy(record)
+    cell = {name: launch["payload"]["cell"][name] for name in ("model", "quantization", "build", "threads")}
+    kind = kinds.kind_of({"test": test})
+    needs = {name: value for name, value in (("reference", "F16"), ("text", "alice29")) if name in kind.needs}
+    launch["payload"]["cell"] = {**cell, **kinds.parse_test(test), **needs}
+    launch["payload"]["metrics"] = {name: {"value": 0.01, "unit": metrics.metric(name).unit} for name in kind.metrics}
+    return launch
 
 
 @pytest.fixture(scope="module")
