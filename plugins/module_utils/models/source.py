@@ -107,7 +107,7 @@ def check_quantization(source: ModelSource, quantization: Quantization) -> None:
 
 
 def _is_quantized_here(source: ModelSource) -> bool:
-    """Whether no file of the type can come: of a conversion, of a package, and of a preset's own file in F16 or BF16."""
+    """Whether no file of the type can come: from a conversion, a package, or a preset's own file in F16 or BF16."""
     preset = PUBLISHED.get(source.name)
     usual = preset is not None and (source.repository, source.file) == (preset.repository, preset.file)
     return source.way in (CONVERT, PACKAGE) or (usual and PLACEHOLDER not in source.file)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.ggml_types import BY_NAME as TENSOR_TYPES
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import (
     ALIASES,
     BY_NAME,
@@ -18,6 +19,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizati
     needs_imatrix,
     of_file_type,
     plain,
+    promised_types,
     slug,
 )
 
@@ -152,3 +154,27 @@ def test_a_type_made_with_an_importance_matrix_is_another_one() -> None:
 def test_what_no_importance_matrix_is_used_for(name: str, message: str) -> None:
     with pytest.raises(QuantizationError, match=message):
         lookup(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("MXFP4_MOE", ("MXFP4",)),
+        ("NVFP4", ("NVFP4",)),
+        ("Q4_K_M", ("Q4_K",)),
+        ("Q4_K", ("Q4_K",)),
+        ("Q2_K", ("Q2_K",)),
+        ("IQ2_M", ("IQ2_S",)),
+        ("IQ3_XS", ("IQ3_S", "IQ3_XXS")),
+        ("Q4_0_8_8", ("Q4_0_8_8",)),
+        ("BF16", ("BF16",)),
+        ("mine", ()),
+    ],
+)
+def test_what_a_name_promises(name: str, expected: tuple[str, ...]) -> None:
+    assert promised_types(name) == expected
+
+
+def test_every_name_promises_types_that_there_are() -> None:
+    assert all(promised_types(name) for name in BY_NAME)
+    assert {kind for name in BY_NAME for kind in promised_types(name)} <= set(TENSOR_TYPES)
