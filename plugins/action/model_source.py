@@ -25,8 +25,10 @@ class ActionModule(CoreAction):
     ERRORS = (ValueError,)
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        quantization = lookup(args["quantization"]).name
+        wanted = lookup(args["quantization"])
+        quantization = wanted.name
         source = model_source.parse(args["entry"])
+        model_source.check_quantization(source, wanted)
         # Neither url nor s3: what is shown of a result must hold no secret.
         return {
             "name": source.name,

@@ -106,6 +106,11 @@ options:
           and C(path) or C(url).
         type: raw
         default: alice29
+      quality_limit_percent:
+        description: How much more perplexity than that of the reference is little, in percent; the fastest within it is
+          chosen.
+        type: float
+        default: 1
       slo:
         description: What a request to the server has to meet to count as goodput, in seconds.
         type: dict

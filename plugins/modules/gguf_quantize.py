@@ -20,7 +20,7 @@ author:
   - cloudbench.llama contributors (@cloudbench)
 options:
   src:
-    description: A model file in F32, F16 or BF16, or in the wanted type.
+    description: A model file in F32, F16 or BF16, in the wanted type, or with O(requantize) in any.
     type: path
     required: true
   directory:
@@ -30,12 +30,28 @@ options:
     type: path
     required: true
   quantization:
-    description: A type of C(llama-quantize).
+    description: A type of C(llama-quantize), with C(+imatrix) behind it where it is made with an importance matrix.
     type: str
     required: true
   binary:
     description: Path of C(llama-quantize). Not needed where O(src) is of the wanted type.
     type: path
+  requantize:
+    description:
+      - Whether O(src) may be quantized already. F16 is made of it then, kept beside the others, and everything is made
+        of that. What it has lost stays lost.
+    type: bool
+    default: false
+  imatrix_binary:
+    description: Path of C(llama-imatrix). Needed for a O(quantization) such as C(Q4_0+imatrix).
+    type: path
+  imatrix_text:
+    description: The text that an importance matrix is made of.
+    type: path
+  imatrix_chunks:
+    description: How many chunks of 512 tokens of it are taken.
+    type: int
+    default: 32
   name:
     description: The model's name in records and in the name of the file.
     type: str
@@ -93,39 +109,110 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.file impor
     remember,
     verify,
 )
-from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.gguf import Gguf
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.imatrix import make
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import (
+    UNQUANTIZED,
+    Quantization,
+    lookup,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantize import (
     check_binary,
+    check_imatrix,
     check_source,
     existing,
     quantize,
 )
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.digests import sha256_file
+
+# What a file that is quantized is made into, for everything else to be made of.
+_WIDE = "F16"
 
 
 def obtain(params: Dict[str, Any], check: bool) -> Tuple[bool, Optional[Dict[str, Any]]]:
     """Whether the file was, or in check mode would be, written, and its payload with its path."""
     target = lookup(params["quantization"])
     source = os.path.abspath(params["src"])
-    path = os.path.join(os.path.abspath(params["directory"]), file_name(params["name"], target.name))
+    path = _path(params, target.name)
     model = verify(source, params["architectures"])
     payload = describe(model, name=params["name"], source=params["source"])
     if not check:
         remember(source, payload)
     if payload["quantization"] == target.name:
         return False, dict(payload, path=source)
+    wider = params["requantize"] and payload["quantization"] not in UNQUANTIZED
+    wide_path = _path(params, _WIDE)
+    if wider:
+        known = existing(payload["sha256"], lookup(_WIDE), payload["name"], wide_path)
+        if known is None:
+            if check:
+                return True, None
+            _check(params, lookup(_WIDE), source, wide_path)
+            known = quantize(model, payload, lookup(_WIDE), params["binary"], _threads(params), wide_path)
+            if target.name == _WIDE:
+                return True, dict(known, path=wide_path)
+        if target.name == _WIDE:
+            return False, dict(known, path=wide_path)
+        source, payload = wide_path, known
     made = existing(payload["sha256"], target, payload["name"], path)
-    if made:
+    if made and (not target.imatrix or _of_text(made, params)):
         return False, dict(made, path=path)
+    model = verify(source, params["architectures"])
     check_source(model, target)
+    check_imatrix(target)
+    _check(params, target, source, path)
+    if check:
+        return True, None
+    matrix = _importance(params, model, payload) if target.imatrix else None
+    return True, dict(
+        quantize(model, payload, target, params["binary"], _threads(params), path, imatrix=matrix), path=path
+    )
+
+
+def _path(params: Dict[str, Any], quantization: str) -> str:
+    return os.path.join(os.path.abspath(params["directory"]), file_name(params["name"], quantization))
+
+
+def _threads(params: Dict[str, Any]) -> int:
+    return params["threads"] or os.cpu_count() or 1
+
+
+def _check(params: Dict[str, Any], target: Quantization, source: str, path: str) -> None:
+    """Raise ModelFileError where the file cannot be made, before anything is written."""
     if os.path.realpath(source) == os.path.realpath(path):
         raise ModelFileError(f"{source} would be overwritten by its own quantization; give src another name")
     if not params["binary"]:
         raise ModelFileError(f"{target.name} is made by llama-quantize, whose path is missing; set binary")
     check_binary(params["binary"], target)
-    if check:
-        return True, None
-    threads = params["threads"] or os.cpu_count() or 1
-    return True, dict(quantize(model, payload, target, params["binary"], threads, path), path=path)
+    if target.imatrix and not (params["imatrix_binary"] and params["imatrix_text"]):
+        raise ModelFileError(
+            f"{target.name} is made with an importance matrix; set imatrix_binary and imatrix_text, of which it is made"
+        )
+
+
+def _of_text(made: Dict[str, Any], params: Dict[str, Any]) -> bool:
+    """Say whether a file was made with the importance matrix that is asked for."""
+    known = made.get("imatrix") or {}
+    text = params["imatrix_text"]
+    same = known.get("chunks") == params["imatrix_chunks"]
+    return same and (not text or not os.path.exists(text) or known.get("text_sha256") == sha256_file(text))
+
+
+def _importance(params: Dict[str, Any], model: Gguf, payload: Dict[str, Any]) -> Tuple[str, Dict[str, Any]]:
+    """Return the path of the importance matrix, made unless it is there, and what a record says of it."""
+    text = os.path.abspath(params["imatrix_text"])
+    path = os.path.join(os.path.abspath(params["directory"]), params["name"] + ".imatrix")
+    name = os.path.splitext(os.path.basename(text))[0]
+    return path, make(
+        model,
+        payload["synthetic"],
+        text,
+        name,
+        params["imatrix_chunks"],
+        params["imatrix_binary"],
+        _threads(params),
+        path,
+    )
 
 
 def main() -> None:
@@ -138,6 +225,10 @@ def main() -> None:
             "binary": {"type": "path"},
             "name": {"type": "str", "required": True},
             "source": {"type": "str"},
+            "requantize": {"type": "bool", "default": False},
+            "imatrix_binary": {"type": "path"},
+            "imatrix_text": {"type": "path"},
+            "imatrix_chunks": {"type": "int", "default": 32},
             "architectures": {"type": "list", "elements": "str", "default": ["llama"]},
             "threads": {"type": "int"},
         },

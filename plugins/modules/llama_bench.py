@@ -288,8 +288,10 @@ def main() -> None:
             spool.open()
             earlier = [record for record in spool.records() if record["machine"] == machine["name"]]
             known = {(record["kind"], record["payload"].get("id")) for record in earlier}
+            # What is compared with is on record as what is compared.
+            sides = [*jobs, *(job.base for job in jobs if job.base)]
             for kind in ("build", "model"):
-                for payload in {getattr(job, kind)["id"]: getattr(job, kind) for job in jobs}.values():
+                for payload in {getattr(side, kind)["id"]: getattr(side, kind) for side in sides}.values():
                     if (kind, payload["id"]) not in known:
                         emit(kind, payload, None)
             # Reading a large model for the first time takes minutes: the controller is to know that somebody lives.

@@ -193,7 +193,8 @@ class Session:
         left = self.left()
         waiting = [index for index in range(len(stage.jobs)) if stage.wants(index)]
         seconds = [self.seconds(stage, index) for index in range(len(stage.jobs))]
-        missing = [max(0, self.settings.launches - len(stage.launches[index])) for index in range(len(stage.jobs))]
+        least = [registry.kind_of(job.cell).launches(self.settings.launches) for job in stage.jobs]
+        missing = [max(0, count - len(launches)) for count, launches in zip(least, stage.launches)]
         out = [waiting[i] for i in time_budget.omit([seconds[i] * missing[i] for i in waiting], 1, left)[0]]
         if waiting and out == waiting:
             out = [index for index in waiting if index != next((i for i in waiting if seconds[i] <= left), None)]
@@ -215,7 +216,8 @@ class Session:
         if stage.launches[index] or place in self.told or stage.ladder:
             return
         self.told.add(place)
-        payload = time_budget.omission(job, seconds, self.settings.launches, self.settings.budget)
+        least = registry.kind_of(job.cell).launches(self.settings.launches)
+        payload = time_budget.omission(job, seconds, least, self.settings.budget)
         self.emit("omitted", payload, time.time())
 
     # Launches.

@@ -41,6 +41,8 @@ _FIRST_PAYLOAD = (
 # What sidecars of the first versions lack.
 _ADDED = ("tensor_types", "bits_per_weight", "tensors_sha256")
 PAYLOAD = (*_FIRST_PAYLOAD, *_ADDED)
+# What only some files have: what was quantized before it was made wider, and what it was made with.
+_SOME = ("widened_from", "imatrix")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -95,7 +97,8 @@ def recall(path: str, wanted: Dict[str, Any]) -> Optional[Dict[str, Any]]:
         known = _completed(path, known)
     if not known:
         return None
-    return with_id(dict({key: known[key] for key in PAYLOAD}, file=os.path.basename(path)))
+    kept = {key: known[key] for key in (*PAYLOAD, *_SOME) if key in known}
+    return with_id(dict(kept, file=os.path.basename(path)))
 
 
 def _completed(path: str, known: Dict[str, Any]) -> Dict[str, Any]:
@@ -310,11 +313,14 @@ def describe(
     source: Optional[str] = None,
     synthetic: Optional[bool] = None,
     digests: Optional[Digests] = None,
+    more: Optional[Dict[str, Any]] = None,
 ) -> Dict[str, Any]:
     """The payload of the model record of a verified file.
 
-    Defaults: `name` the file name without .gguf, `quantization` what the file says, `source` the path,
-    `synthetic` the file's key cloudbench.synthetic, `digests` computed. Raises ModelFileError and OSError.
+    `more`: what is known of how it was made, `widened_from` and `imatrix`; without, what the file says itself of an
+    importance matrix, by which its quantization is not called. Defaults: `name` the file name without .gguf,
+    `quantization` what the file says, `source` the path, `synthetic` the file's key cloudbench.synthetic, `digests`
+    computed. Raises ModelFileError and OSError.
     """
     file = os.path.basename(model.path)
     digests = digests or digests_of(model.path)
@@ -330,8 +336,19 @@ def describe(
             "source": source or model.path,
             "architecture": architecture(model),
             **_weights(model, digests),
+            **(_made_with(model) if more is None else more),
         }
     )
+
+
+def _made_with(model: Gguf) -> Dict[str, Any]:
+    """What llama-quantize has written of an importance matrix: the name of the text, not the path of somebody else."""
+    dataset = model.metadata.get("quantize.imatrix.dataset")
+    chunks = model.metadata.get("quantize.imatrix.chunks_count")
+    if "quantize.imatrix.file" not in model.metadata:
+        return {}
+    text = re.split(r"[/\\\\]", dataset)[-1][:100] if isinstance(dataset, str) else None
+    return {"imatrix": {"text": text, "chunks": chunks if isinstance(chunks, int) else None}}
 
 
 def verify(

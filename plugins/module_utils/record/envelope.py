@@ -42,8 +42,17 @@ NOT_COMPARED = {
         "licence",
         "provenance",
     ),
-    # What its tensors are follows from the digest of the file; records of the first versions do not say it.
-    "model": ("id", "file", "source", "tensor_types", "bits_per_weight", "tensors_sha256"),
+    # What its tensors are and what they were made with follows from the digest of the file; not all records say it.
+    "model": (
+        "id",
+        "file",
+        "source",
+        "tensor_types",
+        "bits_per_weight",
+        "tensors_sha256",
+        "widened_from",
+        "imatrix",
+    ),
 }
 
 

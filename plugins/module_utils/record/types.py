@@ -260,6 +260,8 @@ class Model(_Model, total=False):
     tensor_types: Optional[Dict[str, TensorsOfType]]
     bits_per_weight: Optional[float]
     tensors_sha256: Optional[str]
+    widened_from: Optional[str]
+    imatrix: Optional[Dict[str, Any]]
 
 
 class Buffer(TypedDict):

@@ -29,8 +29,10 @@ def cell_text(cell: dict[str, Any]) -> str:
 def _figure(entry: dict[str, Any]) -> str:
     mean, _low, _high, count, half_width = entry["interval"]
     spread = "" if half_width is None else f" ±{half_width:.1f} %"
-    unit = metric(headline(entry["cell"])).unit
-    return f"{number(mean)} {unit}{spread} (n={count})"
+    name = headline(entry["cell"])
+    unit = metric(name).unit
+    # A ratio or a count has no unit to speak of.
+    return f"{number(mean)} {unit if unit != '1' else name}{spread} (n={count})"
 
 
 def describe(state: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import Cell
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import KINDS, headline, kind_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import ladder
+from ansible_collections.cloudbench.llama.plugins.module_utils.models import imatrix
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.source import GENERATE
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import failure
@@ -100,6 +101,11 @@ def run_payload(
         "time_limit_s": request.minutes * 60,
         "slots": request.slots,
         "slo": {"ttft_s": request.slo_ttft_s, "tpot_s": request.slo_tpot_s},
+        **(
+            {"quality_limit_percent": request.quality_limit_percent}
+            if any("reference" in cell for cell in plan["cells"])
+            else {}
+        ),
         "seed": seed,
         "versions": versions,
         "emulated": machine["emulated"],
@@ -289,7 +295,7 @@ def _without_meaning(test: Cell, model: Model) -> bool:
 
 def _for_models(quantizations: list[str]) -> set[str]:
     """Return the programs that making files of these quantizations needs beside llama-quantize."""
-    return {"llama-imatrix"} if any(name.endswith("+imatrix") for name in quantizations) else set()
+    return {imatrix.PROGRAM} if any(lookup(name).imatrix for name in quantizations) else set()
 
 
 def make_plan(request: RunRequest, machine: Payload) -> Plan:

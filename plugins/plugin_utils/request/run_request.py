@@ -120,11 +120,16 @@ VARIABLES: Mapping[str, Variable] = {
     "duets": Variable("llama_bench_duets", {"type": "list", "elements": "raw", "default": ["auto"]}),
     "reference": Variable("llama_model_reference", {"type": "str", "default": "F16"}),
     "text": Variable("llama_model_text", {"type": "raw", "default": texts.QUALITY}),
+    "quality_limit_percent": Variable(
+        "llama_bench_quality_limit_percent", {"type": "float", "default": 1}, least=0.0001
+    ),
     "price": Variable("llama_bench_price", {"type": "dict", "default": {}}),
     "environment": Variable("llama_bench_environment", {"type": "dict", "default": {}}),
     "seed": Variable("llama_bench_seed", {"type": "int", "default": None}),
 }
 
+# Those that say something only where what is predicted is measured.
+OF_QUALITY = ("reference", "text", "quality_limit_percent")
 
 # The option `request` of the modules that plan, in their argument specs.
 OPTION: Mapping[str, Any] = {"type": "dict", "required": True}
@@ -182,7 +187,7 @@ class RunRequest:
     of failure records, one for each value that is not. No `threads` leaves them to the ladder of the run.
     `launches_most` is that of a cell in this run; `minutes` 0 is no limit; `environment` are variables for the programs
     that are measured; `reference` is the quantization that quality is measured against, and `text` the name of what it
-    is measured on; `price` is what a person says that a host costs, as a run record has it. `asked` is everything as
+    is measured on, and up to `quality_limit_percent` more perplexity is little; `price` is what a person says that a host costs, as a run record has it. `asked` is everything as
     it was given, by field.
     """
 
@@ -204,6 +209,7 @@ class RunRequest:
     duets: tuple[Duet, ...]
     reference: str
     text: str
+    quality_limit_percent: float
     environment: Mapping[str, str]
     price: Payload | None
     seed: int | None
@@ -271,6 +277,7 @@ class RunRequest:
             duets=tuple(duets),
             reference=reference,
             text=text,
+            quality_limit_percent=asked["quality_limit_percent"],
             environment=variables,
             price=price,
             seed=asked["seed"],
@@ -305,8 +312,8 @@ class RunRequest:
             "seed": seed,
         }
         # Where nothing is measured by them they say nothing.
-        needed = {name for test in self.tests for name in kind_of(test).needs}
-        shown.update({name: None for name in ("reference", "text") if name not in needed})
+        if not any(kind_of(test).needs for test in self.tests):
+            shown.update(dict.fromkeys(OF_QUALITY))
         return {row.name: shown[field] for field, row in VARIABLES.items() if shown[field] is not None}
 
 

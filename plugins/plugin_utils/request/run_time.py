@@ -277,7 +277,8 @@ def expected_minutes(
         shape = shapes[cell["model"]]
         if shape is not None:
             each = launch_seconds(host, shape, cell, request.settings)
-            seconds = seconds.plus(Range(request.launches * each.low, most * each.high))
+            few, many = (kind_of(cell).launches(count) for count in (request.launches, most))
+            seconds = seconds.plus(Range(few * each.low, many * each.high))
     measured = seconds.times(1 / 60)
     if request.minutes:
         measured = Range(min(request.minutes, measured.low), min(request.minutes, measured.high))

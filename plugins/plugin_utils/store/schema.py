@@ -304,6 +304,8 @@ class Model(Struct, kw_only=True, gc=False):
     tensor_types: dict[str, TensorsOfType] | None = None
     bits_per_weight: BitsPerWeight | None = None
     tensors_sha256: str | None = None
+    widened_from: str | None = None
+    imatrix: dict[str, Any] | None = None
 
 
 class Metric(Struct, kw_only=True, gc=False):

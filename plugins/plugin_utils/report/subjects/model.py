@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.models import texts
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import promised_types
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import weights
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Record
@@ -45,6 +46,8 @@ def _facts(model: Payload, launches: Iterable[Record]) -> Markdown:
             ("Bits per weight", metrics.number(bits, 2) if bits else None),
             ("Architecture", model.get("architecture")),
             ("Weights", _weights(model)),
+            ("Made wider from", _widened_words(model)),
+            ("Importance matrix", _imatrix_words(model)),
             ("Source", model.get("source")),
             ("SHA-256", markdown.code(model["sha256"]) if model.get("sha256") else None),
             (
@@ -57,6 +60,19 @@ def _facts(model: Payload, launches: Iterable[Record]) -> Markdown:
 
 def _weights(model: Payload) -> str | None:
     return None if model["synthetic"] is None else "synthetic (random values)" if model["synthetic"] else "real"
+
+
+def _widened_words(model: Payload) -> str | None:
+    before = model.get("widened_from")
+    return f"{before}: what that had lost is lost here too" if before else None
+
+
+def _imatrix_words(model: Payload) -> str | None:
+    made = model.get("imatrix")
+    if not made:
+        return None
+    chunks = f"{made['chunks']:,} chunks of " if isinstance(made.get("chunks"), int) else ""
+    return f"{chunks}{texts.title(made['text']) if made.get('text') else 'a text that is not named'}"
 
 
 def _misnamed_words(model: Payload, launches: Iterable[Record]) -> str | None:

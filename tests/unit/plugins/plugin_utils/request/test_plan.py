@@ -16,7 +16,11 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.plan impo
     run_payload,
     unrecorded,
 )
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import VARIABLES, RunRequest
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import (
+    OF_QUALITY,
+    VARIABLES,
+    RunRequest,
+)
 
 MACHINE = {"name": "local-test", "cpu_count": 8, "physical_cores": 4, "emulated": False}
 
@@ -393,7 +397,7 @@ def test_a_record_says_how_to_ask_for_the_same_again():
     assert (program, playbook, option) == ("ansible-playbook", "site.yml", "-e")
     asked = json.loads(variables)
     # What nothing is measured by says nothing.
-    assert set(asked) == {row.name for field, row in VARIABLES.items() if field not in ("reference", "text")}
+    assert set(asked) == {row.name for field, row in VARIABLES.items() if field not in OF_QUALITY}
     assert asked["llama_bench_tests"] == ["pp8", "it's"]
     assert asked["llama_bench_seed"] == 7
     assert asked["llama_bench_price"]["usd_hour"] == 0.85
