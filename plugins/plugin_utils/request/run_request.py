@@ -186,9 +186,9 @@ class RunRequest:
     none) and tests (fields of cells) are those that are possible, each once, in the order given; `refused` are payloads
     of failure records, one for each value that is not. No `threads` leaves them to the ladder of the run.
     `launches_most` is that of a cell in this run; `minutes` 0 is no limit; `environment` are variables for the programs
-    that are measured; `reference` is the quantization that quality is measured against, and `text` the name of what it
-    is measured on, and up to `quality_limit_percent` more perplexity is little; `price` is what a person says that a host costs, as a run record has it. `asked` is everything as
-    it was given, by field.
+    that are measured; `reference` is the quantization that quality is measured against, `text` the name of what it is
+    measured on, and up to `quality_limit_percent` more perplexity is little; `price` is what a person says that a host
+    costs, as a run record has it. `asked` is everything as it was given, by field.
     """
 
     models: tuple[Model, ...]

@@ -231,8 +231,8 @@ class TestQuantize:
         ("body", "quantization", "message"),
         [
             (
-                "echo 'main: failed to quantize: no imatrix' >&2; exit 1",
-                "IQ1_S",
+                "echo 'main: failed to quantize: no reason' >&2; exit 1",
+                "Q5_K_M",
                 "exit code 1, main: failed to quantize",
             ),
             ("kill -ILL $$", "Q4_0", "it was built for another processor (illegal instruction)"),
