@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional, Tuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.ggml_types import BY_NAME as TENSOR_TYPES
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 
 
@@ -82,6 +83,24 @@ ALIASES: Dict[str, str] = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M"}
 # Bits per weight of the types that llama-quantize takes as a source without loss on loss.
 UNQUANTIZED: Dict[str, int] = {"F32": 32, "F16": 16, "BF16": 16}
 
+# The types of tensors that a name promises where they are not called as it is: `llama_ftype_get_default_type` in
+# src/llama-quant.cpp (832db0699007), and the second type of a mixture that is named after both.
+_PROMISED: Dict[str, Tuple[str, ...]] = {
+    "MXFP4_MOE": ("MXFP4",),
+    "IQ2_S": ("IQ2_XS", "IQ2_S"),
+    "IQ2_M": ("IQ2_S",),
+    "IQ3_XS": ("IQ3_S", "IQ3_XXS"),
+    "IQ3_M": ("IQ3_S",),
+    "Q2_K_S": ("Q2_K",),
+    "Q3_K_S": ("Q3_K",),
+    "Q3_K_M": ("Q3_K",),
+    "Q3_K_L": ("Q3_K",),
+    "Q4_K_S": ("Q4_K",),
+    "Q4_K_M": ("Q4_K",),
+    "Q5_K_S": ("Q5_K",),
+    "Q5_K_M": ("Q5_K",),
+}
+
 _BY_FILE_TYPE: Dict[int, str] = {row.file_type: row.name for row in _ROWS}
 _BY_FILE_TYPE[39] = "NVFP4"  # LLAMA_FTYPE_MOSTLY_NVFP4 in include/llama.h: read, but not written by llama-quantize
 _GUESSED = 1024  # LLAMA_FTYPE_GUESSED, a flag added to the number
@@ -104,6 +123,12 @@ def of_file_type(number: object) -> Optional[str]:
     if not isinstance(number, int) or isinstance(number, bool):
         return None
     return _BY_FILE_TYPE.get(number & ~_GUESSED)
+
+
+def promised_types(name: str) -> Tuple[str, ...]:
+    """The types of ggml that most tensors of a quantization are to have by its name; none for an unknown name."""
+    name = ALIASES.get(name, name)
+    return _PROMISED.get(name) or ((name,) if name in TENSOR_TYPES else ())
 
 
 def needs_imatrix(name: str) -> bool:

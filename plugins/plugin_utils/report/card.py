@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, summary, validity
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.cost import Cost
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Markdown
@@ -30,21 +30,23 @@ RULE = (
 class Candidate(NamedTuple):
     """A row that may be chosen: its run and page, and what a million of its tokens costs.
 
-    `usd` is None where the machine has no price.
+    `usd` is None where the machine has no price, `model` where the file is not on record.
     """
 
     run: Run
     path: str
     row: Row
     usd: Cost | None
+    model: Payload | None = None
 
 
 class Source(NamedTuple):
-    """A page: its latest run, its path and its rows."""
+    """A page: its latest run, its path, its rows and the payload of its model's file where that is on record."""
 
     run: Run
     path: str
     rows: Sequence[Row]
+    model: Payload | None = None
 
 
 def _candidates(sources: Iterable[Source], pick: Callable[[Sequence[Row]], list[Row]]) -> list[Candidate]:
@@ -55,7 +57,7 @@ def _candidates(sources: Iterable[Source], pick: Callable[[Sequence[Row]], list[
             if row.interval is None:
                 continue
             usd = cost.of_row(row, price.usd) if price and price.usd else None
-            candidates.append(Candidate(source.run, source.path, row, usd))
+            candidates.append(Candidate(source.run, source.path, row, usd, source.model))
     return candidates
 
 
@@ -162,16 +164,20 @@ def _line(purpose: str, candidates: Sequence[Candidate], by_cost: bool = False) 
     tied = [_name(candidate) for candidate in ties[:NAMED]] + (
         [f"{len(ties) - NAMED} more"] if len(ties) > NAMED else []
     )
+    what = [of, parts.bits_per_weight(best.model), f"of {metrics.plural(len(sound), 'candidate')}"]
     chosen = markdown.lines(
         markdown.bold(markdown.link(_name(best), best.path)),
-        markdown.small(f"{of}, of {metrics.plural(len(sound), 'candidate')}"),
+        markdown.small(", ".join(filter(None, what))),
         markdown.small(f"~ {', '.join(tied)}") if tied else None,
     )
     return [purpose, chosen, _figure(best), usd, parts.brief(best.row)]
 
 
-def card(title: Markdown, sources: Sequence[Source]) -> Markdown:
-    """Return the card of one model under a title: for conversation, for batch work, and for the lowest cost."""
+def card(title: Markdown, sources: Sequence[Source], note: str | None = None) -> Markdown:
+    """Return the card of one model under a title: for conversation, for batch work, and for the lowest cost.
+
+    `note`: a sentence below it, on quantizations that are none of their own.
+    """
     generation, batched = _candidates(sources, _generation), _candidates(sources, _batch)
     interactive = _first(_candidates(sources, _interactive), generation)
     batch = _first(batched, _candidates(sources, _prompt))
@@ -184,4 +190,5 @@ def card(title: Markdown, sources: Sequence[Source]) -> Markdown:
         _line("Batch", batch),
         _line("Lowest cost", cheapest, by_cost=True),
     ]
-    return markdown.table(columns, lines)
+    table = markdown.table(columns, lines)
+    return Markdown(f"{table}\n\n{markdown.text(note, None)}") if note else table

@@ -17,7 +17,13 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import car
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import index_speed, registry
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.tuned import Searched
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Column, Columns, Entry
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import (
+    Column,
+    Columns,
+    Entry,
+    distinct,
+    same_words,
+)
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.records import Problem
 
 # ---- What is held of a page ----
@@ -33,6 +39,7 @@ def entry(path: str, runs: Sequence[Run], compared: Collection[str] = (), attemp
     standing = summary.standing_rows(summary.OfPage(list(runs), list(attempts)), path)
     rows = [row._replace(instead=parts.instead_words(run, each)) for each in standing for row in each.rows]
     rows.sort(key=lambda row: summary.cell_order(row.cell))
+    launches = [record for cell in cells for record in run.by_cell.get(summary.cell_key(cell), ())]
     # The rows say it.
     said = any(each.newer and each.newer[0] in attempts[-1:] for each in standing)
     prompt, generation = summary.headline(rows, "pp_tps"), summary.headline(rows, "tg_tps")
@@ -53,6 +60,7 @@ def entry(path: str, runs: Sequence[Run], compared: Collection[str] = (), attemp
         slower=registry.slower(path, runs),
         attempt=None if said else parts.attempts_words(attempts, path),
         nothing=None if any(row.launches for row in rows) else summary.why_nothing(run, path),
+        model_file=parts.model_file(run, cells, launches),
     )
 
 
@@ -149,7 +157,9 @@ def _tables(entries: Sequence[Entry], up: str = "") -> dict[str, Any]:
 def _sources(entries: Sequence[Entry], up: str = "") -> list[card.Source]:
     """Return what a verdict card chooses from."""
     return [
-        card.Source(item.run, up + item.path, item.rows) for item in entries if any(row.launches for row in item.rows)
+        card.Source(item.run, up + item.path, item.rows, item.model_file)
+        for item in entries
+        if any(row.launches for row in item.rows)
     ]
 
 
@@ -157,9 +167,11 @@ def _cards(entries: Sequence[Entry]) -> list[Markdown]:
     """Return a verdict card for each model of which anything was measured."""
     cards = []
     for model, items in by_model(entries).items():
-        sources = _sources(items)
+        apart = distinct(items)
+        sources = _sources(apart.entries)
         if sources:
-            cards.append(card.card(markdown.link(model, summary.model_path(model)), sources))
+            title = markdown.link(model, summary.model_path(model))
+            cards.append(card.card(title, sources, same_words(apart.same)))
     return cards
 
 
@@ -190,12 +202,13 @@ def by_model(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
 def model_context(model: str, entries: Sequence[Entry]) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
     """Return the variables of templates/model.md.j2 and its figure: one model on all machines."""
     up = "../"
-    sources = _sources(_ranked(entries), up)
+    apart = distinct(_ranked(entries))
+    sources = _sources(apart.entries, up)
     variables = {
         "title": f"{parts.short_name(model)} on all machines",
         "index": markdown.link("All results", f"{up}{summary.INDEX}"),
         "synthetic": parts.synthetic_words(model) if any(item.synthetic for item in entries) else None,
-        "card": card.card(markdown.text("For"), sources) if sources else None,
+        "card": card.card(markdown.text("For"), sources, same_words(apart.same)) if sources else None,
         "card_rule": parts.prose(card.RULE, None),
         **_tables(entries, up),
         "states_rule": parts.STATES_RULE,

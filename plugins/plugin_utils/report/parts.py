@@ -12,7 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import FALLBACK
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import PRESETS
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import UNDATED
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import progress, summary, validity, verdict
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import (
+    progress,
+    summary,
+    validity,
+    verdict,
+    weights,
+)
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import (
     Finding,
     Payload,
@@ -343,6 +349,23 @@ def models(run: Run, cells: Sequence[Payload], launches: Sequence[Record]) -> li
         return [run.models[key] for key in sorted(used) if key in run.models]
     names = {(cell["model"], cell["quantization"]) for cell in cells}
     return [model for _key, model in sorted(run.models.items()) if (model["name"], model["quantization"]) in names]
+
+
+def model_file(run: Run, cells: Sequence[Payload], launches: Sequence[Record]) -> Payload | None:
+    """Return the model payload of models(), None where there are several of other tensors, or none."""
+    known = models(run, cells, launches)
+    return known[0] if len({model.get("tensors_sha256") for model in known}) == 1 else None
+
+
+def bits_per_weight(model: Payload | None) -> str | None:
+    """Return how many bits a weight of a model takes, None where it is not on record."""
+    bits = (model or {}).get("bits_per_weight")
+    return f"{metrics.number(bits, 2)} bits per weight" if bits else None
+
+
+def tensor_words(model: Payload) -> str:
+    """Return the types of a model's tensors with their numbers, "Q4_0 (180), Q3_K (30)"; "" where not on record."""
+    return ", ".join(f"{name} ({count:,})" for name, count, _size in weights.types(model))
 
 
 def model_of(run: Run, row: Row) -> Payload | None:

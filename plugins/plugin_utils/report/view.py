@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import BY_NAME
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary, weights
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Record, Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.verdict import Verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
@@ -233,7 +233,8 @@ class Entry(NamedTuple):
 
     `largest` are the largest values of metrics among the launches of those two rows, `slower` sentences on cells that
     have become slower since the run before, `attempt` one on a later run that came to less, `nothing` why the page has
-    no figure, both None without.
+    no figure, both None without. `model_file` is the payload of the model's file, None where it is not on record or
+    there were several.
     """
 
     path: str
@@ -251,6 +252,7 @@ class Entry(NamedTuple):
     slower: list[str]
     attempt: str | None = None
     nothing: str | None = None
+    model_file: Payload | None = None
 
     @property
     def ranked(self) -> bool:
@@ -269,3 +271,41 @@ class Entry(NamedTuple):
         differing = summary.differing_settings(row.cell for row in self.rows)
         words = (f"build {summary.way(cell)}" if several else "", parts.settings_words(cell, differing))
         return ", ".join(filter(None, words))
+
+
+class Distinct(NamedTuple):
+    """Entries of which no two are the same bytes on one machine, and what was left out: quantization -> what it is."""
+
+    entries: list[Entry]
+    same: dict[str, str]
+
+
+def distinct(entries: Sequence[Entry]) -> Distinct:
+    """Return the entries of one model that may be ranked against each other: the same tensors are one quantization.
+
+    One that is another's bytes stays where its machine has no better figure of that other one.
+    """
+    first = weights.twins(item.model_file for item in entries if item.model_file)
+    same: dict[str, str] = {}
+    kept = []
+    for item in entries:
+        name = first.get((item.model_file or {}).get("tensors_sha256") or "", item.quantization)
+        others = [other for other in entries if other.run.machine == item.run.machine and other.quantization == name]
+        if name != item.quantization:
+            same[item.quantization] = name
+        if name == item.quantization or not any(_stands_for(other, item) for other in others):
+            kept.append(item)
+    return Distinct(kept, same)
+
+
+def _stands_for(other: Entry, item: Entry) -> bool:
+    """Say whether the figures of `other` may stand for those of `item`, which is of the same bytes."""
+    return any(row.launches for row in other.rows) and (
+        summary.any_ranked(other.rows) or not summary.any_ranked(item.rows)
+    )
+
+
+def same_words(same: Mapping[str, str]) -> str | None:
+    """Return a sentence on quantizations that are another one's bytes, None without any."""
+    said = [f"{name} has the same bytes as {first}" for name, first in sorted(same.items())]
+    return f"{'; '.join(said)}: one quantization, ranked once." if said else None

@@ -14,7 +14,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import spe
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.figures import Drawing
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import RIGHT, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.specification import Values
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Columns, Entry, Section
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Columns, Entry, Section, distinct
 
 # Machines and models that have a sentence each.
 MOST_VERDICTS = 60
@@ -93,7 +93,7 @@ def section(entries: Sequence[Entry]) -> Section | None:
         return Section(title, [markdown.text(f"{words}the table below and the pages of the machines have them.", None)])
     items = []
     for (machine, model), group in sorted(groups.items()):
-        said = [_verdict(group, speed) for speed in _SPEEDS]
+        said = [_verdict(distinct(group).entries, speed) for speed in _SPEEDS]
         if not any(said):
             why = next((f": {item.nothing}" for item in group if item.nothing), "")
             said = [markdown.text(f"nothing measured in the latest run{why}", 400)]

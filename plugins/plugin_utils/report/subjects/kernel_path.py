@@ -49,13 +49,13 @@ def alerts(view: View | SideBySide) -> list[Markdown]:
     ]
 
 
-def remarks(view: View | SideBySide) -> Markdown | None:
+def remarks(view: View | SideBySide) -> list[Markdown]:
     """Return a quiet note for each thing that is not known, or that an expectation rests on."""
     notes = []
     for finding in summary.remarks(view.rows):
         cells = markdown.text(parts.cells_of(finding, view.rows, view.name_among), None)
         notes.append(Markdown(f"Kernel path, {cells}: {parts.sentence(finding.why)}"))
-    return markdown.bullets(notes) if notes else None
+    return notes
 
 
 def _fallback_words(finding: summary.Finding) -> Markdown:

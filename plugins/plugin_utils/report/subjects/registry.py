@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import (
     build,
@@ -77,13 +77,14 @@ def alerts(view: View | SideBySide) -> list[Markdown]:
     since = history.alert(view) if isinstance(view, View) else None
     newer = parts.attempts_alert(view.attempts, posixpath.dirname(view.path), view.path)
     nothing = parts.nothing_alert(view.run, view.path)
-    every = (newer, nothing, parts.session_alert(view.run), since, *kernel_path.alerts(view))
+    every = (newer, nothing, parts.session_alert(view.run), since, *model.alerts(view), *kernel_path.alerts(view))
     return [alert for alert in every if alert]
 
 
 def remarks(view: View | SideBySide) -> Markdown | None:
     """Return what is said quietly there."""
-    return kernel_path.remarks(view)
+    notes = [*model.remarks(view), *kernel_path.remarks(view)]
+    return markdown.bullets(notes) if notes else None
 
 
 def shown() -> set[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.ggml_types import BY_NAME as TENSOR_TYPES
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import (
     ALIASES,
     BY_NAME,
@@ -17,6 +18,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizati
     lookup,
     needs_imatrix,
     of_file_type,
+    promised_types,
     slug,
 )
 
@@ -115,3 +117,27 @@ def test_nine_types_need_an_importance_matrix() -> None:
     assert not needs_imatrix("q4_k")
     with pytest.raises(QuantizationError, match="'IQ9' is no quantization"):
         needs_imatrix("IQ9")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("MXFP4_MOE", ("MXFP4",)),
+        ("NVFP4", ("NVFP4",)),
+        ("Q4_K_M", ("Q4_K",)),
+        ("Q4_K", ("Q4_K",)),
+        ("Q2_K", ("Q2_K",)),
+        ("IQ2_M", ("IQ2_S",)),
+        ("IQ3_XS", ("IQ3_S", "IQ3_XXS")),
+        ("Q4_0_8_8", ("Q4_0_8_8",)),
+        ("BF16", ("BF16",)),
+        ("mine", ()),
+    ],
+)
+def test_what_a_name_promises(name: str, expected: tuple[str, ...]) -> None:
+    assert promised_types(name) == expected
+
+
+def test_every_name_promises_types_that_there_are() -> None:
+    assert all(promised_types(name) for name in BY_NAME)
+    assert {kind for name in BY_NAME for kind in promised_types(name)} <= set(TENSOR_TYPES)
