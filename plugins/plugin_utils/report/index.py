@@ -47,6 +47,7 @@ def entry(path: str, runs: Sequence[Run], compared: Collection[str] = (), attemp
     standing = summary.standing_rows(summary.OfPage(list(runs), list(attempts)), path)
     rows = [row._replace(instead=parts.instead_words(run, each)) for each in standing for row in each.rows]
     rows.sort(key=lambda row: summary.cell_order(row.cell))
+    launches = [record for cell in cells for record in run.by_cell.get(summary.cell_key(cell), ())]
     # The rows say it.
     said = any(each.newer and each.newer[0] in attempts[-1:] for each in standing)
     prompt, generation = summary.headline(rows, "pp_tps"), summary.headline(rows, "tg_tps")
@@ -67,9 +68,7 @@ def entry(path: str, runs: Sequence[Run], compared: Collection[str] = (), attemp
         slower=registry.slower(path, runs),
         attempt=None if said else parts.attempts_words(attempts, path),
         nothing=None if any(row.launches for row in rows) else summary.why_nothing(run, path),
-        model_file=parts.model_file(
-            run, cells, [record for row in summary.rows(run, cells) for record in row.launches]
-        ),
+        model_file=parts.model_file(run, cells, launches),
     )
 
 

@@ -63,7 +63,10 @@ COMBINATIONS = (
 
 _MARCH = "armv8.4-a+sve+i8mm+bf16+dotprod+fp16"
 _FEATURES = ["NEON", "ARM_FMA", "FP16_VA", "MATMUL_INT8", "SVE", "DOTPROD", "OPENMP", "REPACK"]
-_BYTES = {"Q4_0": 4_652_990_000, "Q4_0_8_8": 4_652_990_000, "Q4_K_M": 4_920_734_272}
+_BYTES = {
+    "Q4_0": 4_652_990_000, "Q4_0_8_8": 4_652_990_000, "Q4_K_M": 4_920_734_272, "Q8_0": 8_540_771_072,
+    "MXFP4_MOE": 8_540_771_072,
+}  # fmt: skip
 _SOURCES = {
     "default": ("llama-cpp-python 0.3.36", "0c1e57098"),
     "legacy": ("llama-cpp-python 0.3.0", "ea9c32be71b9"),

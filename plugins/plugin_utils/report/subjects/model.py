@@ -104,9 +104,15 @@ def alerts(view: View | SideBySide) -> list[Markdown]:
 
 
 def remarks(view: View | SideBySide) -> list[Markdown]:
-    """Return a quiet note for each quantization of which less than half is what its name promises."""
+    """Return a quiet note for each quantization that is another one's bytes, or less than half what it is called."""
+    models = _models(view)
+    first = weights.twins(models)
     notes = []
-    for model in _models(view):
+    for model in models:
+        name = first.get(model.get("tensors_sha256") or "", model["quantization"])
+        if name != model["quantization"]:
+            words = f"Weights: {model['quantization']} has the same bytes as {name}; no figure tells them apart."
+            notes.append(markdown.text(words, None))
         share = weights.promised_share(model)
         if share and share < _MOSTLY:
             words = (

@@ -18,6 +18,8 @@ from support import modules
 from support.models import gguf_files as files
 from support.models.hub_server import HubServer
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.digests import of_file
+
 TOKEN = "hf_known_to_the_hub"
 
 
@@ -80,6 +82,8 @@ class TestDownload:
         assert (made["changed"], made["path"], made["source"]) == (True, str(path), source)
         assert path.read_bytes() == MODEL
         assert sorted(os.listdir(path.parent)) == ["M-Q4_0.gguf", "M-Q4_0.gguf.json"]
+        noted = json.loads(path.with_name("M-Q4_0.gguf.json").read_text("utf-8"))
+        assert (noted["sha256"], noted["tensors_sha256"]) == of_file(str(path))
 
         hub.requests.clear()
         again = call("model_download", **arguments)
