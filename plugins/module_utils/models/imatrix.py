@@ -68,10 +68,12 @@ def make(
 
 def _run(binary: str, model: str, text: str, chunks: int, threads: int, made: str) -> None:
     """Run llama-imatrix. Raises ModelFileError, also where it ends well and has made nothing, or of fewer chunks."""
-    argv = [binary, "-m", model, "-f", text, "-o", made, "-c", str(CONTEXT), "-b", str(CONTEXT)]
+    # The name of the text as it is given here becomes part of the matrix and of what is made with it.
+    place, name = os.path.split(text)
+    argv = [binary, "-m", model, "-f", name, "-o", made, "-c", str(CONTEXT), "-b", str(CONTEXT)]
     argv += ["--chunks", str(chunks), "-t", str(threads), "--no-ppl"]
     try:
-        ended: Finished = run(argv, _SECONDS, libraries(), clean=True)
+        ended: Finished = run(argv, _SECONDS, libraries(), directory=place, clean=True)
     except OSError as error:
         raise ModelFileError(
             f"{binary} cannot be run: {error.strerror}; build llama.cpp with {PROGRAM}, which a quantization with an "

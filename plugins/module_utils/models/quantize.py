@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -103,9 +104,11 @@ def quantize(
     Raises ModelFileError when llama-quantize fails or there is no room, GgufError when its file does not read back.
     """
     with draft(path, expected_bytes(model, target)) as temporary:
-        options = ["--imatrix", imatrix[0]] if imatrix else []
+        # The path as it is given here becomes part of the file, which is to be the same wherever it is made.
+        place, name = os.path.split(imatrix[0]) if imatrix else ("", "")
+        options = ["--imatrix", name] if imatrix else []
         options += ["--allow-requantize"] if own_quantization(model) not in UNQUANTIZED else []
-        ended = _run([binary, *options, model.path, temporary, target.plain, str(threads)], RUN_SECONDS)
+        ended = _run([binary, *options, model.path, temporary, target.plain, str(threads)], RUN_SECONDS, place or None)
         if ended.exit_code != 0:
             raise ModelFileError(f"llama-quantize could not make {target.name} of {model.path}: {_how_it_ended(ended)}")
         made = own_quantization(verify(temporary))
@@ -130,9 +133,9 @@ def quantize(
     return result
 
 
-def _run(argv: List[str], seconds: float) -> Finished:
+def _run(argv: List[str], seconds: float, directory: Optional[str] = None) -> Finished:
     try:
-        return run(argv, seconds, libraries(), clean=True)
+        return run(argv, seconds, libraries(), directory=directory, clean=True)
     except OSError as error:
         raise ModelFileError(
             f"{argv[0]} cannot be run: {error.strerror}; build llama.cpp or name its llama-quantize"

@@ -144,6 +144,8 @@ def test_a_matrix_is_made_once_for_a_text_and_a_number_of_chunks(place: Path) ->
     asked = (place / "matrices").read_text().splitlines()
     assert len(asked) == 2
     assert "-c 512 -b 512 --chunks 4 -t 2 --no-ppl" in asked[0]
+    # What is written into the matrix names no directory.
+    assert "-f book.txt " in asked[0]
 
 
 def test_a_text_too_short_is_told_by_its_tokens_though_the_program_ends_well(place: Path) -> None:
