@@ -247,20 +247,20 @@ def _better(figure: Interval, other: Interval, metric: str) -> bool:
     return bool((figure.low or 0) > (other.high or 0))
 
 
-def dominates(point: Point, other: Point, criterion: Criterion) -> bool:
-    """Say whether nobody would choose `other` for its loss and a criterion, having seen `point`.
+def dominates(better: Point, worse: Point, criterion: Criterion) -> bool:
+    """Say whether nobody would choose `worse` for its loss and a criterion, having seen `better`.
 
     That is at least as good in both by its mean, and established to be better in one. Of figures that do not hold
     nothing is said.
     """
-    figure, theirs = criterion.of(point), criterion.of(other)
-    if figure is None or theirs is None or point is other:
+    figure, theirs = criterion.of(better), criterion.of(worse)
+    if figure is None or theirs is None or better is worse:
         return False
     lower = metrics.metric(criterion.metric).better == "lower"
     no_worse = figure.mean <= theirs.mean if lower else figure.mean >= theirs.mean
-    if not no_worse or _lost(point) > _lost(other):
+    if not no_worse or _lost(better) > _lost(worse):
         return False
-    return _better(figure, theirs, criterion.metric) or loses_less(point, other)
+    return _better(figure, theirs, criterion.metric) or loses_less(better, worse)
 
 
 def dominators(every: Sequence[Point], point: Point, criterion: Criterion) -> list[Point]:

@@ -29,7 +29,8 @@ MACHINE = {
     "id": "m" * 12, "name": "local-test", "cpu_model": "test", "cpu_count": 4, "physical_cores": 4,
     "memory_bytes": 16 << 30,
 }  # fmt: skip
-UNITS = {"pp_tps": "token/s", "tg_tps": "token/s", "tpot_s": "s", "batched_tg_tps": "token/s", "load_warm_s": "s",
+UNITS = {
+    "pp_tps": "token/s", "tg_tps": "token/s", "tpot_s": "s", "batched_tg_tps": "token/s", "load_warm_s": "s",
     "greedy_first_difference": "1",
 }  # fmt: skip
 
