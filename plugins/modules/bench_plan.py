@@ -120,6 +120,13 @@ plan:
       type: list
       elements: str
       sample: [Q4_0]
+    files:
+      description: The pairs of a model, as it was given, and a quantization that cells need; what quality is measured
+        against comes first.
+      returned: success
+      type: list
+      elements: list
+      sample: [[llama-3.2-1b-synthetic, Q4_0]]
     builds:
       description: The O(request.builds) that are possible and needed, as they were given.
       returned: success

@@ -18,6 +18,13 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.system.environmen
 _PLACES = ("bin", "vocab", "archive", "subdirectory")
 
 
+# Cause and advice where a job has no base.
+NO_BASE = (
+    "the reference of this model could not be obtained",
+    "Read the failure of that file, or name another quantization in llama_model_reference.",
+)
+
+
 class Base(NamedTuple):
     """What a job's answers are compared with: the first build of the run, and a model that it reads."""
 

@@ -9,9 +9,10 @@ the seed, so that what comes is what would have come.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import memory, registry, variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import LADDER
@@ -356,6 +357,16 @@ def read_through(jobs: Sequence[Job]) -> None:
             page_cache.read_through(os.path.join(HOME, path))
 
 
+@contextlib.contextmanager
+def _cleared(jobs: Sequence[Job]) -> Iterator[None]:
+    """Remove what launches leave for each other, however the block ends."""
+    try:
+        yield
+    finally:
+        for kind in {registry.kind_of(job.cell) for job in jobs}:
+            kind.clear()
+
+
 def measure(
     jobs: List[Job],
     settings: Settings,
@@ -373,46 +384,29 @@ def measure(
     launch and once at the end. Before each launch `abandoned` is asked whether to stop. `earlier` are the records of
     an interrupted run of the same id. `duets` are pairs of jobs to be measured at the same moment.
     """
-    try:
-        return _measure(jobs, settings, machine, emit, progress, abandoned, earlier, host, duets)
-    finally:
-        for kind in {registry.kind_of(job.cell) for job in jobs}:
-            kind.clear()
-
-
-def _measure(
-    jobs: List[Job],
-    settings: Settings,
-    machine: Dict[str, Any],
-    emit: Emit,
-    progress: Callable[[Dict[str, Any]], None],
-    abandoned: Callable[[], bool],
-    earlier: Sequence[Dict[str, Any]],
-    host: Optional[Host],
-    duets: Sequence[Tuple[Job, Job]],
-) -> bool:
-    run = Session(settings, machine, emit, progress, abandoned, earlier, host or Host())
-    jobs = [job for job in jobs if not run.refused(job)]
-    read_through(jobs)
-    if not jobs:
-        progress({"done": 0, "of": 0, "now": None, "figures": [], "failed": [], "left_s": 0.0, "finished": True})
-        return True
-    benched = [job for job in jobs if registry.kind_of(job.cell) is registry.BENCH] or jobs
-    leading, ladder = benched[0], None
-    if settings.budget or not all(job.cell["threads"] for job in jobs):
-        ladder = run.choose_threads(leading, [job.cell["threads"] for job in jobs if job.cell["threads"]])
-    if run.stopped:
-        return False
-    stage = Stage([run.resolve(job) for job in jobs], settings, earlier)
-    canary = run.every()
-    run.bandwidth(leading, "start", canary)
-    # First, because they are bounded, and what comes last is left out where time is short.
-    if not run.duets(duets):
-        progress(stage.state(None))
-        return False
-    run.plan_time(stage, ladder)
-    run.blocks(stage, "measuring", middle=lambda: run.bandwidth(leading, "middle", canary))
-    if not run.stopped:
-        run.bandwidth(leading, "end", canary)
-    progress(dict(stage.state(None), finished=not run.stopped))
-    return not run.stopped
+    with _cleared(jobs):
+        run = Session(settings, machine, emit, progress, abandoned, earlier, host or Host())
+        jobs = [job for job in jobs if not run.refused(job)]
+        read_through(jobs)
+        if not jobs:
+            progress({"done": 0, "of": 0, "now": None, "figures": [], "failed": [], "left_s": 0.0, "finished": True})
+            return True
+        benched = [job for job in jobs if registry.kind_of(job.cell) is registry.BENCH] or jobs
+        leading, ladder = benched[0], None
+        if settings.budget or not all(job.cell["threads"] for job in jobs):
+            ladder = run.choose_threads(leading, [job.cell["threads"] for job in jobs if job.cell["threads"]])
+        if run.stopped:
+            return False
+        stage = Stage([run.resolve(job) for job in jobs], settings, earlier)
+        canary = run.every()
+        run.bandwidth(leading, "start", canary)
+        # First, because they are bounded, and what comes last is left out where time is short.
+        if not run.duets(duets):
+            progress(stage.state(None))
+            return False
+        run.plan_time(stage, ladder)
+        run.blocks(stage, "measuring", middle=lambda: run.bandwidth(leading, "middle", canary))
+        if not run.stopped:
+            run.bandwidth(leading, "end", canary)
+        progress(dict(stage.state(None), finished=not run.stopped))
+        return not run.stopped

@@ -18,7 +18,11 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry im
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import ladder
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import imatrix
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup
-from ansible_collections.cloudbench.llama.plugins.module_utils.models.source import GENERATE
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.source import (
+    GENERATE,
+    ModelSourceError,
+    check_quantization,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import failure
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import cell_text
@@ -48,7 +52,8 @@ class Plan(TypedDict):
 
     `cells` are to be measured, the most important first, and `duets` at the same moment, `b` against `a`; `models`,
     `quantizations` and `builds` are what is possible, as it was given, the quantizations by llama.cpp's spelling and
-    the builds as far as cells need them; `programs` are those of llama.cpp that tests need beside llama-bench;
+    the builds as far as cells need them; `files` are the pairs of a model's entry and a quantization that cells need,
+    references before what is compared with them; `programs` are those of llama.cpp that tests need beside llama-bench;
     `failures` are payloads of failure records, one for each value that is not possible.
     """
 
@@ -56,6 +61,7 @@ class Plan(TypedDict):
     duets: list[dict[str, Cell]]
     models: list[Any]
     quantizations: list[str]
+    files: list[tuple[Any, str]]
     builds: list[Any]
     programs: list[str]
     failures: list[Payload]
@@ -293,6 +299,31 @@ def _without_meaning(test: Cell, model: Model) -> bool:
     return kind_of(test).real_weights and model.source.way == GENERATE
 
 
+def _not_to_be_had(request: RunRequest, quantizations: list[str], failures: list[Payload]) -> set[tuple[str, str]]:
+    """Return the models with quantizations that cannot be had of them, after saying why of each."""
+    lost = set()
+    for model in request.models:
+        for name in quantizations:
+            try:
+                check_quantization(model.source, lookup(name))
+            except ModelSourceError as error:
+                lost.add((model.name, name))
+                advice = f"Correct {VARIABLES['quantizations'].name}."
+                failures.append(failure("plan", f"{error}.", advice, asked_for=f"{model.name} {name}"))
+    return lost
+
+
+def _files(request: RunRequest, cells: list[Cell]) -> list[tuple[Any, str]]:
+    """Return the pairs of a model's entry and a quantization that cells need, references first."""
+    pairs: dict[tuple[str, str], tuple[Any, str]] = {}
+    for model in request.models:
+        asked = [cell for cell in cells if cell["model"] == model.name]
+        references = [cell["reference"] for cell in asked if "reference" in cell]
+        for name in [*references, *(cell["quantization"] for cell in asked)]:
+            pairs[model.name, name] = model.entry, name
+    return list(pairs.values())
+
+
 def _for_models(quantizations: list[str]) -> set[str]:
     """Return the programs that making files of these quantizations needs beside llama-quantize."""
     return {imatrix.PROGRAM} if any(lookup(name).imatrix for name in quantizations) else set()
@@ -319,6 +350,7 @@ def make_plan(request: RunRequest, machine: Payload) -> Plan:
     if not legacy and any(lookup(name).legacy for name in quantizations):
         legacy = [Build(catalog.LEGACY, catalog.LEGACY)]
         builds = builds + legacy
+    lost = _not_to_be_had(request, quantizations, failures)
     cells = [
         {
             "model": model.name,
@@ -333,6 +365,7 @@ def make_plan(request: RunRequest, machine: Payload) -> Plan:
         for model in request.models
         if not _without_meaning(test, model)
         for quantization in quantizations
+        if (model.name, quantization) not in lost
         for build in (legacy if lookup(quantization).legacy else everyday)
         # A build that reads removed file types knows none of what came later.
         if kind_of(test).plain(test) or not build.reads_legacy
@@ -357,6 +390,7 @@ def make_plan(request: RunRequest, machine: Payload) -> Plan:
         "duets": _duets(request, cells, machine, failures),
         "models": [model.entry for model in request.models],
         "quantizations": quantizations,
+        "files": _files(request, cells),
         "builds": [build.entry for build in builds if build.name in needed],
         "programs": sorted({kind_of(cell).program for cell in cells} - {first} | _for_models(quantizations)),
         "failures": failures,

@@ -21,7 +21,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.greedy.answ
     ask,
     compared,
 )
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Base, Job
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import NO_BASE, Base, Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import Trouble
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.memory import context_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import (
@@ -59,11 +59,6 @@ PROMPTS_DIGEST = envelope.digest(list(PROMPTS))
 
 # How long a server whose connection broke is watched for its end, which tells more than the connection does.
 _END_SECONDS = 2.0
-_NO_BASE = (
-    "the reference of this model could not be obtained",
-    "Read the failure of that file, or name another quantization in llama_model_reference.",
-)
-
 Started = Callable[[int], None]
 
 
@@ -76,7 +71,7 @@ def obstacle(job: Job) -> Optional[Trouble]:
     """Return why a job cannot be measured on this machine, None when it can."""
     cell, base = job.cell, job.base
     if base is None:
-        return _NO_BASE
+        return NO_BASE
     if not os.access(os.path.join(HOME, base.directory, PROGRAM), os.X_OK):
         return (
             "the build %s, the first, has no %s, of which the reference of the test %s is asked"
@@ -181,7 +176,7 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Started] = None
     """Ask a server and compare what it says with what its base says. Raises LaunchFailed when there is no figure."""
     base = job.base
     if base is None:
-        raise LaunchFailed(envelope.failure("measure", *_NO_BASE, job.cell))
+        raise LaunchFailed(envelope.failure("measure", *NO_BASE, job.cell))
     known = _base_answers(job, base, settings)
     server, answers = _ask(job, settings, started, job.cell)
     rows = [compared(number, *both) for number, both in enumerate(zip(PROMPTS, known, answers), start=1)]

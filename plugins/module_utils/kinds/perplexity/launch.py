@@ -18,7 +18,7 @@ import re
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import one_shot, variant
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Base, Job, explain
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import NO_BASE, Base, Job, explain
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import Cell, Started, Trouble
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.one_shot import OutputError, Row, Run, run_process
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed, Outcome
@@ -40,11 +40,6 @@ DIRECTORY = os.path.join(".cache", "cloudbench", "quality")
 # Of fewer tokens llama-perplexity gives no statistics.
 FEWEST_TOKENS = 100
 _TOKENS = "tokenizer.ggml.tokens"
-
-_NO_BASE = (
-    "the reference of this model could not be obtained",
-    "Read the failure of that file, or name another quantization in llama_model_reference.",
-)
 
 # What it prints, by the name of a figure here: the label, and the factor that makes a share a per cent figure.
 _FIGURES = {
@@ -99,7 +94,7 @@ def obstacle(job: Job, launches: int) -> Optional[Trouble]:
     """Return why a job cannot be measured on this machine, None when it can: its base, its text, the room for both."""
     cell, base = job.cell, job.base
     if base is None:
-        return _NO_BASE
+        return NO_BASE
     try:
         model, other = (read_gguf(os.path.join(HOME, path)) for path in (job.model_path, base.model_path))
         if (_vocabulary(model), _listing(model)) != (_vocabulary(other), _listing(other)):
@@ -271,7 +266,7 @@ def launch(
     """
     base = job.base
     if base is None:
-        raise LaunchFailed(envelope.failure("measure", *_NO_BASE, job.cell))
+        raise LaunchFailed(envelope.failure("measure", *NO_BASE, job.cell))
     kept = _kept(job, base, settings.number)
     argv = argv_of(job)
     try:

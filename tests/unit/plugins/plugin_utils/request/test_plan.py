@@ -412,3 +412,56 @@ def test_a_record_says_how_to_ask_for_the_same_again():
     of_fewer = run_payload(request, make_plan(request, MACHINE), 7, MACHINE, {"python": "3.11"}, None, fleet)
     assert of_fewer == {**payload, "fleet": fleet}
     assert "llama_bench_price" not in command(RunRequest.of({}), 7)
+
+
+def test_a_test_of_real_weights_is_not_planned_of_random_ones_and_no_reference_of_them_is_made():
+    asked = {
+        "models": ["tiny-synthetic", "smollm2-135m"],
+        "quantizations": ["Q4_0", "F16"],
+        "tests": ["quality512x4", "tg8"],
+    }
+    plan = make_plan(RunRequest.of(asked), MACHINE)
+    measured = {(cell["model"], cell["quantization"], cell["test"]) for cell in plan["cells"]}
+    assert ("smollm2-135m", "Q4_0", "quality512x4") in measured
+    assert ("tiny-synthetic", "Q4_0", "tg8") in measured
+    assert not any(model == "tiny-synthetic" and test.startswith("quality") for model, _name, test in measured)
+    assert plan["files"] == [
+        ("tiny-synthetic", "Q4_0"), ("tiny-synthetic", "F16"), ("smollm2-135m", "F16"), ("smollm2-135m", "Q4_0"),
+    ]  # fmt: skip
+    assert [failed["cause"] for failed in plan["failures"]] == [
+        "quality512x4 of tiny-synthetic has no meaning: its weights are random, which predict nothing."
+    ]
+    assert plan["programs"] == ["llama-perplexity"]
+    cell = next(cell for cell in plan["cells"] if cell["test"] == "quality512x4")
+    assert (cell["reference"], cell["text"], cell["chunks"]) == ("F16", "alice29", 4)
+
+
+def test_what_needs_an_importance_matrix_is_refused_beforehand_with_what_to_write():
+    asked = {"models": ["smollm2-135m"], "quantizations": ["IQ2_M", "Q4_0", "Q4_0+imatrix"], "tests": ["tg8"]}
+    plan = make_plan(RunRequest.of(asked), MACHINE)
+    (failed,) = plan["failures"]
+    assert failed["cause"] == (
+        "the model smollm2-135m: IQ2_M is made with an importance matrix only; write IQ2_M+imatrix."
+    )
+    assert [name for _entry, name in plan["files"]] == ["Q4_0", "Q4_0+imatrix"]
+    assert plan["programs"] == ["llama-imatrix"]
+
+
+def test_random_weights_have_no_importance_to_measure():
+    asked = {"models": ["tiny-synthetic"], "quantizations": ["Q4_0+imatrix", "IQ2_M"], "tests": ["tg8"]}
+    plan = make_plan(RunRequest.of(asked), MACHINE)
+    assert plan["cells"] == plan["files"] == []
+    assert len(plan["failures"]) == 2
+    assert all("random weights have no importance to measure" in failed["cause"] for failed in plan["failures"])
+
+
+def test_the_limit_of_quality_is_on_record_where_quality_is_measured():
+    def payload(*tests):
+        asked = {"models": ["smollm2-135m"], "tests": list(tests), "quality_limit_percent": 2}
+        request = RunRequest.of(asked)
+        return run_payload(request, make_plan(request, MACHINE), 7, MACHINE, {"python": "3.11"}, None)
+
+    assert payload("quality512x4")["quality_limit_percent"] == 2
+    assert '"llama_bench_quality_limit_percent": 2' in payload("quality512x4")["command"]
+    assert "quality_limit_percent" not in payload("tg8")
+    assert "quality_limit_percent" not in payload("tg8")["command"]
