@@ -23,8 +23,8 @@ Launches = Mapping[tuple[Any, ...], Sequence[Record]]
 
 KIND = "agree"
 METRIC = "agree_kld_mean"
-# In nat, of the mean over the launches. Of two right builds the rounding of sums and of activations to 8 bits differs,
-# which comes to some thousandths; what is wrong is wrong by tenths and more.
+# In nat, of the mean over the launches. Of right builds the rounding of sums and of activations to 8 bits differs: that
+# came to 0.0066 at most over three builds of two engines (docs/method.md). What is wrong is wrong by tenths and more.
 AGREE_BOUND = 0.02
 
 # The settings of a launch that change what is computed; the others change when and where.

@@ -179,10 +179,11 @@ def _peak(point: Point) -> Interval | None:
 
 
 GENERATION = Criterion("generation", "tg_tps", lambda point: _ranked(point.generation))
+MEMORY = Criterion("memory", "rss_peak_bytes", _peak)
 CRITERIA = (
     GENERATION,
     Criterion("prompts", "pp_tps", lambda point: _ranked(point.prompt)),
-    Criterion("memory", "rss_peak_bytes", _peak),
+    MEMORY,
     Criterion("load time", "load_warm_s", lambda point: _ranked(point.load)),
 )
 

@@ -15,7 +15,9 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import q
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.quality import (
     CRITERIA,
     GENERATION,
+    MEMORY,
     Basis,
+    Criterion,
     Point,
     Reference,
 )
@@ -41,8 +43,10 @@ _GREY = "#7d8590"
 _ON, _OFF = "on the frontier", "dominated"
 # Losses of up to so many percent are drawn to scale, larger ones by their logarithm: some are 0, or below it.
 _LINEAR_PERCENT = 0.1
-# Names of points that are nearer than this to each other, in shares of both axes, would cover each other.
-_NEAR = (0.35, 0.12)
+# Of a figure, in pixels: its height, a letter's width and half its height, and the heights at which a name may stand
+# beside its point.
+_HEIGHT, _LETTER = 300, 6.5
+_HEIGHTS = (-10, 14, -24, 28, -38, 42)
 _TICKS = (-10.0, -1.0, -0.1, 0.0, 0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0, 1e5, 1e6, 1e7, 1e8)
 
 RULE = (
@@ -361,10 +365,13 @@ def _label(point: Point) -> str:
 
 
 def _left_out(group: _Group) -> Markdown | None:
-    """Say which points the figure does not show."""
+    """Say which points the figure does not show, or why it shows no speed."""
     missing = [point for point in group.points if GENERATION.of(point) is None]
     if not missing:
         return None
+    if _drawn(group) is MEMORY:
+        words_of_all = "No figure has the speeds, for fewer than two of them may be ranked; this one has the memory."
+        return markdown.text(words_of_all)
     why = [
         f"{_short(group.points, point)} ({point.generation.state if point.generation else 'no speed'})"
         for point in missing
@@ -377,35 +384,47 @@ def _left_out(group: _Group) -> Markdown | None:
 # ---- The figure ----
 
 
+def _drawn(group: _Group) -> Criterion | None:
+    """Return what the figure sets against loss: generation, memory where speeds may not be ranked, None without."""
+    for criterion in (GENERATION, MEMORY):
+        if sum(criterion.of(point) is not None for point in group.points) > 1:
+            return criterion
+    return None
+
+
 def _drawing(run: Run, group: _Group) -> Drawing | None:
-    """Draw generation over what is lost, with the frontier."""
-    known = [point for point in group.points if GENERATION.of(point)]
-    if len(known) < 2:
+    """Draw what _drawn() says over what is lost, with the frontier."""
+    criterion = _drawn(group)
+    if criterion is None:
         return None
-    edge = quality.frontier(known, GENERATION)
+    known = [point for point in group.points if criterion.of(point)]
+    unit, scale = ("MiB", 1 / 2**20) if criterion is MEMORY else ("token/s", 1.0)
+    edge = quality.frontier(known, criterion)
     values: spec.Values = []
     told = []
     for point in known:
-        speed, lost = GENERATION.of(point), quality.loss(point.quality)
-        if speed is None or lost is None:
+        figure, lost = criterion.of(point), quality.loss(point.quality)
+        if figure is None or lost is None:
             continue
         kind = _ON if point in edge else _OFF
         across = {f"lost_{name}": value for name, value in spec.bounds(lost).items()}
-        values.append({"name": spec.plain(_label(point), 40), "kind": kind, **spec.bounds(speed), **across})
+        values.append({"name": spec.plain(_label(point), 40), "kind": kind, **spec.bounds(figure, scale), **across})
         told.append(
-            f"{values[-1]['name']} {metrics.number(speed.mean)} token/s, lost {words.lost(lost.mean)} %, {kind}"
+            f"{values[-1]['name']} {metrics.number(figure.mean * scale)} {unit}, lost {words.lost(lost.mean)} %, {kind}"
         )
     row = known[0].generation
     rows = [point.generation for point in known if point.generation]
-    test = parts.test_words(row.cell) if row else ""
+    what = "Peak memory" if criterion is MEMORY else parts.test_words(row.cell) if row else ""
     notes = [f"reference {words.reference_words(group.reference)}", "line: the frontier", *spec.setting(run, rows)]
     model = f"{spec.plain(group.basis.model, 40)} on {spec.plain(run.machine, 40)}"
-    title = spec.title(f"Quality and speed: {model}", notes)
-    whole = _plot(values, f"{test}, token/s", f"Perplexity lost to {words.reference_words(group.reference)}, %")
-    return Drawing(spec.said("Generation and perplexity lost", told), {"title": title, **whole})
+    title = spec.title(f"Quality and {'memory' if criterion is MEMORY else 'speed'}: {model}", notes)
+    lost_words = f"Perplexity lost to {words.reference_words(group.reference)}, %"
+    # Sizes of one model differ by little, and no bar begins at 0.
+    whole = _plot(values, f"{what}, {unit}", lost_words, from_zero=criterion is GENERATION)
+    return Drawing(spec.said(f"{criterion.name.capitalize()} and perplexity lost", told), {"title": title, **whole})
 
 
-def _plot(values: spec.Values, speed: str, lost: str) -> spec.Spec:
+def _plot(values: spec.Values, gained: str, lost: str, from_zero: bool) -> spec.Spec:
     low, high = (of(value[f"lost_{name}"] for value in values) for of, name in ((min, "low"), (max, "high")))
     ticks = [tick for tick in _TICKS if low <= tick <= high]
     # The scale begins and ends at a tick.
@@ -419,7 +438,7 @@ def _plot(values: spec.Values, speed: str, lost: str) -> spec.Spec:
         "scale": scale,
         "axis": {"values": sorted({*ticks, *ends}), "format": "~r"},
     }
-    y = {"type": "quantitative", "title": speed, "scale": {"zero": True, "nice": True}}
+    y = {"type": "quantitative", "title": gained, "scale": {"zero": from_zero, "nice": True}}
     colour = {
         "field": "kind", "type": "nominal", "scale": {"domain": [_ON, _OFF], "range": [spec.BLUE, _GREY]},
         "legend": {"title": None, "orient": "bottom"},
@@ -447,7 +466,7 @@ def _plot(values: spec.Values, speed: str, lost: str) -> spec.Spec:
             "encoding": {"x": across, "y": up, "color": colour, "shape": shape},
         },
     ]
-    placed = _placed(values, ends)
+    placed = _placed(values, ends, 0.0 if from_zero else min(value["low"] for value in values))
     for kind, more in ((_ON, {}), (_OFF, {"color": _GREY})):
         at = {name: {"expr": f"datum.{name}"} for name in ("align", "dx", "dy")}
         layers.append(
@@ -457,23 +476,43 @@ def _plot(values: spec.Values, speed: str, lost: str) -> spec.Spec:
                 "encoding": {"x": across, "y": up, "text": {"field": "name", "type": "nominal"}},
             }
         )
-    return {"width": spec.WIDE, "height": 300, "data": {"values": values}, "layer": layers}
+    return {"width": spec.WIDE, "height": _HEIGHT, "data": {"values": values}, "layer": layers}
 
 
-def _placed(values: spec.Values, ends: Sequence[float]) -> spec.Values:
-    """Return the values with where their names stand: inwards, and below the point where another is near above it."""
+def _placed(values: spec.Values, ends: Sequence[float], floor: float) -> spec.Values:
+    """Return the values with where their names stand: inwards, at the first height where they cover nothing.
+
+    `ends`: those of the scale of losses; `floor`: the least of the other. A name without a free place is left out.
+    """
 
     def across(value: float) -> float:
         return math.copysign(math.log1p(abs(value) / _LINEAR_PERCENT), value)
 
     low, high = map(across, ends)
     top = max(value["high"] for value in values)
+    at = {
+        value["name"]: (
+            (across(value["lost_mean"]) - low) / ((high - low) or 1) * spec.WIDE,
+            (1 - (value["mean"] - floor) / ((top - floor) or 1)) * _HEIGHT,
+        )
+        for value in values
+    }
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in at.values()]
     placed: spec.Values = []
     for value in sorted(values, key=lambda value: (value["lost_mean"], value["name"])):
-        x, y = (across(value["lost_mean"]) - low) / ((high - low) or 1), value["mean"] / top
-        near = [each for each in placed if abs(each["x"] - x) < _NEAR[0] and abs(each["y"] - y) < _NEAR[1]]
-        below = bool(near) and near[-1]["dy"] < 0
-        right = x > 1 / 2
-        sides = {"align": "right" if right else "left", "dx": -8 if right else 8, "dy": 14 if below else -10}
-        placed.append({**value, **sides, "x": spec.short(x), "y": spec.short(y)})
+        x, y = at[value["name"]]
+        inwards = -1 if x > spec.WIDE / 2 else 1
+        width = len(value["name"]) * _LETTER
+        for side, dy in ((side, dy) for dy in _HEIGHTS for side in (inwards, -inwards)):
+            begin = x + 8 if side > 0 else x - 8 - width
+            box = (begin, y + dy - _LETTER, begin + width, y + dy + _LETTER)
+            inside = box[0] >= 0 and box[2] <= spec.WIDE
+            if (inside or side == inwards) and not any(_covers(box, other) for other in taken):
+                taken.append(box)
+                placed.append({**value, "align": "left" if side > 0 else "right", "dx": 8 * side, "dy": dy})
+                break
     return placed
+
+
+def _covers(box: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]

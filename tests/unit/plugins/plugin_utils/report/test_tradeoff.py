@@ -208,15 +208,29 @@ def test_losses_of_nothing_have_their_place_on_the_scale() -> None:
     assert (scale["type"], scale["domain"]) == ("symlog", [-0.1, 100.0])
 
 
-def test_names_that_would_cover_each_other_stand_above_and_below() -> None:
+def test_names_that_would_cover_each_other_stand_apart() -> None:
     named = {value["name"]: value for layer in figure().spec["layer"][4:] for value in layer["data"]["values"]}
-    assert named["Q8_0"]["dy"] < 0 < named["Q8_0, ctk=q8_0+ctv=q8_0"]["dy"]
+    # To the right of Q8_0 its name would cover the point beside it, whose own stands there.
+    placed = {name: (value["align"], value["dy"]) for name, value in named.items()}
+    assert placed["Q8_0"] == ("right", -10)
+    assert placed["Q8_0, ctk=q8_0+ctv=q8_0"] == ("left", -10)
+    assert len(named) == 6
     assert named["Q4_0"]["align"] == "right"
 
 
 def test_of_one_point_nothing_is_drawn() -> None:
     assert figure(Q8_0) is None
     assert figure(Q8_0, Q4_0, tests=("quality512x4",)) is None
+
+
+def test_where_no_speed_may_be_ranked_the_figure_has_the_memory() -> None:
+    drawn = figure(F16, Q6_K, Q4_K_M, Q4_0, launches=1)
+    assert "Q4_0 220.0 MiB, lost 18.00 %, dominated" in drawn.alt
+    assert "Q4_K_M 210.0 MiB, lost 8.00 %, on the frontier" in drawn.alt
+    assert drawn.spec["layer"][3]["encoding"]["y"]["title"] == "Peak memory, MiB"
+    text = page(F16, Q6_K, Q4_K_M, Q4_0, launches=1)
+    assert "No figure has the speeds, for fewer than two of them may be ranked; this one has the memory." in text
+    assert "Not in the figure" not in text
 
 
 def test_it_can_be_drawn(tmp_path: Path) -> None:
