@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import os
 import re
@@ -117,13 +118,16 @@ def watched(browser: Browser) -> Iterator[Watched]:
     context.close()
 
 
-def column(page: Page, at: int) -> list[str]:
-    return [
-        text.split("\n")[0]
-        for text in page.locator(
-            f"#measured ~ .scroll >> nth=0 >> tbody tr:visible td:nth-child({at})"
-        ).all_inner_texts()
-    ]
+# The buyer's table of the model that all copies have.
+OFFERS = "table:has(input[aria-label^='Compare copy-'])"
+
+
+def column(page: Page, title: str, table: str = OFFERS) -> list[str]:
+    """Return the first lines of the cells of a column of the rows that are shown."""
+    titles = page.locator(f"{table} thead th").all_inner_texts()
+    at = next(number for number, text in enumerate(titles, 1) if text.startswith(title))
+    cells = page.locator(f"{table} tbody tr:visible > :nth-child({at})").all_inner_texts()
+    return [text.split("\n")[0] for text in cells]
 
 
 def test_every_page_opens_without_a_complaint_and_every_link_leads_somewhere(plain: Path, watched: Watched) -> None:
@@ -134,56 +138,119 @@ def test_every_page_opens_without_a_complaint_and_every_link_leads_somewhere(pla
         assert page.locator("h1").count() == 1
         for link in page.locator("a, img, source").all():
             target = link.get_attribute("href") or link.get_attribute("src") or link.get_attribute("srcset") or ""
+            if target.startswith(f"{site.REPOSITORY}"):
+                continue
             file, anchor = urldefrag(target)
             assert (path.parent / unquote(file)).is_file() if file else page.locator(f"[id='{anchor}']").count() == 1
     assert watched.said == []
 
 
-def test_the_index_sorts_by_its_columns_and_back(plain: Path, watched: Watched) -> None:
+def test_the_buyers_table_sorts_by_its_columns_and_back_and_the_address_says_so(plain: Path, watched: Watched) -> None:
     page = watched.open(plain / "index.html")
-    head = page.locator("#measured ~ .scroll >> nth=0 >> th button", has_text="Generation")
-    place = page.locator("#measured ~ .scroll >> nth=0 >> th").all_inner_texts()
-    at = next(number for number, text in enumerate(place, 1) if text.startswith("Generation"))
-    assert len(column(page, at)) > 8
+    assert len(column(page, "Machine")) > 7
 
     def numbers() -> list[float]:
-        return [float(text.replace(",", "")) for text in column(page, at) if text not in ("N/A", "MISSING")]
+        return [float(text.replace(",", "")) for text in column(page, "Generation")]
 
     before = numbers()
-    head.focus()
+    page.locator(f"{OFFERS} th button", has_text="Generation").focus()
     page.keyboard.press("Enter")
     assert numbers() == sorted(before) != before
     page.keyboard.press("Enter")
     assert numbers() == sorted(before, reverse=True)
-    assert page.locator("#measured ~ .scroll >> nth=0 >> th[aria-sort=descending]").count() == 1
+    page.keyboard.press("Enter")
+    assert page.locator(f"{OFFERS} th[aria-sort=ascending]").count() == 1
+    page.goto(page.url)
+    page.reload()
+    assert numbers() == sorted(before)
     assert watched.said == []
 
 
-def test_a_machine_is_found_by_typing_and_two_rows_are_compared(plain: Path, watched: Watched) -> None:
+def test_what_somebody_needs_leaves_the_lines_that_meet_it_and_can_be_shared(plain: Path, watched: Watched) -> None:
     page = watched.open(plain / "index.html")
-    every = len(column(page, 2))
-    page.get_by_label("Filter Measured").fill("COPY-003 q4_0")
-    assert set(column(page, 2)) == {"copy-003"}
-    assert f"of {every} rows" in page.locator(".tools output").first.inner_text()
+    tokens = [float(text) for text in column(page, "ms per token")]
+    limit = sorted(tokens)[3]
+    page.get_by_label("ms per token, at most").fill(str(limit))
+    kept = [float(text) for text in column(page, "ms per token")]
+    assert sorted(kept) == [value for value in sorted(tokens) if value <= limit]
+    assert " of " in page.locator(".needs output").inner_text()
+    # Of what is not known nobody says that it meets anything: no machine here has a price, so nobody is asked for one.
+    assert page.get_by_label("USD an hour, at most").count() == 0
     # A state is a word of its own, of which another may be a part.
-    texts = page.locator("#measured ~ .scroll >> nth=0 >> tbody tr").all_inner_texts()
-    page.get_by_label("Filter Measured").fill("valid")
-    assert len(column(page, 2)) == sum(bool(re.search(r"\bVALID\b", text)) for text in texts)
-    page.get_by_label("Filter Measured").fill("")
-    assert len(column(page, 2)) == every
-    for name in ("copy-001", "copy-005"):
-        page.get_by_label(f"Compare {name}").first.check()
-    compared = page.locator(".comparison table").inner_text()
-    assert "copy-001" in compared
-    assert "copy-005" in compared
-    assert "1.364" in compared  # 1.5 / 1.1, by the records
+    page.get_by_label("ms per token, at most").fill("")
+    texts = page.locator(f"{OFFERS} tbody tr").all_inner_texts()
+    page.get_by_label("Show").select_option("valid")
+    shown = page.locator(f"{OFFERS} tbody tr:visible").all_inner_texts()
+    generation = [re.search(r"\b(VALID|UNSTABLE|INVALID)\b", text) for text in texts]
+    assert len(shown) == sum(bool(found and found.group() == "VALID") for found in generation)
+    page.get_by_label("Show").select_option("any")
+    page.get_by_label("vCPUs, at least").fill("3")
+    assert column(page, "Machine") == []
+    # Whoever is given the address sees the same.
+    other = page.context.new_page()
+    other.goto(page.url)
+    assert other.get_by_label("vCPUs, at least").input_value() == "3"
+    assert column(other, "Machine") == []
     assert watched.said == []
+
+
+def test_two_to_six_lines_stand_side_by_side_and_unlike_ones_do_not(plain: Path, watched: Watched) -> None:
+    page = watched.open(plain / "index.html")
+    for name in ("copy-001", "copy-005", "copy-006"):
+        page.get_by_label(f"Compare {name} ").check()
+    compared = page.locator(".comparison table")
+    text = compared.inner_text()
+    assert all(name in text for name in ("copy-001", "copy-005", "copy-006"))
+    assert "1.364 times" in text  # 1.5 / 1.1, by the records
+    # The chart has a point and a number for each, and no number on another.
+    numbers = [node.bounding_box() for node in page.locator(".comparison svg text[text-anchor]").all()]
+    assert page.locator(".comparison svg circle").count() == len(numbers) == 3
+    places = [box for box in numbers if box]
+    assert all(above["y"] + above["height"] <= below["y"] for above, below in itertools.pairwise(places))
+    other = page.context.new_page()
+    other.goto(page.url)
+    assert other.locator(".comparison table").inner_text() == text
+    assert other.get_by_label("Compare copy-005 ").is_checked()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy as markdown").click()
+    pasted = page.evaluate("navigator.clipboard.readText()")
+    assert pasted.startswith("|  | copy-001 | copy-005 | copy-006 |\n| --- | --- | --- | --- |\n")
+    # A seventh takes the place of the first.
+    for name in ("copy-000", "copy-002", "copy-003", "copy-004"):
+        page.get_by_label(f"Compare {name} ").check()
+    assert page.locator(".comparison thead th").count() == 6
+    assert not page.get_by_label("Compare copy-001 ").is_checked()
+    assert watched.said == []
+
+
+def test_another_model_is_refused_by_name(plain: Path, watched: Watched) -> None:
+    page = watched.open(plain / "index.html")
+    boxes = page.locator("[aria-label^='Table'] table:has(input[type=checkbox])")
+    assert boxes.count() >= 1
+    labels = page.locator("input[aria-label^='Compare ']").evaluate_all("nodes => nodes.map((node) => node.ariaLabel)")
+    models = {label.rpartition(" ")[2] for label in labels}
+    if len(models) > 1:
+        for model in sorted(models)[:2]:
+            page.locator(f"input[aria-label$=' {model}']").first.check()
+        assert "are different models" in page.locator(".refused").inner_text()
+        assert page.locator(".comparison table").count() == 0
+
+
+def test_a_long_page_has_its_sections_at_its_head_and_the_way_out(plain: Path, watched: Watched) -> None:
+    page = watched.open(next(iter(sorted(plain.glob("copy-001/*/q4.html")))))
+    links = page.locator("nav.contents a").all_inner_texts()
+    assert links == page.locator("main h2").all_inner_texts()
+    page.locator("nav.contents a").last.click()
+    assert page.evaluate("scrollY") > 500
+    outside = [link.get_attribute("href") for link in page.locator("footer a").all()]
+    assert outside[0] == "https://github.com/cloudbench/llama#readme"
+    assert any("docs/method.md" in address for address in outside if address)
 
 
 def test_the_plot_is_drawn_by_what_the_site_brings_along(plain: Path, watched: Watched) -> None:
     page = watched.open(plain / "index.html")
     assert "vega.js" not in page.content()
-    page.get_by_role("button", name="Plot generation against prompts").click()
+    page.get_by_role("button", name="Plot generation against prompts").first.click()
     page.wait_for_selector(".plot[data-points] svg")
     assert int(page.locator(".plot").get_attribute("data-points") or 0) > 5
     assert watched.said == []
@@ -222,6 +289,9 @@ def test_a_narrow_screen_scrolls_its_tables_and_not_the_page(plain: Path, browse
     for path in (plain / "index.html", next(plain.glob("copy-001/*/q4.html"))):
         page.goto(path.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        # A figure is not made small: its letters stay as large as they were drawn, and it scrolls.
+        for figure in page.locator("main picture img").all():
+            assert figure.evaluate("node => node.clientWidth >= node.naturalWidth")
     context.close()
 
 
@@ -245,7 +315,7 @@ def test_hostile_strings_stay_text(tmp_path: Path, watched: Watched) -> None:
             [one for one in page.locator("main img").all() if "figures/" in (one.get_attribute("src") or "")]
         )
     page = watched.open(made_site / "index.html")
-    page.get_by_role("button", name="Plot generation against prompts").click()
+    page.get_by_role("button", name="Plot generation against prompts").first.click()
     page.wait_for_selector(".plot[data-points] svg")
     assert page.title() != "owned"
     assert watched.said == []

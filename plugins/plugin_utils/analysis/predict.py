@@ -21,7 +21,11 @@ from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import bits, lookup
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import (
+    QuantizationError,
+    bits,
+    lookup,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.shapes import (
     Shape,
     kv_bytes,
@@ -240,6 +244,33 @@ def predict(
     models = speed.models[0 if work.file_bytes < table.small_bytes else 1]
     hosts = math.hypot(speed.hosts, table.flex) if speeds.flexible(kind.family) else speed.hosts
     return Predicted(log, variance + hosts**2 + models**2, hosts, models, relation, group.name, words)
+
+
+def by_name(
+    kind: InstanceType,
+    metric: str,
+    model: str,
+    quantization: str,
+    table: Table,
+    length: int = 0,
+    depth: float = 0,
+) -> Predicted | None:
+    """Return what predict() says of a model and a quantization by their names.
+
+    None also where the model's shape is not known, or nothing is known of the quantization on that processor.
+    """
+    try:
+        work = work_by_name(model, quantization)
+    except QuantizationError:
+        return None
+    if work is None:
+        return None
+    kernel = None
+    if quantization != table.source.quantization:
+        kernel = kernel_of(kind, quantization, metric, table)
+        if kernel is None:
+            return None
+    return predict(kind, metric, work, table, length, depth, kernel)
 
 
 def _with_kernel(metric: str, terms: _Terms, curve: Curve | None, cores: int, kernel: Kernel) -> _Terms:

@@ -13,17 +13,19 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import c
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.cost import Cost
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, offers, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Markdown
 
 # How many that may be as good are named.
 NAMED = 4
 
+_USD = "USD per million tokens"
+
 RULE = (
     f"Chosen among figures of one and the same test that are undisturbed and known to ±{validity.RANKED_PERCENT:g} % "
-    "or better. `~` names those that may be as good: "
-    "their intervals overlap. Between machines a lead says that this one was faster than that one: instances of one "
-    "type differ by some per cent."
+    "or better. Interactive is the cheapest hour that gives a token within the target of llama_bench_slo, the fastest "
+    "where nobody has a price. `~` names those that may be as good: their intervals overlap. Between machines a lead "
+    "says that this one was faster than that one: instances of one type differ by some per cent."
 )
 
 
@@ -108,6 +110,41 @@ def _order(candidate: Candidate) -> tuple[float, str, str]:
     return (centre if kinds.lower_is_better(candidate.row.speed) else -centre, candidate.run.machine, candidate.path)
 
 
+def _by_hour(candidate: Candidate) -> tuple[float, float, str, str]:
+    """Return the order of what meets a target: the cheapest hour first, of one price the fastest."""
+    price = cost.hourly(candidate.run)
+    return (float(price.usd) if price and price.usd else float("inf"), *_order(candidate))
+
+
+def _meets(candidate: Candidate) -> bool:
+    """Say whether the middle of a candidate's figure is within the target that its run had."""
+    row = candidate.row
+    if row.interval is None:
+        return False
+    token_s = row.interval.mean if kinds.lower_is_better(row.speed) else 1 / row.interval.mean
+    return token_s <= offers.token_target(candidate.run)
+
+
+def _conversation(candidates: Sequence[Candidate]) -> list[Any]:
+    """Return the line for conversations: the cheapest hour that meets the target, not the fastest at any price."""
+    targets = sorted({1000 * offers.token_target(candidate.run) for candidate in candidates})
+    purpose = markdown.lines(
+        "Interactive", markdown.small(f"at most {' or '.join(f'{target:g}' for target in targets)} ms a token")
+    )
+    alike = _alike(candidates)
+    able = [candidate for candidate in alike if candidate.row.ranked and _meets(candidate)]
+    if not any(candidate.usd for candidate in able):
+        return _line(purpose, candidates, note=None if able or not alike else "nothing is within the target")
+    priced = [candidate for candidate in able if candidate.usd]
+    best = min(priced, key=_by_hour)
+    price = cost.hourly(best.run)
+    hour = metrics.number(float(price.usd), parts.USD_PLACES) if price and price.usd else metrics.NOT_AVAILABLE
+    dearer = sorted({_name(candidate) for candidate in priced if summary.above(candidate.row, best.row)})
+    words = f"{hour} USD an hour, the cheapest of {len(able)} within the target"
+    faster = f"faster for more: {', '.join(dearer[:NAMED])}" if dearer else None
+    return _chosen(purpose, best, [words, faster])
+
+
 def _by_cost(candidate: Candidate) -> tuple[float, str, str]:
     return (candidate.usd.usd if candidate.usd else float("inf"), candidate.run.machine, candidate.path)
 
@@ -150,9 +187,13 @@ def _within(sources: Sequence[Source]) -> list[list[Any]]:
 
 
 def _line(
-    purpose: str, candidates: Sequence[Candidate], by_cost: bool = False, nothing: str = "not measured"
+    purpose: str,
+    candidates: Sequence[Candidate],
+    by_cost: bool = False,
+    nothing: str = "not measured",
+    note: str | None = None,
 ) -> list[Any]:
-    """Return the line of one purpose: the best, who may be as good, its figure, cost and state."""
+    """Return the line of one purpose: the best, who may be as good, a note, its figure, cost and state."""
     alike = _alike([candidate for candidate in candidates if candidate.usd] if by_cost else candidates)
     if not alike:
         why = "no machine has a price" if by_cost else nothing
@@ -161,19 +202,12 @@ def _line(
     sound = sorted((candidate for candidate in alike if candidate.row.ranked), key=key)
     best, *others = sound or sorted(alike, key=key)
     of = parts.cell_words(best.row.cell)
-    usd = None
-    if best.usd:
-        spread = metrics.span(best.usd.low, best.usd.high, parts.USD_PLACES)
-        usd = markdown.lines(
-            metrics.number(best.usd.usd, parts.USD_PLACES),
-            markdown.small(spread) if spread != metrics.NOT_AVAILABLE else None,
-        )
     if not sound:
         chosen = markdown.lines(
             markdown.text(f"nothing undisturbed that is known to ±{validity.RANKED_PERCENT:g} %"),
             markdown.small(Markdown(f"best of those: {markdown.link(_name(best), best.path)}, {markdown.text(of)}")),
         )
-        return [purpose, chosen, _figure(best), usd, parts.brief(best.row)]
+        return [purpose, chosen, _figure(best), _usd(best), parts.brief(best.row)]
     ties = [
         candidate
         for candidate in others
@@ -182,13 +216,29 @@ def _line(
     tied = [_name(candidate) for candidate in ties[:NAMED]] + (
         [f"{len(ties) - NAMED} more"] if len(ties) > NAMED else []
     )
-    what = [of, parts.bits_per_weight(best.model), f"of {metrics.plural(len(sound), 'candidate')}"]
+    more = [f"of {metrics.plural(len(sound), 'candidate')}", f"~ {', '.join(tied)}" if tied else None, note]
+    return _chosen(purpose, best, more)
+
+
+def _usd(candidate: Candidate) -> Markdown | None:
+    if candidate.usd is None:
+        return None
+    spread = metrics.span(candidate.usd.low, candidate.usd.high, parts.USD_PLACES)
+    return markdown.lines(
+        metrics.number(candidate.usd.usd, parts.USD_PLACES),
+        markdown.small(spread) if spread != metrics.NOT_AVAILABLE else None,
+    )
+
+
+def _chosen(purpose: str, best: Candidate, more: Sequence[str | None]) -> list[Any]:
+    """Return the line of what was chosen, with notes in small print, the first of them behind what it is."""
+    what = [parts.cell_words(best.row.cell), parts.bits_per_weight(best.model), more[0]]
     chosen = markdown.lines(
         markdown.bold(markdown.link(_name(best), best.path)),
         markdown.small(", ".join(filter(None, what))),
-        markdown.small(f"~ {', '.join(tied)}") if tied else None,
+        *(markdown.small(words) for words in more[1:] if words),
     )
-    return [purpose, chosen, _figure(best), usd, parts.brief(best.row)]
+    return [purpose, chosen, _figure(best), _usd(best), parts.brief(best.row)]
 
 
 def card(title: Markdown, sources: Sequence[Source], note: str | None = None) -> Markdown:
@@ -201,13 +251,16 @@ def card(title: Markdown, sources: Sequence[Source], note: str | None = None) ->
     batch = _first(batched, _candidates(sources, _prompt))
     cheapest = _first(batched, generation)
     columns = [
-        (title, LEFT), ("Choose", LEFT), ("Figure", RIGHT), ("USD per million tokens", RIGHT), ("Validity", LEFT),
+        (title, LEFT), ("Choose", LEFT), ("Figure", RIGHT), (_USD, RIGHT), ("Validity", LEFT),
     ]  # fmt: skip
+    priced = any(candidate.usd for candidate in (*interactive, *batch, *cheapest))
     lines = [
-        _line("Interactive", interactive),
+        _conversation(interactive),
         _line("Batch", batch),
-        _line("Lowest cost", cheapest, by_cost=True),
+        *([_line("Lowest cost", cheapest, by_cost=True)] if priced else []),
         *_within(sources),
     ]
-    table = markdown.table(columns, lines)
+    # Without a price there is no cost to say anything of.
+    kept = [at for at, (name, _side) in enumerate(columns) if priced or name != _USD]
+    table = markdown.table([columns[at] for at in kept], [[line[at] for at in kept] for line in lines])
     return Markdown(f"{table}\n\n{markdown.text(note, None)}") if note else table

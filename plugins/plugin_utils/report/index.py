@@ -10,19 +10,21 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary, validity
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Record, Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import (
+    calibration,
     card,
     figures,
     markdown,
+    offers,
     parts,
     tradeoff,
     tuned,
 )
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Cell, Markdown
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import index_speed, registry
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import registry
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.tradeoff import Traded
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.tuned import Searched
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import (
@@ -69,6 +71,22 @@ def entry(path: str, runs: Sequence[Run], compared: Collection[str] = (), attemp
         attempt=None if said else parts.attempts_words(attempts, path),
         nothing=None if any(row.launches for row in rows) else summary.why_nothing(run, path),
         model_file=parts.model_file(run, cells, launches),
+        # Only of emulated pages the index shows it.
+        kernel=_kernel(rows) if summary.emulated(run) else None,
+    )
+
+
+def _kernel(rows: Sequence[Row]) -> Markdown | None:
+    """Return the layouts of the rows of a page, each once, with the builds where they differ."""
+    by_layout: dict[Markdown, list[str]] = {}
+    for row in rows:
+        told = parts.kernel_cell(row)
+        if told:
+            by_layout.setdefault(told, []).append(f"build {summary.way(row.cell)}")
+    if len(by_layout) < 2:
+        return next(iter(by_layout), None)
+    return markdown.lines(
+        *(markdown.lines(told, markdown.small(", ".join(dict.fromkeys(ways)))) for told, ways in by_layout.items())
     )
 
 
@@ -119,24 +137,28 @@ def context(
     problems: Sequence[Problem],
     searched: Sequence[Searched] = (),
     traded: Sequence[Traded] = (),
+    checks: Sequence[calibration.Check] = (),
 ) -> tuple[dict[str, Any], dict[str, figures.Figure]]:
     """Return the variables of templates/index.md.j2, and its figures by name; `entries` are those of all pages.
 
     `searched`: what the searches for the best configurations came to; `traded`: what the pages of quality and speed
-    say.
+    say; `checks`: predictions that were measured.
     """
     entries = sorted(entries, key=lambda item: (item.run.machine, item.model, item.quantization, item.path))
     variables = {
-        "cards": _cards(_ranked(entries)),
-        "card_rule": parts.prose(card.RULE, None),
+        "sight": _first_sight(entries),
+        "models": _models(entries),
+        "card_rule": _rules(entries),
         "sections": [
             section
             for subject in registry.SUBJECTS
             if subject.index_section and (section := subject.index_section(entries))
         ],
-        **_tables(entries),
+        **_apart(entries),
+        "measured": bool(_ranked(entries)),
         "traded": tradeoff.items(traded),
         "tuned": tuned.items(searched),
+        "checked": _checked(checks),
         "synthetic": any(item.synthetic for item in entries),
         "failures": _failures(_latest(runs)),
         "problems": _problems(problems),
@@ -153,18 +175,24 @@ def _ranked(entries: Sequence[Entry]) -> list[Entry]:
     return [item for item in entries if item.ranked]
 
 
-def _tables(entries: Sequence[Entry], up: str = "") -> dict[str, Any]:
-    """Return the variables of templates/tables.md.j2: what was measured, emulated and imported, apart."""
-    measured = _ranked(entries)
+def _apart(entries: Sequence[Entry], up: str = "") -> dict[str, Any]:
+    """Return the variables of templates/emulated.md.j2, and those of what was imported."""
     emulated = [item for item in entries if item.emulated]
-    imported = [item for item in entries if summary.imported(item.run)]
+    return {
+        "emulated": _kernels(emulated, up=up) if emulated else None,
+        "emulated_words": parts.EMULATED_WORDS,
+        "imported": any(summary.imported(item.run) for item in entries),
+        "imported_rule": parts.IMPORTED_RULE,
+    }
+
+
+def _tables(entries: Sequence[Entry], up: str = "") -> dict[str, Any]:
+    """Return the variables of templates/tables.md.j2: what was measured and what was emulated, apart."""
+    measured = _ranked(entries)
     return {
         "measured": _table(measured, up=up) if measured else None,
         "felt": _felt(measured, up=up),
-        "emulated": _table(emulated, up=up) if emulated else None,
-        "emulated_words": parts.EMULATED_WORDS,
-        "imported": _imported(imported, up=up) if imported else None,
-        "imported_rule": parts.IMPORTED_RULE,
+        **_apart(entries, up),
     }
 
 
@@ -177,16 +205,77 @@ def _sources(entries: Sequence[Entry], up: str = "") -> list[card.Source]:
     ]
 
 
-def _cards(entries: Sequence[Entry]) -> list[Markdown]:
-    """Return a verdict card for each model of which anything was measured."""
-    cards = []
+def _models(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Return what the index says of each model: its buyer's table and its verdict card, as far as it has them."""
+    shown = []
     for model, items in by_model(entries).items():
-        apart = distinct(items)
+        apart = distinct(_ranked(items))
         sources = _sources(apart.entries)
-        if sources:
-            title = markdown.link(model, summary.model_path(model))
-            cards.append(card.card(title, sources, same_words(apart.same)))
-    return cards
+        lines = offers.of_entries(items)
+        if not (sources or lines):
+            continue
+        shown.append(
+            {
+                "title": markdown.link(model, summary.model_path(model)),
+                "offers": offers.table(lines) if lines else None,
+                "card": card.card(markdown.text("For"), sources, same_words(apart.same)) if sources else None,
+            }
+        )
+    return shown
+
+
+def _rules(entries: Sequence[Entry]) -> Markdown:
+    """Return the sentences on the order of the buyer's tables, and on what the cards choose."""
+    chosen = f" {card.RULE}" if _sources(_ranked(entries)) else ""
+    return parts.prose(f"{offers.rule(entries)}{chosen}", None)
+
+
+def _first_sight(entries: Sequence[Entry]) -> Markdown | None:
+    """Return what was measured, on what, and how sure that is, in a few sentences; None where there is nothing."""
+    sentences = []
+    measured = [item for item in _ranked(entries) if item.generation or item.prompt]
+    figures_of = [row for item in measured for row in (item.generation, item.prompt) if row]
+    if figures_of:
+        days = sorted({parts.day(item.run.time) for item in measured})
+        when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        known = sum(row.ranked for row in figures_of)
+        synthetic = sorted({item.model for item in measured if item.synthetic})
+        every = sorted({item.model for item in measured})
+        weights_words = (
+            ""
+            if not synthetic
+            else "; all weights are synthetic"
+            if synthetic == every
+            else f"; the weights of {', '.join(synthetic)} are synthetic"
+        )
+        sentences.append(
+            f"Measured: {metrics.plural(len(every), 'model')} on "
+            f"{metrics.plural(len({item.run.machine for item in measured}), 'machine')}, {when}{weights_words}."
+        )
+        sentences.append(
+            f"How sure: {known} of {metrics.plural(len(figures_of), 'figure')} of generation and prompts "
+            f"{'is' if known == 1 else 'are'} undisturbed and known to ±{validity.RANKED_PERCENT:g} % or better; the "
+            "others are shown and never ranked."
+        )
+        if not any((summary.machine(item.run).get("instance") or {}).get("type") for item in measured):
+            sentences.append("None of these machines is an instance of EC2: `make advise` predicts those.")
+    imported = {item.run.machine for item in entries if summary.imported(item.run)}
+    if imported:
+        sentences.append(f"Imported from files of other programs: {metrics.plural(len(imported), 'machine')}.")
+    emulated = {item.run.machine for item in entries if item.emulated}
+    if emulated:
+        sentences.append(
+            f"Emulated: {metrics.plural(len(emulated), 'processor')}, of which only the chosen kernels are shown."
+        )
+    return parts.prose(" ".join(sentences), None) if sentences else None
+
+
+def _checked(checks: Sequence[calibration.Check]) -> Markdown | None:
+    """Return how well predictions did, with the way to their page; None where none was measured."""
+    if not checks:
+        return None
+    link = markdown.link("Predictions and measurements", calibration.PAGE)
+    return Markdown(f"{link}: {parts.prose(calibration.words(checks), None)}")
 
 
 def _latest(runs: Sequence[Run]) -> list[Run]:
@@ -222,8 +311,9 @@ def model_context(model: str, entries: Sequence[Entry]) -> tuple[dict[str, Any],
         "title": f"{parts.short_name(model)} on all machines",
         "index": markdown.link("All results", f"{up}{summary.INDEX}"),
         "synthetic": parts.synthetic_words(model) if any(item.synthetic for item in entries) else None,
+        "offers": offers.table(lines) if (lines := offers.of_entries(entries, up)) else None,
         "card": card.card(markdown.text("For"), sources, same_words(apart.same)) if sources else None,
-        "card_rule": parts.prose(card.RULE, None),
+        "card_rule": _rules(entries),
         **_tables(entries, up),
         "states_rule": parts.STATES_RULE,
         "records_rule": parts.RECORDS_RULE,
@@ -269,7 +359,7 @@ def machine_context(
         "emulated": parts.EMULATED_WORDS if summary.emulated(latest) else None,
         "attempt": parts.attempts_alert(attempts, latest.machine),
         "session": parts.session_alert(latest),
-        "table": _table(near, one_machine=True) if near else markdown.text(_without(searched)),
+        "table": _of_machine(near, summary.emulated(latest)) if near else markdown.text(_without(searched)),
         "felt": _felt(near, one_machine=True),
         "traded": tradeoff.items(traded, _near),
         "tuned": tuned.items(searched, _near),
@@ -280,6 +370,10 @@ def machine_context(
         "states_rule": parts.rules(foreign)[-1],
         "tie_rule": parts.TIE_RULE,
     }
+
+
+def _of_machine(near: Sequence[Entry], emulated: bool) -> Markdown:
+    return _kernels(near, one_machine=True) if emulated else _table(near, one_machine=True)
 
 
 def _without(searched: Sequence[Searched]) -> str:
@@ -325,26 +419,25 @@ def _table(entries: Sequence[Entry], one_machine: bool = False, up: str = "") ->
     return _shown(columns, lines, one_machine)
 
 
-def _imported(entries: Sequence[Entry], up: str = "") -> Markdown:
-    """Return the table of imported figures, a line for each machine and model: of hundreds it must stay readable."""
-    groups: dict[tuple[str, str], list[Entry]] = {}
-    for item in entries:
-        groups.setdefault((item.run.machine, item.model), []).append(item)
-    speeds = index_speed.highest(list(groups.values()))
+def _kernels(entries: Sequence[Entry], one_machine: bool = False, up: str = "") -> Markdown:
+    """Return the table of emulated pages: which kernels were chosen, which is all that an emulator can say."""
     columns = [
-        ("Machine", LEFT), ("Model", LEFT), ("Quantizations", RIGHT), *speeds.columns, ("Measured", LEFT),
+        ("Machine", LEFT), ("Model", LEFT), ("Quantization", LEFT), ("Kernel path", LEFT),
+        (f"Latest{metrics.NO_BREAK}run", LEFT),
     ]  # fmt: skip
     lines = [
         [
-            markdown.link(machine, up + summary.machine_path(machine)),
-            model,
-            metrics.number(len({item.quantization for item in items})),
-            *(cells or ()),
-            parts.day(items[-1].run.time),
+            markdown.link(item.run.machine, up + summary.machine_path(item.run.machine)),
+            markdown.link(item.model, up + item.comparison) if item.comparison else item.model,
+            markdown.link(item.quantization, up + item.path),
+            item.kernel,
+            markdown.lines(
+                markdown.small(parts.day(item.run.time)), markdown.small(item.attempt) if item.attempt else None
+            ),
         ]
-        for ((machine, model), items), cells in zip(groups.items(), speeds.cells, strict=True)
+        for item in entries
     ]
-    return markdown.table(columns, lines)
+    return _shown(columns, lines, one_machine)
 
 
 def _felt(entries: Sequence[Entry], one_machine: bool = False, up: str = "") -> Markdown | None:

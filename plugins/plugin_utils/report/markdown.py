@@ -178,6 +178,11 @@ def small(value: object) -> Markdown:
     return Markdown(f"<sub>{text(value)}</sub>")
 
 
+def state(name: str, words: object) -> Markdown:
+    """Return how far a figure holds, in small print that the site has a colour for; `name` is ours."""
+    return Markdown(f'<sub class="{name.lower()}">{text(words)}</sub>')
+
+
 def bullets(values: Iterable[object]) -> Markdown:
     """Return an unordered list, an item per line."""
     return Markdown("\n".join("- " + text(value, None) for value in values))

@@ -23,6 +23,7 @@ import jinja2
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import machines, quality, summary, verdict
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import cache as report_cache
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import (
+    calibration,
     comparison,
     drawing,
     figures,
@@ -201,7 +202,10 @@ def _whole(parts: Iterable[_Part], problems: Sequence[Problem] = ()) -> tuple[Pa
     for model, of_model in index.by_model(entries).items():
         variables, shown = index.model_context(model, of_model)
         pages.add(summary.model_path(model), "model.md.j2", variables, shown)
-    variables, shown = index.context(entries, latest, every, searched, traded)
+    checks = calibration.checks(entries)
+    if checks:
+        pages.add(calibration.PAGE, "calibration.md.j2", calibration.context(checks), {})
+    variables, shown = index.context(entries, latest, every, searched, traded, checks)
     pages.add(summary.INDEX, "index.md.j2", variables, shown)
     return pages, every
 

@@ -52,8 +52,8 @@ STATES_RULE = (
 )
 IMPORTED_RULE = (
     "Imported figures are those of files of other programs, in tokens per second: what a process printed, the "
-    "geometric mean where several printed it. What disturbed them is not known, so none of them is VALID and none is "
-    "ranked."
+    "geometric mean where several printed it. What disturbed them is not known, so none of them is VALID: in a table "
+    "they stand where their number puts them, and no card chooses one."
 )
 # The metrics of llama-bench in words, in the order in which they are told.
 SPEEDS = {"tg_tps": "Generation", "pp_tps": "Prompt processing"}

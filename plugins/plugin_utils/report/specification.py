@@ -123,6 +123,36 @@ def bars(y: Spec, x: str, colour: Spec | None = None) -> list[Spec]:
     ]
 
 
+def dots(y: Spec, x: str, holds: str, states: Sequence[str], shown: str) -> list[Spec]:
+    """Return the layers of points with intervals over the names `y`, with what `shown` holds above each.
+
+    The field `holds` has one of two `states`: a point of the second one is hollow. The axis need not begin at zero.
+    """
+    first, second = states
+    state = {"field": holds, "type": "nominal", "legend": None}
+    fill = {**state, "scale": {"domain": [first, second], "range": [SKY, "transparent"]}}
+    mean = {"y": y, "x": number("mean", x, zero=False)}
+    return [
+        {
+            "mark": {"type": "rule", "strokeWidth": 2, "color": SKY},
+            "encoding": {
+                "y": y,
+                "x": number("low", x, zero=False),
+                "x2": {"field": "high"},
+                "strokeDash": {**state, "scale": {"domain": [first, second], "range": [[1, 0], [3, 3]]}},
+            },
+        },
+        {
+            "mark": {"type": "point", "size": 90, "stroke": SKY, "strokeWidth": 2, "opacity": 1},
+            "encoding": {**mean, "fill": fill},
+        },
+        {
+            "mark": {"type": "text", "align": "center", "dy": -11, "fontSize": 11},
+            "encoding": {**mean, "text": {"field": shown, "type": "nominal"}},
+        },
+    ]
+
+
 def panel(values: Values, layers: list[Spec], title: str | None = None, **more: Any) -> Spec:
     """Return a panel of the usual size with its title."""
     return {

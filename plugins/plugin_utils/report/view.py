@@ -238,7 +238,7 @@ class Entry(NamedTuple):
     `largest` are the largest values of metrics among the launches of those two rows, `slower` sentences on cells that
     have become slower since the run before, `attempt` one on a later run that came to less, `nothing` why the page has
     no figure, both None without. `model_file` is the payload of the model's file, None where it is not on record or
-    there were several.
+    there were several. `kernel`: the layouts in which an emulated page's weights were used.
     """
 
     path: str
@@ -257,6 +257,7 @@ class Entry(NamedTuple):
     attempt: str | None = None
     nothing: str | None = None
     model_file: Payload | None = None
+    kernel: Markdown | None = None
 
     @property
     def ranked(self) -> bool:

@@ -312,7 +312,7 @@ def _seen(
         # What others published of another model or quantization is part of what speeds.yml knows already.
         if not same and not ours:
             continue
-        said = _predicted(kind, metric, name, quantization, table, length)
+        said = predict.by_name(kind, metric, name, quantization, table, length)
         if said is None:
             continue
         unlike = 0.0
@@ -320,29 +320,6 @@ def _seen(
             unlike = said.models**2 + (0.0 if quantization == asked.quantization else 0.25**2)
         seen.append(Seen(math.log(tps) - said.log, error**2 + unlike, same, ours, words, f"{name} {quantization}"))
     return seen
-
-
-def _predicted(
-    kind: InstanceType,
-    metric: str,
-    model: str,
-    quantization: str,
-    table: speeds.Table,
-    length: int = 0,
-    depth: float = 0,
-) -> Predicted | None:
-    try:
-        work = predict.work_by_name(model, quantization)
-    except QuantizationError:
-        return None
-    if work is None:
-        return None
-    kernel = None
-    if quantization != table.source.quantization:
-        kernel = predict.kernel_of(kind, quantization, metric, table)
-        if kernel is None:
-            return None
-    return predict.predict(kind, metric, work, table, length, depth, kernel)
 
 
 def _candidate(
@@ -355,7 +332,7 @@ def _candidate(
     # Each step reads the keys and values of all users, whose contexts are half full on the average.
     depth = asked.users * asked.context / 2
     for metric, length in ((PROMPT, asked.prompt), (GENERATION, 0)):
-        guess = _predicted(kind, metric, asked.model, asked.quantization, table, length, depth)
+        guess = predict.by_name(kind, metric, asked.model, asked.quantization, table, length, depth)
         if guess is None:
             return None
         seen = _seen(kind, asked, metric, table, figures)

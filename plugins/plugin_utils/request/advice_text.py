@@ -9,13 +9,14 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, offers
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.advice import (
     MET,
     Advice,
     AdviceError,
     Asked,
+    Candidate,
     Estimate,
 )
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import files
@@ -135,16 +136,39 @@ def render(advice: Advice) -> list[str]:
     return [*lines, "", "To measure the first three:", f"  {advice.command}"]
 
 
+def _offer(candidate: Candidate) -> offers.Offer:
+    """Return a type as a line of the buyer's table."""
+    kind = candidate.kind
+    origin = markdown.state(candidate.origin, candidate.origin)
+    generation, prompt = (
+        offers.Figure(offers.Span(*estimate), "", origin, holds=candidate.meets in MET)
+        for estimate in (candidate.generation, candidate.prompt)
+    )
+    return offers.Offer(
+        name=markdown.text(kind.name),
+        order=kind.name,
+        processor=offers.processor_words({"instance": {"type": kind.name}}),
+        configuration=None,
+        vcpus=kind.vcpus,
+        memory_gib=kind.memory_gib,
+        usd_hour=float(candidate.price.usd or 0),
+        generation=generation,
+        prompt=prompt,
+        token_ms=offers.Span(*candidate.token_ms),
+        usd_million=offers.Span(*candidate.usd_million),
+        meets=candidate.meets in MET,
+    )
+
+
 def page(advice: Advice) -> Markdown:
     """Return the advice as a page."""
-    columns = [
-        ("Instance", markdown.LEFT),
-        ("Processor", markdown.LEFT),
-        *((name, markdown.RIGHT) for name in _TITLES[1:9]),
-        *((name.capitalize(), markdown.LEFT) for name in _titles(advice)[9:]),
+    shown = advice.candidates[: advice.asked.rows]
+    more = [
+        ("USD a month", markdown.RIGHT, [f"{candidate.usd_month:.0f}" for candidate in shown]),
+        (f"First of {advice.asked.prompt} tokens, s", markdown.RIGHT, [_cell(each.first_s) for each in shown]),
+        *([("Meets", markdown.LEFT, [each.meets for each in shown])] if advice.asked.has_targets else []),
     ]
-    shown = zip(_rows(advice), advice.candidates, strict=False)
-    rows = [[row[0], candidate.kind.processor, *row[1:]] for row, candidate in shown]
+    table = offers.table([_offer(candidate) for candidate in shown], more)
     cheapest = _cheapest(advice)
     sections = [
         ("Answer", [*advice.near, *([cheapest] if cheapest else [])]),
@@ -153,7 +177,7 @@ def page(advice: Advice) -> Markdown:
         ("Not among them", advice.left_out),
     ]
     parts = [Markdown(MARKER), markdown.heading(1, "What to rent"), markdown.text(title(advice.asked), None)]
-    parts.append(markdown.table(columns, rows))
+    parts.append(table)
     for heading, sentences in sections:
         if sentences:
             parts += [

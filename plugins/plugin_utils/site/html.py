@@ -55,7 +55,16 @@ _ELEMENTS = frozenset({
     "th", "thead", "tr", "ul",
 })  # fmt: skip
 _FOREIGN = f":not({', '.join(sorted(_ELEMENTS))})"
-_DRESSED = ", ".join((*_HEADINGS, "a", "blockquote", "pre", "table", "th"))
+_DRESSED = ", ".join((*_HEADINGS, "a", "blockquote", "picture", "pre", "table", "th"))
+# Sections from which on a page has a list of them at its head.
+MANY_SECTIONS = 5
+REPOSITORY = "https://github.com/cloudbench/llama"
+# What a reader may want beside the pages.
+_OUTSIDE = {
+    "README": f"{REPOSITORY}#readme",
+    "Method": f"{REPOSITORY}/blob/main/docs/method.md",
+    "Repository": REPOSITORY,
+}
 # No element is in a page whose name stands nowhere behind a bracket: most pages need no second look.
 _TAG = re.compile(r"<([a-zA-Z][^\s/>]*)")
 
@@ -80,7 +89,7 @@ def _slug(text: str, used: dict[str, int]) -> str:
 def body(markdown: str) -> tuple[str, str]:
     """Return the text of the first heading and the HTML of a page of ours.
 
-    It has what HTML has and markdown has not: names of tables, anchors, roles.
+    It has what HTML has and markdown has not: names of tables, anchors, roles, a list of the sections of a long page.
     """
     # Here, so that whoever only writes pages needs neither.
     import cmarkgfm
@@ -99,13 +108,25 @@ def body(markdown: str) -> tuple[str, str]:
             while (child := foreign.first_child) is not None:
                 foreign.insert_before(child, move=True)
             foreign.decompose()
-    return _dressed(tree), (tree.html or "")
+    title, sections = _dressed(tree)
+    made = tree.html or ""
+    if len(sections) >= MANY_SECTIONS:
+        head, end, rest = made.partition("</h1>")
+        made = f"{head}{end}\n{_contents(sections)}{rest}" if end else f"{_contents(sections)}{made}"
+    return title, made
 
 
-def _dressed(tree: LexborHTMLParser) -> str:
-    """Give the elements of a page what they lack; return the text of its first heading."""
+def _contents(sections: Sequence[tuple[str, str]]) -> str:
+    """Return the list of the sections of a page, each an anchor and a title."""
+    items = "".join(f'<li><a href="#{anchor}">{html.escape(title)}</a></li>\n' for anchor, title in sections)
+    return f'<nav class="contents" aria-label="Contents"><ul>\n{items}</ul></nav>\n'
+
+
+def _dressed(tree: LexborHTMLParser) -> tuple[str, list[tuple[str, str]]]:
+    """Give the elements of a page what they lack; return the text of its first heading, and its sections."""
     used: dict[str, int] = {}
-    title, heading, level, tables = "", "", 0, 0
+    sections: list[tuple[str, str]] = []
+    title, heading, level, tables, figures_seen = "", "", 0, 0, 0
     for node in tree.css(_DRESSED):
         tag = node.tag or ""
         if tag == "th":
@@ -115,7 +136,10 @@ def _dressed(tree: LexborHTMLParser) -> str:
             title = title or heading
             # A closed block has headings of its own, which may not leave out a level of the page.
             level = min(_HEADINGS.index(tag) + 1, level + 1)
-            _renamed(tree, node, _HEADINGS[level - 1]).attrs["id"] = _slug(heading, used)
+            anchor = _slug(heading, used)
+            _renamed(tree, node, _HEADINGS[level - 1]).attrs["id"] = anchor
+            if level == 2:
+                sections.append((anchor, heading))
         elif tag == "table":
             tables += 1
             _scroll(tree, node, f"Table {tables}: {heading}")
@@ -127,7 +151,13 @@ def _dressed(tree: LexborHTMLParser) -> str:
             _alert(tree, node)
         elif tag == "pre":
             node.attrs["tabindex"] = "0"
-    return title
+        elif tag == "picture" and node.parent is not None and node.parent.tag == "p":
+            # On a phone a figure keeps its size, and this scrolls.
+            figures_seen += 1
+            place = {"class": "figure", "role": "group", "tabindex": "0", "aria-label": f"Figure {figures_seen}"}
+            for name, value in place.items():
+                node.parent.attrs[name] = value
+    return title, sections
 
 
 def _scroll(tree: LexborHTMLParser, table: LexborNode, label: str) -> None:
@@ -187,6 +217,7 @@ def page(path: str, markdown: str) -> str:
     heading, made = body(markdown)
     title = html.escape(heading or "Results")
     here = "" if path == summary.INDEX else f'<a href="{root}index.html">All results</a>'
+    outside = " · ".join(f'<a href="{address}">{name}</a>' for name, address in _OUTSIDE.items())
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="generator" content="cloudbench.llama {digest(markdown)}">\n'
@@ -197,7 +228,7 @@ def page(path: str, markdown: str) -> str:
         f'<body data-root="{root}">\n<a class="skip" href="#content">Skip to the content</a>\n'
         f'<header><span class="name">cloudbench.llama</span><nav aria-label="Site">{here}</nav></header>\n'
         f'<main id="content">\n{made}</main>\n'
-        f"<footer>Made by cloudbench.llama from the records beside these pages.</footer>\n</body>\n</html>\n"
+        f"<footer>Made by cloudbench.llama from the records beside these pages. {outside}</footer>\n</body>\n</html>\n"
     )
 
 

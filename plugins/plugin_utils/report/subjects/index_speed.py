@@ -14,12 +14,14 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import spe
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.figures import Drawing
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import RIGHT, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.specification import Values
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Columns, Entry, Section, distinct
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Columns, Entry, Section
 
-# Machines and models that have a sentence each.
-MOST_VERDICTS = 60
-# Machines of a figure that can still be read.
-MOST_MACHINES = 40
+# Machines and models without a figure that have a sentence each.
+MOST_NAMED = 60
+# Lines of a figure that can still be read, and that leave the first screen to more than a figure.
+MOST_MACHINES, MOST_IN_SIGHT = 40, 12
+# Pixels of the names beside a figure.
+_NAMES = 230
 
 _SPEEDS = ("tg_tps", "pp_tps")
 
@@ -33,25 +35,6 @@ def columns(entries: Sequence[Entry]) -> Columns:
         (f"Prompt {tests['pp_tps'] or ''} token/s{suffix}", RIGHT),
     ]
     return Columns(titles, [[_figure(item, speed, tests) for speed in _SPEEDS] for item in entries])
-
-
-def highest(groups: Sequence[Sequence[Entry]]) -> Columns:
-    """Return the highest figures of the pages of each machine and model, with their quantizations.
-
-    With their tests where those differ.
-    """
-    tests = {speed: _common_test([item for group in groups for item in group], speed) for speed in _SPEEDS}
-    words = zip(_SPEEDS, ("Generation", "Prompt"), strict=True)
-    titles = [(f"{word} {f'{tests[speed]} ' if tests[speed] else ''}token/s", RIGHT) for speed, word in words]
-
-    def figure(group: Sequence[Entry], speed: str) -> str | None:
-        row = summary.headline([row for row in (item.of(speed) for item in group) if row], speed)
-        if row is None:
-            return None
-        test = "" if tests[speed] else f" {parts.test_words(row.cell)}"
-        return f"{parts.mean(row)} {row.cell['quantization']}{test}"
-
-    return Columns(titles, [[figure(group, speed) for speed in _SPEEDS] for group in groups])
 
 
 def _common_test(entries: Sequence[Entry], speed: str) -> str | None:
@@ -82,63 +65,49 @@ def _figure(item: Entry, speed: str, tests: Mapping[str, str | None]) -> str | N
 
 
 def section(entries: Sequence[Entry]) -> Section | None:
-    """Return a list: for each machine and model the fastest quantization, as far as that is established."""
+    """Return a list of the machines and models of which nothing was measured, and why; None where there are none."""
     groups: dict[tuple[str, str], list[Entry]] = {}
     for item in entries:
         if item.ranked:
             groups.setdefault((item.run.machine, item.model), []).append(item)
-    title = "Machine by machine"
-    if len(groups) > MOST_VERDICTS:
-        words = f"There are more than {MOST_VERDICTS} machines and models: "
-        return Section(title, [markdown.text(f"{words}the table below and the pages of the machines have them.", None)])
     items = []
     for (machine, model), group in sorted(groups.items()):
-        said = [_verdict(distinct(group).entries, speed) for speed in _SPEEDS]
-        if not any(said):
+        if not any(item.of(speed) for item in group for speed in _SPEEDS):
             why = next((f": {item.nothing}" for item in group if item.nothing), "")
-            said = [markdown.text(f"nothing measured in the latest run{why}", 400)]
-        name = markdown.bold(machine)
-        words = markdown.join([sentence for sentence in said if sentence], "; ")
-        hardware = markdown.text(parts.hardware(group[-1].run))
-        comparison = group[-1].comparison
-        more = f" {markdown.link('Quantizations and builds side by side', comparison)}." if comparison else ""
-        items.append(Markdown(f"{name}{' ' if hardware else ''}{hardware}, {markdown.text(model)}: {words}.{more}"))
-    return Section(title, [markdown.bullets(items)]) if items else None
+            words = markdown.text(f", {model}: nothing measured in the latest run{why}", 400)
+            items.append(Markdown(f"{markdown.bold(machine)}{words}"))
+    more = len(items) - MOST_NAMED
+    if more > 0:
+        items[MOST_NAMED:] = [markdown.text(f"and {more} more: the pages of the machines say why")]
+    return Section("Nothing measured", [markdown.bullets(items)]) if items else None
 
 
-def _verdict(group: Sequence[Entry], speed: str) -> Markdown | None:
-    """Return a clause on the fastest of a machine's quantizations of one model."""
-    word = "generation" if speed == "tg_tps" else "prompt processing"
-    owners = [(row, item) for item in group for row in [item.of(speed)] if row]
-    best = summary.headline([row for row, _item in owners], speed)
-    if best is None:
-        return None
-    owner = next(item for row, item in owners if row is best)
-    figure = f"{parts.mean(best)} token/s"
-    spread = parts.interval(best)
-    bounds = f"({spread}) " if spread != metrics.NOT_AVAILABLE else ""
-    words = [owner.quantization, parts.cell_words(best.cell, several_builds=False), owner.name_among(best.cell)]
-    where = ", ".join(filter(None, words))
-    if best.state == summary.INVALID:
-        return markdown.text(f"no {word} figure that holds; {where} gave {figure}, INVALID", None)
-    ranked = summary.contenders(summary.same_test([row for row, _item in owners], best))
-    ties = [
-        item.quantization for row, item in owners if row in ranked and row is not best and not summary.above(best, row)
-    ]
-    lead = ""
-    if len(ranked) > 1:
-        lead = f", not established against {', '.join(ties)} (~)" if ties else f", the fastest of {len(ranked)}"
-    why = "" if best.state == summary.VALID else f": {'; '.join(best.reasons)}"
-    state = f"{parts.state_words(best)}{why}{f'; {best.instead}' if best.instead else ''}"
-    rest = markdown.text(f"{bounds}at {where}{lead}, {state}", 400)
-    return Markdown(f"{word} {markdown.bold(figure)} {rest}")
+def fastest(entries: Sequence[Entry]) -> Drawing | None:
+    """Draw, of the model that most machines have, the generation of each machine's fastest configuration."""
+    by_model: dict[str, dict[str, list[Entry]]] = {}
+    for item in entries:
+        if item.ranked and item.generation:
+            by_model.setdefault(item.model, {}).setdefault(item.run.machine, []).append(item)
+    of_model = max(by_model.items(), key=lambda pair: (len(pair[1]), pair[0]), default=("", {}))[1]
+    best = []
+    for group in of_model.values():
+        row = summary.headline([item.generation for item in group if item.generation], "tg_tps")
+        best += [item for item in group if item.generation is row]
+    return _drawn(best, MOST_IN_SIGHT, "Generation")
 
 
 def machines(entries: Sequence[Entry]) -> Drawing | None:
-    """Draw the speed of generation of every machine, a bar per quantization."""
-    known = [
-        (item.run, item.generation) for item in entries if item.ranked and item.generation and item.generation.interval
-    ]
+    """Draw the speed of generation of every machine, a line per quantization."""
+    return _drawn([item for item in entries if item.ranked], MOST_MACHINES, "Machines")
+
+
+def _drawn(entries: Sequence[Entry], most: int, heading: str) -> Drawing | None:
+    """Draw the generation of pages, the fastest first; None of fewer than two machines.
+
+    A point with its interval and the number beside it; what may not be ranked has a hollow point and says so. The axis
+    begins where the figures do: no length stands for a speed.
+    """
+    known = [(item.run, item.generation) for item in entries if item.generation and item.generation.interval]
     tests = [row.cell["test"] for _run, row in known]
     usual = max(sorted(set(tests)), key=tests.count, default="")
     chosen = [(run, row) for run, row in known if row.cell["test"] == usual]
@@ -148,34 +117,28 @@ def machines(entries: Sequence[Entry]) -> Drawing | None:
     for run, row in chosen:
         machine, kind = spec.plain(run.machine, 40), spec.plain(row.cell["quantization"], 20)
         if row.interval:
+            doubt = "" if row.ranked else f" {row.state}, not ranked"
             values.append(
                 {
-                    "machine": machine,
                     "kind": kind,
                     "name": f"{machine}, {kind}",
-                    "holds": "" if row.ranked else row.state,
+                    "shown": f"{metrics.number(row.interval.mean)}{doubt}",
+                    "holds": "ranked" if row.ranked else parts.NOT_RANKED,
                     **spec.bounds(row.interval),
                 }
             )
     values.sort(key=lambda value: (-value["mean"], value["name"]))
-    more = f"the fastest {MOST_MACHINES} of {len(values)}" if len(values) > MOST_MACHINES else None
-    values = values[:MOST_MACHINES]
-    y = spec.names("name", [value["name"] for value in values], 260)
+    more = f"the fastest {most} of {len(values)}" if len(values) > most else None
+    values = values[:most]
+    y = spec.names("name", [value["name"] for value in values], _NAMES)
     axis = f"{parts.test_words(chosen[0][1].cell)}, token/s"
-    kinds: list[str] = sorted({str(value["kind"]) for value in values})
     whole = {
-        "width": spec.WIDE - 260,
-        "height": {"step": 22},
+        "width": spec.WIDE - _NAMES,
+        "height": {"step": 30},
         "data": {"values": values},
-        "layer": [
-            *spec.bars(y, axis, spec.colour("kind", "Type", kinds)),
-            {
-                "mark": {"type": "text", "align": "left", "dx": 6, "fontSize": 11},
-                "encoding": {"y": y, "x": spec.number("high", axis), "text": {"field": "holds", "type": "nominal"}},
-            },
-        ],
+        "layer": spec.dots(y, axis, "holds", ["ranked", parts.NOT_RANKED], "shown"),
     }
     notes = [spec.counted(len(row.figures) for _run, row in chosen), more]
-    words = [f"{value['name']} {metrics.number(value['mean'])} token/s" for value in values[:12]]
-    title = spec.title(f"Machines: {spec.plain(chosen[0][1].cell['model'], 40)}", notes)
+    words = [f"{value['name']} {value['shown']} token/s" for value in values[:12]]
+    title = spec.title(f"{heading}: {spec.plain(chosen[0][1].cell['model'], 40)}", notes)
     return Drawing(spec.said("Generation by machine", words), {"title": title, **whole})

@@ -278,5 +278,6 @@ SUBJECT = Subject(
     compared_figure=("speeds", _speeds),
     columns=index_speed.columns,
     index_section=index_speed.section,
+    index_figure=("machines", index_speed.fastest),
     model_figure=("machines", index_speed.machines),
 )

@@ -2,8 +2,9 @@
    GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
    SPDX-License-Identifier: GPL-3.0-or-later
 
-   What the pages can do beyond being read: tables sort and filter, two rows of the index are compared, and the figures
-   of the index become a plot. All of it is made from the tables as they stand; strings go in as text alone. */
+   What the pages can do beyond being read: tables sort and filter; of the buyer's tables one asks for what is needed,
+   compares two to six lines and draws them; what was asked stands in the address, to be shared. All of it is made from
+   the tables as they stand; strings go in as text alone. */
 "use strict";
 
 (() => {
@@ -51,7 +52,7 @@
     body.append(...keyed.map((one) => one.row));
   };
 
-  const sortable = (table) => {
+  const sortable = (table, told = () => {}) => {
     [...table.tHead.rows[0].cells].forEach((head) => {
       const button = make("button", { type: "button" });
       button.append(...head.childNodes);
@@ -61,6 +62,7 @@
         table.tHead.querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
         sort(table, head.cellIndex, ascending ? 1 : -1);
+        told(button.textContent, ascending);
       });
     });
   };
@@ -89,49 +91,261 @@
     });
   };
 
-  // Two rows side by side, with the ratio of what are numbers in both.
-  const comparable = (table, tools) => {
+  // ---- The buyer's tables: which lines are what somebody needs, and two to six of them side by side ----
+
+  const MOST = 6;
+  const MACHINE = "Machine", TOKEN = "ms per token", HOUR = "USD/h", MEMORY = "Memory GiB", VCPUS = "vCPUs";
+  const column = (titles, word) => titles.findIndex((title) => title.startsWith(word));
+
+  // What is asked for, by its name in the address: a column, whether its number is a least or a most, and words.
+  const NEEDS = [
+    { key: "ms", word: TOKEN, most: true, label: "ms per token, at most" },
+    { key: "prompt", word: "Prompt", most: false, label: "Prompt token/s, at least" },
+    { key: "usd", word: HOUR, most: true, label: "USD an hour, at most" },
+    { key: "memory", word: MEMORY, most: false, label: "Memory GiB, at least" },
+    { key: "cpus", word: VCPUS, most: false, label: "vCPUs, at least" },
+  ];
+  const SURE = { any: "all figures", ranked: "figures that may be ranked", valid: "VALID figures" };
+
+  const state = new Map(location.hash.includes("=") ? new URLSearchParams(location.hash.slice(1)) : []);
+  const remember = (key, value) => {
+    if (value) state.set(key, value);
+    else state.delete(key);
+    const words = new URLSearchParams([...state]).toString();
+    // A page from disk may change nothing of its address but this.
+    history.replaceState(null, "", words ? `#${words}` : location.pathname);
+  };
+
+  // A line of a buyer's table, read once.
+  const read = (row, titles, model, at) => {
+    const cells = [...row.cells];
+    const values = titles.map((_title, place) => number(cells[place]));
+    const [name, processor = ""] = lines(cells[0]);
+    const generation = cells[column(titles, "Generation")];
+    const title = titles[column(titles, "Generation")];
+    const test = /^(?:tg|pp)\S+$/.exec(title.split(" ")[1]) ? title.split(" ")[1] : lines(generation).find((text) => /^tg\d/.test(text)) || "";
+    return { row, at, cells, values, name, processor, model, test, generation };
+  };
+
+  const bounds = (cell) => {
+    const text = lines(cell).find((line) => / to /.test(line.replaceAll("\u00a0", " "))) || "";
+    const ends = text.replaceAll("\u00a0", " ").replaceAll(",", "").split(" to ").map(Number);
+    return ends.length === 2 && ends.every(Number.isFinite) ? ends : null;
+  };
+
+  // Whether the intervals of two cells lie apart; null where one of them has none.
+  const apart = (one, other) => {
+    const [first, second] = [bounds(one), bounds(other)];
+    return first && second ? first[1] < second[0] || second[1] < first[0] : null;
+  };
+
+  const unlike = (chosen) => {
+    const models = new Set(chosen.map((line) => line.model));
+    if (models.size > 1) return `Not compared: ${[...models].join(" and ")} are different models.`;
+    const tests = new Set(chosen.map((line) => line.test));
+    return tests.size > 1 ? `Not compared: ${[...tests].join(" and ")} are different tests.` : "";
+  };
+
+  const SVG = "http://www.w3.org/2000/svg";
+  const draw = (name, attributes, text = "") => {
+    const node = document.createElementNS(SVG, name);
+    Object.entries(attributes).forEach(([key, value]) => node.setAttribute(key, value));
+    node.textContent = text;
+    return node;
+  };
+
+  // Points with their intervals, a line each; hollow where the figure may not be ranked.
+  const chart = (chosen, title) => {
+    const figures = chosen.map((line) => ({
+      name: line.name, mean: number(line.generation), ends: bounds(line.generation), ranked: ranked(line.generation),
+    }));
+    const every = figures.flatMap((figure) => [figure.mean, ...(figure.ends || [])]);
+    const [low, high] = [Math.min(...every), Math.max(...every)];
+    const x = (value) => 300 + (high > low ? (value - low) / (high - low) : 0.5) * 560;
+    const svg = draw("svg", { viewBox: `0 0 960 ${40 * figures.length + 20}`, role: "img" });
+    svg.setAttribute("aria-label", `${title}: ${figures.map((figure) => `${figure.name} ${figure.mean}`).join("; ")}`);
+    figures.forEach((figure, at) => {
+      const y = 40 * at + 34;
+      svg.append(draw("text", { x: 0, y: y + 5 }, figure.name));
+      if (figure.ends) {
+        svg.append(draw("line", { x1: x(figure.ends[0]), x2: x(figure.ends[1]), y1: y, y2: y, class: "rule" }));
+      }
+      svg.append(draw("circle", { cx: x(figure.mean), cy: y, r: 6, class: figure.ranked ? "" : "doubt" }));
+      const words = `${figure.mean}${figure.ranked ? "" : " not ranked"}`;
+      svg.append(draw("text", { x: x(figure.mean), y: y - 11, "text-anchor": "middle" }, words));
+    });
+    return svg;
+  };
+
+  const copyable = (label, text) => {
+    const button = make("button", { type: "button", textContent: label });
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(text());
+        button.textContent = `${label}: done`;
+      } catch {
+        // Where a page may not write there, the text stands to be copied by hand.
+        button.after(make("pre", { textContent: text(), tabIndex: 0 }));
+      }
+    });
+    return button;
+  };
+
+  const side = (chosen, titles) => {
+    const head = ["", ...chosen.map((line) => line.name)];
+    const [first] = chosen;
+    const body = titles.slice(1).map((title, at) => {
+      const texts = chosen.map((line) => {
+        const [cell, other] = [line.cells[at + 1], first.cells[at + 1]];
+        const shown = lines(cell).join("; ");
+        const [value, base] = [line.values[at + 1], first.values[at + 1]];
+        const measured = /token/.test(title);
+        if (line === first || !measured || !value || !base) return shown;
+        const lead = `${(value / base).toFixed(3)} times`;
+        if (!(ranked(line.generation) && ranked(first.generation))) return `${shown} (${lead}, not ranked)`;
+        const differs = apart(cell, other);
+        return `${shown} (${lead}${differs === null ? "" : differs ? "" : ", ~: intervals overlap"})`;
+      });
+      return [title, ...texts];
+    });
+    const hour = column(titles, HOUR);
+    if (hour > 0) {
+      const per = (line) => (line.values[hour] ? number(line.generation) / line.values[hour] : null);
+      body.push(["token/s per USD an hour", ...chosen.map((line) => per(line)?.toFixed(1) ?? "")]);
+    }
+    return [head, ...body];
+  };
+
+  // The lines that are chosen of all buyer's tables, in the order in which they were.
+  const comparing = (tables, place) => {
     const panel = make("div", { className: "comparison" });
     panel.setAttribute("aria-live", "polite");
-    tools.after(panel);
-    const titles = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
+    place.append(panel);
     const chosen = [];
     const show = () => {
       panel.replaceChildren();
-      if (chosen.length !== 2) return;
-      const [first, second] = chosen.map((row) => [...row.cells].slice(1));
-      const head = make("tr", {}, ...["Figure", "A", "B", "B / A"].map((text) => {
-        const cell = make("th", { textContent: text });
-        cell.scope = "col";
-        return cell;
-      }));
-      const body = titles.map((title, at) => {
-        const [a, b] = [number(first[at]), number(second[at])];
-        const known = ranked(first[at]) && ranked(second[at]);
-        const ratio = a && b !== null ? `${(b / a).toFixed(3)}${known ? "" : " (not ranked)"}` : "";
-        const title_cell = make("th", { textContent: title });
-        title_cell.scope = "row";
-        const texts = [first[at], second[at]].map((cell) => lines(cell).join("; "));
-        return make("tr", {}, title_cell, ...[...texts, ratio].map((text) => make("td", { textContent: text })));
-      });
-      const made = make("table", {}, make("thead", {}, head), make("tbody", {}, ...body));
-      const words = "B / A compares two separate figures: their intervals say whether they differ.";
-      panel.append(make("h3", { textContent: "The two rows side by side" }), made, make("p", { textContent: words }));
+      remember("compare", chosen.map((line) => `${line.model} ${line.name}`).join("|"));
+      if (chosen.length < 2) return;
+      const refused = unlike(chosen);
+      if (refused) {
+        panel.append(make("p", { className: "refused", textContent: refused }));
+        return;
+      }
+      const titles = tables.find((table) => table.lines.includes(chosen[0])).titles;
+      const [head, ...body] = side(chosen, titles);
+      const th = (text, scope) => Object.assign(make("th", { textContent: text }), { scope });
+      const made = make(
+        "table", {},
+        make("thead", {}, make("tr", {}, ...head.map((text) => (text ? th(text, "col") : make("td"))))),
+        make("tbody", {}, ...body.map(([title, ...texts]) => make(
+          "tr", {}, th(title, "row"), ...texts.map((text) => make("td", { textContent: text })),
+        ))),
+      );
+      const scroll = make("div", { className: "scroll", tabIndex: 0 }, made);
+      scroll.setAttribute("role", "region");
+      scroll.setAttribute("aria-label", "Comparison");
+      const bar = (text) => text.replaceAll("|", "\\|");
+      const pasted = () => [head, head.map(() => "---"), ...body].map((row) => `| ${row.map(bar).join(" | ")} |`).join("\n");
+      const tools = make("div", { className: "tools" }, copyable("Copy as markdown", pasted), copyable("Copy the link", () => location.href));
+      const words = "Ratios are to the first line; ~ says that the intervals overlap, so that no difference is established.";
+      panel.append(
+        make("h3", { textContent: `${chosen.length} lines side by side` }), chart(chosen, "Generation, token/s"), scroll,
+        make("p", { textContent: words }), tools,
+      );
     };
-    const head = make("th", { textContent: "Compare" });
-    head.scope = "col";
-    table.tHead.rows[0].prepend(head);
-    for (const row of table.tBodies[0].rows) {
-      const box = make("input", { type: "checkbox" });
-      box.setAttribute("aria-label", `Compare ${lines(row.cells[0]).concat(lines(row.cells[1]), lines(row.cells[2])).join(" ")}`);
-      row.prepend(make("td", {}, box));
-      box.addEventListener("change", () => {
-        if (box.checked) chosen.push(row);
-        else chosen.splice(chosen.indexOf(row), 1);
-        if (chosen.length > 2) chosen.shift().querySelector("input").checked = false;
-        show();
-      });
+    const pick = (line, box) => {
+      if (box.checked) chosen.push(Object.assign(line, { box }));
+      else chosen.splice(chosen.indexOf(line), 1);
+      if (chosen.length > MOST) chosen.shift().box.checked = false;
+      show();
+    };
+    const wanted = (state.get("compare") || "").split("|").filter(Boolean);
+    for (const table of tables) {
+      const head = make("th", { textContent: "Compare" });
+      head.scope = "col";
+      table.node.tHead.rows[0].prepend(head);
+      for (const line of table.lines) {
+        const box = make("input", { type: "checkbox" });
+        box.setAttribute("aria-label", `Compare ${line.name} ${line.model}`);
+        line.row.prepend(make("td", {}, box));
+        box.addEventListener("change", () => pick(line, box));
+        line.box = box;
+      }
     }
+    const every = tables.flatMap((table) => table.lines);
+    for (const name of wanted.slice(0, MOST)) {
+      const line = every.find((each) => `${each.model} ${each.name}` === name);
+      if (line && !chosen.includes(line)) { line.box.checked = true; chosen.push(line); }
+    }
+    if (chosen.length) show();
+  };
+
+  const buyer = (nodes) => {
+    const tables = nodes.map((node) => {
+      const titles = [...node.tHead.rows[0].cells].map((cell) => cell.textContent);
+      // The heading above: the model, or the title of the model's page.
+      const heading = node.parentElement.getAttribute("aria-label")?.replace(/^Table \d+: /, "") || "";
+      const read_lines = [...node.tBodies[0].rows].map((row, at) => read(row, titles, heading, at));
+      return { node, titles, lines: read_lines };
+    });
+    const every = tables.flatMap((table) => table.lines.map((line) => ({ line, titles: table.titles })));
+    const place = make("section", { className: "needs" }, make("h2", { textContent: "What do you need?" }));
+    place.setAttribute("aria-label", "What do you need?");
+    const tools = make("div", { className: "tools" });
+    place.append(tools);
+    nodes[0].parentElement.before(place);
+    const count = make("output");
+    const inputs = new Map();
+    const labelled = (label, control, key) => {
+      inputs.set(key, control);
+      control.value = state.get(key) || (control.tagName === "SELECT" ? control.options[0].value : "");
+      tools.append(make("label", {}, `${label} `, control));
+      control.addEventListener("input", apply);
+    };
+    const apply = () => {
+      let shown = 0;
+      const wanted = NEEDS.map((need) => ({ ...need, value: Number.parseFloat(inputs.get(need.key)?.value) }));
+      const [processor, sure] = ["processor", "sure"].map((key) => inputs.get(key).value);
+      for (const { line, titles } of every) {
+        const meets = wanted.every(({ word, most, value }) => {
+          if (!Number.isFinite(value)) return true;
+          const known = line.values[column(titles, word)];
+          // What is not known is not said to meet anything.
+          return known !== undefined && known !== null && (most ? known <= value : known >= value);
+        });
+        const word = line.generation.textContent;
+        const holds = sure === "any" || (sure === "valid" ? says(word.toLowerCase(), "valid") : ranked(line.generation));
+        line.row.hidden = !(meets && holds && (!processor || line.processor === processor));
+        shown += !line.row.hidden;
+      }
+      for (const [key, control] of inputs) remember(key, control.value === "any" ? "" : control.value);
+      count.textContent = shown === every.length ? `${shown} lines` : `${shown} of ${every.length} lines`;
+    };
+    for (const need of NEEDS) {
+      if (!every.some(({ line, titles }) => Number.isFinite(line.values[column(titles, need.word)]))) continue;
+      labelled(need.label, make("input", { type: "number", min: "0", step: "any" }), need.key);
+    }
+    const names = [...new Set(every.map(({ line }) => line.processor).filter(Boolean))].sort();
+    const options = ["", ...names].map((name) => make("option", { value: name, textContent: name || "any" }));
+    labelled("Processor", make("select", {}, ...options), "processor");
+    const states = Object.entries(SURE).map(([value, textContent]) => make("option", { value, textContent }));
+    labelled("Show", make("select", {}, ...states), "sure");
+    tools.append(count);
+    comparing(tables, place);
+    tables.forEach((table) => {
+      if (table.lines.length < 2) return;
+      sortable(table.node, (title, ascending) => remember("sort", `${title}:${ascending ? "up" : "down"}`));
+      const [title, way] = (state.get("sort") || "").split(":");
+      const head = [...table.node.tHead.rows[0].cells].find((cell) => cell.textContent === title);
+      if (head && title !== "Compare") {
+        head.setAttribute("aria-sort", way === "down" ? "descending" : "ascending");
+        sort(table.node, head.cellIndex, way === "down" ? -1 : 1);
+      }
+      const own = make("div", { className: "tools" });
+      table.node.parentElement.before(own);
+      plottable(table.node, own);
+    });
+    apply();
   };
 
   const vega = () => new Promise((done, failed) => {
@@ -142,7 +356,7 @@
     document.head.append(script);
   });
 
-  // Generation against prompts, a point per row of the index; the library is loaded when somebody asks for it.
+  // Generation against prompts, a point per line; the library is loaded when somebody asks for it.
   const plottable = (table, tools) => {
     const titles = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
     const [generation, prompt] = ["Generation", "Prompt"].map((word) => titles.findIndex((one) => one.includes(word)));
@@ -153,16 +367,16 @@
     button.addEventListener("click", async () => {
       button.disabled = true;
       await vega();
-      const at = titles.findIndex((one) => one === "Machine");
+      const at = titles.findIndex((title) => title === MACHINE);
       const rows = [...table.tBodies[0].rows].filter((row) => !row.hidden);
       const values = rows.map((row) => ({
         machine: lines(row.cells[at])[0],
-        model: lines(row.cells[at + 1])[0],
-        quantization: lines(row.cells[at + 2])[0],
+        processor: lines(row.cells[at])[1] || "",
+        configuration: lines(row.cells[at])[2] || "",
         generation: number(row.cells[generation]),
         prompt: number(row.cells[prompt]),
         validity: ranked(row.cells[generation]) && ranked(row.cells[prompt]) ? "ranked" : "not ranked",
-        url: row.cells[at + 2].querySelector("a")?.getAttribute("href"),
+        url: row.cells[at].querySelector("a")?.getAttribute("href"),
       })).filter((one) => one.generation !== null && one.prompt !== null);
       const dark = matchMedia("(prefers-color-scheme: dark)").matches;
       const spec = {
@@ -172,14 +386,14 @@
         encoding: {
           x: { field: "prompt", type: "quantitative", title: titles[prompt] },
           y: { field: "generation", type: "quantitative", title: titles[generation] },
-          color: { field: "quantization", type: "nominal", title: "Quantization" },
-          shape: { field: "quantization", type: "nominal", title: "Quantization" },
+          color: { field: "processor", type: "nominal", title: "Processor" },
+          shape: { field: "processor", type: "nominal", title: "Processor" },
           opacity: {
             field: "validity", type: "ordinal", title: "Validity",
             scale: { domain: ["ranked", "not ranked"], range: [1, 0.3] },
           },
           href: { field: "url", type: "nominal" },
-          tooltip: ["machine", "model", "quantization", "prompt", "generation", "validity"].map((field) => ({ field })),
+          tooltip: ["machine", "processor", "configuration", "prompt", "generation", "validity"].map((field) => ({ field })),
         },
       };
       // Expressions are interpreted: the policy of the page lets nobody make code of strings.
@@ -193,19 +407,20 @@
     });
   };
 
+  const offered = [];
   document.querySelectorAll("main table").forEach((table, index) => {
-    if (!table.tHead || !table.tBodies.length || table.tBodies[0].rows.length < 2) return;
-    if (table.tHead.rows[0].cells.length < 3) return; // Facts, a line each.
+    if (!table.tHead || !table.tBodies.length) return;
+    const titles = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
+    if (titles[0] === MACHINE && titles.includes(TOKEN)) { offered.push(table); return; }
+    if (table.tBodies[0].rows.length < 2 || titles.length < 3) return; // Facts, a line each.
     const place = table.parentElement;
     const heading = place.getAttribute("aria-label")?.replace(/^Table \d+: /, "") || `table ${index + 1}`;
-    const isIndex = ["measured", "emulated"].includes(heading.toLowerCase()) && !document.body.dataset.root;
-    const long = table.tBodies[0].rows.length >= LONG;
-    if (!isIndex && !long) return;
+    const measured = heading.toLowerCase() === "measured";
+    if (!measured && table.tBodies[0].rows.length < LONG) return;
     const tools = make("div", { className: "tools" });
     place.before(tools);
     sortable(table);
-    if (isIndex) comparable(table, tools);
-    if (isIndex || long) filterable(table, tools, heading);
-    if (isIndex && heading.toLowerCase() === "measured") plottable(table, tools);
+    filterable(table, tools, heading);
   });
+  if (offered.length) buyer(offered);
 })();

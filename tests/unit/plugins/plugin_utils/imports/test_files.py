@@ -95,8 +95,9 @@ def test_pages_say_where_figures_come_from_and_rank_them_nowhere(tmp_path: Path)
     assert "What disturbed them is not known, so none of them is VALID" in page
     assert "`llama-bench-new.json`" in page
     assert "Synthetic weights" not in page, "the file says nothing of the weights"
-    assert "## Imported" in index
-    assert "| Interactive |" not in index
+    assert "Imported from files of other programs: 1 machine." in index
+    assert '<sub class="imported">imported</sub>' in index
+    assert "| Interactive" not in index
     assert "## Measured" not in index
 
 

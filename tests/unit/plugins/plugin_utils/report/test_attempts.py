@@ -21,6 +21,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import ter
 
 Record = dict[str, Any]
 
+INDEX = summary.INDEX
 LATER = "20990101T000000Z-ffff"
 WHEN = "2099-01-01T00:00:00Z"
 
@@ -84,7 +85,7 @@ def test_figures_stay_where_a_newer_run_has_none(real: list[Record], attempt: tu
         assert set(figures(before[path])) <= set(figures(after[path])), path
     page = next(path for path in before if path.endswith("q4.md"))
     machine = summary.machine_path(real[0]["machine"])
-    for path in (page, machine, summary.INDEX):
+    for path in (page, machine, INDEX):
         assert "newer run of 2099-01-01" in after[path], path
         assert why in after[path].replace("\\", ""), path
     assert f"records/{LATER}.jsonl" in after[page]
@@ -120,7 +121,7 @@ def test_alone_the_index_says_why_and_no_cell_has_0_threads(
             if cell and cell.get("purpose") != "ladder":
                 cell["threads"] = 0
     pages = report.render(newer)
-    bullet = next(line for line in pages[summary.INDEX].splitlines() if line.startswith("- **"))
+    bullet = next(line for line in pages[INDEX].splitlines() if line.startswith("- **"))
     assert "nothing measured in the latest run: " in bullet
     assert why in bullet.replace("\\", "")
     (page,) = (text for path, text in pages.items() if path.endswith("q4.md"))
@@ -224,10 +225,10 @@ def test_a_newer_invalid_run_stands_beside_the_figure_that_holds(real: list[Reco
     assert f"{speeds[0].strip()} |" in after[page]
     assert "A newer run of 2099-01-01 00:00 UTC: INVALID, 6 of 6 launches disturbed" in after[page]
     assert f"[{LATER}]" in after[page].partition("## Earlier and newer runs")[2]
-    index = after[summary.INDEX]
+    index = after[INDEX]
     assert "nothing that holds" not in index
     assert "figure that holds" not in index
-    for path in (summary.INDEX, summary.machine_path(real[0]["machine"]), "models/tiny-synthetic.md"):
+    for path in (INDEX, summary.machine_path(real[0]["machine"]), "models/tiny-synthetic.md"):
         assert speeds[0].strip(" *").partition("\u00a0")[0] in after[path], path
         assert "newer run of 2099-01-01: INVALID, 6 of 6 launches disturbed" in after[path], path
 
@@ -240,8 +241,8 @@ def test_of_a_run_that_holds_in_part_the_rest_is_the_earlier_figure(real: list[R
     of_generation = [line for line in page.splitlines() if line.startswith("| Token generation, tg128 |")]
     assert len(of_generation) == 2
     assert f"of {real[0]['time'][:10]}; newer run of 2099-01-01: INVALID" in of_generation[0]
-    (index,) = [line for line in after[summary.INDEX].splitlines() if line.startswith(f"| [{real[0]['machine']}]")][:1]
-    generation, prompt = index.split(" | ")[3:5]
+    (index,) = [line for line in after[INDEX].splitlines() if line.startswith(f"| [{real[0]['machine']}]")][:1]
+    generation, _token, prompt = index.split(" | ")[-3:]
     assert f"of {real[0]['time'][:10]}; newer run of 2099-01-01: INVALID" in generation
     assert "newer run" not in prompt
 
@@ -274,13 +275,16 @@ def slower(good: list[Record], environment: dict[str, str] | None = None, **cell
 
 
 def head(every: list[Record]) -> tuple[list[str], str, str]:
-    """Return of tg128 the lines of the head of the page, the bullet and the line of the index."""
+    """Return of tg128 the lines of the head of the page, and the lines of the pages of the model and of all."""
     after = report.render(every)
     page = next(text for path, text in after.items() if path.endswith("q4.md"))
     lines = [line for line in page.splitlines() if line.startswith("| Token generation, tg128 |")]
-    index = after[summary.INDEX].splitlines()
-    bullet = next(line for line in index if line.startswith("- **"))
-    return lines, bullet, next(line for line in index if line.startswith(f"| [{every[0]['machine']}]"))
+    (of_model,) = (text for path, text in after.items() if path.startswith("models/"))
+    measured = of_model.partition("## Measured")[2].splitlines()
+    start = f"| [{every[0]['machine']}]"
+    return lines, *(
+        next(line for line in text if line.startswith(start)) for text in (measured, after[INDEX].splitlines())
+    )
 
 
 def _speed(line: str) -> str:
@@ -300,9 +304,9 @@ def test_a_newer_figure_of_another_cell_does_not_hide_the_better_one(
 ) -> None:
     good = undisturbed(real)
     (before,), *_index = head(good)
-    lines, bullet, entry = head([*good, *slower(good, **other)])
+    lines, measured, entry = head([*good, *slower(good, **other)])
     assert _speed(lines[0]) == _speed(before)
-    for shown in (lines[0], bullet, entry):
+    for shown in (lines[0], measured, entry):
         assert _speed(before) in shown
         assert f"of {real[0]['time'][:10]}" in shown
         assert "newer run of 2099-01-01: tg128, " in shown
@@ -315,7 +319,7 @@ def test_a_better_figure_of_another_commit_is_not_that_of_the_current_software(r
     for record in newer:
         if record["kind"] == "build":
             record["payload"]["source"]["commit"] = "f" * 40
-    lines, _bullet, entry = head([*good, *newer])
+    lines, _measured, entry = head([*good, *newer])
     assert len(lines) == 1
     assert _speed(lines[0]) in entry
     assert "newer run" not in entry
@@ -330,10 +334,10 @@ def test_a_better_figure_of_another_commit_is_not_that_of_the_current_software(r
 )
 def test_a_figure_of_anything_but_the_default_is_named(real: list[Record], other: dict[str, Any], said: str) -> None:
     every = slower(undisturbed(real), **other)
-    _lines, bullet, entry = head(every)
-    assert said in bullet
+    _lines, measured, entry = head(every)
+    assert said in measured
     assert said in entry
-    card = report.render(every)[summary.INDEX].partition("## ")[0]
+    card = report.render(every)[INDEX]
     assert all(said in line for line in card.splitlines() if line.startswith(("| Interactive", "| Batch")))
 
 
@@ -343,9 +347,9 @@ def test_a_card_names_what_holds_rather_than_a_better_test_that_does_not(real: l
     for record in some:
         if record["kind"] == "launch" and record["payload"]["cell"]["test"].startswith(("serve", "batch")):
             record["payload"]["validity"] = dict(DISTURBED)
-    card = report.render(some)[summary.INDEX].partition("## ")[0]
+    card = report.render(some)[INDEX]
     assert "nothing that holds" not in card
-    assert "tg128" in next(line for line in card.splitlines() if line.startswith("| Interactive |"))
+    assert "tg128" in next(line for line in card.splitlines() if line.startswith("| Interactive<br>"))
 
 
 def test_the_history_marks_what_does_not_hold(real: list[Record]) -> None:

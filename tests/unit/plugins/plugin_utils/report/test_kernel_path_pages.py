@@ -125,10 +125,12 @@ def test_a_state_that_this_version_does_not_know_is_unknown() -> None:
     assert "partly" not in page
 
 
-def test_the_index_names_fallbacks_in_the_row_and_in_a_section() -> None:
+def test_fallbacks_are_named_in_the_row_of_the_models_page_and_in_a_section_of_the_index() -> None:
     index = report.render(side_by_side.records())["README.md"]
+    of_model = report.render(side_by_side.records())[f"models/{MODEL}.md"]
     assert (
-        "[Q4_0](gv3-c7g-16xlarge/llama-3.1-8b-synthetic/q4.md)<br>**FALLBACK**<br><sub>build no-repack</sub> |" in index
+        "[Q4_0](../gv3-c7g-16xlarge/llama-3.1-8b-synthetic/q4.md)<br>**FALLBACK**<br><sub>build no-repack</sub> |"
+        in (of_model)
     )
     section = index.split("## Fallbacks\n", 1)[1].split("\n## ", 1)[0]
     assert "1 fallback in the latest runs" in section

@@ -248,7 +248,7 @@ def test_a_page_is_written_where_it_is_asked_for_and_over_no_other_file(tmp_path
     assert not advice_text.write(page, given)
     text = page.read_text("utf-8")
     assert text.startswith(advice_text.MARKER)
-    assert "| c8g.4xlarge | Graviton4 | 16 | 32 |" in text
+    assert "| c8g.4xlarge<br><sub>Graviton4, Neoverse V2</sub> | 16 | 32.00 |" in text
     assert given.command in text
     page.write_text("mine", "utf-8")
     with pytest.raises(advice.AdviceError, match="is no page of advice and is left alone"):

@@ -69,7 +69,7 @@ def test_a_name_that_no_tensor_bears_is_said_loudly(eights: list[Record]) -> Non
     assert "**NOT" not in page(eights, "q8")
     pages = report.render(eights)
     assert "**NOT MXFP4**" in pages[side_by_side.PAGE]
-    assert "mxfp4-moe.md)<br>**NOT MXFP4** |" in pages["README.md"]
+    assert "mxfp4-moe.md)<br>**NOT MXFP4** |" in pages[f"models/{side_by_side.MODEL}.md"]
 
 
 def test_less_than_half_of_what_it_is_called_is_said_quietly() -> None:
@@ -97,12 +97,12 @@ def test_llama_bench_calls_it_something_else() -> None:
 class TestTheSameBytes:
     def test_are_ranked_once_under_the_name_that_the_tensors_bear(self, eights: list[Record]) -> None:
         index = report.render(eights)["README.md"]
-        card = index.split("| Interactive |", 1)[1].split("##", 1)[0]
+        card = index.split("| Interactive<br>", 1)[1].split("##", 1)[0]
         assert f"<b>[{side_by_side.MACHINE} Q8_0]" in card
         assert "8.50 bits per weight, of 1 candidate" in card
         assert "MXFP4_MOE has the same bytes as Q8_0: one quantization, ranked once." in card
-        sentence = index.split("## Machine by machine", 1)[1].split("##", 1)[0]
-        assert "MXFP4" not in sentence
+        offered = index.split("| Machine |", 1)[1].split("\n\n", 1)[0]
+        assert "MXFP4" not in offered
         assert "has the same bytes as" in report.render(eights)[f"models/{side_by_side.MODEL}.md"]
 
     def test_are_said_to_be_so_side_by_side(self, eights: list[Record]) -> None:
@@ -113,7 +113,7 @@ class TestTheSameBytes:
         for record in eights:
             if record["kind"] == "launch" and record["payload"]["cell"]["quantization"] == "Q8_0":
                 record["payload"]["validity"] = {"state": "INVALID", "reasons": ["steal_percent = 9"]}
-        card = report.render(eights)["README.md"].split("| Interactive |", 1)[1].split("##", 1)[0]
+        card = report.render(eights)["README.md"].split("| Interactive<br>", 1)[1].split("##", 1)[0]
         assert f"<b>[{side_by_side.MACHINE} MXFP4_MOE]" in card
 
     def test_stay_on_a_machine_that_has_not_the_other(self, eights: list[Record]) -> None:
@@ -122,7 +122,7 @@ class TestTheSameBytes:
             for record in eights
             if (record["payload"].get("cell") or record["payload"]).get("quantization") != "Q8_0"
         ]
-        card = report.render([*eights, *elsewhere])["README.md"].split("| Interactive |", 1)[1].split("##", 1)[0]
+        card = report.render([*eights, *elsewhere])["README.md"].split("| Interactive<br>", 1)[1].split("##", 1)[0]
         assert "<b>[gv4-r8g-16xlarge MXFP4_MOE]" in card
         assert "of 2 candidates" in card
 

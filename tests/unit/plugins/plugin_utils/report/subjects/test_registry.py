@@ -301,10 +301,10 @@ def test_what_is_held_of_launches_is_all_that_pages_of_several_machines_need(rea
 def test_a_metric_that_is_not_held_is_missed(real: list[Record], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = summary.runs(whole(real))
     entry = index.entry(next(iter(summary.pages(runs[-1]))), runs)
-    whole_index = index.context([index.lean(entry)], runs[-1:], [])
+    whole_page = index.model_context(entry.model, [index.lean(entry)])
     names = [kept for kept in registry.kept() if kept != name]
     monkeypatch.setattr(registry, "kept", lambda: names)
-    assert index.context([index.lean(entry)], runs[-1:], []) != whole_index
+    assert index.model_context(entry.model, [index.lean(entry)]) != whole_page
 
 
 # ---- Kinds ----
@@ -360,8 +360,11 @@ def test_a_further_subject_is_one_line_of_the_registry(real: list[Record], monke
     assert "## Toy\n\n<picture>" in page
     assert f"\n{count} toys\n" in page
     start = rendered["README.md"]
-    for words in ("Toy column", "Toy felt", "Toy note.", "toy mark", "## Toys of all\n\nToy list.\n"):
+    for words in ("toy mark", "## Toys of all\n\nToy list.\n"):
         assert words in start, words
+    (of_model,) = (text for path, text in rendered.items() if path.startswith("models/"))
+    for words in ("Toy column", "Toy felt", "Toy note.", "toy mark"):
+        assert words in of_model, words
     (machine,) = (text for path, text in rendered.items() if path.endswith("/README.md") and path.count("/") == 1)
     assert "## Toys of a machine\n\nToy machine.\n" in machine
     assert {"q4-toy", "toys", "tiny-synthetic-toys"} <= {figure.path.rpartition("/")[2] for figure in rendered.figures}
