@@ -20,9 +20,11 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -154,15 +156,37 @@ def judge(asked: argparse.Namespace) -> int:
     split = split_of_machine()
     print("| test | pairs | B / A (95 % interval) | in a duet |\n|:--|--:|--:|:--|", flush=True)
     words = []
-    for test in asked.tests:
-        duet = Duet(*(job(Side(bench, asked.model), test, split.threads) for bench in (asked.a, asked.b)))
-        while duet.wants():
-            duet_pair(duet, split)
-            print(f"{test}: pair {len(duet.pairs)}: {duet.ratio()}", file=sys.stderr, flush=True)
-        ratio = duet.ratio()
-        words.append(verdict.of_ratio(ratio) if ratio else verdict.INFORMATIONAL)
-        print(f"| {test} | {ratio.n if ratio else 0} | {shown(ratio) if ratio else 'N/A'} | {words[-1]} |", flush=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        programs = (asked.a, asked.b)
+        copies = [Path(scratch, side, "llama-bench") for side in "ab"] if asked.fresh else programs
+        for test in asked.tests:
+            words.append(_judged(asked, split, test, list(zip(copies, programs, strict=True))))
     return 0 if all(word == verdict.EQUAL for word in words) else 1
+
+
+def _judged(asked: argparse.Namespace, split: Halves, test: str, programs: Sequence[tuple[Path, Path]]) -> str:
+    """Print the line of a test and return its verdict; `programs`: what is launched, and what it is a copy of."""
+    refresh(programs)
+    duet = Duet(*(job(Side(bench, asked.model), test, split.threads) for bench, _program in programs))
+    while duet.wants():
+        refresh(programs)
+        duet_pair(duet, split)
+        print(f"{test}: pair {len(duet.pairs)}: {duet.ratio()}", file=sys.stderr, flush=True)
+    ratio = duet.ratio()
+    word = verdict.of_ratio(ratio) if ratio else verdict.INFORMATIONAL
+    print(f"| {test} | {ratio.n if ratio else 0} | {shown(ratio) if ratio else 'N/A'} | {word} |", flush=True)
+    return word
+
+
+def refresh(programs: Sequence[tuple[Path, Path]]) -> None:
+    """Make each copy anew: it lies in other pages of memory then, as after the next start of a machine."""
+    for place, program in programs:
+        if place != program:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            made = place.with_suffix(".new")
+            shutil.copyfile(program.resolve(), made)
+            made.chmod(0o755)
+            made.replace(place)
 
 
 @contextmanager
@@ -269,7 +293,9 @@ def main() -> int:
             command.add_argument(program, type=Path, metavar="LLAMA_BENCH")
         command.add_argument("model", type=Path)
         command.add_argument("--tests", nargs="+", default=["pp512", "tg128"])
-        if name != "verdict":
+        if name == "verdict":
+            command.add_argument("--fresh", action="store_true", help="copy static programs anew before each pair")
+        else:
             command.add_argument("--seconds", type=float, default=240.0, help="wall time of each way and test")
         if name == "noise":
             command.add_argument("--beside", action="store_true", help="compute beside what is measured")

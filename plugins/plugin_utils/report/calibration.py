@@ -63,8 +63,8 @@ def checks(entries: Sequence[Entry]) -> list[Check]:
             if said is None:
                 continue
             half = predict.quantile(table.degrees) * math.sqrt(said.variance)
-            ends = (math.exp(said.log + way * half) for way in (-1, 1))
-            made.append(Check(item, kind, row, math.exp(said.log), *ends, said.words))
+            low, high = math.exp(said.log - half), math.exp(said.log + half)
+            made.append(Check(item, kind, row, math.exp(said.log), low, high, said.words))
     return made
 
 

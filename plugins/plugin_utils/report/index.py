@@ -207,21 +207,21 @@ def _sources(entries: Sequence[Entry], up: str = "") -> list[card.Source]:
 
 def _models(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Return what the index says of each model: its buyer's table and its verdict card, as far as it has them."""
-    shown = []
+    shown: list[tuple[int, dict[str, Any]]] = []
     for model, items in by_model(entries).items():
         apart = distinct(_ranked(items))
         sources = _sources(apart.entries)
         lines = offers.of_entries(items)
         if not (sources or lines):
             continue
-        shown.append(
-            {
-                "title": markdown.link(model, summary.model_path(model)),
-                "offers": offers.table(lines) if lines else None,
-                "card": card.card(markdown.text("For"), sources, same_words(apart.same)) if sources else None,
-            }
-        )
-    return shown
+        of_model = {
+            "title": markdown.link(model, summary.model_path(model)),
+            "offers": offers.table(lines) if lines else None,
+            "card": card.card(markdown.text("For"), sources, same_words(apart.same)) if sources else None,
+        }
+        shown.append((len(lines), of_model))
+    # What most machines have is what can be chosen among: it stands first.
+    return [of_model for _count, of_model in sorted(shown, key=lambda pair: -pair[0])]
 
 
 def _rules(entries: Sequence[Entry]) -> Markdown:

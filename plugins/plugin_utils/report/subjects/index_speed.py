@@ -21,7 +21,7 @@ MOST_NAMED = 60
 # Lines of a figure that can still be read, and that leave the first screen to more than a figure.
 MOST_MACHINES, MOST_IN_SIGHT = 40, 12
 # Pixels of the names beside a figure.
-_NAMES = 230
+_NAMES = 250
 
 _SPEEDS = ("tg_tps", "pp_tps")
 
@@ -134,6 +134,8 @@ def _drawn(entries: Sequence[Entry], most: int, heading: str) -> Drawing | None:
     axis = f"{parts.test_words(chosen[0][1].cell)}, token/s"
     whole = {
         "width": spec.WIDE - _NAMES,
+        # The reader's letters may be wider than those that the drawing was laid out with.
+        "padding": {"left": 30, "right": 10, "top": 5, "bottom": 5},
         "height": {"step": 30},
         "data": {"values": values},
         "layer": spec.dots(y, axis, "holds", ["ranked", parts.NOT_RANKED], "shown"),

@@ -293,7 +293,9 @@
     place.setAttribute("aria-label", "What do you need?");
     const tools = make("div", { className: "tools" });
     place.append(tools);
-    nodes[0].parentElement.before(place);
+    // Before the heading of the first of them: it is for all.
+    const before = nodes[0].parentElement.previousElementSibling;
+    (before?.tagName === "H2" ? before : nodes[0].parentElement).before(place);
     const count = make("output");
     const inputs = new Map();
     const labelled = (label, control, key) => {
