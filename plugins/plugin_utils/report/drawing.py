@@ -47,7 +47,8 @@ def themed(spec: dict[str, Any], theme: str) -> dict[str, Any]:
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "usermeta": {"drawnWith": DRAWN_WITH},
         "background": paper,
-        "padding": 8,
+        # A reader without any of these fonts sees wider letters than those that the drawing was laid out with.
+        "padding": {"left": 28, "top": 8, "right": 12, "bottom": 8},
         "config": {
             "font": FONT,
             "view": {"stroke": None},

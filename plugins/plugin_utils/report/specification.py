@@ -32,6 +32,7 @@ PANEL, WIDE, HIGH = 270, 620, 200
 
 EMULATED = "emulated: no speed of a real machine"
 SYNTHETIC = "synthetic weights"
+_RANKED = "ranked"
 
 
 def plain(value: object, limit: int = 60) -> str:
@@ -111,7 +112,7 @@ def line(x: Spec, y: str, colour: Spec | None = None, zero: bool = True) -> list
 
 
 def bars(y: Spec, x: str, colour: Spec | None = None) -> list[Spec]:
-    """Return the layers of bars with intervals over the names `y`; the values have mean, low and high."""
+    """Return the layers of bars with intervals and numbers over the names `y`; the values have mean, low and high."""
     mark: Spec = {"type": "bar"} if colour else {"type": "bar", "color": SKY}
     rule: Spec = {"type": "rule", "strokeWidth": 2}
     return [
@@ -120,17 +121,35 @@ def bars(y: Spec, x: str, colour: Spec | None = None) -> list[Spec]:
             "mark": rule if colour else {**rule, "color": VERMILION},
             "encoding": {"y": y, "x": number("low", x), "x2": {"field": "high"}},
         },
+        {
+            "mark": {"type": "text", "align": "left", "dx": 6, "fontSize": 11},
+            "encoding": {
+                "y": y,
+                "x": number("high", x),
+                "text": {"field": "mean", "type": "quantitative", "format": ".4~g"},
+            },
+        },
     ]
 
 
-def dots(y: Spec, x: str, holds: str, states: Sequence[str], shown: str) -> list[Spec]:
-    """Return the layers of points with intervals over the names `y`, with what `shown` holds above each.
+def stated(row: Row) -> dict[str, Any]:
+    """Return the bounds of the figure of `row` with what dots() shows: its number, and whether it may be ranked."""
+    interval = row.interval
+    if interval is None:
+        return {}
+    doubt = "" if row.ranked else f" {row.state}, {parts.NOT_RANKED}"
+    holds = _RANKED if row.ranked else parts.NOT_RANKED
+    return {"shown": f"{metrics.number(interval.mean)}{doubt}", "holds": holds, **bounds(interval)}
 
-    The field `holds` has one of two `states`: a point of the second one is hollow. The axis need not begin at zero.
+
+def dots(y: Spec, x: str) -> list[Spec]:
+    """Return the layers of points with intervals over the names `y`, the number above each; values are of stated().
+
+    What may not be ranked has a hollow point. No length stands for a figure, so the axis need not begin at zero.
     """
-    first, second = states
-    state = {"field": holds, "type": "nominal", "legend": None}
-    fill = {**state, "scale": {"domain": [first, second], "range": [SKY, "transparent"]}}
+    states = [_RANKED, parts.NOT_RANKED]
+    state = {"field": "holds", "type": "nominal", "legend": None}
+    fill = {**state, "scale": {"domain": states, "range": [SKY, "transparent"]}}
     mean = {"y": y, "x": number("mean", x, zero=False)}
     return [
         {
@@ -139,7 +158,7 @@ def dots(y: Spec, x: str, holds: str, states: Sequence[str], shown: str) -> list
                 "y": y,
                 "x": number("low", x, zero=False),
                 "x2": {"field": "high"},
-                "strokeDash": {**state, "scale": {"domain": [first, second], "range": [[1, 0], [3, 3]]}},
+                "strokeDash": {**state, "scale": {"domain": states, "range": [[1, 0], [3, 3]]}},
             },
         },
         {
@@ -148,7 +167,7 @@ def dots(y: Spec, x: str, holds: str, states: Sequence[str], shown: str) -> list
         },
         {
             "mark": {"type": "text", "align": "center", "dy": -11, "fontSize": 11},
-            "encoding": {**mean, "text": {"field": shown, "type": "nominal"}},
+            "encoding": {**mean, "text": {"field": "shown", "type": "nominal"}},
         },
     ]
 

@@ -116,17 +116,7 @@ def _drawn(entries: Sequence[Entry], most: int, heading: str) -> Drawing | None:
     values: Values = []
     for run, row in chosen:
         machine, kind = spec.plain(run.machine, 40), spec.plain(row.cell["quantization"], 20)
-        if row.interval:
-            doubt = "" if row.ranked else f" {row.state}, not ranked"
-            values.append(
-                {
-                    "kind": kind,
-                    "name": f"{machine}, {kind}",
-                    "shown": f"{metrics.number(row.interval.mean)}{doubt}",
-                    "holds": "ranked" if row.ranked else parts.NOT_RANKED,
-                    **spec.bounds(row.interval),
-                }
-            )
+        values.append({"name": f"{machine}, {kind}", **spec.stated(row)})
     values.sort(key=lambda value: (-value["mean"], value["name"]))
     more = f"the fastest {most} of {len(values)}" if len(values) > most else None
     values = values[:most]
@@ -134,11 +124,9 @@ def _drawn(entries: Sequence[Entry], most: int, heading: str) -> Drawing | None:
     axis = f"{parts.test_words(chosen[0][1].cell)}, token/s"
     whole = {
         "width": spec.WIDE - _NAMES,
-        # The reader's letters may be wider than those that the drawing was laid out with.
-        "padding": {"left": 30, "right": 10, "top": 5, "bottom": 5},
         "height": {"step": 30},
         "data": {"values": values},
-        "layer": spec.dots(y, axis, "holds", ["ranked", parts.NOT_RANKED], "shown"),
+        "layer": spec.dots(y, axis),
     }
     notes = [spec.counted(len(row.figures) for _run, row in chosen), more]
     words = [f"{value['name']} {value['shown']} token/s" for value in values[:12]]

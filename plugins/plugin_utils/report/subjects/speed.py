@@ -243,14 +243,14 @@ def _speeds(view: SideBySide) -> Drawing | None:
         if len(best) < 2:
             continue
         values: Values = [
-            {"name": f"{spec.plain(key[0], 20)}, {spec.plain(key[1], 30)}", **spec.bounds(row.interval)}
+            {"name": f"{spec.plain(key[0], 20)}, {spec.plain(key[1], 30)}", **spec.stated(row)}
             for key, row in best.items()
             if row.interval
         ]
         values.sort(key=lambda value: (-value["mean"], value["name"]))
         y = spec.names("name", [value["name"] for value in values], 160)
-        layers = spec.bars(y, f"{parts.test_words(top.cell)}, token/s")
-        panels.append(spec.panel(values, layers, word, width=spec.PANEL - 90, height={"step": 26}))
+        layers = spec.dots(y, f"{parts.test_words(top.cell)}, token/s")
+        panels.append(spec.panel(values, layers, word, width=spec.PANEL - 60, height={"step": 30}))
         words += [f"{word.lower()} of {value['name']} {metrics.number(value['mean'])} token/s" for value in values]
         drawn += list(best.values())
     if not panels:

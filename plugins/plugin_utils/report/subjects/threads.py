@@ -19,7 +19,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.specificat
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.subject import Subject
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Section, View
 
-_BOUND = "; dashed: limit of the memory bandwidth"
+_BOUND = "dashed: limit of the memory bandwidth"
 
 
 def _advice(run: Run) -> Payload | None:
@@ -77,6 +77,7 @@ def _drawing(view: View) -> Drawing | None:
     panels: list[spec.Spec] = []
     words: list[str] = []
     counts: list[int] = []
+    bounded = False
     for name, word in (("generation", "Generation"), ("prompt", "Prompt")):
         ladder = advice.get(name) or {}
         rungs = [rung for rung in ladder.get("ladder", []) if not rung.get("numa")]
@@ -94,6 +95,7 @@ def _drawing(view: View) -> Drawing | None:
         x, axis = spec.steps("threads", "Threads"), f"{word}, token/s"
         layers = spec.line(x, axis)
         bound = _bound(run, model, rungs) if name == "generation" else []
+        bounded = bounded or bool(bound)
         if bound:
             layers.append(
                 {
@@ -107,7 +109,7 @@ def _drawing(view: View) -> Drawing | None:
                     "encoding": {"x": x, "y": spec.number("mean", axis)},
                 }
             )
-        panels.append(spec.panel(values, layers, f"{word}: best {ladder['best']}{_BOUND if bound else ''}"))
+        panels.append(spec.panel(values, layers, f"{word}: best {ladder['best']}"))
         speeds = ", ".join(f"{metrics.number(rung['mean'])} token/s with {rung['threads']}" for rung in rungs)
         words.append(f"{word.lower()} {speeds}")
         if bound:
@@ -118,6 +120,7 @@ def _drawing(view: View) -> Drawing | None:
         spec.counted(counts, "short launch"),
         spec.SYNTHETIC if model["synthetic"] else None,
         spec.emulated(run),
+        _BOUND if bounded else None,
         "the bandwidth drifted: see the page" if summary.drift(run) else None,
     ]
     title = spec.title(f"Threads: {spec.model_words(model['name'], model['quantization'], run)}", notes)
