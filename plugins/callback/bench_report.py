@@ -36,7 +36,7 @@ import json
 import os
 from typing import Any
 
-from ansible import context
+from ansible import constants, context
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
@@ -50,6 +50,14 @@ _ASKED = ("args", "inventory", "extra_vars", "subset", "tags", "skip_tags")
 _MEASURE = {
     *("site.yml", "measure.yml", "tune.yml"),
     *("cloudbench.llama.site", "cloudbench.llama.measure", "cloudbench.llama.tune"),
+}
+
+# Ansible colours nothing where standard output is no terminal, or where the person wants none.
+_COLOURS = {
+    "VALID": constants.COLOR_OK,
+    "UNSTABLE": constants.COLOR_CHANGED,
+    "INVALID": constants.COLOR_ERROR,
+    "MISSING": constants.COLOR_ERROR,
 }
 
 
@@ -187,4 +195,4 @@ class CallbackModule(CallbackBase):
             # Whoever could not read them has said so.
             return
         for line in terminal.lines(of_run, self._run, self._results_dir):
-            self._display.display(line)
+            self._display.display(line, color=_COLOURS.get(terminal.state(line) or ""))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
@@ -17,6 +18,9 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects i
 # More machines than anybody reads at the end of a terminal.
 MOST = 20
 
+_STATES = (summary.VALID, summary.UNSTABLE, summary.INVALID, summary.MISSING)
+_STATE = re.compile(rf"; ({'|'.join(_STATES)})\b")
+
 
 def _plain(text: str) -> str:
     """Return text without what would steer a terminal: names and causes come from other machines."""
@@ -24,14 +28,19 @@ def _plain(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in spaced)
 
 
+def state(line: str) -> str | None:
+    """Return how far the figure of a line holds, None where it has none."""
+    told = _STATE.search(line)
+    return told.group(1) if told else None
+
+
 def _rest(run: Run, rows: Sequence[Row]) -> str:
     """Return what else is to be known: how many cells hold, how the session drifted, what failed, what was left."""
     drifted = summary.drift(run)
     failed = len(run.failures)
     omitted = len(summary.omitted_cells(run))
-    states = (summary.VALID, summary.UNSTABLE, summary.INVALID, summary.MISSING)
-    counts = {state: sum(row.state == state for row in rows) for state in states}
-    tally = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    counts = {name: sum(row.state == name for row in rows) for name in _STATES}
+    tally = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     told = [
         f"{drifted}, which is in the intervals" if drifted else "",
         metrics.plural(failed, "failure") if failed else "",

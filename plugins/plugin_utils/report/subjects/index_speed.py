@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import specification as spec
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.figures import Drawing

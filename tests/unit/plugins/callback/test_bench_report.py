@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from ansible import constants
 
+from ansible_collections.cloudbench.llama.plugins.callback import bench_report
 from ansible_collections.cloudbench.llama.plugins.callback.bench_report import CallbackModule
 
 
@@ -26,3 +29,13 @@ def test_an_empty_directory_is_none_and_never_the_checkout(
     callback.set_options()
     # Role bench_report and the actions take it from there.
     assert os.environ["CLOUDBENCH_RESULTS_DIR"] == str(tmp_path / place)
+
+
+def test_how_far_a_figure_holds_has_a_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["box, model", "  generation 25 token/s at Q4_0; VALID ±5 %", "  prompt 7 token/s at Q4_0; INVALID: steal"]
+    monkeypatch.setattr(bench_report.terminal, "lines", lambda *_: lines)
+    monkeypatch.setattr(bench_report.records, "read", lambda *_: SimpleNamespace(records=[]))
+    callback, said = CallbackModule(), []
+    monkeypatch.setattr(callback._display, "display", lambda line, color=None: said.append((line, color)))
+    callback._tell()
+    assert said == list(zip(lines, (None, constants.COLOR_OK, constants.COLOR_ERROR), strict=True))

@@ -39,6 +39,15 @@ def test_a_figure_that_does_not_hold_says_why(real):
         assert line.endswith("; INVALID: 1 of 1 launch disturbed"), line
 
 
+def test_a_line_says_how_far_its_figure_holds_for_whoever_colours_it(real):
+    head, prompt, _generation, latency, note, page = told(real)
+    assert (terminal.state(prompt), terminal.state(latency)) == ("INVALID", "INVALID")
+    # The tally of all cells is no state, however many of them are INVALID.
+    assert "INVALID" in note
+    assert [terminal.state(line) for line in (head, note, page)] == [None, None, None]
+    assert terminal.state("  generation  25.3 token/s at Q4_0 tg128; VALID ±5.5 %") == "VALID"
+
+
 def test_what_was_not_measured_is_said(real):
     only = [one for one in real if one["kind"] != "launch" or one["payload"]["cell"]["test"] == "pp512"]
     _head, _prompt, generation, latency, _note, _page = told(only)
