@@ -39,12 +39,13 @@ class ActionModule(CoreAction):
                 args["files"], args["machine"], args["machine_from"], args["model"], args["threads"], args["region"]
             ),
             results_dir,
+            self._display.display,
         )
         new = bool(outcome.fresh)
         if new and not self.check_mode:
             outcome.problems.extend(map(str, records.append(results_dir, outcome.fresh).problems))
-            pages, _problems = report.render_store(results_dir)
-            report.write(results_dir, pages, pages.figures)
+            pages, _problems = report.render_store(results_dir, self._display.display)
+            report.write(results_dir, pages, pages.figures, self._display.display)
         return {
             "changed": new,
             "machine": outcome.machines[0],

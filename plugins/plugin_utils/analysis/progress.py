@@ -5,12 +5,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import TWIN
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import headline
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import metric, number, plural
+
+T = TypeVar("T")
+Tell = Callable[[str], None]
+# Seconds after which long work says how far it is.
+EVERY_S = 10.0
+
+
+def watched(
+    items: Iterable[T], count: int, what: str, tell: Tell | None, clock: Callable[[], float] = time.monotonic
+) -> Iterator[T]:
+    """Yield the items, of which there are `count`, and tell now and then how many are done and how long the rest takes.
+
+    What ends soon says nothing.
+    """
+    began = told = clock()
+    for done, item in enumerate(items, 1):
+        yield item
+        now = clock()
+        if tell and done < count and now - told >= EVERY_S:
+            told = now
+            left = duration((now - began) / done * (count - done))
+            tell(f"{what}: {number(done)} of {number(count)}; about {left} left")
 
 
 def thread_count(cell: dict[str, Any]) -> str:

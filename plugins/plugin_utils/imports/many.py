@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import Tell, watched
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import plural
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports import files, instance, names, sources
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.files import File, Imported
@@ -73,8 +74,11 @@ class Outcome(NamedTuple):
     problems: list[str]
 
 
-def collect(asked: Asked, results_dir: str) -> Outcome:
-    """Return what the files come to that are asked for. Raises ImportFailed, and what records.read() raises."""
+def collect(asked: Asked, results_dir: str, tell: Tell | None = None) -> Outcome:
+    """Return what the files come to that are asked for; `tell` hears how far it is where that takes long.
+
+    Raises ImportFailed, and what records.read() raises.
+    """
     if not asked.words:
         raise ImportFailed("no file was named: name at least one, a directory or a pattern (FILES='data/*/stdout')")
     if asked.machine and asked.machine_from:
@@ -87,11 +91,11 @@ def collect(asked: Asked, results_dir: str) -> Outcome:
     instance.check_region(asked.region)
     meant = sources.sources(asked.words)
     skipped: list[Skipped] = []
-    read = _read(meant, skipped)
+    read = _read(meant, skipped, tell)
     groups = _groups(read, asked, {source.path for source in meant if source.named}, skipped)
     outcome = Outcome([], [], [], [], [], [], skipped, [])
     pages: set[str] = set()
-    for group in groups:
+    for group in watched(groups, len(groups), "looking for what is on record already, machines", tell):
         known = [
             record
             for machine in group.imported.machines
@@ -141,14 +145,14 @@ def _add(outcome: Outcome, group: _Group, known: Iterable[dict[str, Any]]) -> No
 # ---- Files ----
 
 
-def _read(meant: Sequence[Source], skipped: list[Skipped]) -> list[File]:
+def _read(meant: Sequence[Source], skipped: list[Skipped], tell: Tell | None) -> list[File]:
     """Return the files that hold results, each content once; what is skipped is added to `skipped`."""
     read = []
     of_name: dict[str, int] = {}
     for source in meant:
         name = os.path.basename(source.path)
         of_name[name] = of_name.get(name, 0) + 1
-    for source in meant:
+    for source in watched(meant, len(meant), "reading files", tell):
         path, name = source.path, os.path.basename(source.path)
         called = name if of_name[name] == 1 else path
         if not source.named and not os.path.isfile(path):

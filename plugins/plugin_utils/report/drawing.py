@@ -19,10 +19,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import Tell, watched
+
 # Part of every digest: another version draws other bytes. test_figures.py holds it against what is installed.
 DRAWN_WITH = "vl-convert-python 1.9.0.post1"
 # Starting an engine costs as much as some twenty figures.
 PER_PROCESS = 20
+# So many at most for one, after which it is said how far drawing is.
+MOST_PER_PROCESS = 200
 PROCESSES = 8
 TIMEOUT_S = 900
 
@@ -83,18 +87,19 @@ def bundle() -> str:
     return str(_in_process(None))
 
 
-def draw(specs: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the SVG of each specification, in their order.
+def draw(specs: Sequence[dict[str, Any]], tell: Tell | None = None) -> list[str]:
+    """Return the SVG of each specification, in their order; `tell` hears how far it is where that takes long.
 
     Raises DrawingError when vl-convert is missing or fails.
     """
     if not specs:
         return []
     count = min(PROCESSES, os.cpu_count() or 1, -(-len(specs) // PER_PROCESS))
-    parts = [specs[at::count] for at in range(count)]
+    size = min(MOST_PER_PROCESS, -(-len(specs) // count))
+    parts = [specs[at : at + size] for at in range(0, len(specs), size)]
     with ThreadPoolExecutor(count) as pool:
-        drawn = list(pool.map(_in_process, parts))
-    return [drawn[at % count][at // count] for at in range(len(specs))]
+        drawn = list(watched(pool.map(_in_process, parts), len(parts), f"drawing, lots of {size}", tell))
+    return [svg for part in drawn for svg in part]
 
 
 def _in_process(asked: Sequence[dict[str, Any]] | None) -> Any:

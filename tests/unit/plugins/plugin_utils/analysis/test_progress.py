@@ -9,6 +9,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress
     cell_text,
     describe,
     describe_compilation,
+    watched,
 )
 
 PP = {"model": "llama-3.2-1b-synthetic", "quantization": "Q4_0", "test": "pp512", "threads": 2, "build": "default"}
@@ -89,3 +90,15 @@ def test_progress_is_one_line(changes, text):
 )
 def test_a_compilation_is_one_line(changes, text):
     assert describe_compilation({"done": 56, "of": 138, "elapsed_s": 9.0, "left_s": None, **changes}) == text
+
+
+def test_long_work_says_how_far_it_is_and_short_work_nothing():
+    said = []
+    ticks = iter([0.0, 4.0, 11.0, 15.0, 22.0, 30.0])
+    assert list(watched("abcde", 5, "reading files", said.append, lambda: next(ticks))) == list("abcde")
+    # Not more often than every ten seconds, and not at the end, which the result says.
+    assert said == ["reading files: 2 of 5; about 16 s left", "reading files: 4 of 5; about 6 s left"]
+    assert list(watched("abc", 3, "reading files", None)) == list("abc")
+    said.clear()
+    assert list(watched("abc", 3, "reading files", said.append, lambda: 0.0)) == list("abc")
+    assert said == []
