@@ -155,7 +155,10 @@ clean:
 	rm -rf .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache tests/output
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
+# In a copy of the checkout .venv may be a link to that of another: what is cleared would be the other one.
 $(VENV):
+	@test ! -L .venv || { echo '.venv is a link, and to make it anew would empty what it leads to:' \
+	  'remove the link, and make installs one of this checkout' >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo '$(PYTHON) is missing or older than Python 3.11: choose another one with make PYTHON=...' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \

@@ -21,6 +21,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, offers
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.site import html as site
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
@@ -221,6 +222,158 @@ def test_two_to_six_lines_stand_side_by_side_and_unlike_ones_do_not(plain: Path,
     assert page.locator(".comparison thead th").count() == 6
     assert not page.get_by_label("Compare copy-001 ").is_checked()
     assert watched.said == []
+
+
+def offered(root: Path, models: dict[str, list[offers.Offer]]) -> Path:
+    """Return a start page that has nothing but the buyer's tables of some models."""
+    tables = [f"## [{name}](models/{name}.md)\n\n{offers.table(lines)}" for name, lines in models.items()]
+    (root / "assets").mkdir()
+    for path, text in site.assets().items():
+        (root / path).write_text(text, "utf-8")
+    (root / "index.html").write_text(site.page("README.md", "\n\n".join(["# Results", *tables])), "utf-8")
+    return root / "index.html"
+
+
+def line(name: str, directory: str = "", speed: float = 10.0, **more: Any) -> offers.Offer:
+    """Return a line of which everything holds, but for what `more` says."""
+    known = offers.Figure(
+        offers.Span(speed, 0.99 * speed, 1.01 * speed), "tg128", markdown.state("VALID", "VALID"), True
+    )
+    prompt = known._replace(test="pp512", span=offers.Span(10 * speed))
+    link = markdown.link(name, f"{directory or name}/README.md")
+    made = offers.Offer(link, name, None, None, 2, 8.0, 0.1, known, prompt, known.span.inverse(1000), None, True)
+    return made._replace(**more)
+
+
+def compared(page: Page, title: str) -> list[str]:
+    """Return the cells of a line of the comparison."""
+    return page.locator(f".comparison tbody tr:has(th:text-matches('^{title}')) td").all_inner_texts()
+
+
+def test_only_what_is_of_one_test_and_may_be_ranked_has_a_ratio(tmp_path: Path, watched: Watched) -> None:
+    first, second, third = line("first"), line("second", speed=20.0), line("third", speed=30.0)
+    assert second.prompt
+    assert third.prompt
+    other = second._replace(prompt=second.prompt._replace(test="pp16"))
+    broken = third._replace(prompt=third.prompt._replace(badge=markdown.state("INVALID", "INVALID"), holds=False))
+    page = watched.open(offered(tmp_path, {"m": [first, other, broken]}))
+    for name in ("first", "second", "third"):
+        page.get_by_label(f"Compare {name} ").check()
+    assert compared(page, "Generation")[1].endswith("(2.000 times)")
+    assert "another test" in compared(page, "Prompt")[1]
+    assert "times" not in compared(page, "Prompt")[1]
+    assert "3.000 times, not ranked" in compared(page, "Prompt")[2]
+    assert watched.said == []
+
+
+def test_a_state_below_a_figure_is_a_word_of_its_own(tmp_path: Path, watched: Watched) -> None:
+    sure, broken, other = line("sure"), line("broken"), line("other")
+    assert broken.generation
+    assert other.generation
+    badge = markdown.state("INVALID", "INVALID")
+    broken = broken._replace(generation=broken.generation._replace(badge=badge, holds=False))
+    # Of several tests each cell names its own, on the line above its state.
+    other = other._replace(generation=other.generation._replace(test="tg32"))
+    page = watched.open(offered(tmp_path, {"m": [sure, broken, other]}))
+    for words in ("ranked", "valid"):
+        page.get_by_label("Show").select_option(words)
+        assert page.locator("main tbody tr:visible a").all_inner_texts() == ["sure", "other"]
+    page.get_by_label("Show").select_option("any")
+    for name in ("sure", "broken"):
+        page.get_by_label(f"Compare {name} ").check()
+    assert "not ranked" in compared(page, "Generation")[1]
+    assert page.locator(".comparison svg .doubt").count() == 1
+
+
+def test_without_an_interval_a_ratio_says_so(tmp_path: Path, watched: Watched) -> None:
+    page = watched.open(offered(tmp_path, {"m": [line("first"), line("second", speed=20.0)]}))
+    for name in ("first", "second"):
+        page.get_by_label(f"Compare {name} ").check()
+    assert "no interval" not in compared(page, "Generation")[1]
+    assert compared(page, "Prompt")[1].endswith("(2.000 times, no interval)")
+
+
+def test_two_machines_of_one_type_are_told_apart_and_shared(tmp_path: Path, watched: Watched) -> None:
+    lines = [line("c7g.large", "one"), line("c7g.large", "other", 20.0)]
+    page = watched.open(offered(tmp_path, {"a|b": lines, "rest": [line("c7g.large", "one")]}))
+    for box in page.locator("input[aria-label*='a|b']").all():
+        box.check()
+    text = page.locator(".comparison table").inner_text()
+    assert "c7g.large (one)" in text
+    assert "c7g.large (other)" in text
+    page.reload()
+    assert page.locator(".comparison table").inner_text() == text
+
+
+def test_what_an_address_names_that_is_not_there_is_not_asked(tmp_path: Path, watched: Watched) -> None:
+    doubtful = line("doubtful")
+    assert doubtful.generation
+    badge = markdown.state("INVALID", "INVALID")
+    doubtful = doubtful._replace(generation=doubtful.generation._replace(badge=badge, holds=False))
+    start = offered(tmp_path, {"m": [line("first"), doubtful]})
+    for words in ("sure=many", "processor=none", "ms=abc", "compare=x|y", "sort=nothing", "sort=m:x:up", "%E0%A4%A"):
+        page = watched.page
+        page.goto("about:blank")
+        page.goto(f"{start.as_uri()}#{words}")
+        assert page.locator("main tbody tr:visible").count() == 2, words
+        assert page.get_by_label("Show").input_value() == "any"
+    assert watched.said == []
+
+
+def test_an_anchor_stays_and_the_way_back_asks_what_was_asked(tmp_path: Path, watched: Watched) -> None:
+    start = offered(tmp_path, {"m": [line("first"), line("second", speed=200.0)], "n": [line("first")]})
+    page = watched.page
+    page.goto(f"{start.as_uri()}#n")
+    assert page.evaluate("location.hash") == "#n"
+    page.get_by_label("ms per token, at most").fill("50")
+    assert page.evaluate("location.hash") == "#ms=50"
+    page.goto(f"{start.as_uri()}#ms=1000&compare=m+first%7Cm+second")
+    assert page.locator("main .scroll tbody tr:visible:has(input)").count() == 3
+    assert page.locator(".comparison svg circle").count() == 2
+    page.go_back()
+    page.locator(".comparison svg").wait_for(state="detached")
+    assert page.get_by_label("ms per token, at most").input_value() == "50"
+    assert page.locator("main .scroll tbody tr:visible:has(input)").count() == 1
+    assert watched.said == []
+
+
+def test_an_order_is_of_one_table_and_boxes_have_none(tmp_path: Path, watched: Watched) -> None:
+    every = [line("quick", speed=20.0), line("slow")]
+    page = watched.open(offered(tmp_path, {"m": every, "n": every}))
+    assert page.locator("th button", has_text="Compare").count() == 0
+    page.locator("th button", has_text="Generation").last.click()
+    before = page.locator("main tbody a").all_inner_texts()
+    assert before == ["quick", "slow", "slow", "quick"]
+    page.reload()
+    assert page.locator("main tbody a").all_inner_texts() == before
+    assert page.locator("th[aria-sort]").count() == 1
+
+
+def test_the_address_is_written_once_for_what_is_asked_once(tmp_path: Path, watched: Watched) -> None:
+    # Safari ends a script that changes the address more than 100 times in half a minute.
+    count = "{ const real = history.replaceState.bind(history); window.written = 0;"
+    count += "history.replaceState = (...words) => { window.written += 1; real(...words); }; }"
+    watched.page.add_init_script(count)
+    page = watched.open(offered(tmp_path, {"m": [line("first"), line("second")]}))
+    page.get_by_label("ms per token, at most").press_sequentially("100")
+    assert page.evaluate("window.written") == 3
+
+
+def test_the_drawing_of_a_comparison_can_be_read_on_a_phone(tmp_path: Path, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 740})
+    page = context.new_page()
+    page.goto(offered(tmp_path, {"m": [line("x" * 300), line("second", speed=20.0)]}).as_uri())
+    for box in page.locator("input[type=checkbox]").all():
+        box.check()
+    for words in page.locator(".comparison svg text").all():
+        assert (words.bounding_box() or {"height": 0})["height"] > 9
+    name, number = (page.locator(".comparison svg text").nth(at).bounding_box() for at in (0, 1))
+    assert name
+    assert number
+    assert name["x"] + name["width"] <= number["x"] + number["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert [found["id"] for found in Axe().run(page).response["violations"]] == []
+    context.close()
 
 
 def test_another_model_is_refused_by_name(plain: Path, watched: Watched) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -67,3 +68,21 @@ def test_the_words_of_a_target_are_those_that_its_recipe_reads() -> None:
         lines = re.findall(rf"^{target}: .*(?:\n\t.*)*", TEXT, re.MULTILINE)
         read = set(re.findall(r"\$\((?:if \$\()?([A-Z_]+)\)", "\n".join(lines))) - {"RUN"}
         assert set(WORDS[target]) == read, target
+
+
+def test_what_a_link_leads_to_is_not_emptied(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "kept").touch()
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    (checkout / ".venv").symlink_to(other)
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
+        shutil.copy(ROOT / name, checkout)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(
+        ["make", "site"], cwd=checkout, env=kept, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert "remove the link" in done.stderr
+    assert [path.name for path in other.iterdir()] == ["kept"]

@@ -36,8 +36,8 @@ class Span(NamedTuple):
     high: float | None = None
 
     def inverse(self, scale: float) -> Span:
-        """Return `scale` divided by this."""
-        low, high = (None if bound is None else scale / bound for bound in (self.high, self.low))
+        """Return `scale` divided by this, which is not 0; a bound of 0 becomes none."""
+        low, high = (scale / bound if bound else None for bound in (self.high, self.low))
         return Span(scale / self.middle, low, high)
 
 
@@ -135,7 +135,7 @@ def offer(entries: Sequence[Entry], up: str = "") -> Offer | None:
     rows = [row for item in entries for row in item.rows if id(row) in owners]
     best = summary.headline(rows, "tg_tps")
     span = _span(best) if best else None
-    if best is None or span is None:
+    if best is None or span is None or span.middle <= 0:
         return None
     item = owners[id(best)]
     run, machine = item.run, summary.machine(item.run)

@@ -9,6 +9,7 @@
 
 (() => {
   const LONG = 10; // A table with fewer rows is read at a glance.
+  const COMPARE = "Compare";
 
   const make = (name, properties = {}, ...children) => {
     const node = Object.assign(document.createElement(name), properties);
@@ -18,10 +19,20 @@
 
   // The words of a cell, its lines apart; the figure is in the first one.
   const lines = (cell) => {
-    const copy = cell.cloneNode(true);
-    copy.querySelectorAll("br").forEach((node) => node.replaceWith("\n"));
-    return copy.textContent.split("\n").map((line) => line.trim()).filter(Boolean);
+    let text = "";
+    const walk = (node) => {
+      for (let child = node.firstChild; child; child = child.nextSibling) {
+        if (child.nodeType === Node.TEXT_NODE) text += child.data;
+        else if (child.nodeName === "BR") text += "\n";
+        else walk(child);
+      }
+    };
+    walk(cell);
+    return text.split("\n").map((line) => line.trim()).filter(Boolean);
   };
+
+  // The same as one text, in which no word touches that of another line.
+  const wording = (cell) => lines(cell).join("\n");
 
   const UNITS = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
 
@@ -32,11 +43,18 @@
     return Number(found[0].match(/^-?[\d,]+(?:\.\d+)?/)[0].replaceAll(",", "")) * (UNITS[found[2]] || 1);
   };
 
+  const collator = new Intl.Collator("en", { numeric: true });
+  const numbers = new WeakMap(); // Of cells: none of them changes.
+  const known = (cell) => {
+    if (!numbers.has(cell)) numbers.set(cell, number(cell));
+    return numbers.get(cell);
+  };
+
   const sort = (table, at, direction) => {
     const body = table.tBodies[0];
     const keyed = [...body.rows].map((row, place) => {
       const cell = row.cells[at];
-      return { row, place, number: number(cell), text: cell.textContent };
+      return { row, place, number: known(cell), text: cell.textContent };
     });
     const numeric = keyed.filter((one) => one.number !== null).length > keyed.length / 2;
     keyed.sort((one, other) => {
@@ -47,13 +65,14 @@
         }
         return direction * (one.number - other.number) || one.place - other.place;
       }
-      return direction * one.text.localeCompare(other.text, "en", { numeric: true }) || one.place - other.place;
+      return direction * collator.compare(one.text, other.text) || one.place - other.place;
     });
     body.append(...keyed.map((one) => one.row));
   };
 
   const sortable = (table, told = () => {}) => {
     [...table.tHead.rows[0].cells].forEach((head) => {
+      if (head.textContent === COMPARE) return; // Boxes have no order.
       const button = make("button", { type: "button" });
       button.append(...head.childNodes);
       head.append(button);
@@ -68,7 +87,7 @@
   };
 
   // Whether the figure of a cell may be ranked, as the page says of it.
-  const ranked = (cell) => !/\bINVALID\b|\bnot ranked\b/.test(cell.textContent);
+  const ranked = (cell) => !/\bINVALID\b|\bnot ranked\b/.test(wording(cell));
 
   // A state is a word of its own: VALID is no part of INVALID.
   const STATES = ["valid", "unstable", "invalid", "missing"];
@@ -76,7 +95,7 @@
 
   // Rows that hold every word that was typed, in any column.
   const filterable = (table, tools, name) => {
-    const rows = [...table.tBodies[0].rows].map((row) => ({ row, text: row.textContent.toLowerCase() }));
+    const rows = [...table.tBodies[0].rows].map((row) => ({ row, text: [...row.cells].map(wording).join("\n").toLowerCase() }));
     const input = make("input", { type: "search", autocomplete: "off", spellcheck: false });
     const count = make("output", { textContent: `${rows.length} rows` });
     tools.append(make("label", {}, `Filter ${name}: `, input), count);
@@ -108,23 +127,37 @@
   const SURE = { any: "all figures", ranked: "figures that may be ranked", valid: "VALID figures" };
 
   const state = new Map(location.hash.includes("=") ? new URLSearchParams(location.hash.slice(1)) : []);
-  const remember = (key, value) => {
-    if (value) state.set(key, value);
-    else state.delete(key);
+  const remember = (...pairs) => {
+    const before = new URLSearchParams([...state]).toString();
+    for (const [key, value] of pairs) {
+      if (value) state.set(key, value);
+      else state.delete(key);
+    }
     const words = new URLSearchParams([...state]).toString();
-    // A page from disk may change nothing of its address but this.
-    history.replaceState(null, "", words ? `#${words}` : location.pathname);
+    // An anchor stays as long as nothing is asked.
+    if (words === before) return;
+    try {
+      // A page from disk may change nothing of its address but this.
+      history.replaceState(null, "", words ? `#${words}` : location.pathname + location.search);
+    } catch {
+      // Browsers refuse more than so many changes in half a minute: the next one says it all.
+    }
   };
 
   // A line of a buyer's table, read once.
   const read = (row, titles, model, at) => {
     const cells = [...row.cells];
-    const values = titles.map((_title, place) => number(cells[place]));
+    const values = titles.map((_title, place) => known(cells[place]));
     const [name, processor = ""] = lines(cells[0]);
     const generation = cells[column(titles, "Generation")];
     const title = titles[column(titles, "Generation")];
     const test = /^(?:tg|pp)\S+$/.exec(title.split(" ")[1]) ? title.split(" ")[1] : lines(generation).find((text) => /^tg\d/.test(text)) || "";
-    return { row, at, cells, values, name, processor, model, test, generation };
+    const prompt = cells[column(titles, "Prompt")];
+    const prompts = prompt ? /^Prompt (pp\S+)/.exec(titles[column(titles, "Prompt")])?.[1] || lines(prompt).find((text) => /^pp\d/.test(text)) || "" : "";
+    // Two machines may be of one type: the directory of its pages is a machine's own.
+    const machine = cells[0].querySelector("a")?.getAttribute("href")?.split("/").at(-2) || name;
+    const key = `${encodeURIComponent(model)} ${encodeURIComponent(machine)}`;
+    return { row, at, cells, values, name, processor, model, test, generation, prompt, prompts, machine, key };
   };
 
   const bounds = (cell) => {
@@ -132,6 +165,15 @@
     const ends = text.replaceAll("\u00a0", " ").replaceAll(",", "").split(" to ").map(Number);
     return ends.length === 2 && ends.every(Number.isFinite) ? ends : null;
   };
+
+  // Whether a figure of a line may be ranked: by its own state where it has one, else by that of generation.
+  const holds = (line, cell) => ranked(cell.querySelector("sub[class]") ? cell : line.generation);
+
+  // What a line is called among others: two machines of one type by their own names too.
+  const called = (line, others) => (
+    others.some((other) => other !== line && other.name === line.name) && line.machine !== line.name
+      ? `${line.name} (${line.machine})` : line.name
+  );
 
   // Whether the intervals of two cells lie apart; null where one of them has none.
   const apart = (one, other) => {
@@ -157,21 +199,22 @@
   // Points with their intervals, a line each; hollow where the figure may not be ranked.
   const chart = (chosen, title) => {
     const figures = chosen.map((line) => ({
-      name: line.name, mean: number(line.generation), ends: bounds(line.generation), ranked: ranked(line.generation),
+      name: called(line, chosen), mean: number(line.generation), shown: lines(line.generation)[0], ends: bounds(line.generation), ranked: ranked(line.generation),
     }));
     const every = figures.flatMap((figure) => [figure.mean, ...(figure.ends || [])]);
     const [low, high] = [Math.min(...every), Math.max(...every)];
     const x = (value) => 300 + (high > low ? (value - low) / (high - low) : 0.5) * 560;
     const svg = draw("svg", { viewBox: `0 0 960 ${40 * figures.length + 20}`, role: "img" });
-    svg.setAttribute("aria-label", `${title}: ${figures.map((figure) => `${figure.name} ${figure.mean}`).join("; ")}`);
+    svg.setAttribute("aria-label", `${title}: ${figures.map((figure) => `${figure.name} ${figure.shown}`).join("; ")}`);
     figures.forEach((figure, at) => {
       const y = 40 * at + 34;
-      svg.append(draw("text", { x: 0, y: y + 5 }, figure.name));
+      const short = figure.name.length > 36 ? `${figure.name.slice(0, 35)}…` : figure.name;
+      svg.append(draw("text", { x: 0, y: y + 5 }, short));
       if (figure.ends) {
         svg.append(draw("line", { x1: x(figure.ends[0]), x2: x(figure.ends[1]), y1: y, y2: y, class: "rule" }));
       }
       svg.append(draw("circle", { cx: x(figure.mean), cy: y, r: 6, class: figure.ranked ? "" : "doubt" }));
-      const words = `${figure.mean}${figure.ranked ? "" : " not ranked"}`;
+      const words = `${figure.shown}${figure.ranked ? "" : " not ranked"}`;
       svg.append(draw("text", { x: x(figure.mean), y: y - 11, "text-anchor": "middle" }, words));
     });
     return svg;
@@ -192,7 +235,7 @@
   };
 
   const side = (chosen, titles) => {
-    const head = ["", ...chosen.map((line) => line.name)];
+    const head = ["", ...chosen.map((line) => called(line, chosen))];
     const [first] = chosen;
     const body = titles.slice(1).map((title, at) => {
       const texts = chosen.map((line) => {
@@ -201,10 +244,11 @@
         const [value, base] = [line.values[at + 1], first.values[at + 1]];
         const measured = /token/.test(title);
         if (line === first || !measured || !value || !base) return shown;
+        if (cell === line.prompt && line.prompts !== first.prompts) return `${shown} (another test)`;
         const lead = `${(value / base).toFixed(3)} times`;
-        if (!(ranked(line.generation) && ranked(first.generation))) return `${shown} (${lead}, not ranked)`;
+        if (!(holds(line, cell) && holds(first, other))) return `${shown} (${lead}, not ranked)`;
         const differs = apart(cell, other);
-        return `${shown} (${lead}${differs === null ? "" : differs ? "" : ", ~: intervals overlap"})`;
+        return `${shown} (${lead}${differs === null ? ", no interval" : differs ? "" : ", ~: intervals overlap"})`;
       });
       return [title, ...texts];
     });
@@ -224,7 +268,7 @@
     const chosen = [];
     const show = () => {
       panel.replaceChildren();
-      remember("compare", chosen.map((line) => `${line.model} ${line.name}`).join("|"));
+      remember(["compare", chosen.map((line) => line.key).join("|")]);
       if (chosen.length < 2) return;
       const refused = unlike(chosen);
       if (refused) {
@@ -244,12 +288,13 @@
       const scroll = make("div", { className: "scroll", tabIndex: 0 }, made);
       scroll.setAttribute("role", "region");
       scroll.setAttribute("aria-label", "Comparison");
-      const bar = (text) => text.replaceAll("|", "\\|");
+      const bar = (text) => text.replace(/[\\|]/g, "\\$&");
       const pasted = () => [head, head.map(() => "---"), ...body].map((row) => `| ${row.map(bar).join(" | ")} |`).join("\n");
       const tools = make("div", { className: "tools" }, copyable("Copy as markdown", pasted), copyable("Copy the link", () => location.href));
-      const words = "Ratios are to the first line; ~ says that the intervals overlap, so that no difference is established.";
+      const words = "Ratios are to the first line. Where the intervals overlap (~) or one is missing, no difference is established.";
       panel.append(
-        make("h3", { textContent: `${chosen.length} lines side by side` }), chart(chosen, "Generation, token/s"), scroll,
+        make("h3", { textContent: `${chosen.length} lines side by side` }), 
+        make("div", { className: "drawing", tabIndex: 0 }, chart(chosen, "Generation, token/s")), scroll,
         make("p", { textContent: words }), tools,
       );
     };
@@ -259,25 +304,29 @@
       if (chosen.length > MOST) chosen.shift().box.checked = false;
       show();
     };
-    const wanted = (state.get("compare") || "").split("|").filter(Boolean);
     for (const table of tables) {
-      const head = make("th", { textContent: "Compare" });
+      const head = make("th", { textContent: COMPARE });
       head.scope = "col";
       table.node.tHead.rows[0].prepend(head);
+      const names = Map.groupBy ? Map.groupBy(table.lines, (line) => line.name) : new Map();
       for (const line of table.lines) {
         const box = make("input", { type: "checkbox" });
-        box.setAttribute("aria-label", `Compare ${line.name} ${line.model}`);
+        box.setAttribute("aria-label", `Compare ${called(line, names.get(line.name) || table.lines)} ${line.model}`);
         line.row.prepend(make("td", {}, box));
         box.addEventListener("change", () => pick(line, box));
         line.box = box;
       }
     }
     const every = tables.flatMap((table) => table.lines);
-    for (const name of wanted.slice(0, MOST)) {
-      const line = every.find((each) => `${each.model} ${each.name}` === name);
-      if (line && !chosen.includes(line)) { line.box.checked = true; chosen.push(line); }
-    }
-    if (chosen.length) show();
+    // Compare what the address names.
+    return () => {
+      for (const line of chosen.splice(0)) line.box.checked = false;
+      for (const key of (state.get("compare") || "").split("|").filter(Boolean)) {
+        const line = every.find((each) => each.key === key);
+        if (line && chosen.length < MOST && !chosen.includes(line)) { line.box.checked = true; chosen.push(line); }
+      }
+      show();
+    };
   };
 
   const buyer = (nodes) => {
@@ -286,7 +335,7 @@
       // The heading above: the model, or the title of the model's page.
       const heading = node.parentElement.getAttribute("aria-label")?.replace(/^Table \d+: /, "") || "";
       const read_lines = [...node.tBodies[0].rows].map((row, at) => read(row, titles, heading, at));
-      return { node, titles, lines: read_lines };
+      return { node, titles, model: heading, lines: read_lines };
     });
     const every = tables.flatMap((table) => table.lines.map((line) => ({ line, titles: table.titles })));
     const place = make("section", { className: "needs" }, make("h2", { textContent: "What do you need?" }));
@@ -300,7 +349,6 @@
     const inputs = new Map();
     const labelled = (label, control, key) => {
       inputs.set(key, control);
-      control.value = state.get(key) || (control.tagName === "SELECT" ? control.options[0].value : "");
       tools.append(make("label", {}, `${label} `, control));
       control.addEventListener("input", apply);
     };
@@ -311,16 +359,18 @@
       for (const { line, titles } of every) {
         const meets = wanted.every(({ word, most, value }) => {
           if (!Number.isFinite(value)) return true;
-          const known = line.values[column(titles, word)];
+          const figure = line.values[column(titles, word)];
           // What is not known is not said to meet anything.
-          return known !== undefined && known !== null && (most ? known <= value : known >= value);
+          return figure !== undefined && figure !== null && (most ? figure <= value : figure >= value);
         });
-        const word = line.generation.textContent;
-        const holds = sure === "any" || (sure === "valid" ? says(word.toLowerCase(), "valid") : ranked(line.generation));
-        line.row.hidden = !(meets && holds && (!processor || line.processor === processor));
-        shown += !line.row.hidden;
+        const sound = sure === "any" || (
+          sure === "valid" ? says(wording(line.generation).toLowerCase(), "valid") : ranked(line.generation)
+        );
+        const hidden = !(meets && sound && (!processor || line.processor === processor));
+        if (line.row.hidden !== hidden) line.row.hidden = hidden;
+        shown += !hidden;
       }
-      for (const [key, control] of inputs) remember(key, control.value === "any" ? "" : control.value);
+      remember(...[...inputs].map(([key, control]) => [key, control.value === "any" ? "" : control.value]));
       count.textContent = shown === every.length ? `${shown} lines` : `${shown} of ${every.length} lines`;
     };
     for (const need of NEEDS) {
@@ -333,21 +383,55 @@
     const states = Object.entries(SURE).map(([value, textContent]) => make("option", { value, textContent }));
     labelled("Show", make("select", {}, ...states), "sure");
     tools.append(count);
-    comparing(tables, place);
-    tables.forEach((table) => {
-      if (table.lines.length < 2) return;
-      sortable(table.node, (title, ascending) => remember("sort", `${title}:${ascending ? "up" : "down"}`));
-      const [title, way] = (state.get("sort") || "").split(":");
-      const head = [...table.node.tHead.rows[0].cells].find((cell) => cell.textContent === title);
-      if (head && title !== "Compare") {
+    const compare = comparing(tables, place);
+    // Each table has an order of its own: model:title:way.
+    const orders = () => new Map((state.get("sort") || "").split("|").map((words) => {
+      const [, model, title, way] = /^([^:]*):([^:]*):(up|down)$/.exec(words) || [];
+      return [model, { title, way }];
+    }));
+    const told = (table, title, ascending) => {
+      const every_order = orders();
+      every_order.set(encodeURIComponent(table.model), { title, way: ascending ? "up" : "down" });
+      const named = [...every_order].filter(([model]) => model !== undefined);
+      remember(["sort", named.map(([model, order]) => `${model}:${order.title}:${order.way}`).join("|")]);
+    };
+    const arrange = (table) => {
+      const { title, way } = orders().get(encodeURIComponent(table.model)) || {};
+      const heads = [...table.node.tHead.rows[0].cells];
+      heads.forEach((head) => head.removeAttribute("aria-sort"));
+      const head = heads.find((cell) => cell.textContent === title && title !== COMPARE);
+      if (head) {
         head.setAttribute("aria-sort", way === "down" ? "descending" : "ascending");
         sort(table.node, head.cellIndex, way === "down" ? -1 : 1);
+      } else {
+        table.node.tBodies[0].append(...table.lines.map((line) => line.row));
       }
+    };
+    const sorted = tables.filter((table) => table.lines.length > 1);
+    sorted.forEach((table) => {
+      sortable(table.node, (title, ascending) => told(table, title, ascending));
       const own = make("div", { className: "tools" });
       table.node.parentElement.before(own);
       plottable(table.node, own);
     });
-    apply();
+    // Show what the address asks for; what it names that is not there is not asked.
+    const obey = (again) => {
+      for (const [key, control] of inputs) {
+        control.value = state.get(key) || "";
+        if (control.tagName === "SELECT" && control.selectedIndex < 0) control.selectedIndex = 0;
+      }
+      if (again || state.get("sort")) sorted.forEach(arrange);
+      if (again || state.get("compare")) compare();
+      apply();
+    };
+    obey(false);
+    // Back, or another address in the same tab; an anchor asks for nothing else.
+    window.addEventListener("hashchange", () => {
+      if (location.hash && !location.hash.includes("=")) return;
+      state.clear();
+      for (const [key, value] of new URLSearchParams(location.hash.slice(1))) state.set(key, value);
+      obey(true);
+    });
   };
 
   const vega = () => new Promise((done, failed) => {

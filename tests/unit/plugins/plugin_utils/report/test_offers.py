@@ -124,6 +124,22 @@ def test_an_order_needs_no_price() -> None:
     assert [each.order for each in offers.ordered(every)] == ["cheap", "dear", "quick", "slow"]
 
 
+def test_a_bound_of_nothing_divides_nothing() -> None:
+    assert offers.Span(5.0, 0.0, 10.0).inverse(1000.0) == offers.Span(200.0, 100.0, None)
+    assert offers.Span(5.0).inverse(1000.0) == offers.Span(200.0)
+
+
+def test_a_line_of_which_little_is_known_is_a_line() -> None:
+    figure = offers.Figure(offers.Span(5.0), "tg128", markdown.state("valid", "VALID"), True)
+    bare = offers.Offer(markdown.text("bare"), "bare", *[None] * 5, figure, None, None, None, False)
+    nothing = bare._replace(name=markdown.text("nothing"), order="nothing", generation=None)
+    free = bare._replace(name=markdown.text("free"), order="free", usd_hour=0.0, usd_million=offers.Span(0.0))
+    text = offers.table(offers.ordered([nothing, bare, free]))
+    assert [line.split(" ")[1].partition("<")[0] for line in text.splitlines()[2:]] == ["free", "bare", "nothing"]
+    assert "None" not in text
+    assert offers.table([]).startswith("|") or offers.table([]) == ""
+
+
 # ---- Predictions, held to account ----
 
 
