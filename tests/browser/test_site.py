@@ -376,6 +376,29 @@ def test_the_drawing_of_a_comparison_can_be_read_on_a_phone(tmp_path: Path, brow
     context.close()
 
 
+def test_of_thousands_of_lines_the_first_are_laid_out_and_all_are_sorted_and_filtered(
+    tmp_path: Path, watched: Watched
+) -> None:
+    every = made(fleet(230), tmp_path)
+    page = watched.open(every / "index.html")
+    rows = page.locator(f"{OFFERS} tbody tr")
+    shown = page.locator(f"{OFFERS} tbody tr:visible")
+    count = rows.count()
+    assert count > 230
+    assert shown.count() == 200
+    page.locator(f"{OFFERS} th button", has_text="Generation").click()
+    numbers = [float(text.replace(",", "")) for text in column(page, "Generation")]
+    assert len(numbers) == 200
+    assert numbers == sorted(numbers)
+    # What is behind the button is filtered as what is not.
+    page.get_by_label("ms per token, at most").fill("1e9")
+    page.locator(f"{OFFERS} th button", has_text="Generation").click()
+    assert column(page, "Machine")[0] == "copy-229"
+    page.get_by_role("button", name=f"Show {count - 200} more lines").click()
+    assert shown.count() == count
+    assert watched.said == []
+
+
 def test_another_model_is_refused_by_name(plain: Path, watched: Watched) -> None:
     page = watched.open(plain / "index.html")
     boxes = page.locator("[aria-label^='Table'] table:has(input[type=checkbox])")

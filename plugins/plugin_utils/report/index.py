@@ -258,7 +258,7 @@ def _first_sight(entries: Sequence[Entry]) -> Markdown | None:
             "others are shown and never ranked."
         )
         if not any((summary.machine(item.run).get("instance") or {}).get("type") for item in measured):
-            sentences.append("None of these machines is an instance of EC2: `make advise` predicts those.")
+            sentences.append("None of these machines is an instance of EC2.")
     imported = {item.run.machine for item in entries if summary.imported(item.run)}
     if imported:
         sentences.append(f"Imported from files of other programs: {metrics.plural(len(imported), 'machine')}.")
@@ -266,6 +266,13 @@ def _first_sight(entries: Sequence[Entry]) -> Markdown | None:
     if emulated:
         sentences.append(
             f"Emulated: {metrics.plural(len(emulated), 'processor')}, of which only the chosen kernels are shown."
+        )
+    if sentences:
+        sentences.append(
+            "To measure a machine: `make bench` on it, or `ansible-playbook site.yml -i` with an inventory. Before "
+            "anything is rented: `make advise USERS=8 MS=100` says what to expect of EC2 for so many users. Whether "
+            "two figures differ: `make compare`. How many threads, and what else was tried: behind the quantization of "
+            "a line."
         )
     return parts.prose(" ".join(sentences), None) if sentences else None
 

@@ -231,7 +231,7 @@ def _shown(span: Span | None, places: int | None = None, strong: bool = False) -
 def _cell(figure: Figure | None, test: str | None) -> str:
     if figure is None:
         return ""
-    word = None if test else markdown.small(figure.test)
+    word = markdown.small(figure.test) if figure.test and not test else None
     return markdown.lines(*_shown(figure.span, strong=figure.holds), word, figure.badge)
 
 

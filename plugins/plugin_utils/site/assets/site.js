@@ -10,6 +10,7 @@
 (() => {
   const LONG = 10; // A table with fewer rows is read at a glance.
   const COMPARE = "Compare";
+  const MANY = 200; // Lines of a buyer's table that are laid out before somebody asks for all.
 
   const make = (name, properties = {}, ...children) => {
     const node = Object.assign(document.createElement(name), properties);
@@ -293,7 +294,7 @@
       const tools = make("div", { className: "tools" }, copyable("Copy as markdown", pasted), copyable("Copy the link", () => location.href));
       const words = "Ratios are to the first line. Where the intervals overlap (~) or one is missing, no difference is established.";
       panel.append(
-        make("h3", { textContent: `${chosen.length} lines side by side` }), 
+        make("h3", { textContent: `${chosen.length} lines side by side` }),
         make("div", { className: "drawing", tabIndex: 0 }, chart(chosen, "Generation, token/s")), scroll,
         make("p", { textContent: words }), tools,
       );
@@ -329,6 +330,8 @@
     };
   };
 
+  const unasked = new WeakSet(); // Rows that are not what somebody needs.
+
   const buyer = (nodes) => {
     const tables = nodes.map((node) => {
       const titles = [...node.tHead.rows[0].cells].map((cell) => cell.textContent);
@@ -352,6 +355,25 @@
       tools.append(make("label", {}, `${label} `, control));
       control.addEventListener("input", apply);
     };
+    let whole = false;
+    const all = make("button", { type: "button", hidden: true });
+    all.addEventListener("click", () => { whole = true; apply(); });
+    // Of thousands of lines the first ones of each table are laid out: the others are behind a button.
+    const lay = () => {
+      let behind = 0;
+      for (const table of tables) {
+        let before_it = 0;
+        for (const row of table.node.tBodies[0].rows) {
+          const asked = !unasked.has(row);
+          const hidden = !asked || (!whole && before_it >= MANY);
+          before_it += asked;
+          behind += asked && hidden;
+          if (row.hidden !== hidden) row.hidden = hidden;
+        }
+      }
+      all.hidden = !behind;
+      all.textContent = `Show ${behind} more lines`;
+    };
     const apply = () => {
       let shown = 0;
       const wanted = NEEDS.map((need) => ({ ...need, value: Number.parseFloat(inputs.get(need.key)?.value) }));
@@ -366,10 +388,12 @@
         const sound = sure === "any" || (
           sure === "valid" ? says(wording(line.generation).toLowerCase(), "valid") : ranked(line.generation)
         );
-        const hidden = !(meets && sound && (!processor || line.processor === processor));
-        if (line.row.hidden !== hidden) line.row.hidden = hidden;
-        shown += !hidden;
+        const asked = meets && sound && (!processor || line.processor === processor);
+        if (asked) unasked.delete(line.row);
+        else unasked.add(line.row);
+        shown += asked;
       }
+      lay();
       remember(...[...inputs].map(([key, control]) => [key, control.value === "any" ? "" : control.value]));
       count.textContent = shown === every.length ? `${shown} lines` : `${shown} of ${every.length} lines`;
     };
@@ -382,7 +406,7 @@
     labelled("Processor", make("select", {}, ...options), "processor");
     const states = Object.entries(SURE).map(([value, textContent]) => make("option", { value, textContent }));
     labelled("Show", make("select", {}, ...states), "sure");
-    tools.append(count);
+    tools.append(count, all);
     const compare = comparing(tables, place);
     // Each table has an order of its own: model:title:way.
     const orders = () => new Map((state.get("sort") || "").split("|").map((words) => {
@@ -394,6 +418,7 @@
       every_order.set(encodeURIComponent(table.model), { title, way: ascending ? "up" : "down" });
       const named = [...every_order].filter(([model]) => model !== undefined);
       remember(["sort", named.map(([model, order]) => `${model}:${order.title}:${order.way}`).join("|")]);
+      lay();
     };
     const arrange = (table) => {
       const { title, way } = orders().get(encodeURIComponent(table.model)) || {};
@@ -454,7 +479,7 @@
       button.disabled = true;
       await vega();
       const at = titles.findIndex((title) => title === MACHINE);
-      const rows = [...table.tBodies[0].rows].filter((row) => !row.hidden);
+      const rows = [...table.tBodies[0].rows].filter((row) => !unasked.has(row));
       const values = rows.map((row) => ({
         machine: lines(row.cells[at])[0],
         processor: lines(row.cells[at])[1] || "",
