@@ -267,13 +267,6 @@ def _first_sight(entries: Sequence[Entry]) -> Markdown | None:
         sentences.append(
             f"Emulated: {metrics.plural(len(emulated), 'processor')}, of which only the chosen kernels are shown."
         )
-    if sentences:
-        sentences.append(
-            "To measure a machine: `make bench` on it, or `ansible-playbook site.yml -i` with an inventory. Before "
-            "anything is rented: `make advise USERS=8 MS=100` says what to expect of EC2 for so many users. Whether "
-            "two figures differ: `make compare`. How many threads, and what else was tried: behind the quantization of "
-            "a line."
-        )
     return parts.prose(" ".join(sentences), None) if sentences else None
 
 
