@@ -207,9 +207,11 @@ def _ask_base(job: Job, base: Base, settings: LaunchSettings, kept: _Kept, run: 
         file.write(parts.part(cell["text"], tokens(cell), kept.of["part"]))
     argv = _asked(job, base.directory, base.model_path, kept.path) + ["-f", part, "--chunks", str(cell["chunks"])]
     if "reference" not in cell:
-        # The plainest way to compute: what is repacked is to say what it says.
+        # The plainest way to compute: what is repacked is to say what it says. A build that cannot be told so is from
+        # before there was any repacking at run time.
         plain = job._replace(cell=dict(cell, repack=False, variant=""), build=base.build)
-        argv += variant.argv(plain, PROGRAM)
+        told = variant.argv(plain, PROGRAM)
+        argv += where_known(plain, PROGRAM, *([tuple(told)] if told else []))
     try:
         finished = run(argv, settings._replace(environment={}), None)
     finally:

@@ -167,6 +167,15 @@ def test_agreement_is_with_the_first_build_and_not_repacked(home: Path) -> None:
     assert outcome.metrics["agree_kld_mean"]["value"] == 0.278145
 
 
+def test_a_first_build_from_before_any_repacking_is_not_told_to_leave_it(home: Path) -> None:
+    task = job(home, AGREE)
+    assert task.base
+    old = {"id": "b", "name": "legacy", "options": {"llama-perplexity": ["-m"]}}
+    launched(task._replace(base=task.base._replace(build=old)))
+    base, _compared = commands(home)
+    assert "repack" not in base
+
+
 def test_a_text_too_short_names_its_tokens_though_the_program_ends_well(home: Path) -> None:
     program(home, said=SHORT)
     told = failure(job(home))
