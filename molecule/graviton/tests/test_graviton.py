@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import pytest
 
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.agreement import AGREE_BOUND, METRIC
+
 
 class Processor(NamedTuple):
     """What must come out on a host. Source of the layouts: ggml-cpu/repack.cpp of llama.cpp 0c1e57098."""
@@ -37,6 +39,8 @@ PROCESSORS = [
 testinfra_hosts = ["local://"]
 # The matrices of four layers, seven each; the embedding, which is the output too, is looked up and stays apart.
 MATRICES = 28
+# Of 11 tokens at once 8 go through the kernels for matrices, and 3 one by one through those for a single token.
+AGREE = "agree11x20"
 
 
 @pytest.fixture(params=PROCESSORS, ids=[one.host for one in PROCESSORS])
@@ -158,7 +162,7 @@ def test_every_promised_cell_was_measured_and_nothing_failed(records, expected):
     cells = {
         (build, quantization, test)
         for build, quantization in (("default", "Q4_0"), ("legacy", expected.legacy_type))
-        for test in ("pp8", "tg4")
+        for test in ("pp8", "tg4", AGREE)
     }
     for plan in records["run"]:
         assert {(cell["build"], cell["quantization"], cell["test"]) for cell in plan["cells"]} == cells
@@ -169,6 +173,7 @@ def test_every_promised_cell_was_measured_and_nothing_failed(records, expected):
 
 def test_q4_0_ran_on_the_kernels_of_the_processor(records, expected):
     launches = [one for one in records["launch"] if one["cell"]["build"] == "default"]
+    assert {one["cell"]["test"] for one in launches} == {"pp8", "tg4", AGREE}
     for launch in launches:
         assert launch["kernel"]["types"]["Q4_0"] == {expected.layout: MATRICES}
         assert launch["kernel"]["path"]["state"] == "as expected"
@@ -176,10 +181,26 @@ def test_q4_0_ran_on_the_kernels_of_the_processor(records, expected):
 
 def test_the_legacy_type_ran_on_its_kernels(records, expected):
     launches = [one for one in records["launch"] if one["cell"]["quantization"] == expected.legacy_type]
-    assert {launch["rows"][0]["model_type"].split()[-1] for launch in launches} == {expected.legacy_type}
+    named = {one["rows"][0]["model_type"].split()[-1] for one in launches if one["cell"]["test"] != AGREE}
+    assert named == {expected.legacy_type}
     # llama.cpp's name of the tensor type, beside that of the file type: q4_0_8x8 and Q4_0_8_8.
     assert {launch["kernel"]["tensors"][expected.layout.upper()] for launch in launches} == {MATRICES}
     assert {launch["kernel"]["path"]["state"] for launch in launches} == {"as expected"}
+
+
+@pytest.mark.parametrize("build", ["default", "legacy"])
+def test_the_kernels_of_the_processor_compute_what_the_plain_ones_do(records, builds, expected, build):
+    """tests/support/models/mini.py says what is far from them."""
+    launches = [one for one in records["launch"] if (one["cell"]["test"], one["cell"]["build"]) == (AGREE, build)]
+    (base,) = (model["id"] for model in records["model"] if model["quantization"] == "Q4_0")
+    assert len(launches) == 2
+    for launch in launches:
+        assert launch["validity"]["state"] == "VALID"
+        # The plain ones: of the same build for Q4_0, whose values the removed types hold too.
+        assert "--no-repack" not in launch["argv"]
+        told = launch["predicted"]
+        assert (told["tokens"], told["base"], told["base_build"]) == (100, base, builds["default"]["id"])
+        assert launch["metrics"][METRIC]["value"] <= AGREE_BOUND
 
 
 @pytest.mark.parametrize("legacy", [False, True])

@@ -23,6 +23,8 @@ NO_BASE = (
     "the reference of this model could not be obtained",
     "Read the failure of that file, or name another quantization in llama_model_reference.",
 )
+# The removed types hold the values of this one with rows interleaved, so that a build without them can speak for them.
+_INTERLEAVED = "Q4_0"
 
 
 class Base(NamedTuple):
@@ -37,8 +39,8 @@ class Base(NamedTuple):
 class Job(NamedTuple):
     """One cell and what it is measured with: paths from process.HOME, payloads of the build and model records.
 
-    `base`: of a cell that names a reference, that file of its model; of any other its own file; None where the
-    reference could not be obtained.
+    `base`: of a cell that names a reference, that file of its model; of any other its own file, or where the first
+    build does not read that, a removed type, Q4_0 of the model; None where there is no such file.
     """
 
     cell: Dict[str, Any]
@@ -76,9 +78,29 @@ def jobs_of(cells: List[Dict[str, Any]], builds: List[Dict[str, Any]], models: L
         build = by_name.get(cell["build"])
         if model is None or build is None:
             continue
-        reference = by_model.get((cell["model"], cell["reference"])) if "reference" in cell else model
+        reference = by_model.get((cell["model"], cell.get("reference") or _same_values(cell, builds[0])))
         jobs.append(Job(cell, *_placed(build, model), base=Base(*_placed(builds[0], reference)) if reference else None))
     return jobs
+
+
+def _same_values(cell: Dict[str, Any], build: Dict[str, Any]) -> str:
+    """Return the quantization with the values of a cell's that a build reads, as far as that is known."""
+    quantization: str = cell["quantization"]
+    wanted, known = plain(quantization), build.get("file_types")
+    if not known or wanted in known or wanted not in BY_NAME or not BY_NAME[wanted].legacy:
+        return quantization
+    return quantization.replace(wanted, _INTERLEAVED, 1)
+
+
+def no_base(cell: Dict[str, Any]) -> Tuple[str, str]:
+    """Return (cause, advice) where a job of a cell has no base."""
+    if "reference" in cell:
+        return NO_BASE
+    return (
+        "the first build does not read %s, and there is no %s of %s, which has the same values"
+        % (cell["quantization"], _INTERLEAVED, cell["model"]),
+        "Add %s to llama_model_quantizations, or leave %s out of llama_bench_tests." % (_INTERLEAVED, cell["test"]),
+    )
 
 
 def _placed(build: Dict[str, Any], model: Dict[str, Any]) -> Tuple[str, str, Dict[str, Any], Dict[str, Any]]:

@@ -22,6 +22,7 @@ class Agree(Predicted):
     examples = ("agree128x2",)
     prefix = "agree_"
     needs = ("text",)
+    names_tensors = True
 
 
 KIND = Agree()

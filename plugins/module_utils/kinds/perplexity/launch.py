@@ -18,7 +18,7 @@ import re
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import one_shot, variant
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import NO_BASE, Base, Job, explain
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Base, Job, explain, no_base, where_known
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import Cell, Started, Trouble
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.one_shot import OutputError, Row, Run, run_process
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed, Outcome
@@ -32,7 +32,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.gguf impor
 )
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import SpaceError, require_space
-from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME, STDERR_TAIL
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME, STDERR_TAIL, Finished
 
 PROGRAM = "llama-perplexity"
 # From process.HOME.
@@ -54,6 +54,9 @@ _FIGURES = {
 }
 _NUMBER = r" *: *([^ ±%\n]+)"
 _CHUNKS = re.compile(r"(?:over|of) (\d+) chunks")
+# Where it has begun to compare, and the last of what it says.
+_BEGUN, _WHOLE = re.compile(r"(?m)^chunk +PPL "), re.compile(r"(?m)^Same top p *:.*\n")
+_ATTEMPTS = 12
 _TOO_SHORT = re.compile(r"tokenizes to only (\d+) tokens")
 
 
@@ -94,7 +97,7 @@ def obstacle(job: Job, launches: int) -> Optional[Trouble]:
     """Return why a job cannot be measured on this machine, None when it can: its base, its text, the room for both."""
     cell, base = job.cell, job.base
     if base is None:
-        return NO_BASE
+        return no_base(cell)
     try:
         model, other = (read_gguf(os.path.join(HOME, path)) for path in (job.model_path, base.model_path))
         if (_vocabulary(model), _listing(model)) != (_vocabulary(other), _listing(other)):
@@ -180,7 +183,9 @@ def argv_of(job: Job) -> List[str]:
     """Return the command line of one launch, which reads what the base predicts."""
     base = job.base or Base(job.directory, job.model_path, job.build, job.model)
     argv = _asked(job, job.directory, job.model_path, _kept(job, base, 1).path)
-    return argv + ["--kl-divergence"] + variant.argv(job, PROGRAM)
+    # Whose kernels are asked about, it names each tensor that it repacks.
+    told = [] if "reference" in job.cell else where_known(job, PROGRAM, ("-lv", "5"))
+    return argv + ["--kl-divergence"] + told + variant.argv(job, PROGRAM)
 
 
 def _size(kept: _Kept) -> int:
@@ -202,9 +207,11 @@ def _ask_base(job: Job, base: Base, settings: LaunchSettings, kept: _Kept, run: 
         file.write(parts.part(cell["text"], tokens(cell), kept.of["part"]))
     argv = _asked(job, base.directory, base.model_path, kept.path) + ["-f", part, "--chunks", str(cell["chunks"])]
     if "reference" not in cell:
-        # The plainest way to compute: what is repacked is to say what it says.
+        # The plainest way to compute: what is repacked is to say what it says. A build that cannot be told so is from
+        # before there was any repacking at run time.
         plain = job._replace(cell=dict(cell, repack=False, variant=""), build=base.build)
-        argv += variant.argv(plain, PROGRAM)
+        told = variant.argv(plain, PROGRAM)
+        argv += where_known(plain, PROGRAM, *([tuple(told)] if told else []))
     try:
         finished = run(argv, settings._replace(environment={}), None)
     finally:
@@ -257,6 +264,27 @@ def parse(text: str) -> Row:
     return row
 
 
+def _in_full(run: Run) -> Run:
+    """Return `run`, again and again while the program ends well without its last words.
+
+    What llama-perplexity prints goes through a thread that nobody waits for in the end (llama.cpp issue 22142;
+    common_log_main() in common/log.cpp of 0c1e57098): of a tiny model, which is freed at once, the statistics of every
+    second process are lost. Again the same is computed, and nothing is timed: no figure depends on how often.
+    """
+
+    def attempts(argv: List[str], settings: LaunchSettings, started: Optional[Started]) -> Finished:
+        spent = 0.0
+        for _attempt in range(_ATTEMPTS):
+            finished = run(argv, settings, started)
+            spent += finished.usage.wall_s
+            cut = _BEGUN.search(finished.stdout) and not _WHOLE.search(finished.stdout)
+            if finished.exit_code or finished.signal or finished.timed_out or not cut or spent > settings.time_limit:
+                break
+        return finished
+
+    return attempts
+
+
 def launch(
     job: Job, settings: LaunchSettings, prefix: str, started: Optional[Started] = None, run: Run = run_process
 ) -> Outcome:
@@ -266,7 +294,7 @@ def launch(
     """
     base = job.base
     if base is None:
-        raise LaunchFailed(envelope.failure("measure", *NO_BASE, job.cell))
+        raise LaunchFailed(envelope.failure("measure", *no_base(job.cell), job.cell))
     kept = _kept(job, base, settings.number)
     argv = argv_of(job)
     try:
@@ -281,7 +309,7 @@ def launch(
     def figures(row: Row) -> Dict[str, Dict[str, Any]]:
         return {prefix + name: {"value": value, "unit": units.get(name, "nat")} for name, value in row.items()}
 
-    outcome = one_shot.launch(job, argv, settings, started, run, parse, figures)
+    outcome = one_shot.launch(job, argv, settings, started, _in_full(run), parse, figures)
     told = {
         "part": settings.number, "tokens": scored(job.cell), "base": base.model["id"], "base_build": base.build["id"],
     }  # fmt: skip

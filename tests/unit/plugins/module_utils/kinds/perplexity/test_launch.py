@@ -41,7 +41,11 @@ argv = sys.argv
 kept = pathlib.Path(argv[argv.index("--kl-divergence-base") + 1])
 if "--kl-divergence" in argv:
     assert kept.stat().st_size == {size}, kept.stat().st_size
-    print(pathlib.Path({directory!r}, "printed").read_text())
+    lost = pathlib.Path({directory!r}, "lost")
+    left = int(lost.read_text()) if lost.exists() else 0
+    lost.write_text(str(max(0, left - 1)))
+    printed = pathlib.Path({directory!r}, "printed").read_text()
+    print(printed.partition("====== Perplexity")[0] if left else printed)
 else:
     pathlib.Path({directory!r}, "text").write_bytes(pathlib.Path(argv[argv.index("-f") + 1]).read_bytes())
     kept.write_bytes(bytes({written}))
@@ -156,7 +160,20 @@ def test_agreement_is_with_the_first_build_and_not_repacked(home: Path) -> None:
     assert "-fa" not in base
     assert "--no-repack" not in compared
     assert "-fa 0" in compared
+    # What it repacked is to be in its log; of a build that cannot say it, nothing is asked.
+    assert ("-lv 5" in base, "-lv 5" in compared) == (False, True)
+    mute = task._replace(build={"id": "b", "name": "default", "options": {"llama-perplexity": ["-m"]}})
+    assert "-lv" not in registry.AGREE.argv(mute, LaunchSettings())
     assert outcome.metrics["agree_kld_mean"]["value"] == 0.278145
+
+
+def test_a_first_build_from_before_any_repacking_is_not_told_to_leave_it(home: Path) -> None:
+    task = job(home, AGREE)
+    assert task.base
+    old = {"id": "b", "name": "legacy", "options": {"llama-perplexity": ["-m"]}}
+    launched(task._replace(base=task.base._replace(build=old)))
+    base, _compared = commands(home)
+    assert "repack" not in base
 
 
 def test_a_text_too_short_names_its_tokens_though_the_program_ends_well(home: Path) -> None:
@@ -200,6 +217,19 @@ def test_a_perplexity_that_is_no_number_is_no_figure(home: Path, value: str) -> 
 def test_a_line_that_is_missing_is_named(line: str) -> None:
     with pytest.raises(OutputError, match="it has no line"):
         launching.parse(RECORDED.replace(line, "something else"))
+
+
+def test_what_the_program_did_not_come_to_print_is_asked_for_again(home: Path) -> None:
+    (home / "lost").write_text("3", "utf-8")
+    assert launched(job(home)).metrics["kld_mean"]["value"] == 0.278145
+    assert ["--kl-divergence " in line for line in commands(home)] == [False, True, True, True, True]
+
+
+def test_it_is_not_asked_for_ever(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launching, "_ATTEMPTS", 2)
+    (home / "lost").write_text("3", "utf-8")
+    assert "it has no line Mean PPL(Q)" in failure(job(home))["cause"]
+    assert len(commands(home)) == 3
 
 
 def test_another_vocabulary_is_refused_before_a_launch(home: Path) -> None:
@@ -260,3 +290,23 @@ def test_the_base_of_a_job_is_the_first_build_and_the_reference() -> None:
     assert "path" not in quality.base.model
     assert jobs_of([{**cell, "reference": "BF16"}], builds, models)[0].base is None
     assert json.dumps(quality.model) == json.dumps({"id": "Q4_0", "name": "m", "quantization": "Q4_0"})
+
+
+def test_a_removed_type_is_held_against_the_type_with_its_values() -> None:
+    builds = [
+        {"id": "new", "name": "default", "bin": "/new", "file_types": ["Q4_0"]},
+        {"id": "old", "name": "legacy", "bin": "/old", "file_types": ["Q4_0", "Q4_0_8_8"]},
+    ]
+    names = ("Q4_0", "Q4_0_8_8", "Q4_0+imatrix", "Q4_0_8_8+imatrix")
+    models = [{"id": name, "name": "m", "quantization": name, "path": f"/{name}.gguf"} for name in names]
+    cells = [{"model": "m", "quantization": name, "build": "legacy", "threads": 1, **AGREE} for name in names]
+    paths = [task.base.model_path for task in jobs_of(cells, builds, models) if task.base]
+    assert paths == ["/Q4_0.gguf", "/Q4_0.gguf", "/Q4_0+imatrix.gguf", "/Q4_0+imatrix.gguf"]
+    (alone,) = jobs_of(cells[1:2], builds, models[1:2])
+    cause, advice = registry.AGREE.obstacle(alone, LaunchSettings()) or ("", "")
+    assert cause == "the first build does not read Q4_0_8_8, and there is no Q4_0 of m, which has the same values"
+    assert advice == "Add Q4_0 to llama_model_quantizations, or leave agree64x4 out of llama_bench_tests."
+    # The first build itself may be the one that reads it.
+    (first,) = jobs_of(cells[1:2], builds[::-1], models)
+    assert first.base is not None
+    assert first.base.model_path == "/Q4_0_8_8.gguf"
