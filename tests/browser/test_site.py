@@ -187,6 +187,9 @@ def test_what_somebody_needs_leaves_the_lines_that_meet_it_and_can_be_shared(pla
     page.get_by_label("Show").select_option("any")
     page.get_by_label("vCPUs, at least").fill("3")
     assert column(page, "Machine") == []
+    # A section of the page is gone to without forgetting that.
+    page.locator("nav.contents a").last.click()
+    assert "cpus=3" in page.url
     # Whoever is given the address sees the same.
     other = page.context.new_page()
     other.goto(page.url)

@@ -70,6 +70,6 @@ def test_killed_processes_cost_the_launch_in_flight_and_nothing_else(tmp_path):
     assert found.at_once == 1
     assert "goes on with run" in found.outputs[1]
     assert "goes on with run" in found.outputs[2]
-    # The end of the terminal: the verdict of the whole run, and where its page is.
-    assert re.search(r"^  generation +\S+ token/s", found.outputs[2], re.MULTILINE)
+    # The end of the terminal: the verdict of the whole run, in colour as Molecule asks for it, and where its page is.
+    assert re.search(r"^(?:\x1b\[[\d;]*m)?  generation +\S+ token/s", found.outputs[2], re.MULTILINE)
     assert found.outputs[2].rstrip().endswith("/tiny-synthetic/q4.md")

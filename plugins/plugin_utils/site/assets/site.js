@@ -450,6 +450,12 @@
       apply();
     };
     obey(false);
+    // An anchor would take the place of what is asked for in the address.
+    document.querySelectorAll(".contents a").forEach((link) => link.addEventListener("click", (event) => {
+      if (!state.size) return;
+      event.preventDefault();
+      document.getElementById(decodeURIComponent(link.hash.slice(1)))?.scrollIntoView();
+    }));
     // Back, or another address in the same tab; an anchor asks for nothing else.
     window.addEventListener("hashchange", () => {
       if (location.hash && !location.hash.includes("=")) return;
