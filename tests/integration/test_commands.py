@@ -74,7 +74,7 @@ def test_the_advice_that_the_readme_shows_is_the_one_that_is_printed(tmp_path: P
     shown = text.partition("$ make advise USERS=8 MS=100 FIRST=2 ROWS=5\n...\n")[2].partition("\n...\n")[0]
     assert "c8g.24xlarge" in shown
     assert shown in done.stdout
-    assert "| c8g.24xlarge | Graviton4 | 96 | 192 |" in page.read_text("utf-8")
+    assert "| c8g.24xlarge<br><sub>Graviton4, Neoverse V2</sub> | 96 | 192.0 |" in page.read_text("utf-8")
     refused = play(tmp_path, "advise", bench_report_advise_model="llama-3.1-8bb")
     assert refused.returncode == 2
     assert "did you mean llama-3.1-8b?" in " ".join(refused.stdout.split())
