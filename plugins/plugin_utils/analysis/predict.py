@@ -38,6 +38,8 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.processor
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.speeds import Curve, Kernel, Speed, Table
 
 PROMPT, GENERATION = "pp", "tg"
+# By the metrics of records.
+METRICS = {"tg_tps": GENERATION, "pp_tps": PROMPT}
 # Tokens of the prompt whose speed is fitted, and of the text whose generation is.
 USUAL_PROMPT, USUAL_GENERATED = 512, 128
 # What part of repeated measurements an interval is to hold.

@@ -247,6 +247,15 @@ def instance_type(name: str) -> InstanceType:
     )
 
 
+def type_of(machine: Mapping[str, Any]) -> InstanceType | None:
+    """Return the instance type of `machine`, the payload of its record; None of none, or one that is not listed."""
+    name = (machine.get("instance") or {}).get("type")
+    try:
+        return instance_type(name) if name else None
+    except CatalogError:
+        return None
+
+
 def check_architecture(machine: Mapping[str, Any]) -> None:
     """Raise CatalogError when nothing can be built for `machine`, the payload of its record: 32 bits or big-endian.
 

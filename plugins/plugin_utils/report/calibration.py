@@ -13,13 +13,12 @@ from typing import Any, NamedTuple
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import predict, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics, processors, speeds
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.processors import CatalogError, InstanceType
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.processors import InstanceType
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, offers, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Entry
 
 PAGE = "calibration.md"
-_METRICS = {"tg_tps": predict.GENERATION, "pp_tps": predict.PROMPT}
 
 
 class Check(NamedTuple):
@@ -52,10 +51,10 @@ def checks(entries: Sequence[Entry]) -> list[Check]:
     table = speeds.table()
     made = []
     for item in entries:
-        kind = _kind(item)
+        kind = None if item.emulated else processors.type_of(summary.machine(item.run))
         if kind is None:
             continue
-        for speed, metric in _METRICS.items():
+        for speed, metric in predict.METRICS.items():
             row = item.of(speed)
             if row is None or row.interval is None or not _usual(row):
                 continue
@@ -66,16 +65,6 @@ def checks(entries: Sequence[Entry]) -> list[Check]:
             low, high = math.exp(said.log - half), math.exp(said.log + half)
             made.append(Check(item, kind, row, math.exp(said.log), low, high, said.words))
     return made
-
-
-def _kind(item: Entry) -> InstanceType | None:
-    name = (summary.machine(item.run).get("instance") or {}).get("type")
-    if not name or item.emulated:
-        return None
-    try:
-        return processors.instance_type(name)
-    except CatalogError:
-        return None
 
 
 def _usual(row: Row) -> bool:
@@ -125,7 +114,5 @@ def context(made: Sequence[Check]) -> dict[str, Any]:
 
 def _measured(check: Check) -> Markdown:
     spread = parts.interval(check.row)
-    imported = summary.imported(check.item.run)
-    state = markdown.state(check.row.state, "imported" if imported else parts.state_words(check.row))
     bounds = markdown.small(spread) if spread != metrics.NOT_AVAILABLE else None
-    return markdown.lines(parts.mean(check.row), bounds, state)
+    return markdown.lines(parts.mean(check.row), bounds, offers.badge(check.row, summary.imported(check.item.run)))

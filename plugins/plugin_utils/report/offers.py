@@ -14,7 +14,6 @@ from typing import NamedTuple
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import cost, progress, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics, processors
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.processors import CatalogError
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import LEFT, RIGHT, Markdown
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import registry
@@ -83,13 +82,7 @@ def token_target(run: Run) -> float:
 
 def processor_words(machine: Payload) -> str | None:
     """Return the processor of a machine: Graviton4, Neoverse V2; what the machine calls it where nobody knows it."""
-    kind = (machine.get("instance") or {}).get("type")
-    listed = None
-    if kind:
-        try:
-            listed = processors.instance_type(kind)
-        except CatalogError:
-            listed = None
+    listed = processors.type_of(machine)
     known = machine.get("processor") or {}
     name = (listed.processor if listed else None) or known.get("name") or machine.get("cpu_model")
     core = (listed.core if listed else None) or known.get("core")

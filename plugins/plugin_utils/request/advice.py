@@ -255,9 +255,6 @@ class _Own(NamedTuple):
     ours: bool
 
 
-_METRICS = {"pp_tps": PROMPT, "tg_tps": GENERATION}
-
-
 def own_figures(results_dir: str | Path) -> dict[str, list[_Own]]:
     """Return the ranked figures of our records by instance type: of the usual tests, the fastest of each run."""
     if not Path(results_dir).is_dir():
@@ -277,7 +274,7 @@ def own_figures(results_dir: str | Path) -> dict[str, list[_Own]]:
                 if not (usual and row.ranked and interval and interval.low and interval.high):
                     continue
                 model = cell["model"].removesuffix("-synthetic")
-                key = (model, cell["quantization"], _METRICS[row.speed])
+                key = (model, cell["quantization"], predict.METRICS[row.speed])
                 # A 95 % interval is about two standard errors either way.
                 error = math.log(interval.high / interval.low) / 4
                 words = f"{interval.mean:.4g} token/s of {model} {cell['quantization']} in run {run.run}"
@@ -302,7 +299,7 @@ def _seen(
         length = int(row.test[2:]) if row.speed == "pp_tps" else 0
         words = f"{row.tps:g} token/s by {row.source.title}"
         told.append(
-            (row.model, row.quantization, _METRICS[row.speed], row.tps, _ELSEWHERE, words, False, length)
+            (row.model, row.quantization, predict.METRICS[row.speed], row.tps, _ELSEWHERE, words, False, length)
         )  # fmt: skip
     seen = []
     for name, quantization, of_metric, tps, error, words, ours, length in told:
