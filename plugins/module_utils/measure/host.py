@@ -25,20 +25,21 @@ def _launch(job: Job, settings: LaunchSettings, started: Callable[[int], None]) 
 
 
 def _bandwidth(
-    job: Job, threads: int, machine: Dict[str, Any], environment: Mapping[str, str]
+    job: Job, threads: int, machine: Dict[str, Any], environment: Mapping[str, str], looks: int
 ) -> Optional[Dict[str, Any]]:
-    return bandwidth.of_build(job.directory, threads, machine, environment)
+    return bandwidth.of_build(job.directory, threads, machine, environment, looks)
 
 
 class Host(NamedTuple):
     """The machine.
 
-    `launch` of a cell; `bandwidth` of a number of threads in an environment, None when there is no program for it;
+    `launch` of a cell; `bandwidth` of a number of threads in an environment by a number of processes, None when there
+    is no program for it;
     `cores` that may be used; `clock` and `sleep` in seconds.
     """
 
     launch: Launcher = _launch
-    bandwidth: Callable[[Job, int, Dict[str, Any], Mapping[str, str]], Optional[Dict[str, Any]]] = _bandwidth
+    bandwidth: Callable[[Job, int, Dict[str, Any], Mapping[str, str], int], Optional[Dict[str, Any]]] = _bandwidth
     snapshot: Callable[[], gates.Snapshot] = gates.snapshot
     clock: Callable[[], float] = time.monotonic
     cores: Callable[[], List[probe.Core]] = probe.cores

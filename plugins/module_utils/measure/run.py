@@ -26,7 +26,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.measure.host impo
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.ladder import Rung
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.settings import LADDER_SHARE, Settings
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.stage import Stage
-from ansible_collections.cloudbench.llama.plugins.module_utils.probe import cgroup, gates
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe import bandwidth, cgroup, gates
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe.sampler import Sampler, peaks
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import page_cache
@@ -90,7 +90,8 @@ class Session:
             if (payload["stage"], payload["threads"]) == (stage, threads) and stage in ("ladder", "start"):
                 return
         started = time.time()
-        rates = self.host.bandwidth(job, threads, self.machine, self.settings.environment)
+        looks = 1 if stage == "ladder" else bandwidth.CANARY_LOOKS
+        rates = self.host.bandwidth(job, threads, self.machine, self.settings.environment, looks)
         if rates is not None:
             self.emit("bandwidth", dict(rates, stage=stage), started)
 

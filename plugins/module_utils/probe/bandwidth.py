@@ -9,7 +9,7 @@ import json
 import math
 import os
 import statistics
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import cgroup
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
@@ -19,6 +19,8 @@ PROGRAM = "llama-roofline"
 REPETITIONS = 10
 # Of an emulated machine, whose speed is nobody's.
 EMULATED_REPETITIONS = 2
+# Processes of the canary at each of its stages: what they differ by among themselves is no drift.
+CANARY_LOOKS = 3
 # A ladder over many threads is not to take minutes.
 _TIME_LIMIT = 120.0
 
@@ -44,7 +46,14 @@ def array_bytes(machine: Dict[str, Any]) -> int:
     return max(_LEAST, min(wanted, _MOST, memory // 16)) // 4096 * 4096
 
 
-def parse(text: str, threads: int, size: int) -> Dict[str, List[float]]:
+class Look(NamedTuple):
+    """What a process of the program printed: rates by their name, and whether its arrays were in huge pages."""
+
+    rates: Dict[str, List[float]]
+    huge_pages: bool
+
+
+def parse(text: str, threads: int, size: int) -> Look:
     """Return the rates (1e9 bytes or operations per second) that the program printed. Raises BandwidthError."""
     try:
         printed = json.loads(text)
@@ -59,7 +68,7 @@ def parse(text: str, threads: int, size: int) -> Dict[str, List[float]]:
         for rate in rates:
             if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf:
                 raise BandwidthError("its %s holds %.40r" % (name, rate))
-    return {name: printed[name] for name in _RATES}
+    return Look({name: printed[name] for name in _RATES}, printed.get("huge_pages") is True)
 
 
 Run = Callable[[List[str], Mapping[str, str]], process.Finished]
@@ -70,39 +79,53 @@ def _run(argv: List[str], environment: Mapping[str, str]) -> process.Finished:
 
 
 def measure(
-    path: str, threads: int, machine: Dict[str, Any], environment: Mapping[str, str], run: Run = _run
+    path: str,
+    threads: int,
+    machine: Dict[str, Any],
+    environment: Mapping[str, str],
+    looks: int = 1,
+    run: Run = _run,
 ) -> Dict[str, Any]:
     """Measure with the program at `path` (from HOME) and return the payload of a bandwidth record, short of its stage.
 
-    `environment` is added to the clean one that the program gets.
-    Rates are in 1e9 bytes or operations per second: the best of the repetitions, their median, and all. Raises
-    BandwidthError.
+    `environment` is added to the clean one that the program gets; `looks` processes run one after the other, one of an
+    emulated machine. Rates are in 1e9 bytes or operations per second: the best of all repetitions, their median, and
+    all; `looks_gb_s` has the median read of each process. Raises BandwidthError.
     """
     size = array_bytes(machine)
     repetitions = EMULATED_REPETITIONS if machine.get("emulated") else REPETITIONS
     argv = [path, "--threads", str(threads), "--bytes", str(size), "--repetitions", str(repetitions)]
-    try:
-        finished = run(argv, environment)
-    except OSError as error:
-        raise BandwidthError("%s cannot be started: %s" % (path, error)) from error
-    if finished.exit_code != 0:
-        words = (finished.stderr.strip().splitlines() or ["it said nothing"])[-1][:200]
-        raise BandwidthError("%s ended with %s: %s" % (path, finished.exit_code or finished.signal, words))
-    rates = parse(finished.stdout, threads, size)
+    seen = [
+        parse(_printed(argv, environment, run), threads, size) for _look in range(1 if machine.get("emulated") else looks)
+    ]
     payload: Dict[str, Any] = {"machine": machine["id"], "threads": threads, "bytes": size, "argv": argv}
-    for name, values in rates.items():
+    for name in _RATES:
+        values = [rate for look in seen for rate in look.rates[name]]
         payload[name] = {"best": max(values), "median": statistics.median(values), "samples": values}
+    payload["looks_gb_s"] = [statistics.median(look.rates["read_gb_s"]) for look in seen]
+    payload["huge_pages"] = all(look.huge_pages for look in seen)
     return payload
 
 
+def _printed(argv: List[str], environment: Mapping[str, str], run: Run) -> str:
+    try:
+        finished = run(argv, environment)
+    except OSError as error:
+        raise BandwidthError("%s cannot be started: %s" % (argv[0], error)) from error
+    if finished.exit_code != 0:
+        words = (finished.stderr.strip().splitlines() or ["it said nothing"])[-1][:200]
+        raise BandwidthError("%s ended with %s: %s" % (argv[0], finished.exit_code or finished.signal, words))
+    return finished.stdout
+
+
 def of_build(
-    directory: str, threads: int, machine: Dict[str, Any], environment: Mapping[str, str]
+    directory: str, threads: int, machine: Dict[str, Any], environment: Mapping[str, str], looks: int = 1
 ) -> Optional[Dict[str, Any]]:
     """Measure with the program in a build's `directory` (from HOME); None without a figure: nothing depends on it."""
     path = os.path.join(directory, PROGRAM)
     if not os.access(os.path.join(HOME, path), os.X_OK):
         return None
     try:
-        return measure(path, threads, machine, environment)
+        return measure(path, threads, machine, environment, looks)
     except BandwidthError:
         return None

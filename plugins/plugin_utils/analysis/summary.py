@@ -810,7 +810,7 @@ def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
     keys = {cell_key(cell) for cell in failed if cell}
     whole = None in failed
     launches_planned = run.plan["launches"] if run.plan else None
-    rates = canary_rates(run)
+    drifted = validity.drift(canary_rates(run))
     others = imported(run)
     omitted = {cell_key(by_ladder(record["payload"]["cell"])) for record in omitted_cells(run)}
 
@@ -821,7 +821,7 @@ def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
 
     return [
         _stamped(
-            _row(cell, run.by_cell.get(cell_key(cell), []), launches_planned, missing(cell), rates, others),
+            _row(cell, run.by_cell.get(cell_key(cell), []), launches_planned, missing(cell), drifted, others),
             agreement.stamp(run.disagreements, cell),
         )
         for cell in wanted
@@ -836,7 +836,7 @@ def _stamped(row: Row, why: str) -> Row:
 
 
 def _row(
-    cell: Payload, launches: list[Record], planned: int | None, missing: str, rates: Sequence[float], others: bool
+    cell: Payload, launches: list[Record], planned: int | None, missing: str, drifted: float | None, others: bool
 ) -> Row:
     speed = speed_of(cell)
     used = [record for record in launches if value(record, speed) is not None]
@@ -847,7 +847,7 @@ def _row(
     figures = validity.formed_over(used, planned)
     values = [float(value(record, speed) or 0) for record in figures]
     of_launches = mean_interval(values)
-    budget = validity.budget(of_launches, figures, rates)
+    budget = validity.budget(of_launches, figures, drifted)
     interval = validity.widened(of_launches, budget) if validity.widens(speed) else of_launches
     if others:
         state, reasons = UNSTABLE, _weak_import(used, speed)
@@ -884,15 +884,18 @@ def canary(run: Run) -> list[Payload]:
     return [measured for measured in bandwidths(run) if measured["stage"] in ("start", "middle", "end")]
 
 
-def canary_rates(run: Run) -> list[float]:
-    """Return the best read bandwidths of the canary in GB/s, in the order of time."""
-    return [measured["read_gb_s"]["best"] for measured in canary(run)]
+def canary_rates(run: Run) -> list[list[float]]:
+    """Return the read bandwidths of the canary in GB/s, in the order of time: of each moment that of each process.
+
+    Of an older record, which knows nothing of its processes, the best that it has.
+    """
+    return [measured.get("looks_gb_s") or [measured["read_gb_s"]["best"]] for measured in canary(run)]
 
 
 def drift_percent(run: Run) -> float | None:
-    """Return how far the best read bandwidths of a session lie apart, in percent of the highest; None below two."""
-    rates = canary_rates(run)
-    return 100 * (1 - min(rates) / max(rates)) if len(rates) > 1 else None
+    """Return how far the read bandwidth of a session drifted, in percent of the highest; None below two moments."""
+    half = validity.drift(canary_rates(run))
+    return None if half is None else -100 * math.expm1(-2 * half / validity.DRIFT_FACTOR)
 
 
 def drift(run: Run) -> str | None:

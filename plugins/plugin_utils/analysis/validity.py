@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from statistics import fmean, median
+from statistics import fmean, median, variance
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval
@@ -28,7 +28,7 @@ ENOUGH_LAUNCHES = 6
 FEWEST_LAUNCHES = 3
 # A figure that is known less well is no ground for a choice.
 RANKED_PERCENT = 10.0
-# The drift of the bandwidth as a part of a 95 % interval, in half ranges. Three looks give the bounds and no
+# The drift of the bandwidth as a part of a 95 % interval, in half ranges. Three moments give the bounds and no
 # distribution; a uniform one within them would have 95 % in 0.95 half ranges, so the whole is the bound itself.
 # benchmarks/sessions.py says how many intervals hold what they promise.
 DRIFT_FACTOR = 1.0
@@ -44,7 +44,8 @@ _LEVELS = ("token/s", "s", "1/s")
 class Budget(NamedTuple):
     """The parts of the uncertainty of a figure: half widths at 95 %, of its logarithm; None where one is not known.
 
-    `launches`: the t interval of their mean. `drift`: half the range of the canary's bandwidth in the session.
+    `launches`: the t interval of their mean. `drift`: half the range of the canary's bandwidth in the session, short of
+    what its processes differ by at one moment.
     `disturbance`: the share of the time that was not the program's though no gate fired.
     """
 
@@ -86,19 +87,37 @@ def formed_over(launches: Sequence[Record], planned: int | None) -> list[Record]
     return good if most or len(good) >= enough else list(launches)
 
 
-def budget(interval: Interval, launches: Iterable[Record], rates: Sequence[float]) -> Budget:
+def drift(stages: Sequence[Sequence[float]]) -> float | None:
+    """Return how far a session drifted: a half width of the logarithm; None below two looks at it apart in time.
+
+    `stages`: the canary's bandwidths at start, middle and end, in any unit, of one process or several at each. The half
+    range of their means is shrunk by the share of the variance of these that the processes of one moment explain (one
+    way analysis of variance, by moments): what moves within a second moves each launch, and is in their spread.
+    """
+    if len(stages) < 2:
+        return None
+    logs = [[math.log(rate) for rate in stage] for stage in stages]
+    means = [fmean(stage) for stage in logs]
+    between, within = variance(means), 0.0
+    if degrees := sum(len(stage) - 1 for stage in logs):
+        residual = sum((rate - mean) ** 2 for stage, mean in zip(logs, means, strict=True) for rate in stage) / degrees
+        within = residual * fmean(1 / len(stage) for stage in logs)
+    established = math.sqrt(max(0.0, 1 - within / between)) if between else 0.0
+    return DRIFT_FACTOR * established * (max(means) - min(means)) / 2
+
+
+def budget(interval: Interval, launches: Iterable[Record], drifted: float | None) -> Budget:
     """Return the parts of the uncertainty of a figure.
 
-    `interval`: that of its `launches` alone; `rates`: the canary's bandwidths of its session, in any unit.
+    `interval`: that of its `launches` alone; `drifted`: the half width that `drift` gives its session.
     """
     spread = math.log(interval.high / interval.mean) if interval.high is not None else None
-    drift = DRIFT_FACTOR * math.log(max(rates) / min(rates)) / 2 if len(rates) > 1 else None
     # What a gate fired for is no matter of a width.
     gates = [record["payload"].get("gates") or {} for record in undisturbed(launches)]
     lost = [sum(shares) for gate in gates if (shares := [gate[name] for name in _SHARES if gate.get(name) is not None])]
     # Time that was lost makes a figure too low by its share.
     disturbance = -math.log1p(-min(fmean(lost), 99.0) / 100) if lost else None
-    return Budget(spread, drift, disturbance)
+    return Budget(spread, drifted, disturbance)
 
 
 def widened(interval: Interval, parts: Budget | None) -> Interval:

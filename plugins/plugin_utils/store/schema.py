@@ -516,6 +516,8 @@ class Bandwidth(Struct, kw_only=True, gc=False):
     bytes: Count
     fma_gflops: Rates | None = None
     argv: list[str] | None = None
+    looks_gb_s: list[Throughput] | None = None
+    huge_pages: bool | None = None
 
 
 class Rung(Struct, kw_only=True, gc=False):

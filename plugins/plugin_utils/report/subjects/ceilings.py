@@ -27,6 +27,11 @@ _MEASURED = (
     ("fma_gflops", "32-bit FMA, best GFLOP/s"),
 )
 
+_SMALL_PAGES = (
+    "The kernel gave the arrays small pages. How fast these are read depends on where it found free memory, so the "
+    "bandwidth differs by more than the machine does."
+)
+
 
 def _section(view: View) -> Section | None:
     bandwidths = summary.bandwidths(view.run)
@@ -50,11 +55,13 @@ def _section(view: View) -> Section | None:
     if percent is not None:
         blocks.append(
             markdown.text(
-                f"Between start, middle and end the best read bandwidth moved by {metrics.one_place(percent)} %, which "
-                "is in the interval of every figure.",
+                f"Between start, middle and end the read bandwidth drifted by {metrics.one_place(percent)} %, beyond what "
+                "moves within a moment, which is in the interval of every figure.",
                 None,
             )
         )
+    if any(measured.get("huge_pages") is False for measured in bandwidths):
+        blocks.append(markdown.text(_SMALL_PAGES, None))
     blocks += [*_generation(view, bandwidths), *_prompts(view, bandwidths)]
     return Section("Memory bandwidth and arithmetic", blocks, "roofline")
 

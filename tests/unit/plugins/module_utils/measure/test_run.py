@@ -52,6 +52,7 @@ class Machine:
         self.disturbed: set[int] = set()
         self.broken: set[str] = set()
         self.asked: list[int] = []
+        self.looks: list[int] = []
         self.environments: list[dict] = []
 
     def launch(self, one: Job, settings: LaunchSettings, started: Callable[[int], None]) -> Outcome:
@@ -70,8 +71,9 @@ class Machine:
         usage = Usage(self.wall, self.wall, 0.0, 1 << 20, 0, faults, 0, 0)
         return Outcome(["x"], metrics, [], {}, usage, {})
 
-    def bandwidth(self, _job: Job, threads: int, _machine: dict, environment: dict) -> dict:
+    def bandwidth(self, _job: Job, threads: int, _machine: dict, environment: dict, looks: int) -> dict:
         self.asked.append(threads)
+        self.looks.append(looks)
         self.environments.append(environment)
         rate = {"best": 10.0, "median": 9.0, "samples": [9.0, 10.0]}
         return {"machine": "m" * 12, "threads": threads, "read_gb_s": rate, "triad_gb_s": rate, "bytes": 1, "argv": []}
@@ -235,6 +237,7 @@ def test_threads_that_are_left_open_are_those_the_ladder_finds_best():
     assert states[-2]["stage"] == "measuring"
     # Each rung, then start, middle and end.
     assert machine.asked == [1, 2, 4, 4, 4, 4]
+    assert machine.looks == [1, 1, 1, 3, 3, 3]
     assert [one["stage"] for one in payloads(emitted, "bandwidth")] == ["ladder"] * 3 + ["start", "middle", "end"]
 
 

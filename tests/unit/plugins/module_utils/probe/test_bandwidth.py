@@ -35,12 +35,28 @@ def run(stdout: str, exit_code: int | None = 0, stderr: str = ""):
 
 
 def test_best_median_and_all():
-    payload = measure("b/x", 2, MACHINE, {}, run(json.dumps(PRINTED)))
+    payload = measure("b/x", 2, MACHINE, {}, run=run(json.dumps(PRINTED)))
     assert payload["read_gb_s"] == {"best": 11.0, "median": 10.0, "samples": [9.0, 11.0, 10.0]}
     assert payload["triad_gb_s"]["best"] == 9.5
     assert payload["fma_gflops"] == {"best": 170.0, "median": 160.0, "samples": [170.0, 150.0]}
     assert (payload["threads"], payload["bytes"], payload["machine"]) == (2, SIZE, "m" * 12)
     assert payload["argv"] == ["b/x", "--threads", "2", "--bytes", str(SIZE), "--repetitions", "10"]
+    # A build from before huge pages says nothing of them.
+    assert (payload["looks_gb_s"], payload["huge_pages"]) == ([10.0], False)
+
+
+def test_each_look_is_a_process_of_its_own_and_keeps_its_median():
+    printed = [dict(PRINTED, read_gb_s=rates, huge_pages=True) for rates in ([9.0, 11.0, 10.0], [20.0], [30.0, 31.0])]
+    left = iter(printed)
+    payload = measure("b/x", 2, MACHINE, {}, 3, lambda *given: run(json.dumps(next(left)))(*given))
+    assert payload["looks_gb_s"] == [10.0, 20.0, 30.5]
+    assert payload["read_gb_s"] == {"best": 31.0, "median": 15.5, "samples": [9.0, 11.0, 10.0, 20.0, 30.0, 31.0]}
+    assert payload["huge_pages"] is True
+    left = iter([*printed[:2], dict(printed[2], huge_pages=False)])
+    assert measure("b/x", 2, MACHINE, {}, 3, lambda *given: run(json.dumps(next(left)))(*given))["huge_pages"] is False
+    # Nobody's speed is not looked at three times.
+    small = json.dumps(dict(PRINTED, bytes=64 << 20))
+    assert len(measure("b/x", 2, dict(MACHINE, emulated=True), {}, 3, run(small))["looks_gb_s"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -74,7 +90,7 @@ def test_arrays_are_beyond_the_caches_and_within_the_memory(machine, size):
 )
 def test_what_is_no_figure_is_refused(stdout, exit_code, words):
     with pytest.raises(BandwidthError, match=words):
-        measure("b/x", 2, MACHINE, {}, run(stdout, exit_code, "error: no memory"))
+        measure("b/x", 2, MACHINE, {}, run=run(stdout, exit_code, "error: no memory"))
 
 
 def test_a_build_without_the_program_has_no_bandwidth(tmp_path):

@@ -136,6 +136,22 @@ def drifted(rates: tuple[float, ...]) -> list[Record]:
     return every
 
 
+def test_a_drift_is_half_of_the_range_of_its_moments():
+    assert validity.drift([[30.0]]) is None
+    assert validity.drift([[30.0], [30.0]]) == 0.0
+    assert validity.drift([[30.0], [33.0], [31.0]]) == pytest.approx(math.log(33 / 30) / 2)
+    assert validity.drift([[30.0, 30.0], [33.0, 33.0], [31.0, 31.0]]) == pytest.approx(math.log(33 / 30) / 2)
+
+
+def test_what_processes_of_one_moment_differ_by_is_no_drift():
+    assert validity.drift([[36.0, 26.0, 31.0], [27.0, 35.0, 31.0], [30.0, 26.0, 36.0]]) == 0.0
+    # By hand: logs -e, e | 1 - e, 1 + e; means 0 and 1, b = 1/2, w = 4 e^2 / 2 / 2 = e^2.
+    told = validity.drift([[math.exp(-0.1), math.exp(0.1)], [math.exp(0.9), math.exp(1.1)]])
+    assert told == pytest.approx(0.5 * math.sqrt(1 - 0.01 / 0.5))
+    # A drift that is far beyond them stays.
+    assert validity.drift([[36.0, 35.8, 36.2], [18.0, 18.1, 17.9]]) == pytest.approx(math.log(2) / 2, rel=0.01)
+
+
 def test_a_ratio_within_blocks_does_not_know_the_drift_and_uses_undisturbed_blocks_alone():
     every = drifted((300.0, 150.0))
     runs = summary.runs(every)
