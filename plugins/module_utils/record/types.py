@@ -448,6 +448,8 @@ class Bandwidth(_Bandwidth, total=False):
 
     fma_gflops: Optional[Rates]
     argv: Optional[List[str]]
+    looks_gb_s: Optional[List[float]]
+    huge_pages: Optional[bool]
 
 
 class _Rung(TypedDict):
