@@ -96,7 +96,8 @@ def measure(
     repetitions = EMULATED_REPETITIONS if machine.get("emulated") else REPETITIONS
     argv = [path, "--threads", str(threads), "--bytes", str(size), "--repetitions", str(repetitions)]
     seen = [
-        parse(_printed(argv, environment, run), threads, size) for _look in range(1 if machine.get("emulated") else looks)
+        parse(_printed(argv, environment, run), threads, size)
+        for _look in range(1 if machine.get("emulated") else looks)
     ]
     payload: Dict[str, Any] = {"machine": machine["id"], "threads": threads, "bytes": size, "argv": argv}
     for name in _RATES:

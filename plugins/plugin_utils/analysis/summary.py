@@ -29,7 +29,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log impo
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval, t_975
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import QuantizationError, slug
-from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical, seconds
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import agreement, validity
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.agreement import Disagreement
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.machines import Names
@@ -810,7 +810,7 @@ def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
     keys = {cell_key(cell) for cell in failed if cell}
     whole = None in failed
     launches_planned = run.plan["launches"] if run.plan else None
-    drifted = validity.drift(canary_rates(run))
+    moments = canary_moments(run)
     others = imported(run)
     omitted = {cell_key(by_ladder(record["payload"]["cell"])) for record in omitted_cells(run)}
 
@@ -821,7 +821,7 @@ def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
 
     return [
         _stamped(
-            _row(cell, run.by_cell.get(cell_key(cell), []), launches_planned, missing(cell), drifted, others),
+            _row(cell, run.by_cell.get(cell_key(cell), []), launches_planned, missing(cell), moments, others),
             agreement.stamp(run.disagreements, cell),
         )
         for cell in wanted
@@ -836,7 +836,12 @@ def _stamped(row: Row, why: str) -> Row:
 
 
 def _row(
-    cell: Payload, launches: list[Record], planned: int | None, missing: str, drifted: float | None, others: bool
+    cell: Payload,
+    launches: list[Record],
+    planned: int | None,
+    missing: str,
+    moments: Sequence[validity.Moment],
+    others: bool,
 ) -> Row:
     speed = speed_of(cell)
     used = [record for record in launches if value(record, speed) is not None]
@@ -847,7 +852,7 @@ def _row(
     figures = validity.formed_over(used, planned)
     values = [float(value(record, speed) or 0) for record in figures]
     of_launches = mean_interval(values)
-    budget = validity.budget(of_launches, figures, drifted)
+    budget = validity.budget(of_launches, figures, values, moments)
     interval = validity.widened(of_launches, budget) if validity.widens(speed) else of_launches
     if others:
         state, reasons = UNSTABLE, _weak_import(used, speed)
@@ -879,22 +884,30 @@ def bandwidths(run: Run) -> list[Payload]:
     return [record["payload"] for record in run.others.get("bandwidth", [])]
 
 
-def canary(run: Run) -> list[Payload]:
-    """Return the measurements of bandwidth at the start, in the middle and at the end, of one thread count."""
-    return [measured for measured in bandwidths(run) if measured["stage"] in ("start", "middle", "end")]
+def _canary(run: Run) -> list[Record]:
+    """Return the records of bandwidth at the start, in the middle and at the end, of one thread count."""
+    return [
+        record for record in run.others.get("bandwidth", []) if record["payload"]["stage"] in ("start", "middle", "end")
+    ]
 
 
-def canary_rates(run: Run) -> list[list[float]]:
-    """Return the read bandwidths of the canary in GB/s, in the order of time: of each moment that of each process.
+def canary_moments(run: Run) -> list[validity.Moment]:
+    """Return the read bandwidths (GB/s) of the canary, in the order of time.
 
     Of an older record, which knows nothing of its processes, the best that it has.
     """
-    return [measured.get("looks_gb_s") or [measured["read_gb_s"]["best"]] for measured in canary(run)]
+    return [
+        validity.Moment(
+            seconds(record["time"]),
+            record["payload"].get("looks_gb_s") or [record["payload"]["read_gb_s"]["best"]],
+        )
+        for record in _canary(run)
+    ]
 
 
 def drift_percent(run: Run) -> float | None:
     """Return how far the read bandwidth of a session drifted, in percent of the highest; None below two moments."""
-    half = validity.drift(canary_rates(run))
+    half = validity.drift(canary_moments(run))
     return None if half is None else -100 * math.expm1(-2 * half / validity.DRIFT_FACTOR)
 
 

@@ -10,12 +10,14 @@ the gates let pass leave open, and by that interval it is shown, ranked and comp
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Iterable, Sequence
 from statistics import fmean, median, variance
 from typing import Any, NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, t_975
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import seconds
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import metric, one_place, plural
 
 Record = dict[str, Any]
@@ -44,8 +46,8 @@ _LEVELS = ("token/s", "s", "1/s")
 class Budget(NamedTuple):
     """The parts of the uncertainty of a figure: half widths at 95 %, of its logarithm; None where one is not known.
 
-    `launches`: the t interval of their mean. `drift`: half the range of the canary's bandwidth in the session, short of
-    what its processes differ by at one moment.
+    `launches`: the t interval of their mean. `drift`: half the range of the canary's bandwidth in the session, as far
+    as the figure may have followed it.
     `disturbance`: the share of the time that was not the program's though no gate fired.
     """
 
@@ -87,31 +89,78 @@ def formed_over(launches: Sequence[Record], planned: int | None) -> list[Record]
     return good if most or len(good) >= enough else list(launches)
 
 
-def drift(stages: Sequence[Sequence[float]]) -> float | None:
-    """Return how far a session drifted: a half width of the logarithm; None below two looks at it apart in time.
+class Moment(NamedTuple):
+    """A look of the canary at a session: when (s since the epoch), and the bandwidth of each of its processes."""
 
-    `stages`: the canary's bandwidths at start, middle and end, in any unit, of one process or several at each. The half
-    range of their means is shrunk by the share of the variance of these that the processes of one moment explain (one
+    at: float
+    rates: Sequence[float]
+
+    @property
+    def log(self) -> float:
+        """The mean of the logarithms of its rates."""
+        return fmean(map(math.log, self.rates))
+
+
+def drift(moments: Sequence[Moment]) -> float | None:
+    """Return how far a session drifted: a half width of the logarithm; None below two moments.
+
+    The half range of the moments is shrunk by the share of their variance that the processes of one moment explain (one
     way analysis of variance, by moments): what moves within a second moves each launch, and is in their spread.
     """
-    if len(stages) < 2:
+    if len(moments) < 2:
         return None
-    logs = [[math.log(rate) for rate in stage] for stage in stages]
-    means = [fmean(stage) for stage in logs]
+    means = [moment.log for moment in moments]
     between, within = variance(means), 0.0
-    if degrees := sum(len(stage) - 1 for stage in logs):
-        residual = sum((rate - mean) ** 2 for stage, mean in zip(logs, means, strict=True) for rate in stage) / degrees
-        within = residual * fmean(1 / len(stage) for stage in logs)
+    if degrees := sum(len(moment.rates) - 1 for moment in moments):
+        away = [math.log(rate) - moment.log for moment in moments for rate in moment.rates]
+        within = sum(each**2 for each in away) / degrees * fmean(1 / len(moment.rates) for moment in moments)
     established = math.sqrt(max(0.0, 1 - within / between)) if between else 0.0
     return DRIFT_FACTOR * established * (max(means) - min(means)) / 2
 
 
-def budget(interval: Interval, launches: Iterable[Record], drifted: float | None) -> Budget:
+def follows(moments: Sequence[Moment], launches: Sequence[tuple[float, float]]) -> float:
+    """Return how much of a drift of the bandwidth a figure may have taken part in, from 0 to 1.
+
+    The upper bound at 95 % of the elasticity: how the logarithm of the figure goes with that of the bandwidth, between
+    its moments by a line. No figure moves by more than the memory does, so where the launches do not know better, it
+    is 1. `launches`: when (s since the epoch) and the positive figure of each.
+    """
+    times = [moment.at for moment in moments]
+    logs = [moment.log for moment in moments]
+    points = [(_between(times, logs, at), math.log(value)) for at, value in launches]
+    degrees = len(points) - 2
+    if degrees < 1 or len(moments) < 2:
+        return 1.0
+    x_mean, y_mean = fmean(x for x, _y in points), fmean(y for _x, y in points)
+    spread = sum((x - x_mean) ** 2 for x, _y in points)
+    if not spread:
+        return 1.0
+    slope = sum((x - x_mean) * (y - y_mean) for x, y in points) / spread
+    left = sum((y - y_mean - slope * (x - x_mean)) ** 2 for x, y in points)
+    return min(1.0, abs(slope) + t_975(degrees) * math.sqrt(left / degrees / spread))
+
+
+def _between(times: Sequence[float], values: Sequence[float], at: float) -> float:
+    """Return the value at a time by the line between its neighbours, that of the first or last beyond these."""
+    later = bisect.bisect_right(times, at)
+    if later in (0, len(times)):
+        return values[min(later, len(times) - 1)]
+    begin, end = times[later - 1], times[later]
+    return values[later - 1] + (at - begin) / (end - begin) * (values[later] - values[later - 1])
+
+
+def budget(
+    interval: Interval, launches: Sequence[Record], values: Sequence[float], moments: Sequence[Moment]
+) -> Budget:
     """Return the parts of the uncertainty of a figure.
 
-    `interval`: that of its `launches` alone; `drifted`: the half width that `drift` gives its session.
+    `interval`: that of its `launches` alone, `values` what each of these came to; `moments`: the canary of the session,
+    in the order of time.
     """
     spread = math.log(interval.high / interval.mean) if interval.high is not None else None
+    drifted = drift(moments)
+    if drifted:
+        drifted *= follows(moments, [(seconds(launch["time"]), x) for launch, x in zip(launches, values, strict=True)])
     # What a gate fired for is no matter of a width.
     gates = [record["payload"].get("gates") or {} for record in undisturbed(launches)]
     lost = [sum(shares) for gate in gates if (shares := [gate[name] for name in _SHARES if gate.get(name) is not None])]

@@ -55,8 +55,8 @@ def _section(view: View) -> Section | None:
     if percent is not None:
         blocks.append(
             markdown.text(
-                f"Between start, middle and end the read bandwidth drifted by {metrics.one_place(percent)} %, beyond what "
-                "moves within a moment, which is in the interval of every figure.",
+                f"Between start, middle and end the read bandwidth drifted by {metrics.one_place(percent)} %, beyond "
+                "what moves within a moment, which is in the interval of each figure as far as that may have followed.",
                 None,
             )
         )

@@ -18,9 +18,9 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view impor
 
 _WORDS = (
     "Each part is half of a 95 % interval, in percent of the figure. Launches: their spread. Drift: half of the range "
-    "of the read bandwidth between start, middle and end, short of what moves within a moment. Disturbance: the share "
-    "of the time that the hypervisor or other processes had, though no gate fired. Together: the root of the sum of "
-    "squares, by which the figure is shown, ranked and compared."
+    "of the read bandwidth between start, middle and end, as far as the launches may have followed it. Disturbance: "
+    "the share of the time that the hypervisor or other processes had, though no gate fired. Together: the root of the "
+    "sum of squares, by which the figure is shown, ranked and compared."
 )
 
 

@@ -14,6 +14,7 @@ from support.records import side_by_side
 from support.records.real_run import launches, steady
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import mean_interval
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import seconds
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import compare, summary, validity, verdict
 
 Record = dict[str, Any]
@@ -136,20 +137,55 @@ def drifted(rates: tuple[float, ...]) -> list[Record]:
     return every
 
 
+def moments(*rates: list[float]) -> list[validity.Moment]:
+    return [validity.Moment(100.0 * number, each) for number, each in enumerate(rates)]
+
+
 def test_a_drift_is_half_of_the_range_of_its_moments():
-    assert validity.drift([[30.0]]) is None
-    assert validity.drift([[30.0], [30.0]]) == 0.0
-    assert validity.drift([[30.0], [33.0], [31.0]]) == pytest.approx(math.log(33 / 30) / 2)
-    assert validity.drift([[30.0, 30.0], [33.0, 33.0], [31.0, 31.0]]) == pytest.approx(math.log(33 / 30) / 2)
+    assert validity.drift(moments([30.0])) is None
+    assert validity.drift(moments([30.0], [30.0])) == 0.0
+    assert validity.drift(moments([30.0], [33.0], [31.0])) == pytest.approx(math.log(33 / 30) / 2)
+    assert validity.drift(moments([30.0, 30.0], [33.0, 33.0], [31.0, 31.0])) == pytest.approx(math.log(33 / 30) / 2)
 
 
 def test_what_processes_of_one_moment_differ_by_is_no_drift():
-    assert validity.drift([[36.0, 26.0, 31.0], [27.0, 35.0, 31.0], [30.0, 26.0, 36.0]]) == 0.0
+    assert validity.drift(moments([36.0, 26.0, 31.0], [27.0, 35.0, 31.0], [30.0, 26.0, 36.0])) == 0.0
     # By hand: logs -e, e | 1 - e, 1 + e; means 0 and 1, b = 1/2, w = 4 e^2 / 2 / 2 = e^2.
-    told = validity.drift([[math.exp(-0.1), math.exp(0.1)], [math.exp(0.9), math.exp(1.1)]])
+    told = validity.drift(moments([math.exp(-0.1), math.exp(0.1)], [math.exp(0.9), math.exp(1.1)]))
     assert told == pytest.approx(0.5 * math.sqrt(1 - 0.01 / 0.5))
     # A drift that is far beyond them stays.
-    assert validity.drift([[36.0, 35.8, 36.2], [18.0, 18.1, 17.9]]) == pytest.approx(math.log(2) / 2, rel=0.01)
+    far = moments([36.0, 35.8, 36.2], [18.0, 18.1, 17.9])
+    assert validity.drift(far) == pytest.approx(math.log(2) / 2, rel=0.01)
+
+
+def test_a_figure_follows_the_bandwidth_as_far_as_its_launches_leave_open():
+    # As it was on the machine of the examples: 54, 34 and 34 GB/s, and no launch that went with it.
+    seen = moments([54.0], [34.0], [34.0])
+    still = [(20.0 * number, value) for number, value in enumerate((100.0, 100.6, 99.5, 100.2, 99.9, 100.1))]
+    assert 0 < validity.follows(seen, still) < 0.05
+    # What goes with it does so whole, and what goes against it is no less suspect.
+    whole = [(at, math.exp(moment)) for at, moment in ((0.0, seen[0].log), (100.0, seen[1].log), (200.0, seen[2].log))]
+    assert validity.follows(seen, whole) == pytest.approx(1.0)
+    half = [(at, math.sqrt(value)) for at, value in [*whole, (150.0, 34.0)]]
+    assert validity.follows(seen, half) == pytest.approx(0.5)
+    assert validity.follows(seen, [(at, 1 / value) for at, value in half]) == pytest.approx(0.5)
+    # Where it hardly moved, or launches are few, or all at one time, they know nothing better.
+    assert validity.follows(moments([54.0], [53.9], [54.0]), still) == 1.0
+    assert validity.follows(seen, still[:2]) == 1.0
+    assert validity.follows(seen, [(10.0, value) for _at, value in still]) == 1.0
+    assert validity.follows(seen[:1], still) == 1.0
+
+
+def test_the_drift_of_a_figure_is_that_of_the_session_as_far_as_it_follows():
+    every = [record for record in drifted((300.0, 150.0)) if record["kind"] == "launch"][:6]
+    for number, record in enumerate(every):
+        record["time"] = f"2026-11-24T10:00:{10 * number:02d}Z"
+    begin = seconds(every[0]["time"])
+    seen = [validity.Moment(begin, [54.0]), validity.Moment(begin + 60, [34.0])]
+    told = validity.budget(mean_interval(STILL), every, STILL, seen)
+    follows = validity.follows(seen, [(begin + 10 * number, value) for number, value in enumerate(STILL)])
+    assert follows < 0.05
+    assert told.drift == pytest.approx(follows * math.log(54 / 34) / 2)
 
 
 def test_a_ratio_within_blocks_does_not_know_the_drift_and_uses_undisturbed_blocks_alone():
