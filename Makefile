@@ -132,8 +132,9 @@ import: export CLOUDBENCH_FILES := $(FILES)
 import: export CLOUDBENCH_MACHINE := $(MACHINE)
 import: export CLOUDBENCH_MACHINE_FROM := $(MACHINE_FROM)
 import: $(RUN)
-	@.venv/bin/ansible-playbook playbooks/import.yml \
-	  -e '{"bench_report_files": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_FILES\") | split }}", "bench_report_machine": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_MACHINE\") }}", "bench_report_machine_from": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_MACHINE_FROM\") }}"}' \
+	@files="$$(.venv/bin/python tools/words.py CLOUDBENCH_FILES bench_report_files)" && \
+	.venv/bin/ansible-playbook playbooks/import.yml -e "$$files" \
+	  -e '{"bench_report_machine": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_MACHINE\") }}", "bench_report_machine_from": "{{ lookup(\"ansible.builtin.env\", \"CLOUDBENCH_MACHINE_FROM\") }}"}' \
 	  $(if $(MODEL),-e '{"bench_report_model": "$(MODEL)"}') $(if $(THREADS),-e '{"bench_report_threads": $(THREADS)}') \
 	  $(if $(REGION),-e '{"bench_report_region": "$(REGION)"}') $(ARGS)
 

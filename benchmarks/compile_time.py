@@ -38,6 +38,7 @@ sys.path.insert(0, str(ROOT / "collections"))
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import compiling  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import source as llama_cpp_source  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.watch import Watch  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import builds  # noqa: E402
 
 ROLE = ROOT / "roles" / "llama_cpp"
@@ -91,7 +92,7 @@ def compiled(side: Side, source: Path, directory: Path, targets: list[str], jobs
     configured = subprocess.run(command, capture_output=True, text=True, check=False)
     if configured.returncode:
         raise SystemExit(f"{side.name}: CMake failed: {configured.stderr[-1000:]}")
-    done = compiling.compile_targets(str(directory), targets, jobs, compiling.Watch("", 0))
+    done = compiling.compile_targets(str(directory), targets, jobs, Watch("", 0))
     if done.code:
         raise SystemExit(f"{side.name}: Ninja failed: {(done.stderr or done.stdout)[-1000:]}")
     return done

@@ -4,9 +4,10 @@
 """Whether an interval holds what it promises: short sessions of one machine at different hours, each a whole site.yml.
 
 pp512 and tg128 of the default model, in --sessions sessions that begin --every seconds apart, with whatever neighbours
-the machine has then. Of each test, the median over the figures of all sessions stands for the machine; counted is in
-how many sessions the 95 % interval holds it, among those whose figure is ranked. Target: 90 %. The command may be
-interrupted and goes on where it was: what is in --results is counted as it is.
+the machine has then. Of each test, the median over the figures of all sessions stands for the machine; counted is how
+many of the 95 % intervals hold it: of the figures that are not INVALID, and of those that are ranked. Target: 90 % of
+the former. The command may be interrupted and goes on where it was: what is in --results is counted as it is, and what
+is in other directories with it.
 
     .venv/bin/python benchmarks/sessions.py --results sessions --sessions 20 --every 360
     .venv/bin/python benchmarks/sessions.py --results sessions --before 4c98adf   # the same records by another rule
@@ -91,28 +92,37 @@ def table(name: str, sessions: list[Figures]) -> bool:
     for test in TESTS:
         every = [figures[test] for figures in sessions if test in figures]
         if not every:
-            print(f"| {name} | {test} | 0 | | | | | |")
+            print(f"| {name} | {test} | 0 | | | | | | |")
             met = False
             continue
         median = statistics.median(figure["mean"] for figure in every)
-        ranked = [figure for figure in every if figure["ranked"]]
-        holding = [figure for figure in ranked if figure["low"] <= median <= figure["high"]]
-        widths = [50 * (figure["high"] - figure["low"]) / figure["mean"] for figure in ranked]
         spread = 50 * (max(figure["mean"] for figure in every) - min(figure["mean"] for figure in every)) / median
-        share = len(holding) / len(ranked) if ranked else 0.0
-        width = f"±{statistics.median(widths):.1f} %" if widths else "N/A"
-        print(
-            f"| {name} | {test} | {len(every)} | {median:.2f} token/s | ±{spread:.1f} % | {len(ranked)} | {width} "
-            f"| {len(holding)} of {len(ranked)}: {100 * share:.0f} % |"
-        )
-        met &= bool(ranked) and share >= COVERED_LEAST
+        sound = [figure for figure in every if figure["state"] != "INVALID"]
+        counted = [holding(sound, median), holding([figure for figure in sound if figure["ranked"]], median)]
+        print(f"| {name} | {test} | {len(every)} | {median:.2f} token/s | ±{spread:.1f} % | {' | '.join(counted)} |")
+        met &= bool(sound) and share(sound, median) >= COVERED_LEAST
     return met
+
+
+def share(figures: list[dict[str, Any]], median: float) -> float:
+    """Return which share of the intervals holds the median."""
+    return sum(bool(figure["low"] <= median <= figure["high"]) for figure in figures) / len(figures)
+
+
+def holding(figures: list[dict[str, Any]], median: float) -> str:
+    """Return two cells of the table: how many of the intervals hold the median, and how wide they are."""
+    if not figures:
+        return "0 of 0 | N/A"
+    width = statistics.median(50 * (figure["high"] - figure["low"]) / figure["mean"] for figure in figures)
+    covered = share(figures, median)
+    return f"{round(covered * len(figures))} of {len(figures)}: {100 * covered:.0f} % | ±{width:.1f} %"
 
 
 def main() -> int:
     """Measure what is missing, print the table, and return 0 where the target is met."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, required=True, help="folder of the records; it is made")
+    parser.add_argument("--also", type=Path, nargs="+", default=[], help="folders of earlier sessions, which count too")
     parser.add_argument("--sessions", type=int, default=0, help="as many as there shall be in the end")
     parser.add_argument("--every", type=float, default=360, metavar="SECONDS", help="from begin to begin")
     parser.add_argument("--minutes", type=float, default=4, help="time limit of the measurements of a session")
@@ -125,6 +135,7 @@ def main() -> int:
         return 0
     needs.meet(needs.requirements(), needs.program("git", remedy="sudo apt-get install git") if asked.before else None)
     results.mkdir(parents=True, exist_ok=True)
+    places = [*(path.resolve() for path in asked.also), results]
     for number in range(len(list(results.glob("*/records/*.jsonl"))), asked.sessions):
         began = time.monotonic()
         session(results, asked.minutes)
@@ -133,12 +144,14 @@ def main() -> int:
         )
         if number + 1 < asked.sessions:
             time.sleep(max(0.0, asked.every - (time.monotonic() - began)))
-    print("| rule | test | sessions | median of all | all within | ranked | half width, median | holds the median |")
-    print("|:--|:--|--:|--:|--:|--:|--:|--:|")
+    titles = ("rule", "test", "sessions", "median of all", "all within", "not INVALID: hold it", "half width, median")
+    print(f"| {' | '.join(titles)} | ranked: hold it | half width, median |")
+    print("|:--|:--|--:|--:|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory(prefix="sessions-") as scratch:
         if asked.before:
-            table(f"of {asked.before}", figures_by(checked_out(asked.before, Path(scratch, "before")), results))
-        met = table("this", figures_by(ROOT, results))
+            before = checked_out(asked.before, Path(scratch, "before"))
+            table(f"of {asked.before}", [each for path in places for each in figures_by(before, path)])
+        met = table("this", [each for path in places for each in figures_by(ROOT, path)])
     print(f"\nTarget: {100 * COVERED_LEAST:.0f} % of the intervals: {'met' if met else 'MISSED'}")
     return 0 if met else 1
 

@@ -11,10 +11,10 @@ from typing import Any
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.source import for_quantization
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.web import holds_secret, public
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.s3 import S3Error, presign
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import HostAction
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.live import FileAction
 
 
-class ActionModule(HostAction):
+class ActionModule(FileAction):
     """Adds option s3 to those of the module."""
 
     MODULE = "cloudbench.llama.model_download"

@@ -25,6 +25,19 @@ options:
     type: int
 """
 
+    WATCHED = r"""
+options:
+  watch:
+    description: Begin of the paths of the two files by which the action plugin of the same name looks at how far the
+      file is. Empty means that nobody does.
+    type: path
+    default: ""
+  patience:
+    description: After so many seconds without a sign of the controller the work is ended. 0 means never.
+    type: float
+    default: 0
+"""
+
     HUB = r"""
 options:
   directory:

@@ -60,6 +60,7 @@ options:
     description: Where the model came from. The default is O(src).
     type: str
 extends_documentation_fragment:
+  - cloudbench.llama.models.watched
   - cloudbench.llama.models
   - cloudbench.llama.models.threads
 attributes:
@@ -124,6 +125,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantize i
     quantize,
 )
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.digests import sha256_file
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.watch import told
 
 # What a file that is quantized is made into, for everything else to be made of.
 _WIDE = "F16"
@@ -219,6 +221,8 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
+            "watch": {"type": "path", "default": ""},
+            "patience": {"type": "float", "default": 0},
             "src": {"type": "path", "required": True},
             "directory": {"type": "path", "required": True},
             "quantization": {"type": "str", "required": True},
@@ -235,7 +239,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        changed, model = obtain(module.params, module.check_mode)
+        with told(module.params["watch"], module.params["patience"]):
+            changed, model = obtain(module.params, module.check_mode)
     except (ValueError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=changed, model=model)

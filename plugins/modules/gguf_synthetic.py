@@ -58,6 +58,7 @@ options:
     description: Path of C(llama-quantize). Needed only for a type that is not written directly.
     type: path
 extends_documentation_fragment:
+  - cloudbench.llama.models.watched
   - cloudbench.llama.models.threads
 attributes:
   check_mode:
@@ -117,6 +118,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.synthetic 
     origin,
     plan,
 )
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.watch import told
 
 Outcome = Tuple[bool, Optional[Dict[str, Any]]]
 
@@ -166,6 +168,8 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
+            "watch": {"type": "path", "default": ""},
+            "patience": {"type": "float", "default": 0},
             "model": {"type": "str", "required": True, "choices": list(PRESETS)},
             "quantization": {"type": "str", "default": "Q4_0"},
             "seed": {"type": "int", "default": 1},
@@ -181,10 +185,11 @@ def main() -> None:
     try:
         target = lookup(params["quantization"])
         path = os.path.join(os.path.abspath(params["directory"]), file_name(shape.name, target.name))
-        if target.name in RECIPES:
-            changed, model = write_direct(params, shape, target.name, path, module.check_mode)
-        else:
-            changed, model = write_quantized(params, shape, target, path, module.check_mode)
+        with told(params["watch"], params["patience"]):
+            if target.name in RECIPES:
+                changed, model = write_direct(params, shape, target.name, path, module.check_mode)
+            else:
+                changed, model = write_quantized(params, shape, target, path, module.check_mode)
     except (ValueError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=changed, model=dict(model, path=path) if model else None)

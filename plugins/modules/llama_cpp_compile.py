@@ -96,6 +96,7 @@ import signal
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import compiling
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.watch import Watch, WatchError
 
 
 def main() -> None:
@@ -122,9 +123,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda _signal, _frame: module.fail_json(msg="the compiler was ended by SIGTERM"))
     watch = None
     try:
-        watch = compiling.Watch(params["watch"], params["patience"])
+        watch = Watch(params["watch"], params["patience"])
         done = compiling.compile_targets(directory, params["targets"], params["jobs"], watch)
-    except compiling.CompileError as error:
+    except (compiling.CompileError, WatchError) as error:
         module.fail_json(msg=str(error))
     except compiling.Abandoned:
         module.fail_json(

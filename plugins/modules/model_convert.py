@@ -52,6 +52,7 @@ options:
     elements: str
     default: []
 extends_documentation_fragment:
+  - cloudbench.llama.models.watched
   - cloudbench.llama.models.hub
 attributes:
   check_mode:
@@ -101,6 +102,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.convert im
     find,
 )
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.hub import Hub
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.watch import told
 
 
 def obtain(params: Dict[str, Any], check: bool) -> Tuple[bool, Converted]:
@@ -129,6 +131,8 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
+            "watch": {"type": "path", "default": ""},
+            "patience": {"type": "float", "default": 0},
             "state": {"type": "str", "choices": ["found", "converted"], "default": "converted"},
             "repository": {"type": "str", "required": True},
             "revision": {"type": "str", "default": "main"},
@@ -147,7 +151,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        changed, result = obtain(module.params, module.check_mode)
+        with told(module.params["watch"], module.params["patience"]):
+            changed, result = obtain(module.params, module.check_mode)
     except (ValueError, OSError) as error:
         module.fail_json(msg=str(error))
     if result.warning:

@@ -59,6 +59,7 @@ options:
     description: What messages and records call O(secret_url). For the action's own use.
     type: str
 extends_documentation_fragment:
+  - cloudbench.llama.models.watched
   - cloudbench.llama.models
   - cloudbench.llama.models.hub
 attributes:
@@ -121,6 +122,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.hub import
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.source import check_digest, for_quantization
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.store import Store, Stored
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.web import public
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.watch import told
 
 
 def obtain(params: Dict[str, Any], check: bool) -> Stored:
@@ -143,6 +145,8 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
+            "watch": {"type": "path", "default": ""},
+            "patience": {"type": "float", "default": 0},
             "url": {"type": "str"},
             "s3": {"type": "str"},
             "repository": {"type": "str"},
@@ -169,7 +173,8 @@ def main() -> None:
     if module.params["s3"]:
         module.fail_json(msg="an s3 object is signed for by the action on the controller; run this as a task")
     try:
-        stored = obtain(module.params, module.check_mode)
+        with told(module.params["watch"], module.params["patience"]):
+            stored = obtain(module.params, module.check_mode)
     except (ValueError, OSError) as error:
         module.fail_json(msg=str(error))
     if stored.warning:

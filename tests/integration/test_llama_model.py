@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -166,6 +167,19 @@ def test_each_way_to_a_model(role: Any, hub: HubServer, tmp_path: Path) -> None:
     assert (again.changed, again.models) == (0, run.models)
 
 
+def test_a_download_shows_how_far_it_is(role: Any, hub: HubServer, tmp_path: Path) -> None:
+    content = b"no model" * (2 << 20)
+    (tmp_path / "repositories" / "org" / "large").mkdir()
+    (tmp_path / "repositories" / "org" / "large" / "M.gguf").write_bytes(content)
+    with HubServer(tmp_path / "repositories", faults=["slow"]) as slow:
+        url = f"{slow.endpoint}/plain/org/large/M.gguf?Signature=hunter2"
+        run = role(llama_model_models=[{"name": "web", "url": url, "sha256": hashlib.sha256(content).hexdigest()}])
+    assert re.search(r"localhost: downloading M\.gguf: [0-9.]+\xa0[KM]iB of 16\.0\xa0MiB", run.output)
+    assert "hunter2" not in run.output
+    assert [failure["phase"] for failure in run.failures] == ["model"]
+    assert not list((tmp_path / "models").rglob(".watch-*"))
+
+
 def test_what_cannot_be_had_stops_nothing_else(role: Any) -> None:
     run = role(
         llama_model_models=[
@@ -176,7 +190,11 @@ def test_what_cannot_be_had_stops_nothing_else(role: Any) -> None:
             {"name": "s3", "s3": "s3://models/x.gguf", "sha256": DIGEST},
             {"name": "hub", "repository": "org/open", "file": "M-Q4_0.gguf"},
         ],
-        environment={"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "none", "HOME": "/nonexistent"},
+        environment={
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": "none",
+            "AWS_SHARED_CREDENTIALS_FILE": "none",
+        },
     )
     assert [model["name"] for model in run.models] == ["hub"]
     causes = [failure["cause"] for failure in run.failures]

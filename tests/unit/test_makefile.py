@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,29 @@ def test_what_a_link_leads_to_is_not_emptied(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "remove the link" in done.stderr
     assert [path.name for path in other.iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ("a.jsonl  b.log", ["a.jsonl", "b.log"]),
+        ("'my run.jsonl' data/*/stdout", ["my run.jsonl", "data/*/stdout"]),
+        ('"it\'s.log" a\\ b', ["it's.log", "a b"]),
+        ("", []),
+    ],
+)
+def test_a_name_may_hold_spaces_where_it_is_quoted(files: str, words: list[str]) -> None:
+    done = word_tool(files)
+    assert json.loads(done.stdout) == {"bench_report_files": words}
+
+
+def test_a_quotation_mark_without_its_other_is_told_the_remedy() -> None:
+    done = word_tool("it's.log")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("it's.log: a quotation mark has no other; put each such name in the other kind")
+
+
+def word_tool(files: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "tools/words.py", "FILES", "bench_report_files"]
+    environment = {**os.environ, "FILES": files}
+    return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)

@@ -9,17 +9,17 @@ import codecs
 import contextlib
 import ctypes
 import fcntl
-import json
 import os
 import re
 import signal
 import subprocess
 import tempfile
 import time
-from typing import IO, Callable, Dict, Iterator, List, NamedTuple, Optional
+from typing import IO, Callable, Iterator, List, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.compile_progress import STATUS, Progress, step
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.watch import Watch
 
 # Between two looks at what Ninja has printed: a step takes some seconds.
 _LOOK_SECONDS = 0.5
@@ -52,50 +52,6 @@ class CompileError(ValueError):
 
 class Abandoned(Exception):
     """Nobody waits for the build any more: the compiler was ended. What it had finished is kept."""
-
-
-class Watch:
-    """The two files by which a controller looks at a compilation: `<prefix>.progress.json` and `<prefix>.seen`.
-
-    The controller touches the second each time it looks; after `patience` seconds without that it counts as gone.
-    With a patience of 0 nobody is waited for, and with an empty prefix nothing is written.
-    """
-
-    def __init__(self, prefix: str, patience: float) -> None:
-        self.prefix = prefix
-        self.patience = patience if prefix else 0.0
-        if prefix:
-            with open(prefix + ".seen", "w", encoding="ascii"):
-                pass
-
-    def write(self, state: Dict[str, object]) -> None:
-        """Replace the progress file."""
-        if not self.prefix:
-            return
-        path = self.prefix + ".progress.json"
-        try:
-            with open(path + ".new", "w", encoding="utf-8") as file:
-                json.dump(dict(state, pid=os.getpid()), file)
-            os.replace(path + ".new", path)
-        except FileNotFoundError:
-            raise CompileError("%s was removed meanwhile; run again" % os.path.dirname(self.prefix)) from None
-
-    def abandoned(self) -> bool:
-        """Say whether the controller is gone."""
-        if not self.patience:
-            return False
-        try:
-            return time.time() - os.path.getmtime(self.prefix + ".seen") > self.patience
-        except OSError:
-            # Whoever removed the file, or the whole build, does not wait for it.
-            return True
-
-    def end(self) -> None:
-        """Remove both files."""
-        for ending in (".progress.json", ".progress.json.new", ".seen"):
-            if self.prefix:
-                with contextlib.suppress(OSError):
-                    os.unlink(self.prefix + ending)
 
 
 class Compiled(NamedTuple):

@@ -23,6 +23,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models import web
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.digests import Digests, Hasher
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.file import claim, move
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import require_space
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.watch import growing
 
 PIECE_BYTES = 1024 * 1024
 # A try that brings this much more counts as success: the next failure is again the first one.
@@ -74,7 +75,8 @@ def fetch(
         transfer = _Transfer(wanted, part, timeout)
         resumed_from = transfer.have
         try:
-            transfer.complete(retries, wait)
+            with growing("downloading " + os.path.basename(target), part, lambda: transfer.total):
+                transfer.complete(retries, wait)
             wrong = transfer.difference()
             if wrong and transfer.pieced:
                 # What was here before may have been of another file: from the beginning, once.

@@ -32,6 +32,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.gguf impor
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup, of_file_type, slug
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import with_id
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import require_space
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.watch import growing
 
 PIECE_BYTES = 1024 * 1024
 
@@ -208,7 +209,8 @@ def draft(target: str, needed: int) -> Iterator[str]:
         try:
             os.truncate(temporary, 0)
             require_space(os.path.dirname(temporary), needed, target)
-            yield temporary
+            with growing("writing " + os.path.basename(target), temporary, lambda: needed):
+                yield temporary
             move(temporary, target)
         except BaseException:
             with contextlib.suppress(OSError):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import TWIN
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import headline
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import metric, number, plural
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import binary, metric, number, plural
 
 T = TypeVar("T")
 Tell = Callable[[str], None]
@@ -110,4 +110,11 @@ def describe_compilation(state: dict[str, Any]) -> str:
     if not state["of"]:
         return "looking at what there is to do"
     words = f"step {min(state['done'] + 1, state['of'])} of {state['of']}"
+    return words + (f"; about {duration(state['left_s'])} left" if state["left_s"] else "")
+
+
+def describe_file(state: dict[str, Any]) -> str:
+    """Return how far a file is that is being made, in words: how much of how much, time left."""
+    done, of = state["done"], state["of"]
+    words = f"{state['what']}: {binary(done)}" + (f" of {binary(of)}" if of else "")
     return words + (f"; about {duration(state['left_s'])} left" if state["left_s"] else "")

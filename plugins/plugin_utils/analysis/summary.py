@@ -437,6 +437,15 @@ def machine(run: Run) -> Payload:
     return next((payload for _id, payload in sorted(run.machines.items())), {})
 
 
+def is_shared(machine: Payload) -> bool:
+    """Say whether a machine shares its processor with others, as far as that is on record: it is a virtual one.
+
+    An Arm machine does not say so; on EC2 all are but those of metal.
+    """
+    kind = str((machine.get("instance") or {}).get("type") or "")
+    return bool(machine.get("virtualization")) or bool(kind and ".metal" not in kind)
+
+
 def commits(run: Run, launches: Iterable[Record]) -> list[str]:
     """Return the commits of llama.cpp that the builds of launches were made from, as far as they are on record.
 
@@ -812,6 +821,7 @@ def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
     launches_planned = run.plan["launches"] if run.plan else None
     moments = canary_moments(run)
     others = imported(run)
+    shared = is_shared(machine(run))
     omitted = {cell_key(by_ladder(record["payload"]["cell"])) for record in omitted_cells(run)}
 
     def missing(cell: Payload) -> str:
@@ -821,7 +831,7 @@ def rows(run: Run, wanted: Iterable[Payload]) -> list[Row]:
 
     return [
         _stamped(
-            _row(cell, run.by_cell.get(cell_key(cell), []), launches_planned, missing(cell), moments, others),
+            _row(cell, run.by_cell.get(cell_key(cell), []), launches_planned, missing(cell), moments, shared, others),
             agreement.stamp(run.disagreements, cell),
         )
         for cell in wanted
@@ -841,6 +851,7 @@ def _row(
     planned: int | None,
     missing: str,
     moments: Sequence[validity.Moment],
+    shared: bool,
     others: bool,
 ) -> Row:
     speed = speed_of(cell)
@@ -852,7 +863,7 @@ def _row(
     figures = validity.formed_over(used, planned)
     values = [float(value(record, speed) or 0) for record in figures]
     of_launches = mean_interval(values)
-    budget = validity.budget(of_launches, figures, values, moments)
+    budget = validity.budget(of_launches, figures, values, moments, shared)
     interval = validity.widened(of_launches, budget) if validity.widens(speed) else of_launches
     if others:
         state, reasons = UNSTABLE, _weak_import(used, speed)

@@ -34,6 +34,9 @@ RANKED_PERCENT = 10.0
 # distribution; a uniform one within them would have 95 % in 0.95 half ranges, so the whole is the bound itself.
 # benchmarks/sessions.py says how many intervals hold what they promise.
 DRIFT_FACTOR = 1.0
+# What the same figure differs by from session to session, half of a 95 % interval, on a machine that shares its
+# processor with others: no session knows it of itself. 2.1 % standard deviation times t, by benchmarks/sessions.py.
+SESSION_PERCENT = 4.5
 # A clock that is further than this from that of the cell's other launches has been changed.
 CLOCK_PERCENT = 5.0
 
@@ -47,23 +50,23 @@ class Budget(NamedTuple):
     """The parts of the uncertainty of a figure: half widths at 95 %, of its logarithm; None where one is not known.
 
     `launches`: the t interval of their mean. `drift`: half the range of the canary's bandwidth in the session, as far
-    as the figure may have followed it.
+    as the figure may have followed it. `session`: what another session differs by on a machine that is shared.
     `disturbance`: the share of the time that was not the program's though no gate fired.
     """
 
     launches: float | None
     drift: float | None
+    session: float | None
     disturbance: float | None
 
     def parts(self) -> list[tuple[str, float | None]]:
         """Return each part by its name, in percent of the figure."""
-        named = (("launches", self.launches), ("drift", self.drift), ("disturbance", self.disturbance))
-        return [(name, None if half is None else percent(half)) for name, half in named]
+        return [(name, None if half is None else percent(half)) for name, half in self._asdict().items()]
 
     @property
     def besides(self) -> float:
         """What comes to the spread of the launches: the root of the squares, for the parts are independent."""
-        return math.hypot(self.drift or 0.0, self.disturbance or 0.0)
+        return math.hypot(self.drift or 0.0, self.session or 0.0, self.disturbance or 0.0)
 
 
 def percent(half: float) -> float:
@@ -150,12 +153,16 @@ def _between(times: Sequence[float], values: Sequence[float], at: float) -> floa
 
 
 def budget(
-    interval: Interval, launches: Sequence[Record], values: Sequence[float], moments: Sequence[Moment]
+    interval: Interval,
+    launches: Sequence[Record],
+    values: Sequence[float],
+    moments: Sequence[Moment],
+    shared: bool = False,
 ) -> Budget:
     """Return the parts of the uncertainty of a figure.
 
     `interval`: that of its `launches` alone, `values` what each of these came to; `moments`: the canary of the session,
-    in the order of time.
+    in the order of time; `shared`: whether the machine shares its processor with others.
     """
     spread = math.log(interval.high / interval.mean) if interval.high is not None else None
     drifted = drift(moments)
@@ -166,7 +173,8 @@ def budget(
     lost = [sum(shares) for gate in gates if (shares := [gate[name] for name in _SHARES if gate.get(name) is not None])]
     # Time that was lost makes a figure too low by its share.
     disturbance = -math.log1p(-min(fmean(lost), 99.0) / 100) if lost else None
-    return Budget(spread, drifted, disturbance)
+    session = math.asinh(SESSION_PERCENT / 100) if shared else None
+    return Budget(spread, drifted, session, disturbance)
 
 
 def widened(interval: Interval, parts: Budget | None) -> Interval:

@@ -419,12 +419,11 @@ def _drawing(run: Run, group: _Group) -> Drawing | None:
     model = f"{spec.plain(group.basis.model, 40)} on {spec.plain(run.machine, 40)}"
     title = spec.title(f"Quality and {'memory' if criterion is MEMORY else 'speed'}: {model}", notes)
     lost_words = f"Perplexity lost to {words.reference_words(group.reference)}, %"
-    # Sizes of one model differ by little, and no bar begins at 0.
-    whole = _plot(values, f"{what}, {unit}", lost_words, from_zero=criterion is GENERATION)
+    whole = _plot(values, f"{what}, {unit}", lost_words)
     return Drawing(spec.said(f"{criterion.name.capitalize()} and perplexity lost", told), {"title": title, **whole})
 
 
-def _plot(values: spec.Values, gained: str, lost: str, from_zero: bool) -> spec.Spec:
+def _plot(values: spec.Values, gained: str, lost: str) -> spec.Spec:
     low, high = (of(value[f"lost_{name}"] for value in values) for of, name in ((min, "low"), (max, "high")))
     ticks = [tick for tick in _TICKS if low <= tick <= high]
     # The scale begins and ends at a tick.
@@ -438,7 +437,11 @@ def _plot(values: spec.Values, gained: str, lost: str, from_zero: bool) -> spec.
         "scale": scale,
         "axis": {"values": sorted({*ticks, *ends}), "format": "~r"},
     }
-    y = {"type": "quantitative", "title": gained, "scale": {"zero": from_zero, "nice": True}}
+    # Points and no bars: nothing begins at 0, and what is drawn has all the height.
+    bottom, top = min(value["low"] for value in values), max(value["high"] for value in values)
+    air = 0.06 * (top - bottom or top)
+    heights = (bottom - air, top + air)
+    y = {"type": "quantitative", "title": gained, "scale": {"zero": False, "nice": False, "domain": list(heights)}}
     colour = {
         "field": "kind", "type": "nominal", "scale": {"domain": [_ON, _OFF], "range": [spec.BLUE, _GREY]},
         "legend": {"title": None, "orient": "bottom"},
@@ -466,7 +469,7 @@ def _plot(values: spec.Values, gained: str, lost: str, from_zero: bool) -> spec.
             "encoding": {"x": across, "y": up, "color": colour, "shape": shape},
         },
     ]
-    placed = _placed(values, ends, 0.0 if from_zero else min(value["low"] for value in values))
+    placed = _placed(values, ends, heights)
     for kind, more in ((_ON, {}), (_OFF, {"color": _GREY})):
         at = {name: {"expr": f"datum.{name}"} for name in ("align", "dx", "dy")}
         layers.append(
@@ -479,21 +482,21 @@ def _plot(values: spec.Values, gained: str, lost: str, from_zero: bool) -> spec.
     return {"width": spec.WIDE, "height": _HEIGHT, "data": {"values": values}, "layer": layers}
 
 
-def _placed(values: spec.Values, ends: Sequence[float], floor: float) -> spec.Values:
+def _placed(values: spec.Values, ends: Sequence[float], heights: tuple[float, float]) -> spec.Values:
     """Return the values with where their names stand: inwards, at the first height where they cover nothing.
 
-    `ends`: those of the scale of losses; `floor`: the least of the other. A name without a free place is left out.
+    `ends`: those of the scale of losses; `heights`: those of the other. A name without a free place is left out.
     """
 
     def across(value: float) -> float:
         return math.copysign(math.log1p(abs(value) / _LINEAR_PERCENT), value)
 
     low, high = map(across, ends)
-    top = max(value["high"] for value in values)
+    floor, top = heights
     at = {
         value["name"]: (
             (across(value["lost_mean"]) - low) / ((high - low) or 1) * spec.WIDE,
-            (1 - (value["mean"] - floor) / ((top - floor) or 1)) * _HEIGHT,
+            (1 - (value["mean"] - floor) / (top - floor)) * _HEIGHT,
         )
         for value in values
     }

@@ -8,16 +8,23 @@ from __future__ import annotations
 import json
 import os
 import posixpath
+import shlex
 import time
 import uuid
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import describe_file
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import HostAction
+
 # Looking costs the host a shell and a read. Every 15 s is too rare to be measured; sooner only when the end is near.
 POLL_SECONDS = 15.0
+# What had nothing to do is over as soon.
+FIRST_POLL_SECONDS = 0.25
 # Without the controller for this long, the host begins nothing more.
 PATIENCE_SECONDS = 120.0
 # A runner that is gone and left no result for this long was killed together with its wrapper.
@@ -76,7 +83,7 @@ class LiveAction(ActionBase):
 
     def _follow(self, started: dict[str, Any], prefix: str, controller: int, task_vars: Any) -> dict[str, Any]:
         """Show the progress until the job has ended and return its result, or what the host kept of a job that died."""
-        wait, shown = 1.0, None
+        wait, shown = FIRST_POLL_SECONDS, None
         heard = lived = time.monotonic()
         while True:
             time.sleep(wait)
@@ -142,3 +149,36 @@ class LiveAction(ActionBase):
     def _result(job: dict[str, Any]) -> dict[str, Any]:
         """Return the module's own result, without what the wrapper adds."""
         return {key: value for key, value in job.items() if key not in ("started", "finished", "ansible_job_id")}
+
+
+class FileAction(HostAction, LiveAction):
+    """An action whose module makes a large file below its `directory`: shows how much of it is there."""
+
+    def module(self, args: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the module in the background, where it may have something to do."""
+        self._host: str = task_vars.get("inventory_hostname", "host")
+        if self.check_mode or not args.get("directory"):
+            return super().module(args, task_vars)
+        prefix = posixpath.join(self._remote_expand_user(args["directory"]), ".watch-" + uuid.uuid4().hex[:12])
+        return self._run_live(self.MODULE, {**args, "watch": prefix, "patience": PATIENCE_SECONDS}, prefix, task_vars)
+
+    def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the module."""
+        return self.module(args, task_vars)
+
+    def _whose(self) -> str:
+        return self._host
+
+    def _line(self, state: dict[str, Any]) -> str:
+        return f"{self._host}: {describe_file(state)}"
+
+    def _look(self, prefix: str) -> dict[str, Any] | None:
+        look = "touch -c {0}.seen; cat {0}.progress.json 2>/dev/null".format(shlex.quote(prefix))
+        return self._state(self._said(look))
+
+    def _complete(self, job: dict[str, Any], _prefix: str) -> dict[str, Any]:
+        killed = "its module was killed; run again, it goes on with what is there or begins anew"
+        return self._result(job) or {"failed": True, "msg": killed}
+
+    def _lost(self, error: AnsibleConnectionFailure) -> dict[str, Any]:
+        return {"failed": True, "msg": f"the host was lost while it made a file: {error}"}

@@ -18,9 +18,10 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view impor
 
 _WORDS = (
     "Each part is half of a 95 % interval, in percent of the figure. Launches: their spread. Drift: half of the range "
-    "of the read bandwidth between start, middle and end, as far as the launches may have followed it. Disturbance: "
-    "the share of the time that the hypervisor or other processes had, though no gate fired. Together: the root of the "
-    "sum of squares, by which the figure is shown, ranked and compared."
+    "of the read bandwidth between start, middle and end, as far as the launches may have followed it. Session: what "
+    "another session may differ by where the processor is shared. Disturbance: the share of the time that the "
+    "hypervisor or other processes had, though no gate fired. Together: the root of the sum of squares, by which the "
+    "figure is shown, ranked and compared."
 )
 
 
@@ -34,7 +35,7 @@ def _section(view: View) -> Section | None:
 
 
 def _table(rows: Sequence[Row], view: View) -> markdown.Markdown:
-    titles = [name.capitalize() for name, _share in Budget(None, None, None).parts()]
+    titles = [name.capitalize() for name in Budget._fields]
     lines: list[list[Cell]] = []
     for row in rows:
         width = row.interval.half_width_percent if row.interval else None

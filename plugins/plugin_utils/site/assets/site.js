@@ -51,9 +51,9 @@
     return numbers.get(cell);
   };
 
-  const sort = (table, at, direction) => {
-    const body = table.tBodies[0];
-    const keyed = [...body.rows].map((row, place) => {
+  // The rows in the order of a column; what is equal stays as it stood.
+  const ordered = (rows, at, direction) => {
+    const keyed = rows.map((row, place) => {
       const cell = row.cells[at];
       return { row, place, number: known(cell), text: cell.textContent };
     });
@@ -68,10 +68,15 @@
       }
       return direction * collator.compare(one.text, other.text) || one.place - other.place;
     });
-    body.append(...keyed.map((one) => one.row));
+    return keyed.map((one) => one.row);
   };
 
-  const sortable = (table, told = () => {}) => {
+  const sort = (table, at, direction) => {
+    const body = table.tBodies[0];
+    body.append(...ordered([...body.rows], at, direction));
+  };
+
+  const sortable = (table, put = (at, direction) => sort(table, at, direction), told = () => {}) => {
     [...table.tHead.rows[0].cells].forEach((head) => {
       if (head.textContent === COMPARE) return; // Boxes have no order.
       const button = make("button", { type: "button" });
@@ -81,7 +86,7 @@
         const ascending = head.getAttribute("aria-sort") !== "ascending";
         table.tHead.querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", ascending ? "ascending" : "descending");
-        sort(table, head.cellIndex, ascending ? 1 : -1);
+        put(head.cellIndex, ascending ? 1 : -1);
         told(button.textContent, ascending);
       });
     });
@@ -338,7 +343,7 @@
       // The heading above: the model, or the title of the model's page.
       const heading = node.parentElement.getAttribute("aria-label")?.replace(/^Table \d+: /, "") || "";
       const read_lines = [...node.tBodies[0].rows].map((row, at) => read(row, titles, heading, at));
-      return { node, titles, model: heading, lines: read_lines };
+      return { node, titles, model: heading, lines: read_lines, order: read_lines.map((line) => line.row) };
     });
     const every = tables.flatMap((table) => table.lines.map((line) => ({ line, titles: table.titles })));
     const place = make("section", { className: "needs" }, make("h2", { textContent: "What do you need?" }));
@@ -358,18 +363,16 @@
     let whole = false;
     const all = make("button", { type: "button", hidden: true });
     all.addEventListener("click", () => { whole = true; apply(); });
-    // Of thousands of lines the first ones of each table are laid out: the others are behind a button.
+    // Of thousands of lines the first ones of each table stand in the page: the others are behind a button.
     const lay = () => {
       let behind = 0;
       for (const table of tables) {
-        let before_it = 0;
-        for (const row of table.node.tBodies[0].rows) {
-          const asked = !unasked.has(row);
-          const hidden = !asked || (!whole && before_it >= MANY);
-          before_it += asked;
-          behind += asked && hidden;
-          if (row.hidden !== hidden) row.hidden = hidden;
-        }
+        const asked = table.order.filter((row) => !unasked.has(row));
+        const shown = whole ? asked : asked.slice(0, MANY);
+        behind += asked.length - shown.length;
+        const { rows } = table.node.tBodies[0];
+        const same = rows.length === shown.length && shown.every((row, at) => row === rows[at]);
+        if (!same) table.node.tBodies[0].replaceChildren(...shown);
       }
       all.hidden = !behind;
       all.textContent = `Show ${behind} more lines`;
@@ -420,6 +423,7 @@
       remember(["sort", named.map(([model, order]) => `${model}:${order.title}:${order.way}`).join("|")]);
       lay();
     };
+    const put = (table, at, direction) => { table.order = ordered(table.order, at, direction); };
     const arrange = (table) => {
       const { title, way } = orders().get(encodeURIComponent(table.model)) || {};
       const heads = [...table.node.tHead.rows[0].cells];
@@ -427,17 +431,19 @@
       const head = heads.find((cell) => cell.textContent === title && title !== COMPARE);
       if (head) {
         head.setAttribute("aria-sort", way === "down" ? "descending" : "ascending");
-        sort(table.node, head.cellIndex, way === "down" ? -1 : 1);
+        put(table, head.cellIndex, way === "down" ? -1 : 1);
       } else {
-        table.node.tBodies[0].append(...table.lines.map((line) => line.row));
+        table.order = table.lines.map((line) => line.row);
       }
     };
     const sorted = tables.filter((table) => table.lines.length > 1);
     sorted.forEach((table) => {
-      sortable(table.node, (title, ascending) => told(table, title, ascending));
+      sortable(
+        table.node, (at, direction) => put(table, at, direction), (title, ascending) => told(table, title, ascending),
+      );
       const own = make("div", { className: "tools" });
       table.node.parentElement.before(own);
-      plottable(table.node, own);
+      plottable(table.node, own, () => table.order.filter((row) => !unasked.has(row)));
     });
     // Show what the address asks for; what it names that is not there is not asked.
     const obey = (again) => {
@@ -474,7 +480,7 @@
   });
 
   // Generation against prompts, a point per line; the library is loaded when somebody asks for it.
-  const plottable = (table, tools) => {
+  const plottable = (table, tools, shown) => {
     const titles = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
     const [generation, prompt] = ["Generation", "Prompt"].map((word) => titles.findIndex((one) => one.includes(word)));
     const place = make("div", { className: "plot" });
@@ -485,8 +491,7 @@
       button.disabled = true;
       await vega();
       const at = titles.findIndex((title) => title === MACHINE);
-      const rows = [...table.tBodies[0].rows].filter((row) => !unasked.has(row));
-      const values = rows.map((row) => ({
+      const values = shown().map((row) => ({
         machine: lines(row.cells[at])[0],
         processor: lines(row.cells[at])[1] || "",
         configuration: lines(row.cells[at])[2] || "",

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.cloudbench.llama.plugins.action import llama_bench, llama_cpp_compile
+from ansible_collections.cloudbench.llama.plugins.action import gguf_quantize, llama_bench, llama_cpp_compile
 
 # What a shell prints that reads a person's profile for each command that comes over ssh.
 GREETINGS = {
@@ -79,3 +79,23 @@ def test_a_runner_that_was_never_heard_of_is_not_said_to_have_ended(tmp_path):
     (tmp_path / "run.progress.json").write_text(json.dumps({"pid": os.getpid()}))
     looking._look(prefix)
     assert looking._complete({}, prefix)["msg"] == "the runner ended without a result"
+
+
+@pytest.mark.parametrize("greeting", GREETINGS.values(), ids=GREETINGS)
+def test_a_file_that_is_made_is_told_in_bytes(greeting, tmp_path):
+    looking = action(gguf_quantize, greeting)
+    looking._host = "gv3"
+    prefix = str(tmp_path / ".watch-1")
+    assert looking._look(prefix) is None
+    state = {"pid": os.getpid(), "what": "writing m.gguf", "done": 512 << 20, "of": 1 << 30, "left_s": 20.0}
+    (tmp_path / ".watch-1.progress.json").write_text(json.dumps(state))
+    (tmp_path / ".watch-1.seen").touch()
+    os.utime(tmp_path / ".watch-1.seen", (0, 0))
+    seen = looking._look(prefix)
+    assert seen == {**state, "alive": True}
+    # Whoever makes it learns that somebody looked.
+    assert (tmp_path / ".watch-1.seen").stat().st_mtime > 0
+    assert looking._line(seen) == "gv3: writing m.gguf: 512\xa0MiB of 1.00\xa0GiB; about 20 s left"
+    assert looking._line({**seen, "of": None, "left_s": None}) == "gv3: writing m.gguf: 512\xa0MiB"
+    assert looking._complete({"changed": True, "started": 1, "ansible_job_id": "j"}, prefix) == {"changed": True}
+    assert "its module was killed; run again" in looking._complete({}, prefix)["msg"]

@@ -19,6 +19,7 @@ import pytest
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import compiling
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.compile_progress import Progress, cost, step
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.watch import Watch
 
 RECORDED = Path(__file__).resolve().parents[4] / "fixtures" / "compile"
 
@@ -123,24 +124,24 @@ def test_cmake_that_runs_anew_is_no_progress():
 @with_ninja
 def test_what_is_compiled_is_counted_and_done_once(tmp_path):
     built = configured(tmp_path / "b", str(REAL_NINJA))
-    watch = compiling.Watch(str(built / "compile-1"), 60)
+    watch = Watch(str(built / "compile-1"), 60)
     done = compiling.compile_targets(str(built), ["all"], 1, watch)
     assert (done.code, done.steps) == (0, 4)
     assert "[4/4] Building d" in done.stdout
     assert done.wall_s >= 0 < done.cpu_s
     watch.end()
     assert not list(built.glob("compile-*"))
-    again = compiling.compile_targets(str(built), ["all"], 1, compiling.Watch("", 0))
+    again = compiling.compile_targets(str(built), ["all"], 1, Watch("", 0))
     assert (again.code, again.steps) == (0, 0)
 
 
 @with_ninja
 def test_a_compiler_that_fails_is_the_result(tmp_path):
     built = configured(tmp_path / "b", str(REAL_NINJA), "echo 'x.cpp:1: error: no such thing' && exit 3")
-    done = compiling.compile_targets(str(built), ["all"], 1, compiling.Watch("", 0))
+    done = compiling.compile_targets(str(built), ["all"], 1, Watch("", 0))
     assert done.code == 1
     assert "x.cpp:1: error: no such thing" in done.stdout
-    unknown = compiling.compile_targets(str(built), ["llama-nothing"], 1, compiling.Watch("", 0))
+    unknown = compiling.compile_targets(str(built), ["llama-nothing"], 1, Watch("", 0))
     assert unknown.code == 1
     assert "unknown target 'llama-nothing'" in unknown.stderr
 
@@ -150,7 +151,7 @@ def test_how_far_it_is_stands_in_the_file(tmp_path):
     built = configured(
         tmp_path / "b", str(REAL_NINJA), f"while ! test -e {tmp_path}/go; do sleep 0.05; done; touch $out"
     )
-    watch = compiling.Watch(str(built / "compile-1"), 60)
+    watch = Watch(str(built / "compile-1"), 60)
     thread = threading.Thread(target=compiling.compile_targets, args=(str(built), ["all"], 1, watch))
     thread.start()
     shown = built / "compile-1.progress.json"
@@ -166,14 +167,14 @@ def test_how_far_it_is_stands_in_the_file(tmp_path):
 def test_without_its_controller_it_ends_and_leaves_no_compiler(tmp_path):
     word = f"sleep 61.{os.getpid()}"
     built = configured(tmp_path / "b", str(REAL_NINJA), f"touch $out && {word}")
-    watch = compiling.Watch(str(built / "compile-1"), 1.0)
+    watch = Watch(str(built / "compile-1"), 1.0)
     with pytest.raises(compiling.Abandoned):
         compiling.compile_targets(str(built), ["all"], 1, watch)
     wait_for(lambda: not alive(word))
     # The step that was interrupted is no finished one: Ninja removes what it had written, and makes it again.
     assert not (built / "a").exists()
     configured(built, str(REAL_NINJA))
-    assert compiling.compile_targets(str(built), ["all"], 1, compiling.Watch("", 0)).steps == 4
+    assert compiling.compile_targets(str(built), ["all"], 1, Watch("", 0)).steps == 4
 
 
 @with_ninja
@@ -182,7 +183,8 @@ def test_a_module_that_is_killed_takes_its_compiler_along(tmp_path):
     built = configured(tmp_path / "b", str(REAL_NINJA), word)
     code = (
         "from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import compiling as c;"
-        f"c.compile_targets({str(built)!r}, ['all'], 1, c.Watch('', 0))"
+        "from ansible_collections.cloudbench.llama.plugins.module_utils.system import watch as w;"
+        f"c.compile_targets({str(built)!r}, ['all'], 1, w.Watch('', 0))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     with subprocess.Popen([sys.executable, "-c", code], env=environment) as runner:
@@ -201,7 +203,7 @@ def test_the_second_in_one_directory_waits_for_the_first(tmp_path):
     ended = {}
 
     def run(name):
-        watch = compiling.Watch(str(built / f"compile-{name}"), 60)
+        watch = Watch(str(built / f"compile-{name}"), 60)
         ended[name] = compiling.compile_targets(str(built), ["all"], 1, watch)
 
     first, second = (threading.Thread(target=run, args=(name,)) for name in ("1", "2"))
@@ -220,9 +222,9 @@ def test_the_second_in_one_directory_waits_for_the_first(tmp_path):
 def test_who_waits_for_another_and_is_not_waited_for_goes(tmp_path):
     built = configured(tmp_path / "b", "/bin/true")
     with (
-        compiling.build_lock(str(built), compiling.Watch("", 0)),
+        compiling.build_lock(str(built), Watch("", 0)),
         pytest.raises(compiling.Abandoned),
-        compiling.build_lock(str(built), compiling.Watch(str(built / "compile-1"), 0.6)),
+        compiling.build_lock(str(built), Watch(str(built / "compile-1"), 0.6)),
     ):
         pass
 
@@ -244,7 +246,7 @@ def test_a_directory_that_cannot_be_compiled_in_is_named(tmp_path, cache, words)
     if cache is not None:
         (tmp_path / "b" / "CMakeCache.txt").write_text(cache)
     with pytest.raises(compiling.CompileError, match=words):
-        compiling.compile_targets(str(tmp_path / "b"), ["all"], 1, compiling.Watch("", 0))
+        compiling.compile_targets(str(tmp_path / "b"), ["all"], 1, Watch("", 0))
 
 
 @with_ninja
@@ -261,7 +263,7 @@ def test_what_cannot_be_compiled_together_is_compiled_file_by_file(tmp_path, qui
     cmake = fake_ninja(tmp_path / "cmake", f'echo "$@" > {tmp_path}/asked; cp {tmp_path}/whole.ninja "$2"/build.ninja')
     with (built / "CMakeCache.txt").open("a") as cache:
         cache.write(f"CMAKE_COMMAND:INTERNAL={cmake}\nCLOUDBENCH_QUICK_COMMON:BOOL={quick}\n")
-    done = compiling.compile_targets(str(built), ["all"], 1, compiling.Watch("", 0))
+    done = compiling.compile_targets(str(built), ["all"], 1, Watch("", 0))
     assert done.steps == steps
     assert done.code == (0 if quick == "ON" else 1)
     if quick == "ON":
@@ -291,6 +293,6 @@ def test_output_is_taken_whole_however_it_comes(tmp_path):
         'test "$3" = -n && exit 0; printf "[1/2] caf\\303"; sleep 0.7; printf "\\251\\n[2/2] b\\n"',
     )
     built = configured(tmp_path / "b", ninja)
-    done = compiling.compile_targets(str(built), ["all"], 1, compiling.Watch("", 0))
+    done = compiling.compile_targets(str(built), ["all"], 1, Watch("", 0))
     assert done.stdout == "[1/2] caf\u00e9\n[2/2] b\n"
     assert done.steps == 2
