@@ -101,6 +101,14 @@ options:
         where they are not named; C(limit_bytes) is the limit of the objective C(memory).
     type: dict
     default: {}
+  cluster:
+    description:
+      - The hosts that compute cells with C(hosts=) in their C(variant) together, as
+        P(cloudbench.llama.llama_rpc_cluster#module) returns it. Empty means that this host is alone.
+      - C(head) is the name of this host, and each of C(workers) has C(host), C(address), C(port), C(threads) and
+        C(machine).
+    type: dict
+    default: {}
   environment:
     description: Variables for the programs that are measured, names and texts. Of that of the module they get only
       E(PATH), E(HOME), E(LANG), C(LC_*) and E(TMPDIR).
@@ -160,6 +168,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, JobError, jobs_of, program
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.cluster import Cluster, ClusterError
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.run import measure
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.settings import Settings
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.space import SpaceError, checked_space
@@ -236,6 +245,7 @@ def main() -> None:
             requests=dict(type="int", default=4),
             slo=dict(type="dict", default={"ttft_s": 2.0, "tpot_s": 0.1}),
             tune=dict(type="dict", default={}),
+            cluster=dict(type="dict", default={}),
             environment=dict(type="dict", default={}),
             spool=dict(type="path", default="~/.cache/cloudbench/spool"),
             patience=dict(type="float", default=0),
@@ -247,7 +257,9 @@ def main() -> None:
     jobs, environment, asked = _understood(module)
     try:
         duets = _duets(params)
-    except JobError as error:
+        cluster = Cluster.of(params["cluster"], params["machine"]) if params["cluster"] else None
+        jobs = cluster.reach(jobs) if cluster else jobs
+    except (JobError, ClusterError) as error:
         module.fail_json(msg=str(error))
     _check(module, jobs)
     if module.check_mode:
@@ -299,7 +311,9 @@ def main() -> None:
             if asked:
                 ended = tune(jobs, asked, settings, machine, emit, progress, abandoned, earlier)
             else:
-                ended = measure(jobs, settings, machine, emit, progress, abandoned, earlier, duets=duets)
+                ended = measure(
+                    jobs, settings, machine, emit, progress, abandoned, earlier, duets=duets, cluster=cluster
+                )
             emit("end", {"state": "finished" if ended else "abandoned", "launches": counts["launch"]}, None)
             records = spool.records()
     except SpoolError as error:

@@ -55,5 +55,5 @@ variant:
     {"name": "no-repack", "source": {"type": "pypi", "version": "0.3.36"}, "engine": "llama.cpp", "licence": "MIT",
      "provenance": ["sdist of llama-cpp-python on PyPI"], "cmake_options": {"GGML_CPU_REPACK": false},
      "flags": "processor", "march": "", "way": "native", "processor": "", "legacy": false, "packages": {},
-     "prefix": ""}
+     "programs": [], "prefix": ""}
 """

@@ -36,11 +36,22 @@ class Base(NamedTuple):
     model: Dict[str, Any]
 
 
+class Cluster(NamedTuple):
+    """The hosts that may compute a job's model together: `endpoints`, address:port of each worker, and what it has.
+
+    `layers` are those of the model, the output included.
+    """
+
+    endpoints: Tuple[str, ...]
+    layers: int
+
+
 class Job(NamedTuple):
     """One cell and what it is measured with: paths from process.HOME, payloads of the build and model records.
 
     `base`: of a cell that names a reference, that file of its model; of any other its own file, or where the first
-    build does not read that, a removed type, Q4_0 of the model; None where there is no such file.
+    build does not read that, a removed type, Q4_0 of the model; None where there is no such file. `cluster`: None where
+    there is but one host.
     """
 
     cell: Dict[str, Any]
@@ -49,6 +60,7 @@ class Job(NamedTuple):
     build: Dict[str, Any]
     model: Dict[str, Any]
     base: Optional[Base] = None
+    cluster: Optional[Cluster] = None
 
 
 class JobError(ValueError):

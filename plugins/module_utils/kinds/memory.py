@@ -70,6 +70,11 @@ def together(needs: Sequence[Need]) -> Need:
     return Need(*(sum(parts) for parts in zip(*needs)))
 
 
+def share(need: Need, layers: int, of: int) -> Need:
+    """Return what a host needs that has so many of all layers; what is computed with, each has."""
+    return need._replace(weights=need.weights * layers // of, kv=need.kv * layers // of)
+
+
 def gib(size: float) -> str:
     """Return a number of bytes in words: 4.34 GiB."""
     return "%.2f GiB" % (size / 2**30)

@@ -87,4 +87,4 @@ def launch(
         ) from error
     kernel = parse_log(finished.stderr)
     metrics = dict(figures(row), **usage_metrics(finished.usage), **buffer_metrics(kernel))
-    return Outcome(argv, metrics, [row], kernel, finished.usage, {})
+    return Outcome(argv, metrics, [row], kernel, finished.usage, {}, finished.printed_s)

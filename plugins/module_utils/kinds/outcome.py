@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import buffer_bytes
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import cgroup
@@ -17,7 +17,8 @@ class Outcome(NamedTuple):
 
     `argv` is the command of the program under test, `metrics` maps a name to {"value", "unit"} and perhaps "samples",
     `rows` are the tool's own rows verbatim, `kernel` what its log says of buffers and layouts, `usage` what the kernel
-    accounted for its processes, and `detail` becomes further keys of the record's payload.
+    accounted for its processes, and `detail` becomes further keys of the record's payload. `printed_s`: seconds from
+    the start of the program until it last wrote to standard output, None where that is not known.
     """
 
     argv: List[str]
@@ -26,6 +27,7 @@ class Outcome(NamedTuple):
     kernel: Dict[str, Any]
     usage: Usage
     detail: Dict[str, Any]
+    printed_s: Optional[float] = None
 
 
 class LaunchFailed(Exception):

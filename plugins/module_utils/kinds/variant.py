@@ -6,6 +6,9 @@
 A variant is written `fa=off+ubatch=1024`. A cell that has one says so by that text, in the order of SETTINGS, so that
 two ways to write one variant are one; a cell without has llama.cpp's own defaults. Tests that say how they load
 (`tg128,load=none`) hold these settings in fields of their own.
+
+`hosts=3` is a cluster: the host that measures and two workers compute one model together, layer by layer, by the RPC
+backend of llama.cpp. `layers=9/4/4` says how many layers each has, the measuring host first; without, all have as many.
 """
 
 from __future__ import annotations
@@ -34,13 +37,35 @@ class VariantError(ValueError):
 class _Setting(NamedTuple):
     """A setting: its name in llama-bench's JSON, what it may be, and how a program is told.
 
-    `values` maps what a person writes to how llama.cpp writes it, or is a range of whole numbers, or a pattern.
+    `values` maps what a person writes to how llama.cpp writes it, or is a range of whole numbers, or a _Form.
     `told` gives, for a value and whether the program is llama-bench, the ways to say it, today's first.
     """
 
     field: str
     values: Any
     told: Callable[[str, bool], List[Words]]
+
+
+class _Form:
+    """Values of one form: `write` gives the one text of a value, "" where it is none; `rule` says what it is."""
+
+    def __init__(self, write: Callable[[str], str], rule: str) -> None:
+        self.write = write
+        self.rule = rule
+
+
+def _mask(word: str) -> str:
+    match = re.fullmatch(r"0x[0-9a-f]{1,256}", word)
+    # One mask has one text.
+    return hex(int(word, 16)) if match and int(word, 16) else ""
+
+
+def _layers(word: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,4}(?:/[0-9]{1,4}){1,16}", word):
+        return ""
+    counts = [int(count) for count in word.split("/")]
+    # A worker without a layer would be asked for nothing.
+    return "/".join(map(str, counts)) if all(counts[1:]) else ""
 
 
 def _option(*names: str) -> Callable[[str, bool], List[Words]]:
@@ -85,11 +110,20 @@ SETTINGS: Mapping[str, _Setting] = {
     "load": _Setting("load_mode", {name: name for name in ("none", "mmap", "mlock", "dio")}, _load),
     "repack": _Setting("repack", _ON_OFF, _repack),
     "poll": _Setting("poll", (0, 100), _option("--poll")),
-    "cpu-mask": _Setting("cpu_mask", re.compile(r"0x[0-9a-f]{1,256}"), _option("-C")),
+    "cpu-mask": _Setting(
+        "cpu_mask", _Form(_mask, "hexadecimal digits after 0x, of which one is not 0, such as 0xff"), _option("-C")
+    ),
     "cpu-strict": _Setting("cpu_strict", _ON_OFF, _option("--cpu-strict")),
     "numa": _Setting("numa", {name: name for name in ("distribute", "isolate")}, _option("--numa")),
     # No option of llama.cpp: see applied().
     "thp": _Setting("transparent_huge_pages", _ON_OFF, _told_otherwise),
+    # Together: see _cluster(). A model is split over at most 16 devices (GGML_RPC_MAX_SERVERS).
+    "hosts": _Setting("hosts", (2, 17), _told_otherwise),
+    "layers": _Setting(
+        "layers",
+        _Form(_layers, "the layers of each host, the measuring one first and each other with one or more, such as 9/8"),
+        _told_otherwise,
+    ),
 }
 _BY_FIELD = {setting.field: name for name, setting in SETTINGS.items()}
 # The fields of a cell in which a test says such settings itself.
@@ -126,7 +160,12 @@ def parse(text: Any) -> str:
             raise VariantError("the variant %.80r sets %s twice: leave one of them out" % (_shown(text), key))
         chosen[key] = _value(key, value, text)
     _check(chosen, text)
-    return "+".join("%s=%s" % (key, chosen[key]) for key in SETTINGS if key in chosen)
+    return text_of(chosen)
+
+
+def text_of(settings: Mapping[str, str]) -> str:
+    """Return the text of settings as settings_of() gives them."""
+    return "+".join("%s=%s" % (key, settings[key]) for key in SETTINGS if key in settings)
 
 
 def _shown(text: Any) -> str:
@@ -154,10 +193,10 @@ def _value(key: str, value: Any, text: Any) -> str:
             return numbered[word]
         rule = "one of %s%s" % (", ".join(values), did_you_mean(word, values) if word else "")
     else:
-        if values.fullmatch(word) and int(word, 16):
-            # One mask has one text.
-            return hex(int(word, 16))
-        rule = "hexadecimal digits after 0x, of which one is not 0, such as 0xff"
+        written: str = values.write(word)
+        if written:
+            return written
+        rule = values.rule
     raise VariantError("the variant %.80r has %s = %.40r: it is %s" % (_shown(text), key, value, rule))
 
 
@@ -181,6 +220,17 @@ def _check(chosen: Mapping[str, str], text: Any) -> None:
             % _shown(text)
         )
 
+    if "layers" in chosen and chosen["layers"].count("/") + 1 != int(chosen.get("hosts", 1)):
+        raise VariantError(
+            "the variant %.80r gives layers to %d hosts, and names %s: set hosts=%d"
+            % (
+                _shown(text),
+                chosen["layers"].count("/") + 1,
+                chosen.get("hosts", "none"),
+                chosen["layers"].count("/") + 1,
+            )
+        )
+
 
 def settings_of(text: str) -> Dict[str, str]:
     """Return the settings of a variant's text: {"fa": "off"}; a record from elsewhere may have what is none."""
@@ -195,6 +245,52 @@ def of_cell(cell: Mapping[str, Any]) -> Dict[str, str]:
             settings[name] = {True: "on", False: "off"}[cell[field]] if name == "repack" else str(cell[field])
     settings.update(settings_of(cell.get("variant", "")))
     return {name: settings[name] for name in SETTINGS if name in settings}
+
+
+def hosts(cell: Mapping[str, Any]) -> int:
+    """Return how many hosts compute a cell together, 1 for any that is not a cluster's."""
+    text = cell.get("variant") or ""
+    # Asked of every row of a page, few of which say anything.
+    count = settings_of(text).get("hosts", "1") if "hosts" in text else "1"
+    return int(count) if count.isdecimal() and len(count) <= _DIGITS else 1
+
+
+def split(cell: Mapping[str, Any], layers: int) -> List[int]:
+    """Return how many of a model's `layers` each host of a cluster has, the measuring one first. Raises VariantError.
+
+    The output counts as a layer, as llama.cpp counts it. Where no layers are named all have as many, and the first ones
+    one more where they do not divide.
+    """
+    count = hosts(cell)
+    named = of_cell(cell).get("layers")
+    if named:
+        counts = [int(word) for word in named.split("/")]
+        if sum(counts) != layers:
+            raise VariantError(
+                "layers=%s are %d, and the model has %d, the output included: name as many"
+                % (named, sum(counts), layers)
+            )
+        return counts
+    if layers < count:
+        raise VariantError(
+            "hosts=%d are more than the %d layers of the model, the output included: name fewer hosts" % (count, layers)
+        )
+    return [layers // count + (number < layers % count) for number in range(count)]
+
+
+def _cluster(job: Job) -> List[str]:
+    """Return what tells a program which layers of the model the workers have: nothing for a cell of one host.
+
+    -ngl is the number of layers that are not computed here, counted from the last, and -ts the share of each worker.
+    """
+    if hosts(job.cell) == 1:
+        return []
+    if job.cluster is None:
+        # For capabilities.refusal() to say what a build lacks.
+        return ["--rpc", ""]
+    counts = split(job.cell, job.cluster.layers)[1:]
+    workers = job.cluster.endpoints[: len(counts)]
+    return ["--rpc", ",".join(workers), "-ngl", str(sum(counts)), "-ts", "/".join(map(str, counts))]
 
 
 def kv_types(cell: Mapping[str, Any]) -> Tuple[str, str]:
@@ -238,7 +334,7 @@ def argv(job: Job, program: str) -> List[str]:
             ways = ways[:1]
         known = [way for way in ways if capabilities.knows(job.build, program, way[0]) is not False]
         words += (known or ways or [()])[0]
-    return words
+    return words + _cluster(job)
 
 
 def applied(job: Job, settings: LaunchSettings) -> LaunchSettings:

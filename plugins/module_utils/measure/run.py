@@ -17,10 +17,12 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import memory, registry, variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import LADDER
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, missing, program, refusal, unable
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed, Outcome
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import kernel_path
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import ladder as thread_ladder
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import time_budget
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.cluster import Cluster, obstacle
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.duet import Duets
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.host import Emit, Host
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.ladder import Rung
@@ -45,6 +47,7 @@ class Session:
         abandoned: Callable[[], bool],
         earlier: Sequence[Dict[str, Any]],
         host: Host,
+        cluster: Optional[Cluster] = None,
     ) -> None:
         self.settings = settings
         self.machine = machine
@@ -53,6 +56,7 @@ class Session:
         self.abandoned = abandoned
         self.earlier = earlier
         self.host = host
+        self.cluster = cluster
         self.started = host.clock()
         self.stopped = False
         self.advice: Dict[str, Optional[Dict[str, Any]]] = {}
@@ -73,7 +77,7 @@ class Session:
 
     def obstacle(self, job: Job) -> Optional[Tuple[str, str]]:
         """Return (cause, advice) when a job cannot be measured here, None when nothing is known against it."""
-        return _obstacle(job, self.settings, self.machine)
+        return _obstacle(job, self.settings, self.machine, self.cluster)
 
     def refused(self, job: Job) -> bool:
         """Say whether a job cannot be measured here, after recording why."""
@@ -103,7 +107,9 @@ class Session:
         Where the thread counts are `given`, only the largest is tried: for the speeds from which times are estimated.
         """
         rungs = [Rung(max(given))] if given else thread_ladder.rungs(self.machine)
-        base = {key: job.cell[key] for key in ("model", "quantization", "build")}
+        # A model that no host holds alone is tried where it fits.
+        together = ("variant",) if variant.hosts(job.cell) > 1 else ()
+        base = {key: job.cell[key] for key in ("model", "quantization", "build", *together)}
         jobs = []
         for test in thread_ladder.TESTS:
             for rung in rungs:
@@ -255,16 +261,28 @@ class Session:
             return self.left() <= (sum(walls) / len(walls) if walls else 0.0)
         return self.left() - self.settings.budget * (1 - LADDER_SHARE) < stage.likely_seconds(index)
 
+    def workers(self, job: Job) -> List[Dict[str, Any]]:
+        """Return what of the other hosts of a job has to be equal where launches are pooled, none of one without."""
+        return self.cluster.compared(job.cell) if self.cluster else []
+
+    def launched(self, job: Job, settings: LaunchSettings, started: Callable[[int], None]) -> Outcome:
+        """Launch a job on this host, and on the others where it needs them. Raises LaunchFailed."""
+        if self.cluster and self.cluster.used(job.cell):
+            return self.cluster.launch(job, settings, started, self.host.launch)
+        return self.host.launch(job, settings, started)
+
     def launch(self, stage: Stage, index: int, position: int) -> None:
         """Launch a cell once and record what came of it."""
         job, settings = stage.jobs[index], self.settings
         number = len(stage.launches[index]) + 1
         kind = registry.kind_of(job.cell)
+        # While other hosts have their turn the threads of this one wait, and too few that ran say nothing.
+        threads = 0 if self.workers(job) else kind.threads(job.cell)
         started = time.time()
         before, own_cpu = self.host.snapshot(), time.process_time()
         try:
-            with Sampler(threads=kind.threads(job.cell)) as sampler:
-                outcome = self.host.launch(job, settings.of_launch(job, number), sampler.watch)
+            with Sampler(threads=threads) as sampler:
+                outcome = self.launched(job, settings.of_launch(job, number), sampler.watch)
             series = sampler.series()
         except LaunchFailed as failure:
             stage.failed[index] = True
@@ -286,16 +304,19 @@ class Session:
             kernel=outcome.kernel,
             rows=outcome.rows,
             gates=values,
-            validity=gates.validity(values, kind.threads(job.cell), but=() if kind.timed else tuple(values)),
+            validity=gates.validity(values, threads, but=() if kind.timed else tuple(values)),
             position=position,
-            key=envelope.comparable_key(self.machine, job.build, job.model, job.cell, settings.environment),
+            key=envelope.comparable_key(
+                self.machine, job.build, job.model, job.cell, settings.environment, self.workers(job)
+            ),
             **place,
         )
         if settings.environment:
             payload["environment"] = dict(settings.environment)
         # The log of a server names no tensor unless it is asked to, which takes time.
         told = outcome.kernel and kind.names_tensors
-        if told and variant.repacks(job.cell):
+        # What other hosts hold nobody repacks: an RPC server gives its clients plain buffers.
+        if told and variant.repacks(job.cell) and not self.workers(job):
             row = outcome.rows[0] if outcome.rows else {}
             payload["kernel"] = dict(
                 outcome.kernel,
@@ -307,19 +328,23 @@ class Session:
         self.emit("samples", dict(series, cell=job.cell, **place), started)
 
 
-def _obstacle(job: Job, settings: Settings, machine: Dict[str, Any]) -> Optional[Tuple[str, str]]:
+def _obstacle(
+    job: Job, settings: Settings, machine: Dict[str, Any], cluster: Optional[Cluster] = None
+) -> Optional[Tuple[str, str]]:
     """Return (cause, advice) when a job cannot be measured here, which is better known before it is launched."""
     kind, of_launch = registry.kind_of(job.cell), settings.of_launch(job)
+    need = memory.of_job(job, kind.sequences(job.cell, settings.slots))
+    together = variant.hosts(job.cell) > 1
     why = (
         missing(job, kind.program)
         or refusal(job)
         or kind.trouble(job.cell, of_launch)
         or kind.obstacle(job, of_launch)
         or variant.trouble(job.cell, machine)
+        or (obstacle(job, cluster, need) if together else None)
         or unable(job, kind.program, kind.argv(job, of_launch))
     )
-    if why is None:
-        need = memory.of_job(job, kind.sequences(job.cell, settings.slots))
+    if why is None and not together:
         why = memory.refusal(need, cgroup.memory(machine)) if need else None
     return why
 
@@ -378,15 +403,17 @@ def measure(
     earlier: Sequence[Dict[str, Any]] = (),
     host: Optional[Host] = None,
     duets: Sequence[Tuple[Job, Job]] = (),
+    cluster: Optional[Cluster] = None,
 ) -> bool:
     """Measure the jobs and hand each record's kind, payload and start time to `emit`; say whether it came to its end.
 
     A cell that fails is recorded once and not launched again; the others go on. `progress` gets the state before each
     launch and once at the end. Before each launch `abandoned` is asked whether to stop. `earlier` are the records of
-    an interrupted run of the same id. `duets` are pairs of jobs to be measured at the same moment.
+    an interrupted run of the same id. `duets` are pairs of jobs to be measured at the same moment. `cluster`: the hosts
+    that compute jobs of several hosts.
     """
-    with _cleared(jobs):
-        run = Session(settings, machine, emit, progress, abandoned, earlier, host or Host())
+    with _cleared(jobs), cluster.kept() if cluster else contextlib.nullcontext():
+        run = Session(settings, machine, emit, progress, abandoned, earlier, host or Host(), cluster)
         jobs = [job for job in jobs if not run.refused(job)]
         read_through(jobs)
         if not jobs:

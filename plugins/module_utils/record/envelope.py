@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 import time
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 # History of the schema. Written: the newest only. Read: every one, through the ladder in plugin_utils/store/records.py.
 # 1: first version.
@@ -117,26 +117,34 @@ def comparable_key(
     model: Dict[str, Any],
     cell: Dict[str, Any],
     environment: Optional[Mapping[str, str]] = None,
+    workers: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Return the digest of what must be equal before launches may be pooled or compared as one thing.
 
     `environment`: the variables that were set on purpose for the programs; what the host has reaches none of them.
+    `workers`: the machines of the other hosts of a cluster, each with the threads of its server.
     """
-    memory = machine.get("memory_bytes")
-    if isinstance(memory, int):
-        # What the kernel leaves of the memory shifts by some pages from boot to boot: 64 MiB are one step.
-        machine = dict(machine, memory_bytes=memory >> 26)
     source = build.get("source")
     if isinstance(source, dict) and "digest" in source:
         # Since when a digest is known says nothing of the file that has it.
         build = dict(build, source={key: value for key, value in source.items() if key != "digest"})
     # What a cell is measured for changes nothing of it.
     parts = {"cell": {key: value for key, value in cell.items() if key not in ("build", "purpose")}}
-    for kind, payload in (("machine", machine), ("build", build), ("model", model)):
+    for kind, payload in (("machine", _stepped(machine)), ("build", build), ("model", model)):
         parts[kind] = {key: value for key, value in payload.items() if key not in NOT_COMPARED[kind]}
     if environment:
         parts["environment"] = dict(environment)
+    if workers:
+        machines = [_stepped(worker) for worker in workers]
+        rows = [{key: row[key] for key in sorted(row) if key not in NOT_COMPARED["machine"]} for row in machines]
+        return digest(dict(parts, workers=rows))
     return digest(parts)
+
+
+def _stepped(machine: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return a machine whose memory is in steps of 64 MiB: what the kernel leaves of it shifts from boot to boot."""
+    memory = machine.get("memory_bytes")
+    return dict(machine, memory_bytes=memory >> 26) if isinstance(memory, int) else dict(machine)
 
 
 def unknown_machine(host: str) -> str:

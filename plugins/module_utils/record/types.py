@@ -318,6 +318,42 @@ class Request(_Request, total=False):
     warmup: Optional[bool]
 
 
+class _ClusterHost(TypedDict):
+    host: str
+    layers: int
+    threads: int
+
+
+class ClusterHost(_ClusterHost, total=False):
+    """A host of a cluster: its layers, and what it holds of the model, by the log of the measuring host.
+
+    `round_trip_s` and `version`, that of the protocol, are those of a worker's server.
+    """
+
+    model_bytes: Optional[int]
+    kv_bytes: Optional[int]
+    compute_bytes: Optional[int]
+    machine: Optional[str]
+    processor: Optional[str]
+    type: Optional[str]
+    round_trip_s: Optional[float]
+    version: Optional[str]
+
+
+class _Cluster(TypedDict):
+    hosts: List[ClusterHost]
+
+
+class Cluster(_Cluster, total=False):
+    """The hosts of a launch, the measuring one first, and what went over its interface while it was timed."""
+
+    interface: Optional[str]
+    bytes: Optional[int]
+    packets: Optional[int]
+    tokens: Optional[int]
+    seconds: Optional[float]
+
+
 class _Launch(TypedDict):
     cell: Cell
     build: str
@@ -346,6 +382,7 @@ class Launch(_Launch, total=False):
     predicted: Optional[Dict[str, Any]]
     imported: Optional[Imported]
     environment: Optional[Dict[str, str]]
+    cluster: Optional[Cluster]
 
 
 class DuetSide(TypedDict):

@@ -54,7 +54,11 @@ def usage_of(used: resource.struct_rusage, wall_s: float) -> Usage:
 
 
 class Finished(NamedTuple):
-    """A process that ended: exit_code is None when a signal ended it, signal is None when none did."""
+    """A process that ended: exit_code is None when a signal ended it, signal is None when none did.
+
+    `printed_s`: seconds from its start until it last wrote to standard output, None where it wrote nothing. What comes
+    later frees what it held, which takes its time.
+    """
 
     argv: List[str]
     stdout: str
@@ -64,6 +68,7 @@ class Finished(NamedTuple):
     timed_out: bool
     out_of_memory: bool
     usage: Usage
+    printed_s: Optional[float] = None
 
 
 def _oom_kills(proc: str = "/proc") -> int:
@@ -135,7 +140,7 @@ def run(
     oom_kills = _oom_kills()
     expired = threading.Event()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        start = time.monotonic()
+        start, started_at = time.monotonic(), time.time()
         # The core knows no AnsibleModule, and run_command accounts for nothing.
         process = subprocess.Popen(  # pylint: disable=ansible-bad-function
             argv,
@@ -186,7 +191,14 @@ def run(
             timed_out=expired.is_set(),
             out_of_memory=(killed_by == signal.SIGKILL and not expired.is_set() and _oom_kills() > oom_kills),
             usage=usage_of(used, wall),
+            printed_s=_printed(out, started_at, wall),
         )
+
+
+def _printed(out: IO[bytes], started_at: float, wall: float) -> Optional[float]:
+    """Return when a file was last written to, in seconds since a time of the clock, at most `wall`; None if never."""
+    written = os.fstat(out.fileno())
+    return min(wall, max(0.0, written.st_mtime - started_at)) if written.st_size else None
 
 
 def last_words(stderr: str) -> str:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import cell as cell_fields
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import (
     AS_EXPECTED,
     FALLBACK,
@@ -1044,8 +1045,8 @@ def any_ranked(rows: Iterable[Row]) -> bool:
 
 
 def contenders(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows that may be ranked, the fastest first: undisturbed and known well enough."""
-    return sorted((row for row in rows if row.ranked), key=_fastest_first)
+    """Return the rows that may be ranked, the fastest first: undisturbed, known well enough, and of one machine."""
+    return sorted((row for row in rows if row.ranked and variant.hosts(row.cell) == 1), key=_fastest_first)
 
 
 def _fastest_first(row: Row) -> tuple[float, str]:
@@ -1072,9 +1073,9 @@ def headline(rows: Sequence[Row], speed: str) -> Row | None:
     """Return the row that stands for the `speed` (pp_tps or tg_tps) of a page: the usual test's fastest.
 
     One that may not be ranked stands only where none may, an INVALID one where there is nothing else, a MISSING one
-    never.
+    never, nor one of several hosts: what they do together is no figure of this machine.
     """
-    measured = [row for row in rows if row.speed == speed and row.interval is not None]
+    measured = [row for row in rows if row.speed == speed and row.interval is not None and variant.hosts(row.cell) == 1]
     if not measured:
         return None
     test = min(

@@ -37,7 +37,7 @@ LEGACY = "legacy"
 _SOURCE = ("source_type", "package", "version", "sha256", "commit", "git_url", "git_ref", "path")
 _OWN = (
     "name", "cmake_options", "flags", "march", "way", "processor", "legacy", "packages", "architecture", "about",
-    "engine", "licence", "provenance", "compiler", "kleidiai_path", "kleidiai_sha256",
+    "engine", "licence", "provenance", "compiler", "kleidiai_path", "kleidiai_sha256", "programs",
 )  # fmt: skip
 _SOURCE_TYPES = ("pypi", "git", "archive", "tree")
 # What of an entry goes with which of these.
@@ -51,6 +51,7 @@ _ENGINES = (LLAMA_CPP, IK_LLAMA_CPP)
 _WAYS = ("native", "cross")
 # A name becomes part of a page and of a cell.
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}")
+_PROGRAM = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _MARCH = re.compile(r"[a-z0-9][a-z0-9.+_-]{1,120}")
 
 # What llama.cpp switches on for x86 when GGML_NATIVE is off: it has to go for an -march of one's own.
@@ -146,7 +147,7 @@ def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = 
     """Return a build in full.
 
     {"name", "source", "engine", "licence", "provenance", "cmake_options", "flags", "march", "way", "processor",
-    "legacy", "packages", "compiler", "kleidiai"}.
+    "legacy", "packages", "compiler", "kleidiai", "programs"}.
 
     `entry` is a preset's name or a mapping; what it does not say comes from the preset of its name, then from
     `defaults`, the role's variables without their prefix. `source` holds the options of module llama_cpp_source.
@@ -191,7 +192,17 @@ def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = 
         if asked.get("compiler")
         else "",
         "kleidiai": _kleidiai(name, asked, options),
+        "programs": _programs(name, asked.get("programs", [])),
     }
+
+
+def _programs(name: str, asked: Any) -> list[str]:
+    """Return the programs that a build is compiled for beside those of every build."""
+    if not isinstance(asked, Sequence) or not all(isinstance(word, str) and _PROGRAM.fullmatch(word) for word in asked):
+        raise BuildError(
+            f"the programs of build {name} are {asked!r:.60}: a list of llama.cpp's own, such as [ggml-rpc-server]"
+        )
+    return list(asked)
 
 
 def _kleidiai(name: str, asked: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, str]:

@@ -37,6 +37,8 @@ FACTS = frozenset(
         "llama_bench_plan",
         "llama_cpp_built",
         "llama_model_files",
+        "llama_rpc_cluster",
+        "llama_rpc_worker",
     }
 )
 
@@ -44,6 +46,7 @@ FACTS = frozenset(
 LEAST: Mapping[str, float] = {
     "bench_report_threads": 0,
     "ec2_environment_budget_usd": 0,
+    "ec2_environment_cluster_port": 0,
     "ec2_environment_timeout": 1,
     "ec2_environment_volume_gb": 0,
     "llama_bench_silence": 1,
@@ -53,6 +56,10 @@ LEAST: Mapping[str, float] = {
     "llama_model_seed": 0,
     "llama_model_url_retries": 0,
     "llama_model_url_timeout": 1,
+    "llama_rpc_minutes": 1,
+    "llama_rpc_patience": 60,
+    "llama_rpc_port": 1024,
+    "llama_rpc_threads": 0,
 }
 
 # How much alike a name and one of a role's variables are, of 0 to 1, where it is taken for a misspelling of that.

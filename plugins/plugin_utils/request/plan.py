@@ -77,7 +77,8 @@ def command(request: RunRequest, seed: int) -> str:
 
     From what was planned, never from the command line used, which may hold a secret.
     """
-    return _command("site.yml", request.variables(seed))
+    together = any(variant.hosts({"variant": text}) > 1 for text in request.variants)
+    return _command("playbooks/cluster.yml" if together else "site.yml", request.variables(seed))
 
 
 def _command(playbook: str, variables: Mapping[str, Any]) -> str:
@@ -239,6 +240,11 @@ def _pairs(duet: Duet, request: RunRequest, cells: list[Cell]) -> list[dict[str,
                 f"{' nor '.join(USUAL_TESTS)}, and the duet names none in tests"
             )
         a, b = _named(duet.a, there), _named(duet.b, there)
+        if max(variant.hosts(a), variant.hosts(b)) > 1:
+            raise RequestError(
+                f"a duet of {' '.join(duet.a)} and {' '.join(duet.b)} is of several hosts, whose RPC servers serve one "
+                "client at a time: leave it out of llama_bench_duets, and compare launches in turns"
+            )
         if a == b and duet.a != duet.b:
             raise RequestError(
                 f"both sides of a duet, {' '.join(duet.a)} and {' '.join(duet.b)}, are {' '.join(_combination(a))} in "
@@ -251,7 +257,10 @@ def _pairs(duet: Duet, request: RunRequest, cells: list[Cell]) -> list[dict[str,
                 f"{', '.join(test['test'] for test in tests)} says itself what a side sets; name another test"
             )
         return pairs
-    alike = [cell for cell in there.values() if _of_first(cell, cells[0])]
+    # Whoever runs a server serves one client at a time.
+    alike = [cell for cell in there.values() if _of_first(cell, cells[0]) and variant.hosts(cell) == 1]
+    if not alike:
+        return []
     return [
         {"a": _side(alike[0], test), "b": _side(cell, test)}
         for test in tests

@@ -402,6 +402,33 @@ class Request(Struct, kw_only=True, gc=False):
     warmup: bool | None = None
 
 
+class ClusterHost(Struct, kw_only=True, gc=False):
+    """A host of a cluster, and what it holds of the model."""
+
+    host: str
+    layers: Count
+    threads: ThreadCount
+    model_bytes: Count | None = None
+    kv_bytes: Count | None = None
+    compute_bytes: Count | None = None
+    machine: str | None = None
+    processor: str | None = None
+    type: str | None = None
+    round_trip_s: Seconds | None = None
+    version: str | None = None
+
+
+class Cluster(Struct, kw_only=True, gc=False):
+    """The hosts of a launch, and what went over the interface of the measuring one."""
+
+    hosts: list[ClusterHost]
+    interface: str | None = None
+    bytes: Count | None = None
+    packets: Count | None = None
+    tokens: Tokens | None = None
+    seconds: Seconds | None = None
+
+
 class Launch(Struct, kw_only=True, gc=False):
     """One fresh process, and what it has measured."""
 
@@ -427,6 +454,7 @@ class Launch(Struct, kw_only=True, gc=False):
     predicted: dict[str, Any] | None = None
     imported: Imported | None = None
     environment: dict[str, str] | None = None
+    cluster: Cluster | None = None
 
 
 class DuetSide(Struct, kw_only=True, gc=False):

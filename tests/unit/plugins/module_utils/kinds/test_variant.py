@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry, variant
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, unable
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Cluster, Job, unable
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.variant import VariantError
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
@@ -45,6 +45,9 @@ def job(text: str = "", test: str = "pp512", options: list[str] | None = None, t
         ({}, ""),
         ("cpu-mask=0x3+cpu-strict=on", "cpu-mask=0x3+cpu-strict=on"),
         ("cpu-mask=0x0FF", "cpu-mask=0xff"),
+        ("hosts=03", "hosts=3"),
+        ("layers=09/8+hosts=2+fa=off", "fa=off+hosts=2+layers=9/8"),
+        ("hosts=2+layers=0/17", "hosts=2+layers=0/17"),
         ("thp=on+load=none+numa=isolate+poll=0+batch=4096", "batch=4096+load=none+poll=0+numa=isolate+thp=on"),
     ],
 )
@@ -193,3 +196,78 @@ def test_a_program_that_repacks_when_it_is_told_to_is_told():
         "--load-mode",
         "mmap",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("hosts=1", "hosts = '1': it is a whole number from 2 to 17"),
+        ("hosts=18", "it is a whole number from 2 to 17"),
+        ("layers=9/8", "gives layers to 2 hosts, and names none: set hosts=2"),
+        ("hosts=3+layers=9/8", "gives layers to 2 hosts, and names 3: set hosts=2"),
+        ("hosts=2+layers=17/0", "layers = '17/0': it is the layers of each host, the measuring one first"),
+        ("hosts=2+layers=17", "it is the layers of each host"),
+        ("hosts=2+layers=-1/18", "it is the layers of each host"),
+        ("hosts=2+layers=a/b", "it is the layers of each host"),
+    ],
+)
+def test_hosts_and_layers_that_cannot_be_meant_are_refused(given, words):
+    with pytest.raises(VariantError) as refused:
+        variant.parse(given)
+    assert words in str(refused.value)
+
+
+def together(text: str, layers: int = 17) -> Job:
+    endpoints = ("10.0.0.7:50052", "10.0.0.8:50052")
+    return job(text)._replace(cluster=Cluster(endpoints, layers))
+
+
+@pytest.mark.parametrize(
+    ("text", "layers", "counts"),
+    [
+        ("hosts=2", 17, [9, 8]),
+        ("hosts=3", 17, [6, 6, 5]),
+        ("hosts=3", 3, [1, 1, 1]),
+        ("hosts=3+layers=9/4/4", 17, [9, 4, 4]),
+        ("hosts=2+layers=0/17", 17, [0, 17]),
+    ],
+)
+def test_layers_are_shared_out_among_the_hosts(text, layers, counts):
+    assert variant.split({"variant": text}, layers) == counts
+
+
+@pytest.mark.parametrize(
+    ("text", "layers", "words"),
+    [
+        ("hosts=2+layers=9/9", 17, "layers=9/9 are 18, and the model has 17, the output included: name as many"),
+        ("hosts=6", 5, "hosts=6 are more than the 5 layers of the model, the output included: name fewer hosts"),
+    ],
+)
+def test_layers_that_are_not_those_of_the_model_are_refused(text, layers, words):
+    with pytest.raises(VariantError) as refused:
+        variant.split({"variant": text}, layers)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize("program", ["llama-bench", "llama-server"])
+def test_workers_are_named_with_the_layers_that_each_has(program):
+    workers = ["--rpc", "10.0.0.7:50052,10.0.0.8:50052"]
+    assert variant.argv(together("hosts=3"), program) == [*workers, "-ngl", "11", "-ts", "6/5"]
+    assert variant.argv(together("hosts=3+layers=9/4/4"), program) == [*workers, "-ngl", "8", "-ts", "4/4"]
+    # Fewer hosts than there are.
+    assert variant.argv(together("hosts=2"), program) == ["--rpc", "10.0.0.7:50052", "-ngl", "8", "-ts", "8"]
+    assert variant.argv(together("fa=off"), program) == ["-fa", "0"]
+
+
+def test_a_build_without_the_rpc_backend_is_refused_with_the_option_that_it_lacks():
+    asked = job("hosts=2", options=TODAY)
+    cause, _advice = unable(asked, "llama-bench", ["llama-bench", *variant.argv(asked, "llama-bench")])
+    assert "build default has no --rpc" in cause
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [(None, 1), ("", 1), ("fa=off", 1), ("hosts=3", 3), ("fa=off+hosts=2+layers=9/8", 2), ("hosts=x", 1)],
+)
+def test_how_many_hosts_a_cell_has(text, count):
+    assert variant.hosts({} if text is None else {"variant": text}) == count

@@ -37,6 +37,14 @@ def test_the_peak_is_that_of_the_process():
     assert 80 << 20 < int(told) < 200 << 20
 
 
+def test_what_a_program_does_after_its_last_word_is_told_apart():
+    script = "import sys, time; time.sleep(0.2); print('row', flush=True); time.sleep(0.6)"
+    ended = run(python(script), 20)
+    assert ended.printed_s is not None
+    assert 0.15 < ended.printed_s < ended.usage.wall_s - 0.4
+    assert run(python("pass"), 20).printed_s is None
+
+
 def test_exit_code_and_signal_are_told_apart():
     assert run(python("import sys; sys.exit(7)"), 30).exit_code == 7
     died = run(python("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"), 30)

@@ -1,0 +1,308 @@
+# Copyright: (c) 2026, cloudbench.llama contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A launch over several hosts: whether all are there, what the network did meanwhile, and who was lost when it fails.
+
+This host measures and computes the first layers; the others, workers, have the rest, and run an RPC server for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import memory, registry, variant
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Cluster as Reached
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed, Outcome
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import rpc
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.rpc import RpcError
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.gguf import GgufError, architecture, read_gguf
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe import cgroup
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe.network import Meter, Traffic, interface_to
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME
+
+# How long a launch waits for a worker, whose server may just be begun again (rpc_server.RESTART_SECONDS).
+READY_SECONDS = 60.0
+# How long a server may take for an answer, and how long between two questions to one that gave none.
+_ANSWER_SECONDS, _PAUSE_SECONDS = 5.0, 1.0
+# Round trips before each launch, of which the median counts.
+_TRIPS = 21
+# A server without a client ends by itself (llama_rpc_patience, of which this is a part): while cells of one host are
+# measured, it is asked now and then.
+_KEEP_SECONDS = 20.0
+
+Launch = Callable[[Job, LaunchSettings, Callable[[int], None]], Outcome]
+
+
+class ClusterError(ValueError):
+    """The hosts given do not make a cluster; the message says what does not fit."""
+
+
+class Worker(NamedTuple):
+    """Another host: its name in the inventory, where its server listens, with how many threads, and its machine."""
+
+    host: str
+    address: str
+    port: int
+    threads: int
+    machine: Dict[str, Any]
+
+    @property
+    def endpoint(self) -> str:
+        """Its address as llama.cpp is given it."""
+        return "%s:%d" % (self.address, self.port)
+
+
+def _named(machine: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return what the record of a launch says of a host's machine."""
+    kind = (machine.get("instance") or {}).get("type")
+    told = {"machine": machine.get("id"), "processor": machine.get("cpu_model"), "type": kind}
+    return {name: value for name, value in told.items() if value}
+
+
+class Cluster:
+    """The hosts of a run.
+
+    `head` is this host's name in the inventory, `machine` the payload of its record. `ask` is rpc.ask, so that a test
+    can answer for a server.
+    """
+
+    def __init__(
+        self,
+        head: str,
+        machine: Dict[str, Any],
+        workers: Sequence[Worker],
+        ask: Callable[..., rpc.Answer] = rpc.ask,
+    ) -> None:
+        self.head = head
+        self.machine = machine
+        self.workers = list(workers)
+        self._ask = ask
+        self._busy = threading.Lock()
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], machine: Dict[str, Any]) -> Cluster:
+        """Return the cluster of the module's option. Raises ClusterError."""
+        try:
+            workers = [
+                Worker(
+                    str(row["host"]),
+                    rpc.check_address(row["address"], row["host"]),
+                    rpc.check_port(row["port"]),
+                    int(row["threads"]),
+                    dict(row["machine"]),
+                )
+                for row in given["workers"]
+            ]
+            return cls(str(given["head"]), machine, workers)
+        except RpcError as error:
+            raise ClusterError(str(error)) from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise ClusterError(
+                "the cluster names head and workers, each of these with host, address, port, threads and machine; "
+                "%r does not fit" % error
+            ) from error
+
+    def reach(self, jobs: Sequence[Job]) -> List[Job]:
+        """Return jobs of which those over several hosts know the workers. Raises ClusterError."""
+        layers: Dict[str, int] = {}
+        reached = []
+        for job in jobs:
+            if variant.hosts(job.cell) > 1:
+                if job.model_path not in layers:
+                    layers[job.model_path] = _layers(job.model_path)
+                endpoints = tuple(worker.endpoint for worker in self.workers)
+                job = job._replace(cluster=Reached(endpoints, layers[job.model_path]))
+            reached.append(job)
+        return reached
+
+    def used(self, cell: Mapping[str, Any]) -> List[Worker]:
+        """Return the workers of a cell, none of one that this host computes alone."""
+        return self.workers[: variant.hosts(cell) - 1]
+
+    def compared(self, cell: Mapping[str, Any]) -> List[Dict[str, Any]]:
+        """Return what of the workers of a cell has to be equal where launches are pooled."""
+        return [dict(worker.machine, threads=worker.threads) for worker in self.used(cell)]
+
+    # Before a run and between its launches.
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Let the servers know, for the time of a block, that somebody still measures."""
+        ended = threading.Event()
+
+        def keep() -> None:
+            while not ended.wait(_KEEP_SECONDS):
+                if self._busy.acquire(blocking=False):
+                    try:
+                        for worker in self.workers:
+                            # A launch tells of one that is missing.
+                            with contextlib.suppress(RpcError):
+                                self._ask(worker.address, worker.port, _ANSWER_SECONDS)
+                    finally:
+                        self._busy.release()
+
+        thread = threading.Thread(target=keep, name="cluster", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    # A launch.
+
+    def launch(self, job: Job, settings: LaunchSettings, started: Callable[[int], None], launch: Launch) -> Outcome:
+        """Launch a cell over its hosts; the outcome says what each had and what the network did.
+
+        Raises LaunchFailed, which names the hosts that do not answer.
+        """
+        workers = self.used(job.cell)
+        with self._busy:
+            answers = [self._answer(worker, job) for worker in workers]
+            meter = Meter(interface_to(workers[0].address))
+
+            def both(pid: int) -> None:
+                meter.begin(pid)
+                started(pid)
+
+            try:
+                with meter:
+                    outcome = launch(job, settings, both)
+            except LaunchFailed as failure:
+                raise LaunchFailed(self._blamed(failure.payload, workers)) from failure
+        return self._told(job, outcome, answers, meter)
+
+    def _answer(self, worker: Worker, job: Job) -> rpc.Answer:
+        """Return what the server of a worker says; one that is just being begun again is waited for."""
+        end = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                return self._ask(worker.address, worker.port, _ANSWER_SECONDS, _TRIPS)
+            except RpcError as error:
+                if time.monotonic() > end:
+                    cause = "the worker %s is not there: its RPC server %s, tried for %g s" % (
+                        worker.host,
+                        error,
+                        READY_SECONDS,
+                    )
+                    raise LaunchFailed(envelope.failure("measure", cause, _ADVICE % worker.host, job.cell)) from error
+            time.sleep(_PAUSE_SECONDS)
+
+    def _blamed(self, payload: Dict[str, Any], workers: Sequence[Worker]) -> Dict[str, Any]:
+        """Return the payload of a failed launch with the hosts that do not answer any more."""
+        missing = []
+        for worker in workers:
+            try:
+                self._ask(worker.address, worker.port, _ANSWER_SECONDS)
+            except RpcError as error:
+                missing.append((worker.host, str(error)))
+        if not missing:
+            return payload
+        names = " and ".join(host for host, _error in missing)
+        cause = "the worker %s was lost during the launch (its RPC server %s); %s" % (
+            names,
+            "; ".join(error for _host, error in missing),
+            payload["cause"],
+        )
+        detail = dict(payload["detail"], hosts_lost=[host for host, _error in missing])
+        return dict(payload, cause=cause, advice=_ADVICE % names, detail=detail)
+
+    def _told(self, job: Job, outcome: Outcome, answers: Sequence[rpc.Answer], meter: Meter) -> Outcome:
+        """Return an outcome with the layers and the bytes of each host, and the network's part of a token."""
+        cell, workers = job.cell, self.used(job.cell)
+        layers = variant.split(cell, job.cluster.layers if job.cluster else 0)
+        sizes = rpc.bytes_by_endpoint(outcome.kernel)
+
+        def host(name: str, count: int, endpoint: str, machine: Mapping[str, Any], threads: int) -> Dict[str, Any]:
+            # The log of a server names no buffers unless it is asked to.
+            uses = ("model", "kv", "compute") if sizes else ()
+            buffers = {use + "_bytes": sizes.get((endpoint, use), 0) for use in uses}
+            return dict(buffers, host=name, layers=count, threads=threads, **_named(machine))
+
+        hosts = [host(self.head, layers[0], "", self.machine, cell["threads"])]
+        for worker, count, answer in zip(workers, layers[1:], answers):
+            row = host(worker.host, count, worker.endpoint, worker.machine, worker.threads)
+            hosts.append(dict(row, round_trip_s=round(answer.round_trip_s, 9), version=answer.version))
+        told: Dict[str, Any] = {"hosts": hosts, "interface": meter.interface}
+        trip = sum(answer.round_trip_s for answer in answers)
+        metrics = dict(outcome.metrics)
+        metrics["network_round_trip_ms"] = {"value": round(1000 * trip, 6), "unit": "ms"}
+        after_s, until_s = registry.kind_of(cell).computed(outcome)
+        tokens, steps = _work(job, outcome)
+        moved: Optional[Traffic] = meter.between(after_s, until_s)
+        if tokens and moved:
+            told.update(bytes=moved.bytes, packets=moved.packets, tokens=tokens, seconds=round(until_s - after_s, 6))
+            metrics["network_token_bytes"] = {"value": round(moved.bytes / tokens, 3), "unit": "B"}
+        if steps and until_s > after_s:
+            share = min(100.0, 100 * trip * steps / (until_s - after_s))
+            metrics["network_share_percent"] = {"value": round(share, 4), "unit": "%"}
+        return outcome._replace(metrics=metrics, detail=dict(outcome.detail, cluster=told))
+
+
+_ADVICE = (
+    "Look at the RPC server of %s, whose end is in what the playbook says of it; what was measured until then is kept, "
+    "and the same command goes on."
+)
+
+
+def _work(job: Job, outcome: Outcome) -> Tuple[int, int]:
+    """Return the tokens of what was timed, and how often the model was gone through for them; 0 where not known."""
+    cell = job.cell
+    if registry.kind_of(cell) is not registry.BENCH or not outcome.rows:
+        return 0, 0
+    repetitions = len(outcome.rows[0]["samples_ns"])
+    at_once = int(variant.of_cell(cell).get("ubatch", memory.BATCH))
+    steps = cell["n_gen"] + -(-cell["n_prompt"] // at_once)
+    return repetitions * (cell["n_prompt"] + cell["n_gen"]), repetitions * steps
+
+
+def _layers(model_path: str) -> int:
+    """Return the layers of a model's file, the output included. Raises ClusterError."""
+    try:
+        model = read_gguf(os.path.join(HOME, model_path))
+    except (GgufError, OSError) as error:
+        raise ClusterError("the layers of the model are not known: %s" % error) from error
+    count = model.metadata.get("%s.block_count" % architecture(model))
+    if not isinstance(count, int) or count < 1:
+        raise ClusterError("%s does not say how many layers it has (block_count)" % model_path)
+    return count + 1
+
+
+def obstacle(job: Job, cluster: Optional[Cluster], need: Optional[memory.Need]) -> Optional[Tuple[str, str]]:
+    """Return (cause, advice) where a cell over several hosts cannot be measured by these, None where it can.
+
+    `need` is what the whole model needs; the weights and the context are shared out by layers, what is computed with is
+    on each host.
+    """
+    count = variant.hosts(job.cell)
+    there = 1 + len(cluster.workers) if cluster else 1
+    if cluster is None or job.cluster is None or count > there:
+        return (
+            "hosts=%d needs %d hosts, and this run has %d" % (count, count, there),
+            "Run playbooks/cluster.yml over an inventory with %d hosts in its group bench." % count,
+        )
+    try:
+        layers = variant.split(job.cell, job.cluster.layers)
+    except variant.VariantError as error:
+        return str(error), "Correct that variant in llama_rpc_variants."
+    if need is None:
+        return None
+    of_hosts = [(cluster.head, cluster.machine), *((worker.host, worker.machine) for worker in cluster.used(job.cell))]
+    for number, ((host, machine), share) in enumerate(zip(of_hosts, layers)):
+        part = memory.share(need, share, sum(layers))
+        # A worker knows of its control groups itself, and has told.
+        room = cgroup.memory(machine) if number == 0 else machine.get("memory_bytes")
+        why = memory.refusal(part, room)
+        if why:
+            return (
+                "%s cannot hold %d of %d layers: %s" % (host, share, sum(layers), why[0]),
+                "Give it fewer layers (layers=...), add a host, or choose a smaller model or hosts with more memory.",
+            )
+    return None
