@@ -29,6 +29,9 @@ WORDS_bisect := GOOD BAD REPOSITORY TESTS ARGS
 WORDS_export := FORMAT OUT ARGS
 WORDS_import := FILES MACHINE MACHINE_FROM MODEL THREADS REGION ARGS
 WORDS_site := SITE ARGS
+WORDS_share := BUCKET ARGS
+WORDS_fetch := BUCKET MACHINE MONTH ARGS
+WORDS_shared := BUCKET MACHINE MONTH ARGS
 TAKEN := $(foreach goal,$(MAKECMDGOALS),$(WORDS_$(goal))) PYTHON
 GIVEN := $(foreach word,$(.VARIABLES),$(if $(filter command,$(origin $(word))),$(word)))
 UNKNOWN := $(filter-out $(TAKEN),$(GIVEN))
@@ -53,8 +56,8 @@ $(error make export needs OUT, the file to write: make export FORMAT=$(or $(FORM
 endif
 endif
 
-.PHONY: help advise bench tune explain plan prices report compare bisect export import site setup test lint unit integration \
-  browser sanity molecule clean
+.PHONY: help advise bench tune explain plan prices report compare bisect export import site share fetch shared setup \
+  test lint unit integration browser sanity molecule clean
 
 help:
 	@echo "make bench     measure the hosts of the inventory, by default this machine, and write the pages"
@@ -71,6 +74,9 @@ help:
 	@echo "make import    what llama-bench or llama-cli printed: make import FILES='a.jsonl b.log' MACHINE=my-graviton"
 	@echo "               of many machines: make import FILES='data/*/stdout' MACHINE_FROM=parent"
 	@echo "make site      the pages as a self-contained HTML site: make site SITE=site"
+	@echo "make share     put the records into a bucket, beside those of others: make share BUCKET=s3://our-results/llama"
+	@echo "make fetch     read what others have shared: make fetch BUCKET=s3://our-results/llama"
+	@echo "make shared    what is shared, by machine and month: make shared BUCKET=s3://our-results/llama MONTH=2026-11"
 	@echo "make test      lint, unit, integration, browser, sanity and molecule; ends with the count of all tests"
 	@echo "make lint      ruff, mypy, yamllint, ansible-lint, changelog and documentation checks"
 	@echo "make unit      the unit tests"
@@ -140,6 +146,17 @@ import: $(RUN)
 
 site: $(RUN)
 	.venv/bin/ansible-playbook playbooks/html.yml $(if $(SITE),-e '{"bench_report_site": "$(SITE)"}') $(ARGS)
+
+share: $(RUN)
+	.venv/bin/ansible-playbook playbooks/share.yml $(if $(BUCKET),-e '{"bench_report_share": "$(BUCKET)"}') $(ARGS)
+
+fetch: $(RUN)
+	.venv/bin/ansible-playbook playbooks/fetch.yml $(if $(BUCKET),-e '{"bench_report_share": "$(BUCKET)"}') \
+	  $(if $(MACHINE),-e '{"bench_report_share_machine": "$(MACHINE)"}') $(if $(MONTH),-e '{"bench_report_share_month": "$(MONTH)"}') $(ARGS)
+
+shared: $(RUN)
+	@.venv/bin/ansible-playbook playbooks/shared.yml $(if $(BUCKET),-e '{"bench_report_share": "$(BUCKET)"}') \
+	  $(if $(MACHINE),-e '{"bench_report_share_machine": "$(MACHINE)"}') $(if $(MONTH),-e '{"bench_report_share_month": "$(MONTH)"}') $(ARGS)
 
 setup: $(DEV)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.export import forms as export
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.export.parquet import ExportError
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
@@ -23,17 +24,17 @@ class ActionModule(CoreAction):
         format=dict(type="str", default="csv", choices=list(export.FORMATS)),
         path=dict(type="path", required=True),
     )
-    ERRORS = (records.RecordError, export.ExportError, OSError)
+    ERRORS = (records.RecordError, ExportError, OSError)
     FAILURE = "the figures could not be written: %s"
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         suffix = export.FORMATS[args["format"]].suffix
         example = f"make export FORMAT={args['format']} OUT=figures.{suffix}, or bench_report_export=figures.{suffix}"
         if not args["path"].strip():
-            raise export.ExportError(f"no file is named to write them to: {example}")
+            raise ExportError(f"no file is named to write them to: {example}")
         path = os.path.abspath(args["path"])
         if os.path.isdir(path):
-            raise export.ExportError(f"{path} is a directory; name a file: {example}")
+            raise ExportError(f"{path} is a directory; name a file: {example}")
         read = records.read(os.path.abspath(args["results_dir"]))
         content = export.export(summary.runs(read.records), args["format"])
         changed = not _holds(path, content)

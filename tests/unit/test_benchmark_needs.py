@@ -39,6 +39,7 @@ LACKING = {
         ["--guidellm", "absent/guidellm", "--bin", "absent", "--model", "absent.gguf"],
         ["pip install guidellm==", "absent/llama-server", "absent.gguf"],
     ),
+    "shared": ([], ["jinja2", "moto", "make setup"]),
     "tuner": ([*BUILD, "--raw", "raw"], ["jinja2", "make setup"]),
     "verdicts": ([*BUILD, "--raw", "raw.jsonl"], ["jinja2", "make setup"]),
 }

@@ -19,8 +19,8 @@ PREFIX = "ansible_collections.cloudbench.llama.plugins."
 # From the ground up: a room imports itself and what stands below it. CONTRIBUTING.md says what is in each.
 TARGET = ("record", "system", "probe", "models", "llamacpp", "kinds", "measure")
 CONTROLLER = (
-    "terminal", "catalog", "store", "analysis", "failures", "report", "request", "ec2", "export", "imports", "site",
-    "shell",
+    "terminal", "catalog", "store", "analysis", "failures", "report", "request", "ec2", "export", "shared",
+    "imports", "site", "shell",
 )  # fmt: skip
 # Names of locals that say nothing of what they hold.
 EMPTY_NAMES = {"found", "one", "own"}

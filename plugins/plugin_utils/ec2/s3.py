@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An address by which a host may download one object of S3 for some hours, without any credential of its own."""
+"""Clients for a bucket of S3, and an address by which a host may download one object without any credential."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def presign(address: str) -> tuple[str, int]:
     if not address.startswith("s3://") or not bucket or not key:
         raise S3Error(f"{address!r} is no object; write s3://BUCKET/KEY")
     try:
-        client = _client(_region(bucket))
+        client = _client(_region(bucket)[0])
         size = client.head_object(Bucket=bucket, Key=key)["ContentLength"]
         url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=EXPIRES_S)
     except ClientError as error:
@@ -49,20 +49,34 @@ def presign(address: str) -> tuple[str, int]:
     return url, size
 
 
-def _client(region: str | None) -> Any:
+def client_of(bucket: str, **settings: Any) -> Any:
+    """Return a client that signs for the region of a bucket; `settings`: more of botocore's Config.
+
+    Raises S3Error where there is no such bucket, and AwsError where nobody can be asked.
+    """
+    aws.need()
+    with aws.asked("s3:ListBucket"):
+        region, status = _region(bucket)
+    if status == 404:
+        raise S3Error(f"there is no bucket {bucket}: correct its name, or create it first; none is created here")
+    return _client(region, **settings)
+
+
+def _client(region: str | None, **settings: Any) -> Any:
     # Version 4: the only signature every region takes. Virtual-hosted names where the endpoint has them.
-    return aws.client("s3", region, signature_version="s3v4")
+    return aws.client("s3", region, signature_version="s3v4", **settings)
 
 
-def _region(bucket: str) -> str | None:
-    """The region of the bucket, which a signature names; None where it is not told."""
+def _region(bucket: str) -> tuple[str | None, int]:
+    """The region of the bucket, which a signature names, None where it is not told; and the status of the answer."""
     client = _client(None)
     try:
         answer = client.head_bucket(Bucket=bucket)
     except ClientError as error:
         answer = error.response
-    region = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
-    return str(region or client.meta.region_name or "") or None
+    told = answer.get("ResponseMetadata", {})
+    region = told.get("HTTPHeaders", {}).get("x-amz-bucket-region")
+    return str(region or client.meta.region_name or "") or None, int(told.get("HTTPStatusCode") or 0)
 
 
 def _reason(error: Any, bucket: str) -> str:

@@ -13,10 +13,7 @@ import csv
 import io
 import json
 import re
-import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
@@ -25,11 +22,9 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope i
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.export import parquet
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.export.parquet import ExportError
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts
-
-
-class ExportError(ValueError):
-    """An export that cannot be written; the message names the cause and the remedy."""
 
 
 class Figure(NamedTuple):
@@ -238,27 +233,11 @@ def _csv(measured: Sequence[Measured]) -> str:
 
 def _parquet(measured: Sequence[Measured]) -> bytes:
     """Parquet, written by DuckDB, with types: text, BIGINT, DOUBLE and TIMESTAMP (UTC)."""
-    try:
-        import duckdb
-    except ImportError as error:
-        raise ExportError(
-            f"Parquet is written by DuckDB, which {sys.executable} does not have: "
-            f"{sys.executable} -m pip install duckdb"
-        ) from error
     lines = list(_lines(measured))
     if not lines:
         raise ExportError("there are no figures on record, and so no columns to write: measure something first")
-    columns = {name: _TYPES.get(name, "VARCHAR") for name in lines[0]}
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, "lines.jsonl"), Path(folder, "figures.parquet")
-        source.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
-        database = duckdb.connect(config={"threads": 1})
-        try:
-            relation = database.read_json(str(source), columns=columns, format="newline_delimited")
-            relation.write_parquet(str(target), compression="zstd")
-        finally:
-            database.close()
-        return target.read_bytes()
+    with parquet.Writer() as writer:
+        return writer.written(lines, {name: _TYPES.get(name, "VARCHAR") for name in lines[0]})
 
 
 def _label(value: Any) -> str:

@@ -43,8 +43,8 @@ UPGRADES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_to_2,)
 _COMPONENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 __all__ = [
-    "SCHEMA", "UPGRADES", "Appended", "Contents", "NewerSchemaError", "Problem", "RecordError", "Writer",
-    "append", "checker", "component", "decode", "machines", "read", "upgrade",
+    "SCHEMA", "UPGRADES", "Appended", "Contents", "Kept", "NewerSchemaError", "Problem", "RecordError", "Writer",
+    "append", "checker", "component", "decode", "files", "machine_name", "machines", "read", "upgrade",
 ]  # fmt: skip
 
 
@@ -71,6 +71,16 @@ class Problem:
 class Contents(NamedTuple):
     """All records that passed, of the newest schema, in the order of files and lines; and what did not pass."""
 
+    records: list[dict[str, Any]]
+    problems: list[Problem]
+
+
+class Kept(NamedTuple):
+    """One file of the store: each line that passed, as it stands there, and the record on it; and what did not pass."""
+
+    machine: str
+    run: str
+    lines: list[bytes]
     records: list[dict[str, Any]]
     problems: list[Problem]
 
@@ -108,6 +118,15 @@ def component(value: Any, what: str) -> str:
     return value
 
 
+def machine_name(value: Any) -> str:
+    """Return `value` when it is safe as the name of a machine's directory. Raises RecordError."""
+    machine = component(value, "machine")
+    # The index of all machines stands beside their directories.
+    if machine.lower() == "readme.md":
+        raise RecordError(f"the machine name {machine!r} is taken by the index page: choose another")
+    return machine
+
+
 def upgrade(record: dict[str, Any]) -> dict[str, Any]:
     """Return `record` in the newest schema. Raises NewerSchemaError, or RecordError when it has no schema."""
     version = record.get("schema")
@@ -128,10 +147,7 @@ def _line(record: Any) -> tuple[str, str, str]:
     if not isinstance(record, dict):
         raise RecordError(f"a record is an object, not {type(record).__name__}")
     record = upgrade(record)
-    machine = component(record.get("machine"), "machine")
-    # The index of all machines stands beside their directories.
-    if machine.lower() == "readme.md":
-        raise RecordError(f"the machine name {machine!r} is taken by the index page: choose another")
+    machine = machine_name(record.get("machine"))
     run = component(record.get("run"), "run id")
     try:
         return machine, run, canonical(record)
@@ -260,6 +276,43 @@ def machines(results_dir: str | os.PathLike[str]) -> list[str]:
     return sorted({path.parts[-3] for path in Path(results_dir).glob("*/records/*.jsonl")})
 
 
+def files(results_dir: str | os.PathLike[str], run: str = "*", machine: str = "*") -> Iterator[Kept]:
+    """Return what each file under `results_dir` holds, or of one run or machine, in their order.
+
+    Raises NewerSchemaError, naming the file, and RecordError where nothing can check them.
+    """
+    checker()
+    root = Path(results_dir)
+    for path in sorted(root.glob(f"{glob.escape(machine) if machine != '*' else machine}/records/{run}.jsonl")):
+        yield _kept(path, path.relative_to(root).as_posix())
+
+
+def _kept(path: Path, name: str) -> Kept:
+    kept = Kept(path.parts[-3], path.name[: -len(".jsonl")], [], [], [])
+    seen = set()
+    try:
+        for number, line in _lines(path):
+            try:
+                record = decode(line)
+            except NewerSchemaError as error:
+                raise NewerSchemaError(f"{path}, line {number}: {error}") from error
+            except RecordError as error:
+                kept.problems.append(Problem(name, number, str(error)))
+                continue
+            if (record["machine"], record["run"]) != (kept.machine, kept.run):
+                reason = "it belongs to machine %.60r and run %.60r, not into this file"
+                kept.problems.append(Problem(name, number, reason % (record["machine"], record["run"])))
+                continue
+            # A merge of two branches may have put one line there twice.
+            if line not in seen:
+                seen.add(line)
+                kept.lines.append(line)
+                kept.records.append(record)
+    except OSError as error:
+        kept.problems.append(Problem(name, 0, f"it cannot be read: {error.strerror}"))
+    return kept
+
+
 def read(results_dir: str | os.PathLike[str], run: str = "*", machine: str = "*") -> Contents:
     """Return every record under `results_dir`, or of one run or machine, and a problem for each line that is none.
 
@@ -269,30 +322,8 @@ def read(results_dir: str | os.PathLike[str], run: str = "*", machine: str = "*"
     what that version has shown. Raises RecordError where nothing can check them.
     """
     checker()
-    root = Path(results_dir)
-    records: list[dict[str, Any]] = []
-    problems: list[Problem] = []
-    for path in sorted(root.glob(f"{glob.escape(machine) if machine != '*' else machine}/records/{run}.jsonl")):
-        name = path.relative_to(root).as_posix()
-        belongs = (path.parts[-3], path.name[: -len(".jsonl")])
-        seen = set()
-        try:
-            for number, line in _lines(path):
-                try:
-                    record = decode(line)
-                except NewerSchemaError as error:
-                    raise NewerSchemaError(f"{path}, line {number}: {error}") from error
-                except RecordError as error:
-                    problems.append(Problem(name, number, str(error)))
-                    continue
-                if (record["machine"], record["run"]) != belongs:
-                    reason = "it belongs to machine %.60r and run %.60r, not into this file"
-                    problems.append(Problem(name, number, reason % (record["machine"], record["run"])))
-                    continue
-                # A merge of two branches may have put one line there twice.
-                if line not in seen:
-                    seen.add(line)
-                    records.append(record)
-        except OSError as error:
-            problems.append(Problem(name, 0, f"it cannot be read: {error.strerror}"))
-    return Contents(records, problems)
+    contents = Contents([], [])
+    for kept in files(results_dir, run, machine):
+        contents.records.extend(kept.records)
+        contents.problems.extend(kept.problems)
+    return contents
