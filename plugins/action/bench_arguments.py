@@ -25,6 +25,13 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import reco
 _HOSTS_MARK = ","
 
 
+_FACTS = (
+    "A host that is not this machine may set variables of this run by what it calls its facts, those that name "
+    "directories of this machine among them: set inject_facts_as_vars = False under [defaults] of ansible.cfg, or "
+    "ANSIBLE_INJECT_FACT_VARS=false"
+)
+
+
 class ActionModule(CoreAction):
     """Looks at the variables of the host, and does nothing."""
 
@@ -48,6 +55,8 @@ class ActionModule(CoreAction):
                 )
         if args["planned"] and not _begun(task_vars):
             said.append(_nothing_planned())
+        if getattr(constants, "INJECT_FACTS_AS_VARS", False) and _others(task_vars):
+            self._display.warning(_FACTS)
         if said:
             raise RequestError("Nothing was done, because " + "; ".join(dict.fromkeys(said)))
         return {}
@@ -87,6 +96,12 @@ class ActionModule(CoreAction):
             expected = {key: value for key, value in entry.items() if key in ("type", "elements", "options")}
             said += ArgumentSpecValidator({name: expected}).validate({name: given[name]}).error_messages
         return said
+
+
+def _others(task_vars: Mapping[str, Any]) -> bool:
+    """Say whether a host of the inventory may be another machine than this one."""
+    every = (task_vars.get("hostvars") or {}).values()
+    return any(of_host.get("ansible_connection", "ssh") != "local" for of_host in every)
 
 
 def _begun(task_vars: Mapping[str, Any]) -> bool:

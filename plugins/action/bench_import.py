@@ -15,6 +15,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.forms imp
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import CoreAction, spec
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.plain import plain
 
 
 class ActionModule(CoreAction):
@@ -57,5 +58,6 @@ class ActionModule(CoreAction):
             "present": outcome.present,
             "skipped": [skipped._asdict() for skipped in outcome.skipped],
             "problems": outcome.problems,
-            "summary": many.said(outcome, results_dir),
+            # Ansible prints it.
+            "summary": list(map(plain, many.said(outcome, results_dir))),
         }

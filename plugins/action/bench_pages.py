@@ -20,6 +20,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id impo
     RunError,
     current_run,
 )
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.plain import plain
 
 
 def _promised(task_vars: Mapping[str, Any], run: str | None) -> dict[str, list[dict[str, Any]]]:
@@ -76,8 +77,9 @@ class ActionModule(CoreAction):
             "written": changed,
             "run": run,
             "pages": promised,
-            "missing": missing,
-            "failures": [failure_line(record["machine"], record["payload"]) for record in failures],
-            "problems": [str(problem) for problem in problems],
+            # Ansible prints them.
+            "missing": list(map(plain, missing)),
+            "failures": [plain(failure_line(record["machine"], record["payload"])) for record in failures],
+            "problems": list(map(plain, problems)),
             "rendered": results_dir,
         }

@@ -34,9 +34,11 @@ class ActionModule(LiveAction):
         self._silence = float(args.get("silence", 600))
         # What was seen of the spool: its records, and how many lines they were read from.
         self._kept: list[dict[str, Any]] = []
+        self._refused: set[str] = set()
         self._lines = 0
         self._writer: records.Writer | None = None
         self._machine: str = (args.get("machine") or {}).get("name", "host")
+        self._run: str = args.get("run", "")
         if self._task.check_mode:
             return dict(result, **self._execute_module(_MODULE, args, task_vars=task_vars))
         spool = self._expand(args.get("spool") or "~/.cache/cloudbench/spool")
@@ -66,9 +68,18 @@ class ActionModule(LiveAction):
         shown, _newline, new = self._said(command).partition("\n")
         # The last line may be one that is just being written.
         whole = new[: new.rfind("\n") + 1]
-        self._keep(_records(whole))
+        self._keep(self._of_host(_records(whole)))
         self._lines += whole.count("\n")
         return self._state(shown)
+
+    def _of_host(self, given: list[Any]) -> list[dict[str, Any]]:
+        """Return the records that are the host's to give; what else it gave is said once."""
+        kept, reasons = records.of_host(given, self._run, self._machine)
+        for reason in reasons:
+            if reason not in self._refused:
+                self._refused.add(reason)
+                self._display.warning("%s: %s" % (self._machine, reason))
+        return kept
 
     def _keep(self, new: list[dict[str, Any]]) -> None:
         """Put records into the store at once: neither this controller nor the host may live until the end."""
@@ -86,10 +97,14 @@ class ActionModule(LiveAction):
     def _complete(self, job: dict[str, Any], prefix: str) -> dict[str, Any]:
         """Return the module's result; when it died without one, failed but with all it had written to the spool."""
         ended = self._result(job)
-        if envelope.RESULT_KEY in ended:
-            return ended
+        given = ended.pop(envelope.RESULT_KEY, None)
+        if isinstance(given, dict) and given.get("version") != envelope.RESULT_VERSION:
+            # The callback, which keeps none of them, says so.
+            return dict(ended, **{envelope.RESULT_KEY: given})
+        if isinstance(given, dict) and isinstance(given.get("records"), list):
+            return dict(ended, **{envelope.RESULT_KEY: envelope.as_result(self._of_host(given["records"]))})
         try:
-            written = _records(self._said("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix)))
+            written = self._of_host(_records(self._said("cat %s.jsonl 2>/dev/null" % shlex.quote(prefix))))
         except AnsibleConnectionFailure as error:
             self._display.vvv("not read: %s" % error)
             written = self._kept
@@ -109,12 +124,12 @@ class ActionModule(LiveAction):
         return dict(ended, failed=True)
 
 
-def _records(lines: str) -> list[dict[str, Any]]:
-    """Return the records of the lines of a spool; a line that is cut off is none."""
+def _records(lines: str) -> list[Any]:
+    """Return what the lines of a spool hold; a line that is cut off holds nothing."""
     decoded = []
     for line in lines.splitlines():
         try:
             decoded.append(json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     return decoded

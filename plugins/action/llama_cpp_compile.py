@@ -47,7 +47,8 @@ class ActionModule(LiveAction):
         ended = self._result(job)
         if not ended:
             return {"failed": True, "msg": "the compiler was killed, and its module with it; run again, it goes on"}
-        if ended.get("steps") and not ended.get("failed"):
+        known = isinstance(ended.get("steps"), int) and isinstance(ended.get("wall_s"), (int, float))
+        if known and ended["steps"] and not ended.get("failed"):
             told = "%s: compiled %s: %d steps in %s"
             self._display.display(told % (self._host, self._what, ended["steps"], duration(ended["wall_s"])))
         return ended

@@ -21,12 +21,16 @@ class ActionModule(HostAction):
     """Adds nothing to the module's options: the host reads, the controller recognises."""
 
     MODULE = "cloudbench.llama.machine_info"
+    ERRORS = (records.RecordError,)
+    FAILURE = "the machine cannot be measured: %s"
 
     def work(self, args: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         ended = self.module(args, task_vars)
         machine = ended.get("machine")
         if machine and not ended.get("failed"):
-            machine = dict(machine, processor=processors.recognise(machine))
+            # What the controller knows of a processor, no host says.
+            machine = machines.checked({**machine, "processor": None} if isinstance(machine, dict) else machine)
+            machine["processor"] = processors.recognise(machine)
             if not args.get("name"):
                 machine["name"] = processors.machine_name(machine) or machine["name"]
             machine["name"] = self._kept_as(machine)

@@ -10,8 +10,9 @@ name: bench_report
 type: aggregate
 short_description: Keep benchmark records and write the markdown reports
 description:
-  - Appends every record that a task returns under C(bench_records) to
-    C(<results_dir>/<machine>/records/<run>.jsonl) as soon as the task ends.
+  - Appends every record that a task of this collection returns under C(bench_records) to
+    C(<results_dir>/<machine>/records/<run>.jsonl) as soon as the task ends. What any other task returns is not kept,
+    since it would be the word of a host alone.
   - Writes the markdown pages from the records when the play ends, unless role P(cloudbench.llama.bench_report#role)
     has already done it.
   - A host that cannot be reached becomes a failure record too.
@@ -42,6 +43,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import terminal
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.display import PlainDisplay
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records, run_id
 
 # Of a command line, what decides whether another one asks for the same.
@@ -51,6 +53,11 @@ _MEASURE = {
     *("site.yml", "measure.yml", "tune.yml"),
     *("cloudbench.llama.site", "cloudbench.llama.measure", "cloudbench.llama.tune"),
 }
+
+# Whose records are kept: actions that work on the controller, or let a host give only what is its own. A host answers
+# for any module with whatever it likes.
+_KEPT_OF = {f"cloudbench.llama.{name}" for name in ("bench_failure", "bench_plan", "llama_bench")}
+_RENDERS = "cloudbench.llama.bench_pages"
 
 # Ansible colours nothing where standard output is no terminal, or where the person wants none.
 _COLOURS = {
@@ -62,7 +69,7 @@ _COLOURS = {
 
 
 class CallbackModule(CallbackBase):
-    """Records come in a result under one known key: the task's name, module and register do not matter."""
+    """Records come in the result of an action of ours, under one known key: name and register do not matter."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -71,6 +78,7 @@ class CallbackModule(CallbackBase):
 
     def __init__(self) -> None:
         super().__init__()
+        self._display: Any = PlainDisplay(self._display)
         self._run = ""
         self._asked: str | None = None
         self._results_dir = ""
@@ -115,7 +123,12 @@ class CallbackModule(CallbackBase):
 
     def _collect(self, result: Any) -> None:
         value = result.result.get(envelope.RESULT_KEY)
-        if isinstance(value, dict):
+        if value is not None and result.task.resolved_action not in _KEPT_OF:
+            self._display.warning(
+                "bench_report: %s: a task of %s returned records, which would be the word of a host alone: they were "
+                "not kept" % (result.host.get_name(), result.task.resolved_action)
+            )
+        elif isinstance(value, dict):
             if value.get("version") != envelope.RESULT_VERSION:
                 self._display.warning(
                     "bench_report: records of form %r are not understood; update the collection" % value.get("version")
@@ -127,7 +140,8 @@ class CallbackModule(CallbackBase):
                 if isinstance(record, dict):
                     self._machines[result.host.get_name()] = record.get("machine")
             self._keep(new)
-        if result.result.get("rendered") == self._results_dir:
+        rendered = result.result.get("rendered")
+        if rendered == self._results_dir and result.task.resolved_action == _RENDERS:
             self._to_render = False
 
     def v2_runner_on_ok(self, result: Any) -> None:

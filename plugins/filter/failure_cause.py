@@ -37,10 +37,16 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.failures.cause import cause_of
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.plain import plain
+
+
+def failure_cause(result: dict[str, Any]) -> str:
+    """Return the cause as it may be printed: a host may have said it."""
+    return plain(cause_of(result), keep_lines=True)
 
 
 class FilterModule:
     """The filter of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"failure_cause": cause_of}
+        return {"failure_cause": failure_cause}

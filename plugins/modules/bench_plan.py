@@ -109,7 +109,8 @@ plan:
       elements: dict
       sample: []
     models:
-      description: The O(request.models) that are possible, as they were given.
+      description: The O(request.models) that are possible, as they were given, but for what in an address may be a
+        secret.
       returned: success
       type: list
       elements: raw
@@ -121,8 +122,8 @@ plan:
       elements: str
       sample: [Q4_0]
     files:
-      description: The pairs of a model, as it was given, and a quantization that cells need; what quality is measured
-        against comes first.
+      description: The pairs of a model, as RV(plan.models) has it, and a quantization that cells need; what quality is
+        measured against comes first.
       returned: success
       type: list
       elements: list

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-import json
 import os
 import re
 import shutil
@@ -15,11 +14,12 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urldefrag
+from urllib.parse import quote, unquote, urldefrag
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
+from support.records import hostile
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, offers
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
@@ -28,7 +28,6 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import reco
 
 Record = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
-HOSTILE = '<img src=x onerror="document.title=\'owned\'">"\'|\u202e</td></table><script>document.title="owned"</script>'
 
 
 @pytest.fixture(scope="session")
@@ -109,6 +108,12 @@ class Watched:
 
     def open(self, path: Path) -> Page:
         self.page.goto(path.as_uri())
+        return self.page
+
+    def open_at(self, address: str) -> Page:
+        # Another anchor alone would be another state of the page that stands there.
+        self.page.goto("about:blank")
+        self.page.goto(address)
         return self.page
 
 
@@ -474,27 +479,53 @@ def test_a_narrow_screen_scrolls_its_tables_and_not_the_page(plain: Path, browse
     context.close()
 
 
-def test_hostile_strings_stay_text(tmp_path: Path, watched: Watched) -> None:
-    some = json.loads(json.dumps(fleet(0)))
-    for record in some:
-        for cell in [record["payload"].get("cell") or {}, *record["payload"].get("cells", [])]:
-            cell.update({name: HOSTILE for name in ("model", "build") if name in cell})
-        if record["kind"] == "model":
-            record["payload"]["name"] = HOSTILE
-        if record["kind"] == "machine":
-            record["payload"]["cpu_model"] = HOSTILE
-        if record["kind"] == "failure":
-            record["payload"]["cause"] = HOSTILE
-    made_site = made(some, tmp_path)
-    for path in sorted(made_site.rglob("*.html")):
+def misnamed() -> list[Record]:
+    """Return machines of one run each, in which things have the names of support/records/hostile.py, all of them."""
+    texts = list(hostile.PAYLOADS.values())
+    lines = (ROOT / "tests/fixtures/records/schema-2.jsonl").read_bytes().splitlines()
+    every = []
+    for at in range(0, len(texts), 5):
+        for record in hostile.named([records.decode(line) for line in lines], texts[at:] + texts[:at]):
+            every.append({**record, "machine": f"box-{at}"})
+    return every
+
+
+def test_names_of_every_kind_stay_text_and_nothing_runs_or_leaves(tmp_path: Path, watched: Watched) -> None:
+    root = made(misnamed(), tmp_path)
+    opened = []
+    watched.page.on("dialog", lambda dialog: (opened.append(dialog.message), dialog.dismiss()))
+    watched.page.on("popup", lambda popup: opened.append(popup.url))
+    # What a script of a stranger would have to get by, if one got into a page.
+    told = "document.addEventListener('securitypolicyviolation', (e) => console.error(e.violatedDirective))"
+    watched.page.add_init_script(told)
+    paths = sorted(root.rglob("*.html"))
+    assert len(paths) > 20
+    shown = ""
+    for path in paths:
         page = watched.open(path)
-        assert "owned" not in (page.title() if page.title() == "owned" else "")
-        assert page.locator("main script, main [onerror], main iframe").count() == 0
-        assert page.locator("main img").count() == len(
-            [one for one in page.locator("main img").all() if "figures/" in (one.get_attribute("src") or "")]
-        )
-    page = watched.open(made_site / "index.html")
+        assert page.title() != hostile.OWNED
+        shown += page.inner_text("main")
+        assert page.locator("main :is(script, style, link, meta, iframe, object, embed, form, svg, base)").count() == 0
+        assert page.evaluate(
+            r"""() => [...document.querySelectorAll("main *")].flatMap((node) => [...node.attributes])
+                 .filter(({ name, value }) => name.startsWith("on") || name === "style"
+                   || (/^(href|src|srcset)$/.test(name) && !/^(#[a-z0-9-]+|[A-Za-z0-9._\/%-]+)$/.test(value)))
+                 .map(({ name, value }) => `${name}=${value}`)"""
+        ) == []  # fmt: skip
+    assert "onerror=" in shown, "the names are on the pages"
+    # What the page's own program makes of them: boxes, a filter, a plot, lines side by side, an address.
+    page = watched.open(root / "index.html")
+    boxes = page.locator("input[type=checkbox][aria-label^=Compare]")
+    for at in range(min(2, boxes.count())):
+        boxes.nth(at).check()
+    for box in page.locator("main input[type=search]").all():
+        box.fill(hostile.PAYLOADS["element"])
     page.get_by_role("button", name="Plot generation against prompts").first.click()
     page.wait_for_selector(".plot[data-points] svg")
-    assert page.title() != "owned"
+    assert page.title() != hostile.OWNED
+    asked = quote(hostile.PAYLOADS["script"])
+    for key in ("compare", "sort", "ms", "processor", "sure", "nothing"):
+        page = watched.open_at(f"{(root / 'index.html').as_uri()}#{key}={asked}")
+        assert page.title() != hostile.OWNED
+    assert opened == []
     assert watched.said == []

@@ -36,7 +36,7 @@ all:
       ansible_ssh_args: -F /dev/null -o BatchMode=yes -o ConnectTimeout=1
 """
 
-# A task of a stranger that returns what is not for us to keep.
+# A task of a stranger that returns what is not for us to keep, as any host may for any module.
 STRANGER = """
 from ansible.module_utils.basic import AnsibleModule
 module = AnsibleModule(argument_spec=dict(records=dict(type="raw"), version=dict(type="int")))
@@ -114,11 +114,11 @@ NO_TIME = (
     PLANNED
     + """ {tests: [pp512], minutes: 6}
       register: promised
-    - stranger:
-        version: 1
-        records:
-          - {schema: SCHEMA, kind: omitted, run: RUN, time: "2026-11-23T15:55:23Z", machine: local-test,
-             payload: {cell: "{{ promised.plan.cells[0] }}", cause: no room, advice: Raise it.}}
+    - ansible.builtin.lineinfile:
+        path: "{{ playbook_dir }}/results/local-test/records/RUN.jsonl"
+        line: "{{ {'schema': SCHEMA, 'kind': 'omitted', 'run': 'RUN', 'time': '2026-11-23T15:55:23Z',
+          'machine': 'local-test', 'payload': {'cell': promised.plan.cells[0], 'cause': 'no room',
+          'advice': 'Raise it.'}} | to_json }}"
 - hosts: here
   gather_facts: false
   roles:
@@ -247,18 +247,14 @@ def test_a_trial_run_keeps_nothing(tmp_path):
     assert done.files == {}
 
 
-def test_what_is_no_record_of_ours_does_no_harm(tmp_path):
+def test_what_a_host_returns_as_records_is_not_kept(tmp_path):
     done = play(tmp_path, STRANGE, enabled=ELSEWHERE)
-    assert "records of form 99 are not understood; update the collection" in done.output
-    assert "a record is an object, not str" in done.output
-    assert "a record is an object, not int" in done.output
-    assert set(done.files) == {"README.md", *(f"local-test/{file}" for file in OF_A_MACHINE)}
-    assert [one["payload"]["cause"] for one in records(done, "local-test")] == ["kept all the same"]
+    assert done.code == 0, done.output
+    words = "here: a task of stranger returned records, which would be the word of a host alone: they were not kept"
+    assert words in done.output
+    assert "kept all the same" not in "".join(done.files.values())
+    assert set(done.files) == {"README.md"}
     assert list(tmp_path.rglob("*evil*")) == []
-    # The role looks where the callback keeps, and ends the play with what failed.
-    assert done.code == 2, done.output
-    assert "local-test: model: kept all the same. None." in done.output
-    assert "bench_report: wrote " not in done.output, "the role has written them"
     assert not (tmp_path / "results").exists()
 
 

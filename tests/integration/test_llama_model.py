@@ -174,7 +174,7 @@ def test_a_download_shows_how_far_it_is(role: Any, hub: HubServer, tmp_path: Pat
     with HubServer(tmp_path / "repositories", faults=["slow"]) as slow:
         url = f"{slow.endpoint}/plain/org/large/M.gguf?Signature=hunter2"
         run = role(llama_model_models=[{"name": "web", "url": url, "sha256": hashlib.sha256(content).hexdigest()}])
-    assert re.search(r"localhost: downloading M\.gguf: [0-9.]+\xa0[KM]iB of 16\.0\xa0MiB", run.output)
+    assert re.search(r"localhost: downloading M\.gguf: [0-9.]+\s[KM]iB of 16\.0\sMiB", run.output)
     assert "hunter2" not in run.output
     assert [failure["phase"] for failure in run.failures] == ["model"]
     assert not list((tmp_path / "models").rglob(".watch-*"))

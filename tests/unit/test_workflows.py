@@ -140,6 +140,19 @@ def test_pushes_and_pull_requests_are_tested_and_nights_are_for_all_of_it() -> N
     assert load(ROOT / CALL)["env"] == {"CLOUDBENCH_THOROUGH": "${{ inputs.thorough && '1' || '' }}"}
 
 
+def test_a_release_says_what_it_needs_and_nights_hold_that_against_advisories() -> None:
+    steps = load(ROOT / ".github/workflows/release.yml")["jobs"]["tarball"]["steps"]
+    programs = [step.get("run", "") for step in steps]
+    (bill,) = [program for program in programs if "cyclonedx-py" in program]
+    assert re.search(r"\bcyclonedx-bom==[\d.]+\s", bill)
+    assert re.search(r"--output-file \S+/sbom\.cdx\.json\S? requirements\.txt\s", bill)
+    assert "sha256sum -- *.tar.gz sbom.cdx.json" in bill
+    published = load(ROOT / ".github/workflows/release.yml")["jobs"]["release"]["steps"][-1]["run"]
+    assert "*.tar.gz sbom.cdx.json SHA256SUMS" in published
+    audit = load(ROOT / ".github/workflows/nightly.yml")["jobs"]["audit"]["steps"][-1]["run"]
+    assert all(f"--requirement {name}" in audit for name in ("requirements.txt", "requirements-dev.txt"))
+
+
 def test_every_group_of_the_suite_has_a_job(jobs: dict[str, Any]) -> None:
     listed = {entry["group"] for entry in jobs["group"]["strategy"]["matrix"]["include"]}
     assert listed | {"molecule"} == set(run.GROUPS)

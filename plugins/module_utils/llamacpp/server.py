@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -20,6 +21,8 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.system.process im
 
 NAME = "llama-server"
 ADDRESS = "127.0.0.1"
+# By it a server has its key: its command line everybody on the machine can read.
+_KEY_VARIABLE = "LLAMA_API_KEY"
 
 # How often a server that loads is asked: what is measured is when it answers.
 _ASK_SECONDS = 0.005
@@ -51,6 +54,9 @@ def free_port() -> int:
 class Server:
     """A llama-server from its entry, which waits until it is healthy, to its exit.
 
+    It answers whoever sends `headers`, which have a key that is made for it and stands on no disk: others on the
+    machine can reach loopback too, and would be part of what is measured.
+
     `argv` is its command without address and port; `started` gets the process id; `environment` is added to a
     clean one; `cpus` and `huge_pages` are as process.run() has them. `healthy_s` are the seconds from the start to the
     first 200 of /health, `usage` what the kernel accounted for, once it has ended. Raises ServerError.
@@ -67,7 +73,9 @@ class Server:
     ) -> None:
         self._command = argv
         self._prepare = process.prepared(cpus, huge_pages)
-        self._environment = dict(inherited(), **(environment or {}))
+        key = secrets.token_hex(16)
+        self.headers = {"Authorization": "Bearer " + key}
+        self._environment = dict(inherited(), **dict(environment or {}, **{_KEY_VARIABLE: key}))
         self._started = started
         self._end = time.monotonic() + time_limit
         self._limit = time_limit

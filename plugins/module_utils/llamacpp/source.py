@@ -14,8 +14,9 @@ import shutil
 import sys
 import tarfile
 import tempfile
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.models.web import without_login
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.digests import sha256_file
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import without_users
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
@@ -62,11 +63,11 @@ class SourceError(ValueError):
     """The source cannot be had or is not what was asked for; the message says why and what to do."""
 
 
-def _run(argv: List[str], what: str) -> str:
+def _run(argv: List[str], what: str, environment: Optional[Dict[str, str]] = None) -> str:
     """Return what a program prints. Raises SourceError, which begins with `what`."""
     try:
         # Git must never ask for a password on the terminal of a play.
-        done = process.run(argv, _SECONDS, {"GIT_TERMINAL_PROMPT": "0"})
+        done = process.run(argv, _SECONDS, dict(environment or {}, GIT_TERMINAL_PROMPT="0"))
     except OSError as error:
         raise SourceError("%s: %s cannot be run: %s" % (what, argv[0], error)) from error
     if done.timed_out:
@@ -230,6 +231,27 @@ def _pin(pin: str, sha256: str, name: str, scratch: str) -> None:
     os.replace(draft, pin)
 
 
+def _login(url: str) -> Tuple[str, Dict[str, str]]:
+    """Return a git url without its password, and the variables by which git has that.
+
+    What stands on a command line, git's own helpers among them, everybody on the machine can read. A user alone stays:
+    git asks its credential helpers for his password.
+    """
+    match = re.match(r"(https?://)([^/?#]*:[^/?#]*@)([^/?#]*)", url)
+    if not match:
+        return url, {}
+    address, header = without_login(url)
+    try:
+        count = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    except ValueError:
+        count = 0
+    return address, {
+        "GIT_CONFIG_COUNT": str(count + 1),
+        "GIT_CONFIG_KEY_%d" % count: "http.%s%s/.extraHeader" % (match.group(1), match.group(3)),
+        "GIT_CONFIG_VALUE_%d" % count: "Authorization: " + header["Authorization"],
+    }
+
+
 def from_git(cache: str, url: str, ref: str, commit: Optional[str]) -> Dict[str, Any]:
     """Return the tree of `ref` (branch, tag or full commit) of the repository at `url`.
 
@@ -244,7 +266,8 @@ def from_git(cache: str, url: str, ref: str, commit: Optional[str]) -> Dict[str,
         require_space(cache, _SPACE, "fetching %s of %s" % (ref, public))
         _run(["git", "init", "--quiet", scratch], what)
         git = ["git", "-C", scratch]
-        _run(git + ["fetch", "--quiet", "--depth", "1", "--", url, ref], what)
+        address, login = _login(url)
+        _run(git + ["fetch", "--quiet", "--depth", "1", "--", address, ref], what, login)
         head = _run(git + ["rev-parse", "FETCH_HEAD^{commit}"], what)
         if commit and not head.startswith(commit.lower()):
             raise SourceError("%s of %s is commit %s, not %s; it is not used" % (ref, public, head, commit))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 
 class Answer(NamedTuple):
@@ -47,10 +47,17 @@ def body_of(prompt: List[int], n_gen: int) -> Dict[str, Any]:
     }
 
 
-def complete(address: str, port: int, prompt: List[int], n_gen: int, timeout: float) -> Answer:
+def complete(
+    address: str,
+    port: int,
+    prompt: List[int],
+    n_gen: int,
+    timeout: float,
+    headers: Optional[Mapping[str, str]] = None,
+) -> Answer:
     """Send a request and read its answer to the end; never raises for what the server does.
 
-    `timeout`: seconds between two events after which the request is given up.
+    `timeout`: seconds between two events after which the request is given up. `headers`: by which it is let in.
     """
     body = json.dumps(body_of(prompt, n_gen))
     sent = time.monotonic()
@@ -58,7 +65,7 @@ def complete(address: str, port: int, prompt: List[int], n_gen: int, timeout: fl
     connection = http.client.HTTPConnection(address, port, timeout=timeout)
     last: Optional[Dict[str, Any]] = None
     try:
-        connection.request("POST", "/completion", body, {"Content-Type": "application/json"})
+        connection.request("POST", "/completion", body, {"Content-Type": "application/json", **(headers or {})})
         response = connection.getresponse()
         if response.status != 200:
             words = response.read(300).decode("utf-8", "replace").strip()

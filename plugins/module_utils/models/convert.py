@@ -281,7 +281,8 @@ def _repack(archive: str, prefix: str, path: str) -> bool:
         with tarfile.open(archive) as source:
             for member in source:
                 name = member.name[len(prefix) :]
-                if member.isfile() and member.name.startswith(prefix) and _PARTS.fullmatch(name):
+                inside = member.name.startswith(prefix) and ".." not in name.split("/")
+                if member.isfile() and inside and _PARTS.fullmatch(name):
                     content = source.extractfile(member)
                     kept.append((name, member.mtime, content.read() if content else b""))
     except (tarfile.TarError, OSError, EOFError) as error:

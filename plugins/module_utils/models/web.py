@@ -117,7 +117,7 @@ def request(
     scheme, host, _port = origin(url)
     if scheme not in _PORTS or not host or re.search(r"[\x00-\x20\x7f]", url):
         raise WebError(f"{name} is no address of a web server; it must begin with http:// or https:// and a host")
-    url, basic = _without_user(url)
+    url, basic = without_login(url)
     secrets = dict(basic, **(secrets or {}))
     for key, value in secrets.items():
         # http.client would put the value into its message.
@@ -176,7 +176,7 @@ def _next(name: str, url: str, headers: Message) -> str:
     return place
 
 
-def _without_user(url: str) -> Tuple[str, Dict[str, str]]:
+def without_login(url: str) -> Tuple[str, Dict[str, str]]:
     """`url` without user and password, and the header that carries them instead."""
     match = re.match(r"(https?://)([^/?#]*)@(.*)", url, re.DOTALL)
     if not match:

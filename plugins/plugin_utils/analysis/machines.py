@@ -9,13 +9,14 @@ The name stays with the machine that was measured first under it, so that a late
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe.machine import PROCESSOR_FLAGS, slug
-from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import digest
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical, digest, make, with_id
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
 Payload = Mapping[str, Any]
@@ -29,6 +30,24 @@ _PARTS = (
 # has kernels for, and AMX in all its parts, say which processor it is.
 _MEMORY_SHARE = 0.02
 _FLAGS = frozenset((*PROCESSOR_FLAGS.values(), "amx_tile", "amx_bf16"))
+
+
+def checked(machine: Any) -> dict[str, Any]:
+    """Return the fingerprint that a host gives of itself, when it can be one. Raises RecordError, which says why not.
+
+    Its name becomes that of a directory, and much of it stands on pages: what is wrong is said before it is measured.
+    """
+    if not isinstance(machine, Mapping):
+        raise records.RecordError(f"the host describes itself by {type(machine).__name__}, not by an object")
+    name = records.component(machine.get("name"), "machine")
+    try:
+        record = json.loads(canonical(make("machine", name, name, with_id(machine))))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise records.RecordError(f"the host describes itself by what JSON cannot hold: {error}") from error
+    reason = records.checker().refusal(record)
+    if reason:
+        raise records.RecordError(f"the host describes itself as no machine can be: {reason}")
+    return dict(machine)
 
 
 def _flags(machine: Payload) -> list[str] | None:
@@ -120,8 +139,10 @@ def name_in(results_dir: str | Path, name: str, machine: Payload) -> str:
     What cannot be read, or is not there, keeps the name free.
     """
     first: list[tuple[str, str, dict[str, Any]]] = []
-    for path in sorted(Path(results_dir).glob("*/records/*.jsonl")):
+    for path in records.paths(results_dir):
         directory = path.parts[-3]
+        if records.strange(results_dir, path):
+            continue
         if directory == name or directory.startswith(f"{name}-"):
             record = _machine_record(path)
             if record is not None:

@@ -63,6 +63,8 @@ _X86_DEFAULTS = ("GGML_SSE42", "GGML_AVX", "GGML_AVX2", "GGML_BMI2", "GGML_FMA",
 # benchmarks/README.md.
 _SLOWER = {"avx512_fp16": ("-mno-avx512fp16", {"gcc": 12, "clang": 14})}
 
+# What uname calls an architecture.
+_ARCHITECTURE = re.compile(r"[A-Za-z0-9_]{1,30}", re.ASCII)
 TRIPLES = {"aarch64": "aarch64-linux-gnu", "x86_64": "x86_64-linux-gnu"}
 
 
@@ -284,10 +286,16 @@ def _source(name: str, source: Mapping[str, Any], defaults: Mapping[str, Any]) -
 def compiler_prefix(build: Mapping[str, Any], controller: str, target: str | None) -> str:
     """Return what stands before gcc and g++ where a build is compiled: "" for the compiler of the machine itself.
 
-    `controller` and `target` are architectures as uname gives them.
+    `controller` and `target` are architectures as uname gives them. Raises BuildError for one that is none: the host
+    says it, and the controller runs the compiler that is called by it.
     """
     if build["way"] == "native" or controller == target:
         return ""
+    if target is not None and not _ARCHITECTURE.fullmatch(str(target)):
+        raise BuildError(
+            f"the host calls its architecture {target!r:.60}, which is no name of one, and no compiler is looked for "
+            "by it: set llama_cpp_way=native, or llama_cpp_cross_prefix"
+        )
     return TRIPLES.get(target or "", f"{target}-linux-gnu") + "-"
 
 

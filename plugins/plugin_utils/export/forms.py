@@ -24,7 +24,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.export import parquet
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.export.parquet import ExportError
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import markdown, parts
 
 
 class Figure(NamedTuple):
@@ -104,7 +104,7 @@ def _described(figure: Figure) -> dict[str, Any]:
     launched = {name: cell[name] for name in _BESIDE_TEST if name in cell}
     of_variant = variant.settings_of(cell.get("variant", ""))
     settings = {**(cell.get("settings") or {}), **of_variant, **launched, **summary.environment(run)}
-    return {
+    described = {
         "machine": run.machine,
         "instance_type": (summary.machine(run).get("instance") or {}).get("type") or "",
         "run": run.run,
@@ -123,6 +123,12 @@ def _described(figure: Figure) -> dict[str, Any]:
         "settings": " ".join(f"{name}={value}" for name, value in settings.items()),
         "state": row.state,
     }
+    return {name: _shown(value) if isinstance(value, str) else value for name, value in described.items()}
+
+
+def _shown(text: str) -> str:
+    """Return a name without what acts instead of showing: tables are read on terminals too, and by cat."""
+    return text if text.isprintable() else markdown.visible(text, keep_lines=True)
 
 
 def _benchmark(figure: Figure, differing: Mapping[str, Sequence[str]]) -> str:
@@ -146,7 +152,7 @@ def _benchmark(figure: Figure, differing: Mapping[str, Sequence[str]]) -> str:
         *(f"{name}={value}" for name, value in of_variant.items()),
         *(f"{name}={value}" for name, value in sorted(summary.environment(run).items())),
     )
-    return "/".join(map(str, parts_of_it))
+    return _shown("/".join(map(str, parts_of_it)))
 
 
 def _differing(measured: Iterable[Measured]) -> dict[str, Sequence[str]]:

@@ -107,9 +107,11 @@ def _words(value: Any) -> str:
 def cause_of(result: dict[str, Any]) -> str:
     """Return why a task failed, from its result: its message, its command, and what the program said.
 
-    What AWS refused to a module is told as aws_words tells it, the way out included.
+    What AWS refused to a module is told as aws_words tells it, the way out included. A host may have put anything into
+    the result, and has a cause all the same.
     """
-    for item in result.get("results") or []:
+    items = result.get("results")
+    for item in items if isinstance(items, list) else []:
         if isinstance(item, dict) and item.get("failed"):
             return cause_of(item)
     said = _words(result.get("msg") or "the task failed without a message").strip()
@@ -123,8 +125,9 @@ def cause_of(result: dict[str, Any]) -> str:
         parts.append(f"assertion: {_words(result['assertion'])}")
     if result.get("cmd"):
         parts.append(f"command: {_words(result['cmd'])[:200]}")
-        if result.get("rc"):
-            parts.append(f"exit code {result['rc']}" if result["rc"] > 0 else f"ended by signal {-result['rc']}")
+        code = result.get("rc")
+        if code and isinstance(code, int):
+            parts.append(f"exit code {code}" if code > 0 else f"ended by signal {-code}")
         parts += _most_telling(str(result.get("stderr") or ""), str(result.get("stdout") or ""))
     cause = " | ".join(parts)[:_LONGEST]
     holders = [_HOLDER.search(_words(result.get(name) or "")) for name in ("stdout", "stderr")]

@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import os
 import pickle
+import stat
 import sys
 import zlib
 from collections.abc import Collection
@@ -23,7 +24,7 @@ from typing import Any
 
 import jinja2
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import files
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import files, records
 
 _PLUGINS = Path(__file__).parents[2]
 _DIGEST = hashlib.sha256
@@ -47,10 +48,22 @@ def directory(results_dir: str | os.PathLike[str]) -> Path | None:
     path = Path(home, "cloudbench", "pages", name)
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        status = path.stat()
+        # Once and for all: a link that leads elsewhere later leads nobody from here.
+        path = path.resolve(strict=True)
+        safe = not path.stat().st_mode & 0o022 and all(map(_is_safe, (path, *path.parents)))
     except OSError:
         return None
-    return path if status.st_uid == os.geteuid() and not status.st_mode & 0o022 else None
+    return path if safe else None
+
+
+def _is_safe(folder: Path) -> bool:
+    """Say whether no other user can put another thing in the place of what is in here: the superuser can in any case.
+
+    Where everybody may write, as in /tmp, the sticky bit keeps others from what is not theirs.
+    """
+    status = folder.lstat()
+    exchanged = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
+    return status.st_uid in (0, os.geteuid()) and not exchanged
 
 
 @cache
@@ -68,8 +81,10 @@ def key(results_dir: str | os.PathLike[str], *machines: str) -> bytes | None:
     seen = _DIGEST(_program())
     try:
         for machine in machines:
-            for path in sorted(Path(results_dir, machine, "records").glob("*.jsonl")):
-                content = path.read_bytes()
+            for path in records.paths(results_dir, machine=machine):
+                # What is not read is known by the reason, which its page tells.
+                reason = records.strange(results_dir, path)
+                content = path.read_bytes() if reason is None else reason.encode()
                 seen.update(f"{machine}/{path.name}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
                 seen.update(content)
     except OSError:

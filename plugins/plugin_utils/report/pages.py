@@ -307,7 +307,7 @@ def write(
     missing = {
         path: spec
         for path, (first, spec) in wanted.items()
-        if not files.head(root / path).startswith(f"{first}\n".encode())
+        if records.strange(root, root / path) or not files.head(root / path).startswith(f"{first}\n".encode())
     }
     try:
         drawn = drawing.draw(list(missing.values()), tell)
@@ -329,7 +329,10 @@ def _write_all(root: Path, texts: Mapping[str, str], refused: list[str]) -> list
     changed = []
     for path, text in sorted(texts.items()):
         try:
-            if _write_page(root / _safe(path), text):
+            reason = records.strange(root, root / _safe(path))
+            if reason:
+                refused.append(f"{root / path} cannot be written: {reason}, then report again")
+            elif _write_page(root / path, text):
                 changed.append(path)
         except OSError as error:
             refused.append(
@@ -393,7 +396,7 @@ def _remove_stale(root: Path, kept: set[str]) -> list[str]:
         paths += root.glob(pattern)
     for path in paths:
         name = path.relative_to(root).as_posix()
-        if name in kept or path.is_symlink() or not path.is_file():
+        if name in kept or path.is_symlink() or not path.is_file() or records.strange(root, path):
             continue
         with path.open("rb") as file:
             ours = _is_ours(file.read(max(len(MARKER), len(YAML_MARKER))))

@@ -14,18 +14,13 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import parts, tradeoff, tuned
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects import registry
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.plain import plain
 
 # More machines than anybody reads at the end of a terminal.
 MOST = 20
 
 _STATES = (summary.VALID, summary.UNSTABLE, summary.INVALID, summary.MISSING)
 _STATE = re.compile(rf"; ({'|'.join(_STATES)})\b")
-
-
-def _plain(text: str) -> str:
-    """Return text without what would steer a terminal: names and causes come from other machines."""
-    spaced = text.replace(metrics.NO_BREAK, " ")
-    return "".join(character if character.isprintable() else "?" for character in spaced)
 
 
 def state(line: str) -> str | None:
@@ -94,4 +89,4 @@ def lines(records: Sequence[Record], run_id: str, results_dir: str) -> list[str]
     more = max(0, len(searches) - MOST) + max(0, len(runs) - MOST) + max(0, len(barren) - MOST)
     if more:
         told.append(f"... and {metrics.plural(more, 'machine')} more: {_path(results_dir, summary.INDEX)}")
-    return [_plain(line) for line in told]
+    return [plain(line) for line in told]

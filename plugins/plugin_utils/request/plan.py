@@ -22,6 +22,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.source imp
     GENERATE,
     ModelSourceError,
     check_quantization,
+    public_entry,
 )
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import failure
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
@@ -323,13 +324,13 @@ def _not_to_be_had(request: RunRequest, quantizations: list[str], failures: list
 
 
 def _files(request: RunRequest, cells: list[Cell]) -> list[tuple[Any, str]]:
-    """Return the pairs of a model's entry and a quantization that cells need, references first."""
+    """Return the pairs of a model's entry, as it may be shown, and a quantization that cells need, references first."""
     pairs: dict[tuple[str, str], tuple[Any, str]] = {}
     for model in request.models:
         asked = [cell for cell in cells if cell["model"] == model.name]
         references = [cell["reference"] for cell in asked if "reference" in cell]
         for name in [*references, *(cell["quantization"] for cell in asked)]:
-            pairs[model.name, name] = model.entry, name
+            pairs[model.name, name] = public_entry(model.entry), name
     return list(pairs.values())
 
 
@@ -397,7 +398,8 @@ def make_plan(request: RunRequest, machine: Payload) -> Plan:
     return {
         "cells": with_twin(cells) if request.twin and not request.quick else cells,
         "duets": _duets(request, cells, machine, failures),
-        "models": [model.entry for model in request.models],
+        # Ansible shows a plan at -v: what in an address may be a secret only the role has that obtains the models.
+        "models": [public_entry(model.entry) for model in request.models],
         "quantizations": quantizations,
         "files": _files(request, cells),
         "builds": [build.entry for build in builds if build.name in needed],

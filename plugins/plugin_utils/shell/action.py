@@ -11,7 +11,9 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
+
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.display import PlainAction, plain_result
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.plain import plain
 
 
 def spec(**arguments: Any) -> Mapping[str, Any]:
@@ -25,7 +27,7 @@ class ActionFailed(AnsibleActionFail):
     _include_cause_message = False
 
 
-class CoreAction(ActionBase):
+class CoreAction(PlainAction):
     """An action that works on the controller and touches no host, which may be out of reach.
 
     A plugin says what it takes: `ARGUMENTS` is the argument_spec of validate_argument_spec and `RULES` are its further
@@ -56,7 +58,7 @@ class CoreAction(ActionBase):
         try:
             return {**result, "changed": False, **self.work(args, task_vars or {})}
         except self.ERRORS as error:
-            raise ActionFailed(self.failure(error, args)) from error
+            raise ActionFailed(plain(self.failure(error, args), keep_lines=True)) from error
 
     def _arguments(self) -> dict[str, Any]:
         if self.ARGUMENTS is None:
@@ -84,4 +86,5 @@ class HostAction(CoreAction):
 
     def module(self, args: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         """Run the module and return its result."""
-        return dict(self._execute_module(module_name=self.MODULE, module_args=dict(args), task_vars=task_vars))
+        ended = self._execute_module(module_name=self.MODULE, module_args=dict(args), task_vars=task_vars)
+        return plain_result(dict(ended))

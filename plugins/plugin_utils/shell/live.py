@@ -16,10 +16,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import describe_file
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import HostAction
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.display import PlainAction, plain_result
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.plain import short
 
 # Looking costs the host a shell and a read. Every 15 s is too rare to be measured; sooner only when the end is near.
 POLL_SECONDS = 15.0
@@ -33,9 +34,13 @@ GONE_SECONDS = 60.0
 START_SECONDS = 300.0
 # A background job may live as long as its work may take; this only bounds a job that never ends.
 LIFE_SECONDS = 30 * 24 * 3600
+# What a line about a host says of how far it is, when the host says something else than our runner would.
+_STRANGE = "it says how far it is in a way that is not understood"
+# So many characters of how far it is are read.
+_LONGEST = 500
 
 
-class LiveAction(ActionBase):
+class LiveAction(PlainAction):
     """Starts a module, looks at the file in which it says how far it is, and fetches its result."""
 
     _supports_check_mode = True
@@ -64,9 +69,8 @@ class LiveAction(ActionBase):
         """Run the module to its end. `prefix` begins the paths of the files by which it is looked at."""
         controller = os.getppid()
         job = self._start(module, args, task_vars)
-        if job.get("failed"):
-            return job
-        return self._follow(job, prefix, controller, task_vars)
+        ended = job if job.get("failed") else self._follow(job, prefix, controller, task_vars)
+        return plain_result(ended)
 
     def _start(self, module: str, args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         # The executor polls by itself a task that is still async when its action returns.
@@ -103,7 +107,7 @@ class LiveAction(ActionBase):
             heard = time.monotonic()
             if state and state["alive"]:
                 lived = heard
-            line = self._line(state) if state else None
+            line = self._told(state) if state else None
             if line and line != shown:
                 self._display.display(line)
                 shown = line
@@ -113,7 +117,15 @@ class LiveAction(ActionBase):
             if heard - lived > (GONE_SECONDS if state else START_SECONDS):
                 return self._complete({}, prefix)
             left = state.get("left_s") if state else None
-            wait = min(POLL_SECONDS, wait * 2 if left is None else max(1.0, left + 0.5))
+            known = max(1.0, left + 0.5) if isinstance(left, (int, float)) else None
+            wait = min(POLL_SECONDS, wait * 2 if known is None else known)
+
+    def _told(self, state: dict[str, Any]) -> str:
+        """Return the progress in one line, whatever a host has written there."""
+        try:
+            return short(self._line(state), _LONGEST)
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+            return f"{self._whose()}: {_STRANGE}"
 
     @abstractmethod
     def _whose(self) -> str:
@@ -139,10 +151,12 @@ class LiveAction(ActionBase):
         """Return the content of a progress file with `alive`: whether who wrote it is there and at work."""
         try:
             state = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(state, dict) or not isinstance(state.get("pid"), int):
             return None
         self._begun = True
-        alive = self._low_level_execute_command("kill -0 %d 2>/dev/null" % int(state["pid"]))["rc"] == 0
+        alive = self._low_level_execute_command("kill -0 %d 2>/dev/null" % state["pid"])["rc"] == 0
         return dict(state, alive=alive and not state.get("finished"))
 
     @staticmethod

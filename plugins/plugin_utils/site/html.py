@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import drawing, figures
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages as report
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import files
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import files, records
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -267,9 +267,11 @@ def _make_all(root: Path, pages: Mapping[str, str]) -> list[str]:
 def copied(shown: Iterable[figures.Figure], results: Path) -> list[str]:
     """Return the paths of the files in the results directory that pages link to: drawings, records, variables."""
     drawings = [figures.file_name(figure.path, theme) for figure in shown for theme in drawing.THEMES]
-    kept = [path.relative_to(results).as_posix() for path in sorted(results.glob("*/records/*.jsonl"))]
+    kept = [path.relative_to(results).as_posix() for path in records.paths(results)]
     kept += [path.relative_to(results).as_posix() for path in sorted(results.glob("*/tuned/*.yml"))]
-    return [path for path in [*drawings, *kept] if (results / path).is_file()]
+    # A link would have the site publish what it leads to.
+    near = [path for path in [*drawings, *kept] if not records.strange(results, results / path)]
+    return [path for path in near if (results / path).is_file()]
 
 
 def write(site: str | os.PathLike[str], results_dir: str | os.PathLike[str], pages: report.Pages) -> list[str]:
@@ -281,6 +283,10 @@ def write(site: str | os.PathLike[str], results_dir: str | os.PathLike[str], pag
     if root.exists() and (not root.is_dir() or any(root.iterdir())) and not (root / OWNER).is_file():
         raise SiteError(f"{root} holds files that are no site of ours: name an empty or a new directory")
     try:
+        for path in root.rglob("*"):
+            reason = None if path.is_dir() and not path.is_symlink() else records.strange(root, path)
+            if reason:
+                raise SiteError(f"{path} is not of this site: {reason}, or name an empty or a new directory")
         root.mkdir(parents=True, exist_ok=True)
         (root / OWNER).touch()
         shared = assets()

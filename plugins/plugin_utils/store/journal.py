@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -22,6 +23,9 @@ from pathlib import Path
 MOST_LINES = 1_000_000
 # A file is read in pieces of so many bytes.
 _PIECE = 1 << 24
+# So long another writer is waited for. Whoever may read a file can lock it, and must not have a run wait for ever.
+LOCK_S = 60.0
+_LOOK_S = 0.02
 
 
 def _digest(line: bytes) -> bytes:
@@ -74,12 +78,12 @@ class Journals:
         """Append those of `lines` that the file does not hold, and return how many they are; raises OSError.
 
         They are on the disk when this returns; a disk without room for them leaves the file as it was. Others that
-        append to it wait meanwhile.
+        append to it wait meanwhile, and are waited for, LOCK_S at most.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         with FileIO(descriptor, "r+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _lock(file)
             known = self._known.pop(path, None)
             if known is None or not known.holds(file):
                 known = _Known()
@@ -112,6 +116,20 @@ class Journals:
         total = sum(len(each.lines) for each in self._known.values())
         while total > self._most_lines and len(self._known) > 1:
             total -= len(self._known.pop(next(iter(self._known))).lines)
+
+
+def _lock(file: FileIO) -> None:
+    """Lock a file that others may be writing to. Raises OSError when none of them comes to an end within LOCK_S."""
+    end = time.monotonic() + LOCK_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > end:
+                told = f"another process has it locked, and kept it so for {LOCK_S:g} s (fuser names it)"
+                raise OSError(errno.EBUSY, told) from None
+        time.sleep(_LOOK_S)
 
 
 def _read_on(file: FileIO, known: _Known) -> bytes:

@@ -39,12 +39,18 @@ def _to_2(record: dict[str, Any]) -> dict[str, Any]:
 
 UPGRADES: tuple[Callable[[dict[str, Any]], dict[str, Any]], ...] = (_to_2,)
 
+# What the host that measures may say. Plan and fingerprint are the controller's, and stand on record before it begins.
+OF_A_HOST = frozenset((
+    "bandwidth", "build", "duet", "end", "failure", "launch", "model", "omitted", "samples", "threads", "tuned",
+))  # fmt: skip
+
 # One path component on every file system: no slash, no leading dot or hyphen, nothing that needs quoting.
 _COMPONENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 __all__ = [
-    "SCHEMA", "UPGRADES", "Appended", "Contents", "Kept", "NewerSchemaError", "Problem", "RecordError", "Writer",
-    "append", "checker", "component", "decode", "files", "machine_name", "machines", "read", "upgrade",
+    "OF_A_HOST", "SCHEMA", "UPGRADES", "Appended", "Contents", "Kept", "NewerSchemaError", "Problem", "RecordError",
+    "Writer", "append", "checker", "component", "decode", "files", "machine_name", "machines", "of_host", "paths", "read",
+    "strange", "upgrade",
 ]  # fmt: skip
 
 
@@ -127,6 +133,49 @@ def machine_name(value: Any) -> str:
     return machine
 
 
+def of_host(given: Iterable[Any], run: str, machine: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return those of the records that a host gave which are its own, and a sentence for each reason against others.
+
+    A host is measured by the controller's leave: it may say what it measured in this run, as the machine that it is
+    kept as, and nothing of other runs, of other machines, or of what it was asked for.
+    """
+    kept: list[dict[str, Any]] = []
+    refused: dict[str, None] = {}
+    for record in given:
+        if not isinstance(record, dict):
+            reason = f"a record is an object, not {type(record).__name__}"
+        elif record.get("run") != run or record.get("machine") != machine:
+            told = f"{record.get('run')!r:.60} of {record.get('machine')!r:.60}"
+            reason = f"a record is of the run {told}, and not of the run {run} of {machine}: it was not kept"
+        elif not isinstance(record.get("kind"), str) or record["kind"] not in OF_A_HOST:
+            reason = f"a record is of the kind {record.get('kind')!r:.40}, which no host may write: it was not kept"
+        else:
+            kept.append(record)
+            continue
+        refused[reason] = None
+    return kept, list(refused)
+
+
+def strange(root: str | os.PathLike[str], path: str | os.PathLike[str]) -> str | None:
+    """Return why a file below `root` is neither read nor written, None where nothing is against it or it is not there.
+
+    A directory of results may come from somebody else. A link in it could lead to any file of whoever reads it, whose
+    copy a site would then publish, or to one that would be overwritten; a pipe would have its reader wait for ever.
+    """
+    inside, whole = os.path.realpath(root), os.path.realpath(path)
+    if os.path.commonpath((inside, whole)) != inside:
+        return "it is a symbolic link that leads out of the directory: put a copy of what is meant there"
+    if os.path.lexists(whole) and not os.path.isfile(whole):
+        return "it is no regular file: remove it"
+    return None
+
+
+def paths(results_dir: str | os.PathLike[str], run: str = "*", machine: str = "*") -> list[Path]:
+    """Return the files of records under `results_dir`, or of one run or machine, in their order."""
+    name = glob.escape(machine) if machine != "*" else machine
+    return sorted(Path(results_dir).glob(f"{name}/records/{run}.jsonl"))
+
+
 def upgrade(record: dict[str, Any]) -> dict[str, Any]:
     """Return `record` in the newest schema. Raises NewerSchemaError, or RecordError when it has no schema."""
     version = record.get("schema")
@@ -187,6 +236,10 @@ class Writer:
         written = 0
         for name, lines in sorted(files.items()):
             path = self._root.joinpath(*name.split("/"))
+            reason = strange(self._root, path)
+            if reason:
+                refused.append(f"{path} cannot be written: {reason}, then append again")
+                continue
             try:
                 written += self._journals.append(path, [line.encode("ascii") for line in lines])
             except OSError as error:
@@ -273,7 +326,7 @@ def machines(results_dir: str | os.PathLike[str]) -> list[str]:
     Raises RecordError where nothing can check what they have, before anybody starts processes to read it.
     """
     checker()
-    return sorted({path.parts[-3] for path in Path(results_dir).glob("*/records/*.jsonl")})
+    return sorted({path.parts[-3] for path in paths(results_dir)})
 
 
 def files(results_dir: str | os.PathLike[str], run: str = "*", machine: str = "*") -> Iterator[Kept]:
@@ -283,12 +336,16 @@ def files(results_dir: str | os.PathLike[str], run: str = "*", machine: str = "*
     """
     checker()
     root = Path(results_dir)
-    for path in sorted(root.glob(f"{glob.escape(machine) if machine != '*' else machine}/records/{run}.jsonl")):
-        yield _kept(path, path.relative_to(root).as_posix())
+    for path in paths(root, run, machine):
+        yield _kept(root, path)
 
 
-def _kept(path: Path, name: str) -> Kept:
+def _kept(root: Path, path: Path) -> Kept:
     kept = Kept(path.parts[-3], path.name[: -len(".jsonl")], [], [], [])
+    name = path.relative_to(root).as_posix()
+    if reason := strange(root, path):
+        kept.problems.append(Problem(name, 0, f"it is not read: {reason}"))
+        return kept
     seen = set()
     try:
         for number, line in _lines(path):

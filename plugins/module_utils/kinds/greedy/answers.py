@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 # Of a text in a record: as much as tells two tokens apart, and where they stand.
 _TOKEN_SHOWN, _BEFORE_SHOWN = 40, 80
@@ -81,12 +81,17 @@ def body_of(prompt: str, n_gen: int) -> Dict[str, Any]:
     }
 
 
-def ask(address: str, port: int, prompt: str, n_gen: int, timeout: float) -> Answer:
-    """Send a prompt and return the answer; it may take `timeout` seconds. Raises AnswerError."""
+def ask(
+    address: str, port: int, prompt: str, n_gen: int, timeout: float, headers: Optional[Mapping[str, str]] = None
+) -> Answer:
+    """Send a prompt and return the answer; it may take `timeout` seconds. Raises AnswerError.
+
+    `headers`: by which the request is let in.
+    """
     connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
         body = json.dumps(body_of(prompt, n_gen))
-        connection.request("POST", "/completion", body, {"Content-Type": "application/json"})
+        connection.request("POST", "/completion", body, {"Content-Type": "application/json", **(headers or {})})
         response = connection.getresponse()
         words = response.read()
     except OSError as error:

@@ -95,7 +95,7 @@ def obstacle(job: Job) -> Optional[Trouble]:
 def _answer(server: Server, number: int, n_gen: int) -> Answer:
     """Return what a server says to a prompt. Raises ServerError."""
     try:
-        return ask(ADDRESS, server.port, PROMPTS[number], n_gen, max(0.1, server.remaining()))
+        return ask(ADDRESS, server.port, PROMPTS[number], n_gen, max(0.1, server.remaining()), server.headers)
     except AnswerError as error:
         where = "at prompt %d of %d" % (number + 1, len(PROMPTS))
         if error.lost:

@@ -71,7 +71,7 @@ def _start(job: Job, settings: LaunchSettings, prompt: List[int], started: Optio
     )
     with server:
         # Two tokens, so that the first one is an event of its own and not the summary.
-        answer = complete(ADDRESS, server.port, prompt, 2, max(0.1, server.remaining()))
+        answer = complete(ADDRESS, server.port, prompt, 2, max(0.1, server.remaining()), server.headers)
         if answer.error or not answer.events:
             if server.ended():
                 raise server.failure("at its first request")

@@ -232,7 +232,8 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int],
         with server:
 
             def send(prompt: List[int]) -> Answer:
-                return complete(ADDRESS, server.port, prompt, cell["n_gen"], max(0.1, server.remaining()))
+                patience = max(0.1, server.remaining())
+                return complete(ADDRESS, server.port, prompt, cell["n_gen"], patience, server.headers)
 
             if "rate" in cell:
                 count = settings.requests * settings.slots

@@ -8,13 +8,19 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
+from support.records import hostile
 
 from ansible_collections.cloudbench.llama.plugins.action import gguf_quantize, llama_bench, llama_cpp_compile
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
+
+RUN = "20261123T155523Z-1a2b"
 
 # What a shell prints that reads a person's profile for each command that comes over ssh.
 GREETINGS = {
@@ -35,9 +41,16 @@ def action(module: Any, greeting: str) -> Any:
         return {"stdout": done.stdout, "stderr": done.stderr, "rc": done.returncode}
 
     made._low_level_execute_command = run
-    made._display = SimpleNamespace(vvv=lambda _text: None)
-    made._kept, made._lines, made._writer = [], 0, None
+    made.said = []
+    made._display = SimpleNamespace(vvv=lambda _text: None, warning=made.said.append, display=made.said.append)
+    made._kept, made._lines, made._writer, made._refused = [], 0, None, set()
+    made._run, made._machine, made._host, made._what = RUN, "box", "box", "llama.cpp"
     return made
+
+
+def spooled(n: int, **changes: Any) -> dict[str, Any]:
+    """A record as the runner on the host writes it."""
+    return {**envelope.make("launch", RUN, "box", {"n": n}), **changes}
 
 
 @pytest.mark.parametrize("greeting", GREETINGS.values(), ids=GREETINGS)
@@ -48,13 +61,14 @@ def test_progress_and_records_are_read_through_a_greeting(greeting, tmp_path, mo
     looking = action(llama_bench, greeting)
     assert looking._look(prefix) is None
     (tmp_path / "the run.progress.json").write_text(json.dumps(state))
-    (tmp_path / "the run.jsonl").write_text('{"kind": "launch", "n": 1}\n{"kind": "launch", "n": 2}\n{"kind": "lau')
+    lines = [json.dumps(spooled(n)) for n in (1, 2, 3)]
+    (tmp_path / "the run.jsonl").write_text("\n".join(lines)[:-20])
     assert looking._look(prefix) == {**state, "alive": True}
-    assert [record["n"] for record in looking._kept] == [1, 2]
+    assert [record["payload"]["n"] for record in looking._kept] == [1, 2]
     with (tmp_path / "the run.jsonl").open("a") as spool:
-        spool.write('nch", "n": 3}\n')
+        spool.write(f"{lines[2][-20:]}\n")
     looking._look(prefix)
-    assert [record["n"] for record in looking._kept] == [1, 2, 3]
+    assert [record["payload"]["n"] for record in looking._kept] == [1, 2, 3]
     assert looking._complete({}, prefix)["bench_records"]["records"] == looking._kept
     assert action(llama_cpp_compile, greeting)._look(prefix) == {**state, "alive": True}
 
@@ -99,3 +113,71 @@ def test_a_file_that_is_made_is_told_in_bytes(greeting, tmp_path):
     assert looking._line({**seen, "of": None, "left_s": None}) == "gv3: writing m.gguf: 512\xa0MiB"
     assert looking._complete({"changed": True, "started": 1, "ansible_job_id": "j"}, prefix) == {"changed": True}
     assert "its module was killed; run again" in looking._complete({}, prefix)["msg"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"run": "20260101T000000Z-0000"}, "a record is of the run '20260101T000000Z-0000' of 'box'"),
+        ({"machine": "gv4-c8g-16xlarge"}, f"a record is of the run '{RUN}' of 'gv4-c8g-16xlarge'"),
+        ({"machine": "../box"}, f"a record is of the run '{RUN}' of '../box'"),
+        ({"kind": "run"}, "a record is of the kind 'run', which no host may write"),
+        ({"kind": "machine"}, "a record is of the kind 'machine', which no host may write"),
+        ({"kind": ["launch"]}, "a record is of the kind"),
+    ],
+)
+def test_a_host_writes_nothing_into_other_runs_or_machines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], reason: str
+) -> None:
+    """Neither by its spool, which is read while it measures, nor by the result at the end."""
+    results = tmp_path / "results"
+    monkeypatch.setenv("CLOUDBENCH_RESULTS_DIR", str(results))
+    looking = action(llama_bench, "")
+    given = [spooled(1), spooled(2, **changes), 7, spooled(3)]
+    (tmp_path / "run.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in given))
+    looking._look(str(tmp_path / "run"))
+    ended = looking._complete({"bench_records": envelope.as_result(given)}, str(tmp_path / "run"))
+    without = looking._complete({}, str(tmp_path / "run"))
+    for kept in (looking._kept, ended["bench_records"]["records"], without["bench_records"]["records"]):
+        assert [record["payload"]["n"] for record in kept] == [1, 3]
+    assert [path.relative_to(results).as_posix() for path in results.rglob("*.jsonl")] == [f"box/records/{RUN}.jsonl"]
+    said = [words for words in looking.said if reason in words]
+    assert len(said) == 1, "once, however often it is read"
+    assert any("a record is an object, not int" in words for words in looking.said)
+
+
+def test_records_of_a_later_form_are_handed_on_for_the_callback_to_refuse() -> None:
+    later = {"version": 99, "records": []}
+    assert action(llama_bench, "")._complete({"bench_records": later}, "/nowhere/run")["bench_records"] == later
+
+
+@pytest.mark.parametrize("kind", sorted(records.OF_A_HOST))
+def test_what_the_runner_writes_is_its_own_to_write(kind: str) -> None:
+    kept, refused = records.of_host([spooled(1, kind=kind)], RUN, "box")
+    assert (len(kept), refused) == (1, [])
+
+
+STATES = ['"a text"', "[]", "7", "null", '{"pid": "1; touch x"}', '{"pid": 1.5}', "{}", "[" * 5000]
+
+
+@pytest.mark.parametrize("text", STATES, ids=range(len(STATES)))
+def test_a_progress_that_is_none_is_no_sign_of_life(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.progress.json").write_text(text)
+    assert action(llama_bench, "")._look(str(tmp_path / "run")) is None
+    assert action(llama_cpp_compile, "")._look(str(tmp_path / "run")) is None
+
+
+@pytest.mark.parametrize("text", hostile.PAYLOADS.values(), ids=hostile.PAYLOADS)
+def test_a_progress_of_other_words_is_a_line_all_the_same(text: str) -> None:
+    cell = {"model": text, "quantization": text, "build": text, "test": text, "threads": 1, "variant": text}
+    states: list[dict[str, Any]] = [
+        {"done": 0, "of": 6, "now": cell, "stage": text, "figures": [], "left_s": None, "failed": []},
+        {"done": text, "of": text, "now": text, "stage": text, "figures": text, "left_s": text},
+        {"finished": True, "done": text}, {text: text}, {"stage": "duets", "now": cell, "against": text, "ratio": text},
+    ]  # fmt: skip
+    for state in states:
+        for kind in (llama_bench, llama_cpp_compile):
+            line = action(kind, "")._told(state)
+            assert line.startswith("box: ")
+            assert line.isprintable()
+            assert len(line) <= 500

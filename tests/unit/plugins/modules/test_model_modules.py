@@ -298,6 +298,25 @@ class TestConvert:
         message = call("model_convert", **{**arguments, "python": str(old)})["msg"]
         assert "is Python 3.9; the converter needs 3.10 or newer" in message
 
+    def test_a_converter_has_no_path_that_climbs(self, tmp_path: Path) -> None:
+        archive = source_archive(tmp_path / "plain.tar.gz", b"", prefix="llama_cpp")
+        climbing = tmp_path / "climbing.tar"
+        with tarfile.open(archive) as source, tarfile.open(climbing, "w") as target:
+            for member in source:
+                target.addfile(member, source.extractfile(member))
+            for name in ("conversion/../../evil.py", "conversion/../evil.py", "gguf-py/gguf/../../../evil.py"):
+                target.addfile(tarfile.TarInfo(f"llama_cpp/{name}"))
+            link = tarfile.TarInfo("llama_cpp/conversion/link.py")
+            link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            target.addfile(link)
+        builds = [{"archive": str(climbing), "subdirectory": "llama_cpp"}]
+        packed = call("llama_converter", builds=builds)["path"]
+        with tarfile.open(packed) as tar:
+            names = tar.getnames()
+            assert all(member.isfile() for member in tar)
+        assert "conversion/llama.py" in names
+        assert not [name for name in names if "evil" in name or "link" in name or ".." in name]
+
     def test_a_tree_without_a_converter(self, tmp_path: Path) -> None:
         old = tmp_path / "old.tar.gz"
         with tarfile.open(old, "w:gz") as tar:

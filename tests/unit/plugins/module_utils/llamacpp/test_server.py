@@ -20,6 +20,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome imp
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import server as llama_server
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server import Server, ServerError
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.streaming import complete
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
 
 ANSWERS = """
@@ -80,6 +81,55 @@ def test_a_server_that_does_not_come_up_says_why_and_leaves_nothing(tmp_path, co
         pass
     assert failed.value.advice.endswith(".")
     assert not Path(f"/proc/{pids[0]}").exists()
+
+
+LOCKED = """
+    import http.server, json, os, sys
+    port = int(sys.argv[sys.argv.index("--port") + 1])
+    wanted = "Bearer " + os.environ["LLAMA_API_KEY"]
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            known = self.headers.get("Authorization") == wanted
+            last = {"stop": True, "content": "", "timings": {"predicted_n": 1, "prompt_n": 1}}
+            words = ["data: {}", "data: " + json.dumps(last)] if known else ["Invalid API Key"]
+            body = "".join(word + chr(10) for word in words).encode()
+            self.send_response(200 if known else 401)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *words):
+            pass
+
+    http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
+"""
+
+
+def test_a_server_answers_whoever_has_its_key_which_no_list_of_processes_shows(tmp_path, monkeypatch):
+    monkeypatch.setenv("LLAMA_API_KEY", "somebody's own")
+    keys = []
+    for _launch in range(2):
+        pids = []
+        with Server(program(tmp_path, LOCKED), 20, pids.append) as server:
+            answers = [complete("127.0.0.1", server.port, [1], 1, 5, headers) for headers in (None, {}, server.headers)]
+            shown = Path(f"/proc/{pids[0]}/cmdline").read_text()
+            environment = Path(f"/proc/{pids[0]}/environ").read_text().split("\0")
+        assert [answer.error for answer in answers] == ["HTTP 401: Invalid API Key"] * 2 + [None]
+        key = server.headers["Authorization"].removeprefix("Bearer ")
+        assert f"LLAMA_API_KEY={key}" in environment
+        assert key not in shown + " ".join(server.argv) + server.text()
+        assert "127.0.0.1" in shown
+        assert "somebody's own" not in "".join(environment)
+        keys.append(key)
+    assert len(set(keys)) == 2
+    assert all(len(key) == 32 for key in keys)
 
 
 def test_a_program_that_is_not_there():

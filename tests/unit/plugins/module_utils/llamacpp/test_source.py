@@ -3,15 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 import http.server
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -309,7 +312,8 @@ def test_what_git_says_is_told_to_its_end(tmp_path, repository):
 
 def test_git_keeps_a_password_to_itself(tmp_path, git, repository, monkeypatch):
     url = "https://user:p@ss:w0rd@git.example.com/llama.cpp"
-    for name, value in (("COUNT", "1"), ("KEY_0", f"url.file://{repository}.insteadOf"), ("VALUE_0", url)):
+    public = "https://git.example.com/llama.cpp"
+    for name, value in (("COUNT", "1"), ("KEY_0", f"url.file://{repository}.insteadOf"), ("VALUE_0", public)):
         monkeypatch.setenv("GIT_CONFIG_" + name, value)
     source = sources.from_git(str(tmp_path / "cache"), url, "main", None)["source"]
     assert source["url"] == "https://git.example.com/llama.cpp"
@@ -318,6 +322,61 @@ def test_git_keeps_a_password_to_itself(tmp_path, git, repository, monkeypatch):
         with pytest.raises(SourceError, match=r"https://git\.example\.com/llama\.cpp") as caught:
             sources.from_git(str(tmp_path / "cache"), url, **wrong)
         assert "w0rd" not in str(caught.value)
+
+
+class Repositories(http.server.BaseHTTPRequestHandler):
+    """Lets in nobody: what is asked, and with which login, is kept."""
+
+    asked: ClassVar[list[tuple[str, str | None]]] = []
+
+    def log_message(self, format, *args):
+        pass
+
+    def do_GET(self):
+        self.asked.append((self.path, self.headers.get("Authorization")))
+        self.send_response(403)
+        self.end_headers()
+
+
+@pytest.mark.parametrize(
+    ("login", "sent"),
+    [
+        ("user:p%40ss:w0rd@", "Basic " + base64.b64encode(b"user:p@ss:w0rd").decode()),
+        (":w0rd@", "Basic " + base64.b64encode(b":w0rd").decode()),
+        # Of a user alone git's credential helpers know the password, and nobody is asked for it.
+        ("user@", None),
+        ("", None),
+    ],
+)
+def test_a_password_is_sent_and_stands_on_no_command_line(tmp_path, git, monkeypatch, login, sent):
+    """Everybody on a machine can read those, of git's own helpers too."""
+    real = shutil.which("git")
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/words\nexec {real} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    trace = tmp_path / "trace"
+    monkeypatch.setenv("GIT_TRACE", str(trace))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Repositories)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    Repositories.asked.clear()
+    try:
+        with pytest.raises(SourceError) as refused:
+            sources.from_git(str(tmp_path / "cache"), f"http://{login}127.0.0.1:{server.server_port}/x", "main", None)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert {header for _path, header in Repositories.asked} == {sent}
+    words = (tmp_path / "words").read_text()
+    helpers = trace.read_text()
+    assert "fetch --quiet --depth 1 -- http://" in words
+    assert "remote-http" in helpers, "git's own helper is in the trace"
+    for said in (words, helpers, str(refused.value)):
+        assert "w0rd" not in said
+        assert base64.b64encode(b"w0rd").decode() not in said
 
 
 def test_an_archive_is_used_after_its_digest(tmp_path):

@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.records import side_by_side
+from support.records import hostile, side_by_side
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import machines, summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.machines import Names, alike, families
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report import pages
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
@@ -134,3 +136,38 @@ def test_a_machine_to_be_measured_gets_its_name_beside_those_on_record(tmp_path:
     assert machines.name_in(tmp_path, "local-amd-epyc", GENERIC) == "local-amd-epyc-x86-64-v3"
     # Elsewhere nothing is known, and the name is free.
     assert machines.name_in(tmp_path / "elsewhere", "local-amd-epyc", GENERIC) == "local-amd-epyc"
+
+
+def test_a_fingerprint_that_can_be_one_is_taken_as_it_is() -> None:
+    assert machines.checked(ZEN3) == ZEN3
+    assert machines.checked({**ZEN3, "of a later collection": "kept"})["of a later collection"] == "kept"
+
+
+@pytest.mark.parametrize(
+    ("machine", "reason"),
+    [
+        (["a list"], "the host describes itself by list, not by an object"),
+        ({}, "the machine None is no file name"),
+        ({**ZEN3, "name": "../../x"}, "the machine '../../x' is no file name"),
+        ({**ZEN3, "name": "{{ x }}"}, "is no file name"),
+        ({**ZEN3, "cpu_features": 7}, "machine.cpu_features is 7 where a list belongs"),
+        ({**ZEN3, "memory_bytes": "all"}, "machine.memory_bytes is 'all'"),
+        ({**ZEN3, "memory_bytes": float("nan")}, "by what JSON cannot hold"),
+        ({**ZEN3, "instance": {"type": ["c7g.large"]}}, "machine.instance.type is"),
+        ({**ZEN3, "caches": {"L3": -1}}, "machine.caches.L3 is -1, outside 0 to"),
+    ],
+)
+def test_a_host_describes_itself_as_a_machine_or_is_not_measured(machine: Any, reason: str) -> None:
+    with pytest.raises(records.RecordError) as refused:
+        machines.checked(machine)
+    assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize("text", hostile.PAYLOADS.values(), ids=hostile.PAYLOADS)
+def test_words_of_a_host_are_kept_as_words(text: str) -> None:
+    words = ("cpu_model", "kernel", "os", "governor", "virtualization", "kernel_parameters", "cpu_vendor")
+    told = {**ZEN3, **dict.fromkeys(words, text), "processor": None}
+    assert {machines.checked(told)[word] for word in words} == {text}
+    # What stands in the catalog is looked up by them, and nothing else comes of it.
+    named = processors.machine_name({**told, "instance": {"type": text}, "processor": processors.recognise(told)})
+    assert named is None or re.fullmatch(r"[a-z0-9][a-z0-9-]*-?", named), named

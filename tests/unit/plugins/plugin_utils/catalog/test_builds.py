@@ -413,6 +413,14 @@ def test_the_names_of_the_compilers(way, controller, target, prefix):
     assert builds.compiler_prefix({"way": way}, controller, target) == prefix
 
 
+@pytest.mark.parametrize("target", ["../../tmp/x", "/tmp/x", "aarch64;touch x", "a b", "", "x" * 31, "aarch64\n"])
+def test_a_host_names_no_program_that_the_controller_runs(target):
+    """It says its architecture, and the compiler for that is looked for by a name that is made of it."""
+    with pytest.raises(builds.BuildError, match="is no name of one, and no compiler is looked for"):
+        builds.compiler_prefix({"way": "cross"}, "x86_64", target)
+    assert builds.compiler_prefix({"way": "native"}, "x86_64", target) == ""
+
+
 @pytest.mark.parametrize(
     "instance_type",
     ["c7g.16xlarge", "c8g.4xlarge", "c7i.4xlarge", "m5a.large", "a1.xlarge", "c3.large", "m4.large", "p5.4xlarge"],

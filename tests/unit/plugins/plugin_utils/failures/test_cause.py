@@ -205,3 +205,14 @@ KILLED = "c++: fatal error: Killed signal terminated program cc1plus"
 def test_the_cause_is_the_line_that_tells_most_of_both_outputs(stderr: str, stdout: str, told: str) -> None:
     result = {"failed": True, "msg": "failed", "cmd": "ninja", "rc": 1, "stderr": stderr, "stdout": stdout}
     assert cause_of(result).rpartition("exit code 1 | ")[2] == told
+
+
+@pytest.mark.parametrize("value", [7, -1.5, True, "text", [], ["a", 7], {}, {"a": []}, [{"failed": True}]], ids=repr)
+def test_whatever_a_host_puts_into_a_result_it_has_a_cause(value: object) -> None:
+    """Else it would have no failure on record, and the run of which it is part none of its ends."""
+    names = ("results", "msg", "module_stderr", "module_stdout", "assertion", "cmd", "rc", "stderr", "stdout")
+    for name in names:
+        cause = cause_of({**dict.fromkeys(("cmd", "msg"), "x"), name: value})
+        assert isinstance(cause, str)
+        assert cause
+    assert cause_of(dict.fromkeys(names, value))

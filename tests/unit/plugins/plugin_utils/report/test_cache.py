@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,31 @@ def test_a_directory_that_others_may_write_to_is_not_read(entries: Path, tmp_pat
     (entries / "box-0").write_bytes(b"evil")
     assert report.render_store(tmp_path / "results")[0] == pages_of_records(tmp_path / "results")
     assert (entries / "box-0").read_bytes() == b"evil"
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o757])
+def test_a_directory_that_others_may_exchange_is_not_read(
+    entries: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    """Whoever may write into a parent can move another directory to the place of ours: entries are pickles."""
+    for folder in (entries.parent, entries.parents[1], tmp_path / "cache"):
+        before = folder.stat().st_mode
+        folder.chmod(mode)
+        assert cache.directory(tmp_path / "results") is None
+        # As in /tmp, where nobody moves what is another's.
+        folder.chmod(mode | 0o1000)
+        assert cache.directory(tmp_path / "results") == entries
+        folder.chmod(before)
+    # A link is followed once and for all.
+    (tmp_path / "linked").symlink_to(tmp_path / "cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "linked"))
+    assert cache.directory(tmp_path / "results") == entries
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser gives files to others")
+def test_a_directory_of_another_user_is_not_read(entries: Path, tmp_path: Path) -> None:
+    os.chown(entries.parent, 65534, 65534)
+    assert cache.directory(tmp_path / "results") is None
 
 
 def test_a_cache_that_cannot_be_made_costs_nothing_but_time(

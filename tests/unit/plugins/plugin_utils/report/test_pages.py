@@ -10,12 +10,10 @@ import os
 import random
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from markdown_it import MarkdownIt
 from support.records import side_by_side, traded
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
@@ -39,26 +37,6 @@ def of_run(frozen: list[Record], run: str) -> list[Record]:
 
 def of_kind(some: list[Record], kind: str) -> list[Record]:
     return [record for record in some if record["kind"] == kind]
-
-
-# The classes of small print that the site has a colour for.
-STATES = {"valid", "unstable", "invalid", "missing", "imported"}
-DRAWING = re.compile(r"figures/[a-z0-9.-]+-(light|dark)\.svg")
-
-
-class Tags(HTMLParser):
-    """The names and attributes of all tags of a text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.names: list[str] = []
-        self.attributes: list[tuple[str, str]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.names.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs if name != "srcset"]
-        self.attributes += [("src", value or "") for name, value in attrs if name == "srcset"]
 
 
 def section(page: str, title: str) -> str:
@@ -319,63 +297,6 @@ def test_records_of_an_unknown_kind_change_no_page(frozen: list[Record]) -> None
     assert pages == report.render(frozen)
 
 
-def hostile(frozen: list[Record], text: str) -> list[Record]:
-    """Return two runs with `text` in the place of every string that a host may choose."""
-    some = [*of_run(frozen, LATEST), *side_by_side.records()]
-    for record in of_kind(some, "launch"):
-        kernel = record["payload"]["kernel"]
-        if record["payload"]["number"] == 1:
-            kernel.update(repack={text: 1}, types={text: {text: 1}}, tensors={text: 1, text + text: 2})
-    ids = {"id", "machine", "build", "model", "cell", "state", "unit"}
-
-    def spoil(value: Any, key: str) -> Any:
-        if isinstance(value, dict):
-            return {name: spoil(item, name) if name not in ids - {"cell"} else item for name, item in value.items()}
-        if isinstance(value, list):
-            return [spoil(item, key) for item in value]
-        return text if isinstance(value, str) else value
-
-    for record in some:
-        record["payload"] = spoil(record["payload"], "")
-    return some
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "</details></td></table><script>alert(1)</script>",
-        "a|b\n\n# heading\n\n```\n~~~",
-        "[x](javascript:alert(1)) ![y](https://example.com/y.png) https://example.com www.example.com",
-        "\u202e\x1b[31m\x00\ud800",
-        "../../../etc/passwd",
-        "|`<" * 300,
-        "",
-    ],
-    ids=range(7),
-)
-def test_hostile_strings_stay_text_on_every_page(tmp_path: Path, frozen: list[Record], text: str) -> None:
-    pages = report.render(hostile(frozen, text), [Problem(text, 1, text)])
-    report.write(tmp_path, pages)
-    allowed = {"details", "summary", "sub", "br", "b", "span", "picture", "source", "img"}
-    for path, page in pages.items():
-        single = r"[a-z0-9-]+/[A-Za-z0-9.-]+/([a-z0-9.-]+|README)\.md"
-        assert re.fullmatch(rf"README\.md|[a-z0-9-]+/README\.md|models/[A-Za-z0-9.-]+\.md|{single}", path)
-        tokens = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(page)
-        inline = [child for token in tokens for child in token.children or []]
-        raw = "".join(token.content for token in [*tokens, *inline] if token.type in ("html_block", "html_inline"))
-        tags = Tags(raw)
-        assert set(tags.names) <= allowed
-        plain = [(name, value) for name, value in tags.attributes if name not in ("media", "alt")]
-        assert all(value in STATES if name == "class" else DRAWING.fullmatch(value) for name, value in plain)
-        assert "image" not in {token.type for token in inline}
-        targets = [str(token.attrGet("href")) for token in inline if token.type == "link_open"]
-        assert all(re.fullmatch(r"[A-Za-z0-9./_%-]+\.(md|jsonl)", target) for target in targets)
-        headings = [token.tag for token in tokens if token.type == "heading_open"]
-        assert headings.count("h1") == 1
-    files = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
-    assert sorted(files) == sorted(pages)
-
-
 @pytest.mark.parametrize(
     ("cell", "path"),
     [
@@ -441,6 +362,24 @@ def test_pages_are_written_inside_the_directory_only(tmp_path: Path, path: str) 
     with pytest.raises(ReportError, match="is no path of a page"):
         report.write(tmp_path / "results", {path: "x"})
     assert not [found for found in tmp_path.rglob("*") if found.is_file()]
+
+
+def test_a_page_behind_a_link_out_of_the_directory_is_not_written(tmp_path: Path, store: Path) -> None:
+    """A results directory may be a stranger's, and what its links lead to is not his to write."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "q4.md").write_text(f"{report.MARKER}\nmine\n")
+    folder = (store / PAGE).parent
+    pages = report.render_store(store)[0]
+    folder.symlink_to(elsewhere)
+    with pytest.raises(ReportError, match=r"q4\.md cannot be written: it is a symbolic link that leads out"):
+        report.write(store, pages)
+    assert [path.name for path in elsewhere.iterdir()] == ["q4.md"]
+    assert (elsewhere / "q4.md").read_text().endswith("mine\n")
+    # Nor is what is no page any more removed behind it.
+    with pytest.raises(ReportError):
+        report.write(store, {path: text for path, text in pages.items() if not path.startswith(PAGE[:-5])} | {PAGE: ""})
+    assert (elsewhere / "q4.md").exists()
 
 
 def test_a_page_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -465,3 +465,13 @@ def test_the_limit_of_quality_is_on_record_where_quality_is_measured():
     assert '"llama_bench_quality_limit_percent": 2' in payload("quality512x4")["command"]
     assert "quality_limit_percent" not in payload("tg8")
     assert "quality_limit_percent" not in payload("tg8")["command"]
+
+
+def test_a_plan_has_no_signature_of_an_address():
+    """Ansible shows it at -v; the role that obtains the model has the entry itself."""
+    entry = {"name": "mine", "url": "https://me:pass@example.com/m.gguf?Signature=secret#x", "sha256": "0" * 64}
+    plan = make_plan(RunRequest.of({"models": [entry, "tiny-synthetic"], "tests": ["tg8"], "threads": [1]}), MACHINE)
+    shown = {**entry, "url": "https://example.com/m.gguf"}
+    assert plan["models"] == [shown, "tiny-synthetic"]
+    assert [pair for pair in plan["files"] if pair[0] == shown] == [(shown, "Q4_0")]
+    assert not [word for word in ("pass@", "secret") if word in str(plan)]

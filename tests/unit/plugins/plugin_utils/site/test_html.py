@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 import shutil
 from pathlib import Path
@@ -94,6 +95,50 @@ def test_what_is_no_page_any_more_is_removed_and_a_foreign_directory_is_left_alo
     with pytest.raises(site.SiteError, match="holds files that are no site of ours: name an empty or a new directory"):
         site.write(root / "mine", root / "results", pages)
     assert [path.name for path in (root / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_a_site_publishes_nothing_that_a_link_leads_to(made: tuple[Path, report.Pages]) -> None:
+    """A results directory may be a stranger's: a link in it would put any file of whoever makes the site into it."""
+    root, pages = made
+    secret = root / "id_ed25519"
+    secret.write_text("a private key")
+    for folder, name in (("records", "key.jsonl"), ("tuned", "key.yml")):
+        place = next((root / "results").glob("*/records")).parent / folder
+        place.mkdir(exist_ok=True)
+        (place / name).symlink_to(secret)
+    figure = root / "results" / site.copied(pages.figures, root / "results")[0]
+    figure.unlink()
+    figure.symlink_to(secret)
+    os.mkfifo(next((root / "results").glob("*/records")) / "pipe.jsonl")
+    site.write(root / "site", root / "results", pages)
+    copied = [path for path in (root / "site").rglob("*") if path.is_file()]
+    assert copied
+    assert not [path for path in copied if b"a private key" in path.read_bytes()]
+    assert not list((root / "site").rglob("pipe.jsonl"))
+
+
+@pytest.mark.parametrize("name", ["index.html", "assets/site.js", ".cloudbench-site"])
+def test_a_site_is_written_nowhere_but_in_its_directory(made: tuple[Path, report.Pages], name: str) -> None:
+    """The directory may be a stranger's too, and its links lead where he wants something overwritten."""
+    root, pages = made
+    target = root / "profile"
+    target.write_text("mine")
+    place = root / "site" / name
+    place.parent.mkdir(parents=True)
+    (root / "site" / site.OWNER).touch()
+    place.unlink(missing_ok=True)
+    place.symlink_to(target)
+    with pytest.raises(site.SiteError, match="is not of this site: it is a symbolic link that leads out"):
+        site.write(root / "site", root / "results", pages)
+    assert target.read_text() == "mine"
+    place.unlink()
+    folder = root / "elsewhere"
+    folder.mkdir()
+    (root / "site" / site.OWNER).touch()
+    (root / "site" / "models").symlink_to(folder)
+    with pytest.raises(site.SiteError, match="models is not of this site"):
+        site.write(root / "site", root / "results", pages)
+    assert list(folder.iterdir()) == []
 
 
 def test_markdown_becomes_what_html_has_and_markdown_has_not() -> None:

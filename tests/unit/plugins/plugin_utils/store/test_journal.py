@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import signal
@@ -203,6 +204,19 @@ def test_a_writer_that_is_killed_costs_at_most_its_last_line(path: Path) -> None
     lines = path.read_bytes().splitlines()
     assert len(lines) == len(set(lines))
     assert sum(b"own" in line for line in lines) == 4 * 300
+
+
+def test_whoever_keeps_a_file_locked_keeps_nobody_waiting_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may read a file can lock it."""
+    journals = Journals()
+    journals.append(path, [b"one"])
+    monkeypatch.setattr(journal, "LOCK_S", 0.2)
+    with path.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        with pytest.raises(OSError, match=r"another process has it locked, and kept it so for 0\.2 s"):
+            journals.append(path, [b"two"])
+    assert journals.append(path, [b"two"]) == 1
+    assert path.read_bytes() == b"one\ntwo\n"
 
 
 def test_the_writer_of_records_reads_a_store_once(

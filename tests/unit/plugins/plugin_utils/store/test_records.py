@@ -9,6 +9,7 @@ import copy
 import fcntl
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -104,6 +105,57 @@ def test_a_link_in_place_of_a_file_is_not_followed(tmp_path: Path, frozen: list[
     with pytest.raises(RecordError, match="cannot be written"):
         records.append(tmp_path / "results", [record])
     assert target.read_text() == "mine\n"
+
+
+def test_a_link_out_of_the_directory_is_neither_read_nor_written(
+    tmp_path: Path, store: Path, frozen: list[Record]
+) -> None:
+    """Of a file, of the directory of records, of that of the machine: a results directory may be a stranger's."""
+    elsewhere = tmp_path / "elsewhere"
+    record = launch_of(frozen)
+    records.append(elsewhere, [record])
+    secret = file_of(elsewhere, record)
+    before = secret.read_bytes()
+    (store / "by-file" / "records").mkdir(parents=True)
+    (store / "by-file" / "records" / secret.name).symlink_to(secret)
+    (store / "by-records").mkdir()
+    (store / "by-records" / "records").symlink_to(secret.parent)
+    (store / "by-machine").symlink_to(secret.parents[1])
+    read = records.read(store)
+    assert len(read.records) == len(frozen)
+    named = [f"by-{way}/records/{secret.name}" for way in ("file", "machine", "records")]
+    assert [problem.file for problem in read.problems] == named
+    assert all("a symbolic link that leads out of the directory: put a copy" in str(one) for one in read.problems)
+    for way in ("file", "machine", "records"):
+        with pytest.raises(RecordError, match="cannot be written: it is a symbolic link that leads out"):
+            records.append(store, [dict(record, machine=f"by-{way}", time="2026-11-30T00:00:00Z")])
+    assert secret.read_bytes() == before
+
+
+def test_a_directory_that_is_reached_by_a_link_is_a_directory(tmp_path: Path, store: Path) -> None:
+    (tmp_path / "linked").symlink_to(store)
+    (store / "other").symlink_to(sorted(path.name for path in store.iterdir())[0])
+    read = records.read(tmp_path / "linked")
+    assert read.records
+    # A link within is read, and its records say that they belong elsewhere.
+    assert {problem.file.partition("/")[0] for problem in read.problems} == {"other"}
+    assert all("it belongs to machine" in str(problem) for problem in read.problems)
+
+
+def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(store: Path) -> None:
+    (store / "pipe" / "records").mkdir(parents=True)
+    os.mkfifo(store / "pipe" / "records" / "x.jsonl")
+    (problem,) = records.read(store).problems
+    assert str(problem) == "pipe/records/x.jsonl: it is not read: it is no regular file: remove it"
+
+
+def test_what_is_kept_is_written_by_its_owner_alone(tmp_path: Path, frozen: list[Record]) -> None:
+    before = os.umask(0)
+    try:
+        records.append(tmp_path, frozen[:1])
+    finally:
+        os.umask(before)
+    assert file_of(tmp_path, frozen[0]).stat().st_mode & 0o777 == 0o644
 
 
 def test_numbers_json_does_not_have_are_refused(tmp_path: Path, frozen: list[Record]) -> None:
