@@ -32,6 +32,7 @@ WORDS_site := SITE ARGS
 WORDS_share := BUCKET ARGS
 WORDS_fetch := BUCKET MACHINE MONTH ARGS
 WORDS_shared := BUCKET MACHINE MONTH ARGS
+WORDS_fuzz := INPUTS SEED ONLY
 TAKEN := $(foreach goal,$(MAKECMDGOALS),$(WORDS_$(goal))) PYTHON
 GIVEN := $(foreach word,$(.VARIABLES),$(if $(filter command,$(origin $(word))),$(word)))
 UNKNOWN := $(filter-out $(TAKEN),$(GIVEN))
@@ -57,7 +58,7 @@ endif
 endif
 
 .PHONY: help advise bench tune explain plan prices report compare bisect export import site share fetch shared setup \
-  test lint unit integration browser sanity molecule clean
+  test lint unit integration browser sanity molecule fuzz clean
 
 help:
 	@echo "make bench     measure the hosts of the inventory, by default this machine, and write the pages"
@@ -84,6 +85,7 @@ help:
 	@echo "make browser   the HTML site in headless Chromium"
 	@echo "make sanity    ansible-test sanity on a copy of this checkout"
 	@echo "make molecule  every scenario under molecule/; make molecule-aws one of them"
+	@echo "make fuzz      broken files, answers and variables for all that reads them: make fuzz INPUTS=20000 SEED=7 ONLY=gguf"
 	@echo "make setup     .venv with what tests and linters need, and nothing else"
 	@echo "make clean     remove .venv and what the tests left; results/ stays"
 	@echo "Variables: ARGS='-e name=value -v' for bench, tune, plan and report, PYTHON=python3.13 for the interpreter of .venv"
@@ -169,8 +171,11 @@ lint unit integration browser sanity molecule: $(DEV)
 molecule-%: $(DEV)
 	@.venv/bin/python tests/run.py $@
 
+fuzz: $(DEV)
+	@.venv/bin/python tests/fuzz/run.py $(if $(INPUTS),--inputs '$(INPUTS)') $(if $(SEED),--seed '$(SEED)') $(if $(ONLY),--only '$(ONLY)')
+
 clean:
-	rm -rf .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache tests/output
+	rm -rf .venv .ansible .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/output
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # In a copy of the checkout .venv may be a link to that of another: what is cleared would be the other one.

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope, json_text
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import describe
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.live import (
     PATIENCE_SECONDS,
@@ -129,7 +128,9 @@ def _records(lines: str) -> list[Any]:
     decoded = []
     for line in lines.splitlines():
         try:
-            decoded.append(json.loads(line))
-        except (ValueError, RecursionError):
+            record = json_text.loads(line)
+        except ValueError:
             continue
+        if isinstance(record, dict):
+            decoded.append(record)
     return decoded

@@ -38,7 +38,7 @@ def parse_test(text: Any) -> Cell:
         if fields is not None:
             return fields
     raise WorkloadError(
-        "%r is no test: write %s, such as %s" % (text, _listed([kind.forms for kind in KINDS.values()]), _examples())
+        "%.60r is no test: write %s, such as %s" % (text, _listed([kind.forms for kind in KINDS.values()]), _examples())
     )
 
 

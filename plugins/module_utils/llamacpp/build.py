@@ -8,7 +8,6 @@ Where it is compiled and where it runs may be two machines: the tool chain is as
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -20,6 +19,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import capabilities
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import listed
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import machine
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.digests import sha256_file
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical, with_id
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import environment, process
@@ -128,7 +128,7 @@ def compile_flags(directory: str) -> List[str]:
     """Return the -m and -O flags with which the processor kernels were really compiled (compile_commands.json)."""
     try:
         with open(os.path.join(directory, "compile_commands.json"), encoding="utf-8") as file:
-            commands = json.load(file)
+            commands = json_text.loads(file.read())
     except (OSError, ValueError):
         return []
     for name in ("/ggml-cpu.c", "/ggml.c"):
@@ -328,7 +328,7 @@ def read_stamp(directory: str, name: str, targets: List[str]) -> Optional[Dict[s
     """
     try:
         with open(os.path.join(directory, _STAMP), encoding="utf-8") as file:
-            build = json.load(file)
+            build = json_text.loads(file.read())
         for target in targets:
             if sha256_file(os.path.join(directory, "bin", target)) != build["binaries"][target]:
                 return None

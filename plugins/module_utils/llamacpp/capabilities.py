@@ -27,7 +27,9 @@ _MOST_INDENT = 10
 # llama-quantize and our own programs name options in the line of their usage.
 _USAGE = re.compile(r"\s*usage:", re.IGNORECASE)
 _USAGE_OPTION = re.compile(r"(?<![\w./<-])--?[A-Za-z][\w-]*")
-_VERSION = re.compile(r"^version: (?:(?P<old>\d+) \(|(?P<version>[\w.+-]+) \(build (?P<number>\d+)\b)", re.MULTILINE)
+_VERSION = re.compile(
+    r"^version: (?:(?P<old>[0-9]{1,9}) \(|(?P<version>[\w.+-]{1,40}) \(build (?P<number>[0-9]{1,9})\b)", re.MULTILINE
+)
 
 
 class Since(NamedTuple):

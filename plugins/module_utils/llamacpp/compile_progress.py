@@ -11,7 +11,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 # Ninja's own default, stated because a person's environment may hold another: steps done and all steps
 # (doc/manual.asciidoc of Ninja, NINJA_STATUS).
 STATUS = "[%f/%t] "
-_STATUS_LINE = re.compile(r"\[(\d+)/(\d+)\] (.*)")
+_STATUS_LINE = re.compile(r"\[([0-9]{1,9})/([0-9]{1,9})\] (.*)")
 
 # Before so many seconds and so much of the work, the steps so far say nothing of the others.
 _EARLY_SECONDS = 10.0

@@ -13,7 +13,10 @@ from typing import Any, Dict, List, Set
 
 # "load_tensors:   CPU_Mapped model buffer size =   670.51 MiB", "CPU KV buffer size = ...", "CPU compute buffer
 # size = ..."; before 2025 "llm_load_tensors:        CPU buffer size = ..." for the model's.
-_BUFFER = re.compile(r"(\S+?)\s+(?:(model|KV|compute|output|RS)\s+)?buffer size\s*=\s*([0-9.]+)\s*MiB")
+_BUFFER = re.compile(
+    r"(?<!\S)(\S{1,100})\s{1,40}(?:(model|KV|compute|output|RS)\s{1,40})?buffer size\s{0,40}=\s{0,40}"
+    r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s{0,40}MiB"
+)
 # Where a model is opened, and where a context is made: what stands behind is of another one.
 _OPENED = r"loaded meta data with|load_tensors: loading model tensors"
 _MADE = r"constructing llama_context|llama_new_context_with_model: n_ctx"
@@ -25,11 +28,11 @@ _TILES = re.compile(r"amx repack tensor (\S+) of type (\S+)")
 # The name of the layout that weights have in the buffer of that name, whatever their type.
 AMX = "amx"
 # What ik_llama.cpp says of repacking: how many tensors, not which. "============ Repacked 112 tensors".
-_TOLD = re.compile(r"^=+ Repacked (\d+) tensors$", re.MULTILINE)
+_TOLD = re.compile(r"^=+ Repacked ([0-9]{1,9}) tensors$", re.MULTILINE)
 # What stands in the place of a layout where a log counts tensors and names no layout.
 RUN_TIME = "at run time"
 # "llama_model_loader: - type q4_0:  113 tensors"
-_TYPE = re.compile(r"llama_model_loader: - type\s+(\w+):\s+(\d+) tensors")
+_TYPE = re.compile(r"llama_model_loader: - type\s+(\w+):\s+([0-9]{1,9}) tensors")
 # "q4_0_8x8", "q4_K_8x4", "iq4_nl_4x4": the type of the tensor, then rows and columns of a block.
 _LAYOUT = re.compile(r"(\w+)_\d+x\d+$")
 

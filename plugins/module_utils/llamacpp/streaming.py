@@ -14,6 +14,11 @@ import json
 import time
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
+
+# An event is some hundred bytes, the summary some thousand.
+_LONGEST = 1 << 20
+
 
 class Answer(NamedTuple):
     """What came of a request.
@@ -71,19 +76,18 @@ def complete(
             words = response.read(300).decode("utf-8", "replace").strip()
             return Answer(sent, events, 0, 0, "HTTP %d: %s" % (response.status, words or "without a word"))
         while True:
-            line = response.readline()
+            line = response.readline(_LONGEST + 1)
             now = time.monotonic()
             if not line:
                 break
-            if not line.startswith(b"data: "):
-                if line.startswith(b"error:"):
-                    return Answer(sent, events, 0, 0, line[:300].decode("utf-8", "replace").strip())
-                if line.strip() and not line.startswith(b":"):
-                    return Answer(sent, events, 0, 0, "no server-sent event: %.60r" % line)
+            if len(line) > _LONGEST or not line.startswith(b"data: "):
+                trouble = _trouble(line)
+                if trouble:
+                    return Answer(sent, events, 0, 0, trouble)
                 continue
             if line.strip() == b"data: [DONE]":
                 break
-            last = json.loads(line[6:].decode("utf-8", "replace"))
+            last = json_text.loads(line[6:].decode("utf-8", "replace"))
             if not isinstance(last, dict) or "error" in last:
                 return Answer(sent, events, 0, 0, "the server says %.200r" % (last,))
             if last.get("stop"):
@@ -97,6 +101,17 @@ def complete(
     finally:
         connection.close()
     return _judged(sent, events, last, len(prompt), n_gen)
+
+
+def _trouble(line: bytes) -> Optional[str]:
+    """Return why a line that is no event ends an answer, None for what may stand between events."""
+    if len(line) > _LONGEST:
+        return "over %d bytes in a line, no event: %.60r" % (_LONGEST, line[:60])
+    if line.startswith(b"error:"):
+        return line[:300].decode("utf-8", "replace").strip()
+    if line.strip() and not line.startswith(b":"):
+        return "no server-sent event: %.60r" % line[:60]
+    return None
 
 
 def _judged(sent: float, events: List[float], last: Optional[Dict[str, Any]], n_prompt: int, n_gen: int) -> Answer:

@@ -16,6 +16,7 @@ import struct
 import time
 from typing import Any, Dict, Iterator, List, Optional
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
 
 
@@ -69,7 +70,7 @@ class Spool:
         """Return the process id of the runner that wrote the progress of this run last, None when there was none."""
         try:
             with open(self.progress_path, encoding="utf-8") as file:
-                pid = json.load(file).get("pid")
+                pid = json_text.loads(file.read()).get("pid")
         except (OSError, ValueError, AttributeError):
             return None
         return pid if isinstance(pid, int) else None
@@ -85,9 +86,11 @@ class Spool:
         with open(self.records_path, encoding="utf-8", errors="replace") as file:
             for line in file:
                 try:
-                    records.append(json.loads(line))
+                    record = json_text.loads(line)
                 except ValueError:
                     continue
+                if isinstance(record, dict):
+                    records.append(record)
         return records
 
 

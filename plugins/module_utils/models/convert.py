@@ -32,6 +32,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.hub import
     is_commit,
     source_prefix,
 )
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import require_space
 
@@ -187,8 +188,8 @@ def _part(place: str, file: str) -> str:
 def _read(manifest: str) -> Dict[str, Any]:
     try:
         with open(manifest, encoding="utf-8") as file:
-            known = json.load(file)
-    except (OSError, ValueError, RecursionError):
+            known = json_text.loads(file.read())
+    except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}
 

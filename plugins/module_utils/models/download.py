@@ -22,6 +22,8 @@ from typing import Any, Callable, Dict, NamedTuple, Optional
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import web
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.digests import Digests, Hasher
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.file import claim, move
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.digits import whole
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import require_space
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.watch import growing
 
@@ -128,9 +130,9 @@ class _Transfer:
 
     def _recall(self) -> None:
         """Read the validator that the server of the same source gave with what is in the part."""
-        with contextlib.suppress(OSError, ValueError, AttributeError, RecursionError):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             with open(self._state, encoding="utf-8") as file:
-                state = json.load(file)
+                state = json_text.loads(file.read())
             if state.get("source") == self.wanted.source:
                 self.validator = str(state.get("validator") or "")
 
@@ -236,7 +238,7 @@ class _Transfer:
         source, headers = self.wanted.source, answer.headers
         if (headers.get("Content-Encoding") or "identity") != "identity":
             raise web.WebError(f"{source}: the server sends it compressed, unasked; get the file from elsewhere")
-        part = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", headers.get("Content-Range") or "")
+        part = re.fullmatch(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)", headers.get("Content-Range") or "")
         if answer.status == 206 and part:
             start, total = int(part.group(1)), None if part.group(3) == "*" else int(part.group(3))
             if start != self.have:
@@ -244,8 +246,7 @@ class _Transfer:
                 raise web.WebError(f"{source}: the server sent another part than was asked for", retry=True)
             self.pieced = True
         else:
-            length = headers.get("Content-Length") or ""
-            total = int(length) if length.isdigit() else None
+            total = whole(headers.get("Content-Length"))
             if self.have:
                 self.restart()
         if total is not None and self.total is not None and total != self.total:

@@ -30,6 +30,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.gguf impor
     tensor_types,
 )
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup, of_file_type, slug
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import with_id
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import require_space
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.watch import growing
@@ -60,8 +61,8 @@ def file_name(name: str, quantization: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise ModelFileError(
-            f"the model name {name!r} becomes a file name: use up to 100 lower-case letters, digits, dots and hyphens, "
-            "beginning with a letter or digit"
+            f"the model name {name!r:.100} becomes a file name: use up to 100 lower-case letters, digits, dots and "
+            "hyphens, beginning with a letter or digit"
         )
     return f"{name}-{slug(quantization)}.gguf"
 
@@ -75,9 +76,9 @@ def read_sidecar(path: str) -> Dict[str, Any]:
     """The sidecar of the model file at `path`; empty where there is none, it is damaged, or the file has changed."""
     try:
         with open(sidecar_path(path), encoding="utf-8") as file:
-            known = json.load(file)
+            known = json_text.loads(file.read())
         state = os.stat(path)
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return {}
     if not isinstance(known, dict) or not _SHA256.fullmatch(str(known.get("sha256"))):
         return {}
@@ -278,7 +279,7 @@ def own_quantization(model: Gguf) -> str:
     name = of_file_type(number)
     if name is None:
         raise ModelFileError(
-            f"{model.path} does not name a known quantization (general.file_type is {number!r}); name it yourself"
+            f"{model.path} does not name a known quantization (general.file_type is {number!r:.100}); name it yourself"
         )
     return name
 
@@ -289,7 +290,9 @@ def check_whole(model: Gguf) -> None:
         raise GgufError(f"{model.path} holds no tensors, only a vocabulary; give the model itself")
     parts = model.metadata.get("split.count", 0)
     if not isinstance(parts, int) or parts > 1:
-        raise GgufError(f"{model.path} is one of {parts} parts of a model; join them with `llama-gguf-split --merge`")
+        raise GgufError(
+            f"{model.path} is one of {parts!r:.40} parts of a model; join them with `llama-gguf-split --merge`"
+        )
 
 
 def removed_types(model: Gguf) -> List[str]:

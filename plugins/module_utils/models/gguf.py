@@ -122,7 +122,7 @@ def read_gguf(path: str, architectures: Optional[Collection[str]] = None) -> Ggu
     if architectures is not None and declared not in architectures:
         raise GgufError(
             "{} holds a model of the architecture {}; only {} can be used here".format(
-                path, repr(declared) if declared else "(not named in the file)", ", ".join(sorted(architectures))
+                path, repr(declared)[:100] if declared else "(not named in the file)", ", ".join(sorted(architectures))
             )
         )
     return model
@@ -184,7 +184,7 @@ class _Reader:
         metadata, spans = self.metadata(key_count)
         alignment = metadata.get("general.alignment", DEFAULT_ALIGNMENT)
         if not isinstance(alignment, int) or alignment < 8 or alignment > 2**20 or alignment % 8:
-            self.fail(f"general.alignment is {alignment!r}, not a multiple of 8: damaged")
+            self.fail(f"general.alignment is {alignment!r:.100}, not a multiple of 8: damaged")
         tensors = [self.tensor(index) for index in range(tensor_count)]
         data_offset = -(-self.position // alignment) * alignment
         self.check_layout(tensors, alignment, data_offset)
@@ -214,8 +214,8 @@ class _Reader:
             start = self.position
             key = self.text()
             if key in values:
-                self.fail(f"the metadata key {key!r} stands twice: damaged")
-            self.part = f"the value of {key!r}"
+                self.fail(f"the metadata key {key!r:.100} stands twice: damaged")
+            self.part = f"the value of {key!r:.100}"
             values[key] = self.value(self.u32())
             spans[key] = (start, self.position)
         return values, spans
@@ -272,18 +272,18 @@ class _Reader:
         name = self.text()
         count = self.u32()
         if not 1 <= count <= MAX_DIMENSIONS:
-            self.fail(f"tensor {name!r} has {count} dimensions: damaged")
+            self.fail(f"tensor {name!r:.100} has {count} dimensions: damaged")
         shape = tuple(self.u64() for _index in range(count))
         number = self.u32()
         offset = self.u64()
         kind = BY_ID.get(number)
         if kind is None:
             self.fail(
-                f"tensor {name!r} has the unknown type {number}: damaged, or newer than this collection",
+                f"tensor {name!r:.100} has the unknown type {number}: damaged, or newer than this collection",
                 "get the file again or update the collection",
             )
         if 0 in shape or shape[0] % kind.block:
-            self.fail(f"tensor {name!r} of the shape {list(shape)} cannot be {kind.name}: damaged")
+            self.fail(f"tensor {name!r:.100} of the shape {list(shape)} cannot be {kind.name}: damaged")
         return Tensor(name, shape, kind.name, offset, math.prod(shape) // kind.block * kind.bytes)
 
     def check_layout(self, tensors: List[Tensor], alignment: int, data_offset: int) -> None:
@@ -291,10 +291,10 @@ class _Reader:
         names = set()
         for tensor in sorted(tensors, key=lambda row: row.offset):
             if tensor.name in names:
-                self.fail(f"tensor {tensor.name!r} stands twice: damaged")
+                self.fail(f"tensor {tensor.name!r:.100} stands twice: damaged")
             names.add(tensor.name)
             if tensor.offset % alignment or tensor.offset < end:
-                self.fail(f"tensor {tensor.name!r} lies at {tensor.offset}, inside another: damaged")
+                self.fail(f"tensor {tensor.name!r:.100} lies at {tensor.offset}, inside another: damaged")
             end = tensor.offset + tensor.bytes
         promised = data_offset + end
         if self.whole and tensors and promised > self.size:
@@ -328,4 +328,4 @@ def _guess(head: bytes) -> Tuple[str, str]:
         return "a safetensors file", "convert it with llama.cpp's convert_hf_to_gguf.py"
     if not head.strip(b"\0"):
         return "nothing but zero bytes at its start: an unfinished download", "get the file again"
-    return f"not a GGUF file (it starts with {head[:8]!r})", "name a .gguf file"
+    return f"not a GGUF file (it starts with {head[:8]!r:.100})", "name a .gguf file"

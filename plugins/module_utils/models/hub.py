@@ -11,7 +11,6 @@ X-Linked-Size; the token stays with the hub.
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, TypeVar
@@ -19,6 +18,8 @@ from urllib.parse import quote
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import web
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.download import Wanted
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.digits import whole
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import alike, without_user
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
@@ -31,6 +32,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 # A listing of a repository is some kilobytes.
 _LISTING_BYTES = 16 * 1024 * 1024
 _SHOWN = 8
+# More than any file has.
+_MOST_BYTES = 1 << 60
 
 _T = TypeVar("_T")
 
@@ -106,7 +109,7 @@ class Hub:
             file,
             etag if len(etag) == 64 else None,
             etag if len(etag) == 40 else None,
-            int(size) if size and size.isdigit() else None,
+            whole(size),
         )
 
     def files(self, repository: str, revision: str = DEFAULT_REVISION) -> List[HubFile]:
@@ -120,20 +123,22 @@ class Hub:
                 large = entry.get("lfs") or {}
                 name = entry["rfilename"]
                 check_names(repository, name, commit)
+                sha256, blob, size = large.get("sha256"), entry.get("blobId"), large.get("size", entry.get("size"))
+                _check_types(sha256, blob, size)
                 entries.append(
                     HubFile(
                         self.endpoint,
                         repository,
                         commit,
                         name,
-                        large.get("sha256"),
-                        None if large else entry.get("blobId"),
-                        large.get("size", entry.get("size")),
+                        sha256,
+                        None if large else blob,
+                        size,
                     )
                 )
         except (KeyError, TypeError, AttributeError) as error:
             raise HubError(
-                f"{_host(self.endpoint)} lists {repository} in a way that is not understood ({error!r}); correct "
+                f"{_host(self.endpoint)} lists {repository} in a way that is not understood ({error!r:.100}); correct "
                 "llama_model_hub_endpoint"
             ) from error
         return sorted(entries, key=lambda entry: entry.file)
@@ -148,10 +153,10 @@ class Hub:
         answer = web.request(url, secrets=_secrets(self.token), timeout=self._timeout)
         with contextlib.closing(answer.body):
             try:
-                return json.loads(answer.body.read(_LISTING_BYTES).decode("utf-8"))
+                return json_text.loads(answer.body.read(_LISTING_BYTES))
             except OSError as error:
                 raise web.unreachable(_host(self.endpoint), error) from error
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 raise HubError(
                     f"{_host(self.endpoint)} does not answer like a Hugging Face hub (no JSON); correct "
                     "llama_model_hub_endpoint, or the proxy in between"
@@ -172,7 +177,7 @@ class Hub:
         """Raise the HubError that says in words what the hub says by status and headers."""
         host, page = _host(self.endpoint), f"{self.endpoint}/{repository}"
         status, code = error.status, error.headers.get("X-Error-Code") or ""
-        words = error.headers.get("X-Error-Message") or ""
+        words = _printable(error.headers.get("X-Error-Message") or "")
         if status == 0:
             raise Unreachable(str(error)) from error
         if code == "GatedRepo":
@@ -245,16 +250,29 @@ class Hub:
         return f"there are {', '.join(near)}{more}"
 
 
+def _check_types(sha256: Any, blob: Any, size: Any) -> None:
+    """Raise TypeError for what a listing says of a file in another form than a hub does."""
+    if not (sha256 is None or isinstance(sha256, str)) or not (blob is None or isinstance(blob, str)):
+        raise TypeError("a digest is no text")
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < _MOST_BYTES):
+        raise TypeError("a size is no number of bytes")
+
+
+def _printable(text: str) -> str:
+    """What a server says, as a message may hold it: no longer, and nothing that a terminal obeys."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:300])
+
+
 def check_names(repository: str, file: str, revision: str) -> None:
     """Raise HubError for names that are none; they become parts of addresses and of paths."""
     if not _REPOSITORY.fullmatch(repository):
         told = without_user(repository)
-        raise HubError(f"{told!r} is no repository; write OWNER/NAME, such as unsloth/Llama-3.2-1B-Instruct-GGUF")
+        raise HubError(f"{told!r:.100} is no repository; write OWNER/NAME, such as unsloth/Llama-3.2-1B-Instruct-GGUF")
     parts = file.split("/") if file else []
     if any(part in ("", ".", "..") for part in parts) or re.search(r"[\x00-\x1f\\?#]", file):
-        raise HubError(f"{file!r} is no file of a repository; write its path there, such as model-F16.gguf")
+        raise HubError(f"{file!r:.100} is no file of a repository; write its path there, such as model-F16.gguf")
     if not revision or re.search(r"[\x00-\x20\\?#]|\.\.", revision):
-        raise HubError(f"{revision!r} is no revision; write a branch, a tag or a commit of 40 digits")
+        raise HubError(f"{revision!r:.100} is no revision; write a branch, a tag or a commit of 40 digits")
 
 
 def is_commit(revision: str) -> bool:

@@ -130,12 +130,13 @@ def lookup(name: str) -> Quantization:
     row = BY_NAME.get(ALIASES.get(upper, upper))
     if row is None:
         hint = did_you_mean(upper, BY_NAME)
-        raise QuantizationError(f"{name!r} is no quantization of llama-quantize; they are {', '.join(BY_NAME)}{hint}")
+        known = ", ".join(BY_NAME)
+        raise QuantizationError(f"{name!r:.60} is no quantization of llama-quantize; they are {known}{hint}")
     if not plus:
         return row
     if plus + made_with != IMATRIX.upper():
         raise QuantizationError(
-            f"{name!r} is no quantization: behind a type stands {IMATRIX} or nothing; write {row.name}{IMATRIX} or "
+            f"{name!r:.60} is no quantization: behind a type stands {IMATRIX} or nothing; write {row.name}{IMATRIX} or "
             f"{row.name}"
         )
     useless = _useless(row)
@@ -189,7 +190,7 @@ def bits(quantization: Quantization) -> float:
 
 def listed(help_text: str) -> Dict[str, int]:
     """Name -> file type number of every type in the output of `llama-quantize --help`, aliases included."""
-    return {name: int(number) for number, name in re.findall(r"(?m)^ *(\d+) +or +(\w+) *:", help_text)}
+    return {name: int(number) for number, name in re.findall(r"(?m)^ *([0-9]{1,9}) +or +(\w+) *:", help_text)}
 
 
 def slug(name: str) -> str:

@@ -93,7 +93,8 @@ def preset(name: str) -> Shape:
     """The shape called `name`; ShapeError lists the presets and names the nearest one."""
     if name in PRESETS:
         return PRESETS[name]
-    raise ShapeError(f"{name!r} is no preset model; the presets are {', '.join(PRESETS)}{did_you_mean(name, PRESETS)}")
+    hint = did_you_mean(name, PRESETS)
+    raise ShapeError(f"{name!r:.100} is no preset model; the presets are {', '.join(PRESETS)}{hint}")
 
 
 def shape_of(name: str) -> Optional[Shape]:

@@ -119,18 +119,18 @@ def parse(entry: Any) -> ModelSource:
         return _preset(entry)
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         raise ModelSourceError(
-            f"the model {public_entry(entry)!r} is neither the name of a preset nor a mapping with a name"
+            f"the model {public_entry(entry)!r:.100} is neither the name of a preset nor a mapping with a name"
         )
     name = entry["name"]
     if not _NAME.fullmatch(name):
         raise ModelSourceError(
-            f"the model name {name!r} becomes a directory: use up to 100 lower-case letters, digits, dots and hyphens, "
-            "beginning with a letter or digit"
+            f"the model name {name!r:.100} becomes a directory: use up to 100 lower-case letters, digits, dots and "
+            "hyphens, beginning with a letter or digit"
         )
     for key in entry:
         if key not in _KEYS:
             raise ModelSourceError(
-                "the model {} has {!r}, which means nothing; the keys are {}{}".format(
+                "the model {} has {!r:.100}, which means nothing; the keys are {}{}".format(
                     name, key, ", ".join(_KEYS), did_you_mean(str(key), _KEYS)
                 )
             )
@@ -146,7 +146,7 @@ def _preset(name: str) -> ModelSource:
         return _mapping(name, {"name": name})
     known = [*SYNTHETIC, *PACKAGED, *PUBLISHED]
     raise ModelSourceError(
-        f"{public_entry(name)!r} is no preset model; the presets are {', '.join(known)}{did_you_mean(name, known)}"
+        f"{public_entry(name)!r:.100} is no preset model; the presets are {', '.join(known)}{did_you_mean(name, known)}"
     )
 
 
@@ -154,7 +154,7 @@ def _mapping(name: str, entry: Dict[str, Any]) -> ModelSource:
     convert, requantize = entry.get("convert", False), entry.get("requantize", False)
     for key, value in (("convert", convert), ("requantize", requantize)):
         if not isinstance(value, bool):
-            raise ModelSourceError(f"the model {name}: {key} is true or false, not {value!r}")
+            raise ModelSourceError(f"the model {name}: {key} is true or false, not {value!r:.100}")
     origins = [key for key in _ORIGINS if key in entry]
     if not origins and name in PUBLISHED:
         preset = PUBLISHED[name]
@@ -167,7 +167,7 @@ def _mapping(name: str, entry: Dict[str, Any]) -> ModelSource:
         )
     for key in _KEYS:
         if key not in ("convert", "sha256", "requantize") and not isinstance(entry.get(key, ""), str):
-            raise ModelSourceError(f"the model {name}: {key} is a text, not {_public_value(entry[key])!r}")
+            raise ModelSourceError(f"the model {name}: {key} is a text, not {_public_value(entry[key])!r:.100}")
     only = {"file": "repository", "revision": "repository", "convert": "repository"}
     for key, origin in only.items():
         if entry.get(key) and origin not in entry:
@@ -193,7 +193,8 @@ def _check(source: ModelSource) -> None:
     if source.url and not re.match(r"https?://[^/?#]", source.url):
         raise ModelSourceError(f"the model {name}: its url must begin with http:// or https:// and a host")
     if source.s3 and not _S3.fullmatch(source.s3):
-        raise ModelSourceError(f"the model {name}: its s3 must be s3://BUCKET/KEY, not {public_entry(source.s3)!r}")
+        told = public_entry(source.s3)
+        raise ModelSourceError(f"the model {name}: its s3 must be s3://BUCKET/KEY, not {told!r:.100}")
     if (source.url or source.s3) and source.sha256 is None:
         raise ModelSourceError(f"the model {name} needs the sha256 of its file: 64 hexadecimal digits")
     if source.way == CONVERT and (source.file or source.sha256):
@@ -203,8 +204,8 @@ def _check(source: ModelSource) -> None:
     if source.repository:
         if source.way == DOWNLOAD and not source.file.endswith(".gguf"):
             raise ModelSourceError(
-                f"the model {name} needs the file of its repository, NAME.gguf, not {source.file!r}; safetensors are "
-                "converted where convert is true"
+                f"the model {name} needs the file of its repository, NAME.gguf, not {source.file!r:.100}; safetensors "
+                "are converted where convert is true"
             )
         try:
             check_names(source.repository, source.file, source.revision)
@@ -227,7 +228,7 @@ def _digests(name: str, entry: Dict[str, Any]) -> Optional[Dict[str, str]]:
     digests = {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {"": str(given)}
     for digest in digests.values():
         if not _SHA256.fullmatch(digest):
-            raise ModelSourceError(f"the model {name}: its sha256 must be 64 hexadecimal digits, not {digest!r}")
+            raise ModelSourceError(f"the model {name}: its sha256 must be 64 hexadecimal digits, not {digest!r:.100}")
     return digests
 
 
@@ -256,5 +257,5 @@ def vocabulary(builds: List[Dict[str, Any]]) -> str:
 def check_digest(text: str) -> str:
     """The SHA-256 in lower case. Raises ModelSourceError."""
     if not _SHA256.fullmatch(text):
-        raise ModelSourceError(f"a sha256 is 64 hexadecimal digits, not {text!r}; correct it")
+        raise ModelSourceError(f"a sha256 is 64 hexadecimal digits, not {text!r:.100}; correct it")
     return text.lower()

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import statistics
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import cgroup
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME
 
@@ -26,6 +25,8 @@ _TIME_LIMIT = 120.0
 
 # A cache that other guests share counts as theirs, so half a gibibyte is beyond what is ours.
 _LEAST, _MOST = 64 << 20, 512 << 20
+# Of a whole number Python takes what no float holds, and no median can be made of.
+_MOST_RATE = 1e12
 _RATES = ("read_gb_s", "triad_gb_s", "fma_gflops")
 
 
@@ -56,9 +57,9 @@ class Look(NamedTuple):
 def parse(text: str, threads: int, size: int) -> Look:
     """Return the rates (1e9 bytes or operations per second) that the program printed. Raises BandwidthError."""
     try:
-        printed = json.loads(text)
+        printed = json_text.loads(text)
     except ValueError as error:
-        raise BandwidthError("its output is no JSON: %.80r" % text) from error
+        raise BandwidthError("its output is no JSON: %.80r (%s)" % (text, error)) from error
     if not isinstance(printed, dict) or (printed.get("threads"), printed.get("bytes")) != (threads, size):
         raise BandwidthError("it answers another question than %d threads and %d bytes: %.80r" % (threads, size, text))
     for name in _RATES:
@@ -66,7 +67,7 @@ def parse(text: str, threads: int, size: int) -> Look:
         if not isinstance(rates, list) or not rates:
             raise BandwidthError("it has no %s" % name)
         for rate in rates:
-            if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < math.inf:
+            if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < _MOST_RATE:
                 raise BandwidthError("its %s holds %.40r" % (name, rate))
     return Look({name: printed[name] for name in _RATES}, printed.get("huge_pages") is True)
 

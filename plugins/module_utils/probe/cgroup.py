@@ -14,6 +14,8 @@ import os
 import re
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.digits import whole
+
 
 class _Mount(NamedTuple):
     """A mounted hierarchy: the group that is its root, where it is mounted, its controllers; None: version 2."""
@@ -27,7 +29,7 @@ def _lines(path: str) -> List[str]:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read().splitlines()
-    except OSError:
+    except (OSError, ValueError):  # a place of a mount may hold what no path does
         return []
 
 
@@ -70,8 +72,7 @@ def _directories(root: str, controller: str) -> Iterator[str]:
 
 
 def _number(directory: str, name: str) -> Optional[int]:
-    text = next(iter(_lines(os.path.join(directory, name))), "").strip()
-    return int(text) if re.match(r"[0-9]{1,19}$", text) else None
+    return whole(next(iter(_lines(os.path.join(directory, name))), "").strip())
 
 
 def _memory(root: str) -> Iterator[int]:
@@ -85,8 +86,9 @@ def _memory(root: str) -> Iterator[int]:
 def _cpus(root: str) -> Iterator[float]:
     for directory in _directories(root, "cpu"):
         words = next(iter(_lines(os.path.join(directory, "cpu.max"))), "").split()
-        if len(words) == 2 and words[0].isdigit() and words[1].isdigit() and int(words[1]):
-            yield int(words[0]) / int(words[1])
+        limit, each = (whole(word) for word in words) if len(words) == 2 else (None, None)
+        if limit is not None and each:
+            yield limit / each
         # Version 1 writes -1 for "no limit", which is no number here.
         quota, period = _number(directory, "cpu.cfs_quota_us"), _number(directory, "cpu.cfs_period_us")
         if quota and period:

@@ -9,6 +9,7 @@ import os
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.digits import whole
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import Usage
 
 # Above these a launch is INVALID: gate -> (limit, what it means).
@@ -51,7 +52,7 @@ def _first_line(path: str, prefix: str) -> Optional[str]:
 
 def _numbers(line: Optional[str]) -> List[int]:
     """Return the whole numbers of a line, none of one that a container replaced by something else."""
-    return [int(word) for word in (line or "").split() if word.isdigit()]
+    return [number for number in map(whole, (line or "").split()) if number is not None]
 
 
 def snapshot(proc: str = "/proc") -> Snapshot:

@@ -17,6 +17,7 @@ import sys
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import cgroup, ec2_metadata
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.digits import whole
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import utc
 
 # Features that llama.cpp prints of itself (llama_print_system_info) -> the flag in /proc/cpuinfo that a processor
@@ -40,6 +41,13 @@ KERNEL_PARAMETERS = (
     "numa", "numa_balancing", "preempt", "processor.", "psi", "rcu_nocbs", "transparent_hugepage",
 )  # fmt: skip
 
+# More than any kernel has (CONFIG_NR_CPUS): a list that goes further is none, and is not to fill the memory.
+_MOST_PROCESSORS = 1 << 16
+# What is later is no time at which a machine was started, in seconds since 1970: the year 2106.
+_LATEST = 1 << 32
+# KiB: more memory than a record takes is none.
+_MOST_KIB = 1 << 50
+
 # include/uapi/linux/prctl.h: the length of an SVE vector in bytes is in the low 16 bits of the answer.
 _PR_SVE_GET_VL = 51
 _PR_SVE_VL_LEN_MASK = 0xFFFF
@@ -55,7 +63,7 @@ def _text(root: str, path: str) -> Optional[str]:
 
 def _number(root: str, path: str) -> Optional[int]:
     text = _text(root, path)
-    return int(text) if text is not None and re.match(r"-?\d+$", text) else None
+    return whole(text)
 
 
 def _chosen(text: Optional[str]) -> Optional[str]:
@@ -96,7 +104,7 @@ def _cpu_directories(root: str) -> Iterator[str]:
     except OSError:
         names = []
     for name in sorted(names):
-        if re.match(r"cpu\d+$", name):
+        if re.match(r"cpu[0-9]{1,9}$", name):
             yield "%s/%s" % (base, name)
 
 
@@ -133,7 +141,7 @@ def cores(root: str = "/", allowed: Optional[Set[int]] = None) -> List[Core]:
     nodes: Dict[int, int] = {}
     base = "sys/devices/system/node"
     try:
-        names = [name for name in os.listdir(os.path.join(root, base)) if re.match(r"node\d+$", name)]
+        names = [name for name in os.listdir(os.path.join(root, base)) if re.match(r"node[0-9]{1,9}$", name)]
     except OSError:
         names = []
     for name in names:
@@ -153,7 +161,7 @@ def _caches(root: str) -> Dict[str, int]:
     base = "sys/devices/system/cpu/cpu0/cache"
     for index in range(8):
         level = _text(root, "%s/index%d/level" % (base, index))
-        size = re.match(r"(\d+)K$", _text(root, "%s/index%d/size" % (base, index)) or "")
+        size = re.match(r"([0-9]{1,9})K$", _text(root, "%s/index%d/size" % (base, index)) or "")
         if level and size:
             kind = _text(root, "%s/index%d/type" % (base, index))
             suffix = {"Data": "d", "Instruction": "i"}.get(kind or "", "")
@@ -163,8 +171,12 @@ def _caches(root: str) -> Dict[str, int]:
 
 def _cpu_list(text: str) -> Set[int]:
     """Return the processors of a list of the kernel's, such as 0-3,8 (Documentation/admin-guide/cputopology.rst)."""
-    ranges = [part.partition("-") for part in re.findall(r"\d+(?:-\d+)?", text)]
-    return {number for first, _dash, last in ranges for number in range(int(first), int(last or first) + 1)}
+    ranges = [part.partition("-") for part in re.findall(r"\b[0-9]{1,9}(?:-[0-9]{1,9})?\b", text)]
+    return {
+        number
+        for first, _dash, last in ranges
+        for number in range(int(first), min(int(last or first) + 1, _MOST_PROCESSORS))
+    }
 
 
 def _nodes(root: str, allowed: Optional[Set[int]] = None) -> Optional[int]:
@@ -174,7 +186,7 @@ def _nodes(root: str, allowed: Optional[Set[int]] = None) -> Optional[int]:
     """
     base = "sys/devices/system/node"
     try:
-        names = [name for name in os.listdir(os.path.join(root, base)) if re.match(r"node\d+$", name)]
+        names = [name for name in os.listdir(os.path.join(root, base)) if re.match(r"node[0-9]{1,9}$", name)]
     except OSError:
         return None
     count = 0
@@ -194,7 +206,8 @@ def _field(text: Optional[str], name: str) -> Optional[str]:
 
 
 def _whole(text: Optional[str]) -> Optional[int]:
-    return int(text) if text is not None and re.match(r"[0-9]{1,9}$", text) else None
+    """Return a number of cpuinfo, which are small."""
+    return whole(text) if len(text or "") < 10 else None
 
 
 def sve_bytes() -> Optional[int]:
@@ -273,8 +286,9 @@ def fingerprint(root: str = "/", emulated: bool = False, allowed: Optional[Set[i
     cpu_model = first.get("model name")
     part = first.get("CPU part")
     total = _field(_text(root, "proc/meminfo"), "MemTotal")
-    memory = int(total.split()[0]) * 1024 if total else None
-    boot = _field(_text(root, "proc/stat"), "btime")
+    kib = whole((total or "").partition(" ")[0])
+    memory = kib * 1024 if kib and kib <= _MOST_KIB else None
+    boot = whole(_field(_text(root, "proc/stat"), "btime"))
     # Only x86 has a flag that says so: None means unknown on Arm.
     hypervisor = "hypervisor" in flags
     vendor = _text(root, "sys/class/dmi/id/sys_vendor")
@@ -305,7 +319,7 @@ def fingerprint(root: str = "/", emulated: bool = False, allowed: Optional[Set[i
         "aslr": _number(root, "proc/sys/kernel/randomize_va_space"),
         "governor": _text(root, "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "virtualization": (vendor or "unknown hypervisor") if hypervisor else None,
-        "boot_time": utc(int(boot)) if boot and boot.isdigit() else None,
+        "boot_time": utc(boot) if boot and boot < _LATEST else None,
         "instance": None if emulated else ec2_metadata.instance(root),
         "emulated": emulated,
     }

@@ -16,6 +16,7 @@ import time
 from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe.threads import ThreadCount
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.digits import whole
 
 INTERVAL_S = 1.0
 # What is not read any more after so many samples of a launch: a record is to stay some hundred kilobytes.
@@ -23,7 +24,7 @@ MOST_SAMPLES = 3600
 
 _SHARES = ("user", "system", "iowait", "steal", "idle")
 _MEMORY = {"rss_bytes": "VmRSS", "anon_bytes": "RssAnon", "file_bytes": "RssFile"}
-_STATUS = re.compile(rb"^(VmRSS|RssAnon|RssFile):\s*(\d+) kB", re.MULTILINE)
+_STATUS = re.compile(rb"^(VmRSS|RssAnon|RssFile):\s*(\d{1,16}) kB", re.MULTILINE)
 
 Ticks = Tuple[int, int, int, int, int]
 
@@ -59,10 +60,10 @@ class _File:
 
 def _ticks(line: bytes) -> Optional[Ticks]:
     """Return user, system, iowait, steal and idle of a line of /proc/stat, in clock ticks since the start."""
-    try:
-        user, nice, system, idle, iowait, irq, softirq, steal = [int(word) for word in line.split()[1:9]]
-    except ValueError:
+    ticks = [whole(word.decode("ascii", "replace")) for word in line.split()[1:9]]
+    if len(ticks) < 8 or None in ticks:
         return None
+    user, nice, system, idle, iowait, irq, softirq, steal = [number or 0 for number in ticks]
     # guest time is part of user time already.
     return user + nice, system + irq + softirq, iowait, steal, idle
 
@@ -144,7 +145,7 @@ class Sampler:
                 cores.append(_ticks(line))
             elif line.startswith(b"ctxt "):
                 words = line.split()
-                switches = int(words[1]) if len(words) == 2 and words[1].isdigit() else None
+                switches = whole(words[1].decode("ascii", "replace")) if len(words) == 2 else None
                 break
         taken: Dict[str, Any] = {"all": of_all, "cores": cores, "switches": switches, "mhz": self._mhz()}
         taken.update(self._memory())
@@ -152,7 +153,8 @@ class Sampler:
         self._threads.look(time.monotonic())
 
     def _mhz(self) -> Optional[float]:
-        kilohertz = [int(text) for text in (file.read(64).strip() for file in self._frequencies) if text.isdigit()]
+        said = [whole(file.read(64).strip().decode("ascii", "replace")) for file in self._frequencies]
+        kilohertz = [number for number in said if number is not None]
         return round(sum(kilohertz) / len(kilohertz) / 1000.0, 1) if kilohertz else None
 
     def _memory(self) -> Dict[str, Optional[int]]:

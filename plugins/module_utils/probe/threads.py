@@ -13,6 +13,8 @@ import math
 import os
 from typing import Dict, List, NamedTuple, Optional
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.digits import whole
+
 # A thread computed that had such a share of the busiest one's processor time: those of one team wait for each other, so
 # that all of them get about as far, however little a busy machine leaves them.
 _COMPUTES = 0.2
@@ -36,10 +38,11 @@ def _seconds(path: str) -> Optional[float]:
     try:
         with open(path, "rb") as file:
             # The name, in brackets, may hold spaces and brackets.
-            fields = file.read().rpartition(b")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / float(os.sysconf("SC_CLK_TCK"))
-    except (OSError, ValueError, IndexError):
+            fields = file.read().decode("ascii", "replace").rpartition(")")[2].split()
+    except OSError:
         return None
+    user, system = (whole(word) for word in fields[11:13]) if len(fields) > 12 else (None, None)
+    return None if user is None or system is None else (user + system) / float(os.sysconf("SC_CLK_TCK"))
 
 
 class ThreadCount:

@@ -9,10 +9,13 @@ import difflib
 import re
 from typing import Iterable, List
 
+_LONGEST = 100
+
 
 def alike(word: object, known: Iterable[str], most: int = 1, cutoff: float = 0.6) -> List[str]:
     """The `most` of `known` that are most like `word`, the best first; none below `cutoff`, a ratio of 0 to 1."""
-    return difflib.get_close_matches(str(word), list(known), n=most, cutoff=cutoff)
+    # No word is as long as this, and the time grows with the square of it.
+    return difflib.get_close_matches(str(word)[:_LONGEST], list(known), n=most, cutoff=cutoff)
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
@@ -12,10 +13,42 @@ from typing import Any, TypeVar
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import TWIN
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import headline
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import binary, metric, number, plural
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import (
+    NO_BREAK,
+    binary,
+    metric,
+    number,
+    plural,
+)
 
 T = TypeVar("T")
 Tell = Callable[[str], None]
+State = dict[str, Any]
+
+
+class ProgressError(ValueError):
+    """What a host has written of how far it is says nothing."""
+
+
+def _of_host(tell: Callable[[State], str]) -> Callable[[State], str]:
+    """Have a function that reads what a host has written raise ProgressError alone, and return one line of a terminal.
+
+    A host may write anything, and a terminal obeys what is no letter.
+    """
+
+    @functools.wraps(tell)
+    def told(state: State) -> str:
+        try:
+            words = tell(state)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise ProgressError(f"it is no progress ({type(error).__name__})") from error
+        return "".join(letter if letter.isprintable() else "\ufffd" for letter in words[:_LONGEST])
+
+    return told
+
+
+# Of a line for a terminal.
+_LONGEST = 1000
 # Seconds after which long work says how far it is.
 EVERY_S = 10.0
 
@@ -59,8 +92,12 @@ def _figure(entry: dict[str, Any]) -> str:
     return f"{number(mean)} {unit if unit != '1' else name}{spread} (n={count})"
 
 
-def describe(state: dict[str, Any]) -> str:
-    """Return the progress that module llama_bench wrote, in one line: what, n of N, figure so far, time left."""
+@_of_host
+def describe(state: State) -> str:
+    """Return the progress that module llama_bench wrote, in one line: what, n of N, figure so far, time left.
+
+    Raises ProgressError.
+    """
     if state.get("finished"):
         done = f"{plural(state['done'], 'launch')} done" if state["done"] else "nothing was measured"
         if state.get("out_of_time"):
@@ -103,8 +140,12 @@ def _describe_search(state: dict[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def describe_compilation(state: dict[str, Any]) -> str:
-    """Return the progress that module llama_cpp_compile wrote, in words: which step of how many, time left."""
+@_of_host
+def describe_compilation(state: State) -> str:
+    """Return the progress that module llama_cpp_compile wrote, in words: which step of how many, time left.
+
+    Raises ProgressError.
+    """
     if state.get("waiting"):
         return "another run compiles the same, waiting for it"
     if not state["of"]:
@@ -113,8 +154,9 @@ def describe_compilation(state: dict[str, Any]) -> str:
     return words + (f"; about {duration(state['left_s'])} left" if state["left_s"] else "")
 
 
-def describe_file(state: dict[str, Any]) -> str:
-    """Return how far a file is that is being made, in words: how much of how much, time left."""
-    done, of = state["done"], state["of"]
-    words = f"{state['what']}: {binary(done)}" + (f" of {binary(of)}" if of else "")
-    return words + (f"; about {duration(state['left_s'])} left" if state["left_s"] else "")
+@_of_host
+def describe_file(state: State) -> str:
+    """Return how far a file is that is being made, in words: how much of how much, time left. Raises ProgressError."""
+    sizes = [binary(size).replace(NO_BREAK, " ") for size in (state["done"], state["of"]) if size is not None]
+    left = f"; about {duration(state['left_s'])} left" if state["left_s"] else ""
+    return f"{state['what']}: {' of '.join(sizes)}{left}"

@@ -88,12 +88,19 @@ class Configuration(NamedTuple):
     warnings: list[str]
 
 
+def parse(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the sdists and the ready builds of what the file holds."""
+    sdists = {
+        name: {**row, "versions": {str(version): dict(known) for version, known in row["versions"].items()}}
+        for name, row in data["sdists"].items()
+    }
+    presets = {name: {**row, "about": row["about"]} for name, row in data["presets"].items()}
+    return {"sdists": sdists, "presets": presets}
+
+
 @cache
 def _data() -> dict[str, Any]:
-    data = yaml_file.read(Path(__file__).with_name("builds.yml"))
-    for row in data["sdists"].values():
-        row["versions"] = {str(version): known for version, known in row["versions"].items()}
-    return {"sdists": data["sdists"], "presets": data["presets"]}
+    return yaml_file.read(Path(__file__).with_name("builds.yml"), parse)
 
 
 def presets() -> dict[str, str]:
@@ -106,7 +113,7 @@ def build_name(entry: Any) -> str:
     if isinstance(entry, str):
         if entry not in _data()["presets"]:
             hint = did_you_mean(entry, _data()["presets"])
-            raise BuildError(f"{entry!r} is no build: the builds are {', '.join(_data()['presets'])}{hint}")
+            raise BuildError(f"{entry!r:.100} is no build: the builds are {', '.join(_data()['presets'])}{hint}")
         return entry
     if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str):
         raise BuildError(

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import datetime
 import functools
-import json
 import os
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import processors, yaml_file
 
 # What a month has, where AWS divides a price by the month.
@@ -56,9 +56,8 @@ def _cell(word: str) -> tuple[str, tuple[Decimal, int]]:
     return family, (Decimal(price), int(decimals or 4))
 
 
-@functools.lru_cache(maxsize=1)
-def _table() -> _Table:
-    data = yaml_file.read(_FILE)
+def parse(data: Mapping[str, Any]) -> _Table:
+    """Return the table of what the file holds."""
     return _Table(
         {name: (row["text"], str(row["date"])) for name, row in data["sources"].items()},
         {
@@ -74,6 +73,11 @@ def _table() -> _Table:
             for source, rows in data["on_demand"].items()
         },
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _table() -> _Table:
+    return yaml_file.read(_FILE, parse)
 
 
 def own_file() -> Path:
@@ -95,15 +99,26 @@ def own_table() -> dict[str, dict[str, Any]]:
 @functools.lru_cache(maxsize=1)
 def _own_table(path: Path, _changed: int) -> dict[str, dict[str, Any]]:
     try:
-        table: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8"))
+        table: dict[str, dict[str, Any]] = json_text.loads(path.read_text("utf-8"))
         for row in table.values():
-            datetime.date.fromisoformat(row["date"])
-            given({**row["on_demand"], "a GB of gp3": row.get("storage") or 1})
+            if not (isinstance(row["source"], str) and _day(row["date"])):
+                raise ValueError(f"its source is {row['source']!r:.40} and its date {row['date']!r:.40}")
+            given(row["on_demand"])
+            if row.get("storage") is not None:
+                given({"a GB of gp3": row["storage"]})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PriceError(
             f"{path} is no table of prices ({error!r:.100}): remove it, and make prices writes it anew"
         ) from error
     return table
+
+
+def _day(said: Any) -> str:
+    """Return a day as YYYY-MM-DD, "" for what is none: days are compared by their text."""
+    try:
+        return str(said) if len(str(said)) == 10 and datetime.date.fromisoformat(str(said)) else ""
+    except ValueError:
+        return ""
 
 
 def _own(region: str, part: str, name: str = "") -> Price:
@@ -174,7 +189,11 @@ def given(prices: Mapping[str, Any]) -> dict[str, Decimal]:
         except InvalidOperation:
             usd = Decimal("nan")
         if isinstance(value, bool) or not usd.is_finite() or not 0 < usd < 10000:
-            raise PriceError(f"the price of {name} is USD an hour, a number above 0 and below 10000, not {value!r}")
+            named = str(name)[:60]
+            named = named if named.isprintable() else repr(named)
+            raise PriceError(
+                f"the price of {named} is USD an hour, a number above 0 and below 10000, not {value!r:.40}"
+            )
         good[str(name)] = usd
     return good
 
@@ -202,12 +221,8 @@ def paid(said: Mapping[str, Any]) -> dict[str, Any] | None:
         if said.get(name) is None:
             raise PriceError(f"the price of a host has no {name}: say {{usd_hour: 0.85, date: 2026-11-27}}")
     usd = given({"an hour of the host": said["usd_hour"]})["an hour of the host"]
-    day = str(said["date"])
-    try:
-        datetime.date.fromisoformat(day)
-    except ValueError:
-        day = ""
-    if len(day) != 10:
+    day = _day(said["date"])
+    if not day:
         raise PriceError(f"the date of a price is of the form 2026-11-27, not {said['date']!r:.40}")
     price: dict[str, Any] = {"usd_hour": float(usd), "date": day}
     for name, usual in _PAID.items():
@@ -215,7 +230,7 @@ def paid(said: Mapping[str, Any]) -> dict[str, Any] | None:
     if said.get("boot_s") is not None:
         try:
             seconds = float(said["boot_s"])
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             seconds = -1.0
         if not 0 <= seconds <= _LONGEST_BOOT_S:
             raise PriceError(f"boot_s is seconds, 0 to {_LONGEST_BOOT_S}, not {said['boot_s']!r:.40}")

@@ -167,9 +167,8 @@ def _frozen(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
 
 
-@functools.lru_cache(maxsize=1)
-def _catalog() -> _Catalog:
-    data = yaml_file.read(_FILE)
+def parse(data: Mapping[str, Any]) -> _Catalog:
+    """Return the catalog of what the file holds."""
     cores = {}
     for name, row in data["cores"].items():
         builds = [Build(**_frozen(build)) for build in row["builds"]]
@@ -177,15 +176,21 @@ def _catalog() -> _Catalog:
     processors = {}
     families = {}
     for name, row in data["processors"].items():
-        for several, sizes in row.pop("families").items():
+        for several, sizes in row["families"].items():
             for family in several.split():
                 families[family] = (name, _sizes(sizes))
-        processors[name] = Processor(name=name, **{**row, "source": data["sources"][row["source"]]})
+        said = {key: value for key, value in row.items() if key != "families"}
+        processors[name] = Processor(name=name, **{**said, "source": data["sources"][row["source"]]})
     memory = {
         family: float(each) for each, several in data["memory"]["each_vcpu"].items() for family in several.split()
     }
     types = (word.split("=") for word in data["memory"]["types"].split())
     return _Catalog(cores, processors, families, memory, {name: float(size) for name, size in types})
+
+
+@functools.lru_cache(maxsize=1)
+def _catalog() -> _Catalog:
+    return yaml_file.read(_FILE, parse)
 
 
 def names() -> list[str]:
@@ -202,7 +207,7 @@ def core(name: str) -> Core:
     """Return a core by its name. Raises CatalogError."""
     cores = _catalog().cores
     if name not in cores:
-        raise CatalogError(f"the catalog has no core {name!r}{nearest(name, cores)}; it has {', '.join(cores)}")
+        raise CatalogError(f"the catalog has no core {name!r:.100}{nearest(name, cores)}; it has {', '.join(cores)}")
     return cores[name]
 
 
@@ -210,7 +215,8 @@ def processor(name: str) -> Processor:
     """Return a processor of EC2 by its name, such as Graviton3. Raises CatalogError."""
     known = _catalog().processors
     if name not in known:
-        raise CatalogError(f"the catalog has no processor {name!r}{nearest(name, known)}; it has {', '.join(known)}")
+        near = nearest(name, known)
+        raise CatalogError(f"the catalog has no processor {name!r:.100}{near}; it has {', '.join(known)}")
     return known[name]
 
 
@@ -221,13 +227,13 @@ def instance_type(name: str) -> InstanceType:
     family, _dot, size = str(name).partition(".")
     if family not in families:
         raise CatalogError(
-            f"the instance type {name!r} is not in the catalog{nearest(name, instance_types())}; the families it "
+            f"the instance type {name!r:.100} is not in the catalog{nearest(name, instance_types())}; the families it "
             f"covers: {', '.join(sorted(families))}"
         )
     processor_name, sizes = families[family]
     if size not in sizes:
         raise CatalogError(
-            f"the instance type {name!r} is not in the catalog: the family {family} has "
+            f"the instance type {name!r:.100} is not in the catalog: the family {family} has "
             f"{', '.join(f'{family}.{offered}' for offered in sizes)}"
         )
     row = processor(processor_name)
@@ -382,7 +388,7 @@ def machine_name(machine: Mapping[str, Any]) -> str | None:
 
 def _floor(compiler: str, gcc: int, clang: int) -> int:
     if compiler not in COMPILERS:
-        raise CatalogError(f"the catalog knows nothing of the compiler {compiler!r}: use {' or '.join(COMPILERS)}")
+        raise CatalogError(f"the catalog knows nothing of the compiler {compiler!r:.100}: use {' or '.join(COMPILERS)}")
     return gcc if compiler == "gcc" else clang
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,12 +92,25 @@ def _source(about: dict[str, Any]) -> Source:
     return Source(about["title"], about["date"], about["version"])
 
 
+def parse(data: Mapping[str, Any]) -> tuple[tuple[Published, ...], tuple[Quality, ...]]:
+    """Return the speeds and the figures of quality of what the file holds, in its order."""
+    speeds = tuple(Published(_source(about), **row) for about in data.values() for row in about.get("rows", ()))
+    figures = tuple(
+        Quality(_source(about), about["text"], about["context"], about["reference"], model, quantization, **of_file)
+        for about in data.values()
+        for (model, quantization), of_file in _figures(about.get("quality", ())).items()
+    )
+    return speeds, figures
+
+
 @functools.lru_cache(maxsize=1)
+def _file() -> tuple[tuple[Published, ...], tuple[Quality, ...]]:
+    return yaml_file.read(_FILE, parse)
+
+
 def table() -> tuple[Published, ...]:
     """Return all published figures, in the order of the file."""
-    return tuple(
-        Published(_source(about), **row) for about in yaml_file.read(_FILE).values() for row in about.get("rows", ())
-    )
+    return _file()[0]
 
 
 def of(instance: str, model: str, quantization: str) -> list[Published]:
@@ -117,14 +131,9 @@ def of_variant(instance: str, variant: str) -> list[tuple[Published, Published]]
     ]
 
 
-@functools.lru_cache(maxsize=1)
 def qualities() -> tuple[Quality, ...]:
     """Return all published figures of quality, in the order of the file."""
-    return tuple(
-        Quality(_source(about), about["text"], about["context"], about["reference"], model, quantization, **figures)
-        for about in yaml_file.read(_FILE).values()
-        for (model, quantization), figures in _figures(about.get("quality", ())).items()
-    )
+    return _file()[1]
 
 
 def _figures(tables: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, float | None]]:

@@ -229,7 +229,7 @@ def parse(data: Mapping[str, Any]) -> Table:
 @functools.lru_cache(maxsize=1)
 def table() -> Table:
     """Return the table that ships."""
-    return parse(yaml_file.read(_FILE))
+    return yaml_file.read(_FILE, parse)
 
 
 def _kinship(name: str) -> tuple[str, int]:

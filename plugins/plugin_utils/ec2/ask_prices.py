@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.client import asked, pages
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.client import AwsError, asked, pages
 
 # The Pricing API is in few regions; its answers are of all.
 API_REGION = "us-east-1"
 SOURCE = "AWS Pricing API"
+# An hour of the dearest instance is some hundred USD.
+_MOST_USD = 10_000
 # What a list price is of, beside type and region.
 _LISTED = {
     "operatingSystem": "Linux",
@@ -47,14 +50,36 @@ def ask_list(pricing: Any, region: str) -> dict[str, Decimal]:
     filters = _filters({"regionCode": region, **_LISTED})
     different: dict[str, set[Decimal]] = {}
     for text in pages(pricing, "get_products", "PriceList", ServiceCode="AmazonEC2", Filters=filters):
-        product = json.loads(str(text))
-        different.setdefault(product["product"]["attributes"]["instanceType"], set()).update(_usd(product, "Hrs"))
+        with _understood():
+            product = json_text.loads(str(text))
+            name = str(product["product"]["attributes"]["instanceType"])
+            different.setdefault(name, set()).update(_usd(product, "Hrs"))
     return {name: usd.pop() for name, usd in sorted(different.items()) if len(usd) == 1}
 
 
 def ask_storage(pricing: Any, region: str, today: str) -> prices.Price:
     """Return the price of a GB of gp3 for a month from the Pricing API. Raises AwsError."""
     return _ask(pricing, {"volumeApiName": "gp3", "productFamily": "Storage", "regionCode": region}, "GB-Mo", today)
+
+
+@contextlib.contextmanager
+def _understood() -> Iterator[None]:
+    """Have an answer that is not of the documented form, as of a proxy in between, raise AwsError."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise AwsError(
+            f"the answer with prices is not of the form that AWS documents ({type(error).__name__}: "
+            f"{str(error)!r:.100}): run again, see what AWS_ENDPOINT_URL and the proxy variables lead to, or leave the "
+            "prices to the table that ships"
+        ) from error
+
+
+def _price(usd: Decimal) -> Decimal:
+    """Return a price that can be paid. Raises ValueError."""
+    if not (usd.is_finite() and 0 < usd < _MOST_USD):
+        raise ValueError(f"a price is {usd}")
+    return usd
 
 
 def _filters(wanted: Mapping[str, str]) -> list[dict[str, str]]:
@@ -65,7 +90,8 @@ def _ask(pricing: Any, wanted: Mapping[str, str], unit: str, today: str) -> pric
     filters = _filters(wanted)
     with asked("pricing:GetProducts"):
         answer = pricing.get_products(ServiceCode="AmazonEC2", Filters=filters, FormatVersion="aws_v1", MaxResults=100)
-    different = {usd for text in answer["PriceList"] for usd in _usd(json.loads(text), unit)}
+    with _understood():
+        different = {usd for text in answer["PriceList"] for usd in _usd(json_text.loads(str(text)), unit)}
     # Two prices for one thing: neither can be told to be the one that is paid.
     return prices.Price(different.pop(), SOURCE, today) if len(different) == 1 else prices.Price(None)
 
@@ -75,7 +101,7 @@ def _usd(product: Mapping[str, Any], unit: str) -> Iterable[Decimal]:
         for dimension in term["priceDimensions"].values():
             usd = Decimal(dimension["pricePerUnit"].get("USD", "0"))
             if dimension["unit"] == unit and usd:
-                yield usd
+                yield _price(usd)
 
 
 def ask_spot(ec2: Any, instance_types: list[str], now: str) -> dict[str, dict[str, Decimal]]:
@@ -89,5 +115,6 @@ def ask_spot(ec2: Any, instance_types: list[str], now: str) -> dict[str, dict[st
         zones = newest.setdefault(row["InstanceType"], {})
         zone = row["AvailabilityZone"]
         if zone not in zones or row["Timestamp"] > zones[zone][0]:
-            zones[zone] = (row["Timestamp"], Decimal(row["SpotPrice"]))
+            with _understood():
+                zones[zone] = (row["Timestamp"], _price(Decimal(row["SpotPrice"])))
     return {name: {zone: usd for zone, (_when, usd) in sorted(zones.items())} for name, zones in newest.items()}

@@ -235,8 +235,8 @@ def region(given: str = "") -> str:
         )
     if known and name not in known:
         raise AwsError(
-            f"{name!r} is no region that this boto3 knows{nearest(name, known)}; correct it (one newer than boto3 needs"
-            " a newer boto3)",
+            f"{name!r:.100} is no region that this boto3 knows{nearest(name, known)}; correct it (one newer than boto3 "
+            "needs a newer boto3)",
             "InvalidRegionError",
         )
     return name

@@ -48,7 +48,7 @@ def find(region: str, run: str = "", owner: str = "", kinds: Collection[str] = K
 def find_in(regions: Sequence[str], run: str = "", owner: str = "", kinds: Collection[str] = KINDS) -> Listing:
     """Do as `find`, in several regions."""
     if run and not aws.proper_run(run):
-        raise aws.AwsError(f"{run!r} is no id of a run in EC2: it has up to 48 letters, digits and hyphens")
+        raise aws.AwsError(f"{run!r:.100} is no id of a run in EC2: it has up to 48 letters, digits and hyphens")
     resources: list[Resource] = []
     unasked: list[str] = []
     searches = [

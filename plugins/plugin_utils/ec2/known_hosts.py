@@ -13,14 +13,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 _KEY_TEXT = r"((?:ssh-(?:rsa|ed25519)|ecdsa-sha2-nistp(?:256|384|521)) [A-Za-z0-9+/]+=*)(?=\s|$)"
 # What user_data.sh.j2 writes on the console, a line for each key.
 _OWN = re.compile(rf"(?:^|\s)cloudbench-host-key {_KEY_TEXT}")
 # What cloud-init writes; a key stands there at the beginning of its line, behind the time of the kernel or a name.
-_BLOCK = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.DOTALL)
+_BEGIN, _END = "-----BEGIN SSH HOST KEY KEYS-----", "-----END SSH HOST KEY KEYS-----"
 _IN_BLOCK = re.compile(rf"^[ \t]*(?:\[ *[0-9.]+\] *)?(?:cloud-init\[\d+\]: *)?{_KEY_TEXT}", re.MULTILINE)
 # Of how many parts a key consists, its type among them.
 _PARTS = {"ssh-ed25519": 2, "ssh-rsa": 3}
@@ -33,8 +33,16 @@ def host_keys(console: str) -> tuple[str, ...]:
     """
     text = console.replace("\r", "\n")
     shown = [match.group(1) for match in _OWN.finditer(text)]
-    shown += [match.group(1) for block in _BLOCK.finditer(text) for match in _IN_BLOCK.finditer(block.group(1))]
+    shown += [match.group(1) for block in _blocks(text) for match in _IN_BLOCK.finditer(block)]
     return tuple(dict.fromkeys(key for key in shown if _is_whole(key)))
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """Return what stands between the marks of cloud-init; of a block that never ends there is nothing."""
+    at = 0
+    while (begin := text.find(_BEGIN, at)) >= 0 and (end := text.find(_END, begin)) >= 0:
+        yield text[begin + len(_BEGIN) : end]
+        at = end
 
 
 def _is_whole(key: str) -> bool:

@@ -92,7 +92,7 @@ class Row:
     @property
     def label(self) -> str:
         """The row in words, for messages."""
-        return f"row {self.index} ({self.type})"
+        return f"row {self.index} ({self.type:.60})"
 
 
 def parse(entries: Sequence[Any], region: str, market: str, image: str) -> tuple[list[Row], list[str]]:
@@ -114,7 +114,7 @@ def parse(entries: Sequence[Any], region: str, market: str, image: str) -> tuple
 
 def _row(index: int, entry: Any, region: str, market: str, image: str) -> tuple[Row | None, list[str]]:
     if not isinstance(entry, Mapping):
-        return None, [f"row {index} is {entry!r}: write a mapping with a type, such as {{type: c7g.16xlarge}}"]
+        return None, [f"row {index} is {entry!r:.100}: write a mapping with a type, such as {{type: c7g.16xlarge}}"]
     given = {key: value for key, value in entry.items() if value is not None}
     row = Row(
         index,
@@ -129,7 +129,7 @@ def _row(index: int, entry: Any, region: str, market: str, image: str) -> tuple[
     )
     who = row.label if row.type else f"row {index}"
     wrong = [
-        f"{who}: {key!r} means nothing; the keys are {', '.join(_KEYS)}{did_you_mean(key, _KEYS)}"
+        f"{who}: {key!r:.60} means nothing; the keys are {', '.join(_KEYS)}{did_you_mean(key, _KEYS)}"
         for key in given
         if key not in _KEYS
     ]
@@ -149,7 +149,7 @@ def _number(value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except ValueError:
+    except (OverflowError, ValueError):
         return None
 
 
@@ -159,25 +159,25 @@ def _problems(row: Row, given: Mapping[str, Any], region: str) -> list[str]:
         problems.append("names no type; say which, such as c7g.16xlarge")
     for name in [row.type] * ("type" in given) + list(row.or_types):
         if not _TYPE.fullmatch(str(name)):
-            problems.append(f"{name!r} is no instance type: write family and size, such as c7g.16xlarge")
+            problems.append(f"{name!r:.60} is no instance type: write family and size, such as c7g.16xlarge")
     count = _number(row.count)
     if count is None or not 1 <= count <= 100 or count != int(count):
-        problems.append(f"count is a whole number from 1 to 100, not {row.count!r}")
+        problems.append(f"count is a whole number from 1 to 100, not {row.count!r:.40}")
     elif "count_min" in given:
         least = _number(row.count_min)
         if least is None or not 1 <= least <= count or least != int(least):
             problems.append(
                 f"count_min, how many are enough, is a whole number from 1 to count, which is {count:g}, not "
-                f"{row.count_min!r}: correct it, or leave it out to have all or nothing"
+                f"{row.count_min!r:.40}: correct it, or leave it out to have all or nothing"
             )
     if row.market not in MARKETS:
-        problems.append(f"market is {' or '.join(MARKETS)}, not {row.market!r}{did_you_mean(row.market, MARKETS)}")
-    if row.image not in IMAGES:
-        problems.append(f"image is one of {', '.join(IMAGES)}, not {row.image!r}{did_you_mean(row.image, IMAGES)}")
+        problems.append(f"market is {' or '.join(MARKETS)}, not {row.market!r:.60}{did_you_mean(row.market, MARKETS)}")
+    if not isinstance(row.image, str) or row.image not in IMAGES:
+        problems.append(f"image is one of {', '.join(IMAGES)}, not {row.image!r:.60}{did_you_mean(row.image, IMAGES)}")
     for zone in row.zones:
         if region and not re.fullmatch(re.escape(region) + r"([a-z]|-[a-z0-9-]+)", str(zone)):
-            problems.append(f"{zone!r} is no zone of {region}: write {region}a and so on, or set AWS_REGION")
-    if len(set(row.zones)) < len(row.zones) or len(set(row.types)) < len(row.types):
+            problems.append(f"{zone!r:.60} is no zone of {region}: write {region}a and so on, or set AWS_REGION")
+    if any(len(set(map(str, names))) < len(names) for names in (row.zones, row.types)):
         problems.append("zones, or type and or_types, name the same twice; leave one out")
     return [*problems, *_price_problems(row)]
 
@@ -189,5 +189,5 @@ def _price_problems(row: Row) -> list[str]:
     if row.market != "spot":
         return [f"max_price goes with market spot, not with {row.market}; leave it out"]
     if price is None or not 0 < price < 10000:
-        return [f"max_price is USD an hour, a number above 0 and below 10000, not {row.max_price!r}"]
+        return [f"max_price is USD an hour, a number above 0 and below 10000, not {row.max_price!r:.40}"]
     return []

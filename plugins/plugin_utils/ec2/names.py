@@ -42,14 +42,14 @@ def run_problem(run: str) -> str | None:
     """Return why a run cannot have this id in EC2, None where it can."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", run):
         return (
-            f"the run id {run!r} becomes part of names and tags: use up to {LONGEST_RUN} letters, digits and hyphens, "
-            "the first no hyphen"
+            f"the run id {run!r:.100} becomes part of names and tags: use up to {LONGEST_RUN} letters, digits and "
+            "hyphens, the first no hyphen"
         )
     if len(run) > LONGEST_RUN:
         named = len(PREFIX) + len(run) + len(_STRICTEST.after)
         return (
-            f"the run id {run!r} has {len(run)} characters, so that {_STRICTEST.what} would have a name of {named}, "
-            f"and {_STRICTEST.limit} are allowed: use up to {LONGEST_RUN} letters, digits and hyphens"
+            f"the run id {run!r:.100} has {len(run)} characters, so that {_STRICTEST.what} would have a name of "
+            f"{named}, and {_STRICTEST.limit} are allowed: use up to {LONGEST_RUN} letters, digits and hyphens"
         )
     return None
 
@@ -59,8 +59,8 @@ def budget_problem(owner: str) -> str | None:
     name = PREFIX + owner
     if len(name) > _LONGEST_BUDGET or re.search(r"[:\\]|/action/", name):
         return (
-            f"the budget would be called {name!r}, and AWS Budgets takes up to {_LONGEST_BUDGET} characters without "
-            "colon, backslash and /action/: give a shorter ec2_environment_owner, or leave out "
+            f"the budget would be called {name!r:.100}, and AWS Budgets takes up to {_LONGEST_BUDGET} characters "
+            "without colon, backslash and /action/: give a shorter ec2_environment_owner, or leave out "
             "ec2_environment_budget_usd"
         )
     return None

@@ -22,7 +22,7 @@ def _network(text: str, what: str) -> ipaddress.IPv4Network:
     try:
         return ipaddress.IPv4Network(told)
     except ValueError as error:
-        raise NetworkError(f"{what} {told!r} is no IPv4 address or network: {error}") from None
+        raise NetworkError(f"{what} {told!r:.100} is no IPv4 address or network: {error}") from None
 
 
 def ssh_source(text: str) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.find import enabled_regions, find, find_in, identity
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.removal import SWEEP, teardown_command
@@ -41,7 +42,7 @@ def read(directory: str) -> tuple[str, str] | None:
     """Return region and account that the directory of a run tells, None where it tells none. Raises ElsewhereError."""
     file = Path(directory, _FILE)
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
+        told = json_text.loads(file.read_text(encoding="utf-8"))
         region, account = told["region"], told["account"]
     except FileNotFoundError:
         return None

@@ -32,7 +32,7 @@ def presign(address: str) -> tuple[str, int]:
         raise S3Error(f"{address} needs boto3 on the controller; install it there (requirements.txt has it)")
     bucket, _slash, key = address[len("s3://") :].partition("/")
     if not address.startswith("s3://") or not bucket or not key:
-        raise S3Error(f"{address!r} is no object; write s3://BUCKET/KEY")
+        raise S3Error(f"{address!r:.100} is no object; write s3://BUCKET/KEY")
     try:
         client = _client(_region(bucket)[0])
         size = client.head_object(Bucket=bucket, Key=key)["ContentLength"]

@@ -134,12 +134,17 @@ def _untold(text: str) -> str | None:
     )
 
 
-@functools.lru_cache
+@functools.cache
+def _operations() -> dict[str, str]:
+    """Return what a policy calls the service of each operation of _SERVICES. To read their models takes a second."""
+    source = botocore.session.Session()
+    models = [source.get_service_model(service) for service in _SERVICES]
+    return {operation: model.signing_name for model in reversed(models) for operation in model.operation_names}
+
+
 def _service_of(operation: str) -> str:
     """Return what a policy calls the service of an operation; AWS where none of _SERVICES has it."""
-    source = botocore.session.Session()
-    models = (source.get_service_model(service) for service in _SERVICES)
-    return next((model.signing_name for model in models if operation in model.operation_names), "AWS")
+    return _operations().get(operation, "AWS")
 
 
 def _answer(code: str, message: str, status: int, service_action: str, tries: str) -> str:

@@ -19,6 +19,8 @@ _POINT_MARKS = re.compile(r"\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,}")
 _COMMA_MARKS = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}")
 _ONE_COMMA = re.compile(r"\d+,\d+")
 _ONE_MARK = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
+# No figure of a program is longer, and Python makes no whole number of thousands of digits.
+_LONGEST = 60
 _WHOLE_MARKS = re.compile(r"[1-9]\d{0,2}(?:(?:\.\d{3})+|(?:,\d{3})+)")
 
 
@@ -28,7 +30,7 @@ def style(texts: Iterable[str]) -> str:
     "" where none of them says it, or one says this and another that.
     """
     marks = set()
-    for text in (_GROUPS.sub("", text.strip()) for text in texts):
+    for text in map(_short, texts):
         if _ONE_MARK.fullmatch(text):
             continue
         if _COMMA_MARKS.fullmatch(text) or _ONE_COMMA.fullmatch(text):
@@ -40,7 +42,7 @@ def style(texts: Iterable[str]) -> str:
 
 def ambiguous(text: str, decimals: str = "") -> bool:
     """Say whether a number is one thing with thousands marks and another with decimals: 1,040 and 1.040."""
-    return not decimals and bool(_ONE_MARK.fullmatch(_GROUPS.sub("", text.strip())))
+    return not decimals and bool(_ONE_MARK.fullmatch(_short(text)))
 
 
 def count(value: Any, decimals: str = "") -> int | None:
@@ -48,7 +50,7 @@ def count(value: Any, decimals: str = "") -> int | None:
 
     Without a style 1.024 is 1024, because with decimals it would be no whole number; 512.000 is ambiguous.
     """
-    text = _GROUPS.sub("", value.strip()) if isinstance(value, str) else ""
+    text = _short(value) if isinstance(value, str) else ""
     if _WHOLE_MARKS.fullmatch(text):
         groups = re.split(r"[.,]", text)
         mark = COMMA if "," in text else POINT
@@ -65,7 +67,7 @@ def number(value: Any, decimals: str = "") -> float | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):
-        plain = _plain(_GROUPS.sub("", value.strip()), decimals)
+        plain = _plain(_short(value), decimals)
         if plain is None:
             return None
         value = plain
@@ -74,6 +76,12 @@ def number(value: Any, decimals: str = "") -> float | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return figure if math.isfinite(figure) else None
+
+
+def _short(text: str) -> str:
+    """Return a field without spaces and apostrophes between its digits, nothing of one that is no figure's length."""
+    stripped = text.strip()
+    return _GROUPS.sub("", stripped) if len(stripped) <= _LONGEST else ""
 
 
 def _plain(text: str, decimals: str) -> str | None:

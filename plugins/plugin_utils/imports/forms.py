@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import math
 import re
 import sqlite3
 from collections import Counter
@@ -85,11 +86,11 @@ def _objects(text: str) -> _Reading:
         position = max(start, consumed)
         if position >= at_line:
             continue
-        rest = text[position:at_line]
-        while len(reading.problems) < _MOST_BROKEN and (begun := _OBJECT.search(rest)) is not None:
-            at = position + begun.start()
+        # Of a line with thousands of results no part is copied.
+        while len(reading.problems) < _MOST_BROKEN and (begun := _OBJECT.search(text, position, at_line)) is not None:
+            at = begun.start()
             # An array, or an object on its own, is what one process printed.
-            if "[" in text[position:at] and reading.results:
+            if text.find("[", position, at) >= 0 and reading.results:
                 process += 1
             try:
                 row, consumed = decoder.raw_decode(text, at)
@@ -104,7 +105,7 @@ def _objects(text: str) -> _Reading:
             else:
                 reading.results.append(Result(number, process, row))
             position = consumed
-            rest = text[position : max(position, at_line)]
+        rest = text[position : max(position, at_line)]
         if re.fullmatch(r"\s*\[\s*", rest):
             process += bool(reading.results)
         elif not _STRUCTURE.fullmatch(rest) and not (broken and _OF_OBJECT.match(rest)):
@@ -219,15 +220,40 @@ def _executed(text: str, insert: str) -> list[dict[str, Any]]:
     table = columns.group(1)
     database = sqlite3.connect(":memory:")
     try:
+        # A script can ask for more than a machine has: rows times rows, and texts twice as long each time.
+        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(len(text), 1000))
+        database.execute(f"PRAGMA max_page_count = {_PAGES + len(text) // 1000}")
+        database.set_progress_handler(_Steps(_STEPS + len(text)), _AT_ONCE)
         database.set_authorizer(lambda action, *_what: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY)
         if not re.search(r"CREATE TABLE", text, re.IGNORECASE):
             database.execute(f"CREATE TABLE {table} ({columns.group(2)})")
         database.executescript(text)
         answer = database.execute(f"SELECT * FROM {table}")  # noqa: S608 - one word, in memory
         names = [column[0] for column in answer.description]
-        return [dict(zip(names, row, strict=True)) for row in answer]
+        rows = [dict(zip(names, row, strict=True)) for row in answer]
     finally:
         database.close()
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, bytes) or (isinstance(value, float) and not math.isfinite(value)):
+                raise ValueError(f"its {name:.40} is {value!r:.40}, which llama-bench does not write")
+    return rows
+
+
+# Pages of 4 KiB that a table may take, one more for each thousand characters of the script, and what SQLite may do: a
+# row of llama-bench takes a few hundred of its steps.
+_PAGES, _STEPS, _AT_ONCE = 2000, 1_000_000, 10_000
+
+
+class _Steps:
+    """Ends what SQLite does after so many steps."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most // _AT_ONCE
+
+    def __call__(self) -> int:
+        self._left -= 1
+        return self._left < 0
 
 
 def _by_statement(lines: list[str], inserts: list[int]) -> _Reading:
@@ -263,10 +289,12 @@ COLUMNS = {
     "dio": "use_direct_io", "embd": "embeddings", "nopo": "no_op_offload", "noh": "no_host", "rpk": "repack",
     "dev": "devices", "ts": "tensor_split", "ot": "tensor_buft_overrides", "fitt": "fit_target", "fitc": "fit_min_ctx",
 }  # fmt: skip
-_TEST = re.compile(r"(?:(pp)\s?(\d+))?\+?(?:(tg)\s?(\d+))?(?:\s*@\s*d\s?(\d+))?")
+# llama-bench has some forty, and to find out which cell holds a pipe takes the square of their number.
+_MOST_COLUMNS = 200
+_TEST = re.compile(r"(?:(pp)\s?(\d{1,9}))?\+?(?:(tg)\s?(\d{1,9}))?(?:\s*@\s*d\s?(\d{1,9}))?")
 _SPEED = re.compile(r"([^±+]*?)(?:\s*(?:±|\+/-|\+-|\ufffd|Â±|┬▒)\s*(\S.*))?")
-_BUILD_LINE = re.compile(r"build:\s*(\S+)\s*\((\d+)\)")
-_RULE = re.compile(r"\|?(?:\s*:?-{2,}:?\s*\|?)+")
+_BUILD_LINE = re.compile(r"build:\s*(\S+)\s*\((\d{1,9})\)")
+_RULE = re.compile(r"\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?")
 
 
 def _table_cells(line: str) -> list[str]:
@@ -283,7 +311,7 @@ def _markdown(text: str) -> _Reading | None:
         line = raw.strip().lstrip("> ").rstrip()
         cells = _table_cells(line) if line.startswith("|") else []
         built = _BUILD_LINE.fullmatch(line)
-        if {"test", "t/s"} <= set(cells):
+        if {"test", "t/s"} <= set(cells) and len(cells) <= _MOST_COLUMNS:
             _add_table(reading, table, process)
             names, process, table, closed = cells, process + 1, [], _closed(line)
         elif built and names:

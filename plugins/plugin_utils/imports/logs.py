@@ -15,13 +15,15 @@ from typing import Any, NamedTuple
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import is_repacked, parse_log
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.figure import number
 
+# Of a unit nobody has more.
+_MOST = 1e12
 _UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _POWERS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
 _BY = r"(?:llama_print_timings|llama_perf_context_print|common_perf_print|llama_perf_print):\s+"
 _LOAD = re.compile(_BY + r"load time =\s+([\d.,]+) ms")
 _TIMED = re.compile(
-    _BY + r"(prompt eval|eval) time =\s+[\d.,]+ ms /\s+(\d+) (?:tokens|runs)\s+"
+    _BY + r"(prompt eval|eval) time =\s+[\d.,]+ ms /\s+(\d{1,9}) (?:tokens|runs)\s+"
     r"\(\s*(?:[\d.,]+|inf|-?nan) ms per token,\s+([\d.,]+|inf|-?nan) tokens per second\)"
 )
 # What llama-cli of 2026 ends each answer with: it says no number of tokens.
@@ -31,13 +33,15 @@ _TIMING = re.compile(_BY + r"(?:prompt eval|eval) time\b|^\[ Prompt: [\d.,]+", r
 _FIGURES = re.compile(f"{_TIMED.pattern}|{_ANSWER.pattern}")
 
 _BUILD = re.compile(
-    r"(?:^|[\s:])build(?: =|:)? (\d+) \(([^)\s]+)\)(?: with ([^\n]+?) for ([^\s(]+)[^\n]*)?\s*$", re.MULTILINE
+    r"(?:^|[\s:])build(?: =|:)? (\d{1,9}) \(([^)\s]{1,100})\)"
+    r"(?: with ([^\n]{1,200}?) for ([^\s(]{1,100})[^\n]{0,200})?\s*$",
+    re.MULTILINE,
 )
-_BUILT_WITH = re.compile(r"\bbuilt with ([^\n]+?) for ([^\s(]+)")
-_BANNER = re.compile(r"^build\s+: b(\d+)-(\S+)\s*$", re.MULTILINE)
-_LOADED = re.compile(r"loaded meta data with .* from ([^\n]+?) \(version")
+_BUILT_WITH = re.compile(r"\bbuilt with ([^\n]{1,200}?) for ([^\s(]{1,100})")
+_BANNER = re.compile(r"^build\s+: b(\d{1,9})-(\S{1,100})\s*$", re.MULTILINE)
+_LOADED = re.compile(r"loaded meta data with .{1,80} from ([^\n]{1,4096}?) \(version")
 # What llama.cpp says of a device that it computes on beside the processor, before it opens the model.
-_DEVICE = re.compile(r"using device ([A-Za-z]+)\d* \((.+?)\)(?: \(|\s+-)[^\n]*")
+_DEVICE = re.compile(r"using device ([A-Za-z]{1,40})\d* \((.{1,200}?)\)(?: \(|\s+-)[^\n]*")
 _OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers to GPU")
 # What tells where a run of a program begins and ends, in the order in which they stand.
 _EVENTS = {"build": _BUILD, "banner": _BANNER, "model": _LOADED, "device": _DEVICE, "figure": _FIGURES}
@@ -51,7 +55,7 @@ _BATCHED = re.compile(r"^\|\s+PP \|\s+TG \|\s+B \|", re.MULTILINE)
 # Sizes with a decimal comma.
 _COMMA = re.compile(r"(?<=\d),(?=\d+ (?:[KMGT]?i?B|[KMBT])\b)")
 
-_THREADS = re.compile(r"system_info: n_threads = (\d+)(?: \(n_threads_batch = (\d+)\))? / (\d+)([^\n]*)")
+_THREADS = re.compile(r"system_info: n_threads = (\d{1,9})(?: \(n_threads_batch = (\d{1,9})\))? / (\d{1,9})([^\n]*)")
 _INFO = r"(?:print_info|llm_load_print_meta):\s*"
 _FTYPE = re.compile(r"(?:model ftype|file type)\s+= ([^\n]+)")
 _BANNER_FTYPE = re.compile(r"^ftype\s+: (\S[^\n]*)", re.MULTILINE)
@@ -87,14 +91,17 @@ def commit(word: str) -> str | None:
 
 def size(amount: str, unit: str, decimals: str = "") -> int | None:
     """Return a size such as 4.33 GiB in bytes, None where it is none."""
-    figure = number(amount, decimals)
-    return round(figure * _UNITS[unit]) if figure is not None and unit in _UNITS else None
+    return _times(amount, decimals, _UNITS.get(unit))
 
 
 def count(amount: str, unit: str, decimals: str = "") -> int | None:
     """Return a number of parameters such as 8.03 B, None where it is none."""
+    return _times(amount, decimals, _POWERS.get(unit))
+
+
+def _times(amount: str, decimals: str, factor: float | None) -> int | None:
     figure = number(amount, decimals)
-    return round(figure * _POWERS[unit]) if figure is not None and unit in _POWERS else None
+    return round(figure * factor) if figure is not None and factor and abs(figure) < _MOST else None
 
 
 class LogRun(NamedTuple):

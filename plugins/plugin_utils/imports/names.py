@@ -63,6 +63,7 @@ FILE_TYPES = {
 }
 # A fork's, or one that is newer: a name that looks like a type, with its bits per weight.
 _LIKE_A_TYPE = re.compile(r"((?:I?Q|TQ|MXFP|NVFP|BF|F)\d\w*)(?: - [\d.]+ bpw.*)?", re.ASCII)
+_LONGEST_TYPE = 400
 _NO_TYPE = "unknown, may not work"
 _IN_NAME = re.compile(r"[-._]((?:I?Q\d|BF16|F16|F32|MXFP4|NVFP4|TQ\d)[A-Za-z0-9_]*)$", re.IGNORECASE)
 _SPLIT = re.compile(r"-\d{5}-of-\d{5}$")
@@ -80,7 +81,8 @@ def _file_type(words: str) -> str | None:
 
 def _split_type(row: Mapping[str, Any]) -> tuple[str, str | None]:
     """Return the words of a row's model_type before those of its file type, and the type."""
-    words = str(row.get("model_type") or "").split()
+    # No name of a type is longer, and each end of the words is tried.
+    words = str(row.get("model_type") or "")[:_LONGEST_TYPE].split()
     for at in range(len(words)):
         kind = _file_type(" ".join(words[at:]))
         if kind:

@@ -73,13 +73,17 @@ _BUILD_DEFAULTS = (
 )  # fmt: skip
 
 
+def _options(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    entry_points = data["argument_specs"].values()
+    return {name: entry for entry_point in entry_points for name, entry in entry_point.get("options", {}).items()}
+
+
 @cache
 def options() -> Mapping[str, Mapping[str, Any]]:
     """Return the entry in the argument specs of each variable of each role, by its name."""
     entries: dict[str, Mapping[str, Any]] = {}
     for path in sorted(_ROLES.glob("*/meta/argument_specs.yml")):
-        for entry_point in yaml_file.read(path)["argument_specs"].values():
-            entries.update(entry_point.get("options", {}))
+        entries.update(yaml_file.read(path, _options))
     return entries
 
 
@@ -173,7 +177,7 @@ def _numbers(given: Mapping[str, Any]) -> list[str]:
             continue
         try:
             number = float(given[name])
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             number = float("nan")
         if not number >= least:
             said.append(f"{name} must be {least:g} or more, not {given[name]!r:.40}")

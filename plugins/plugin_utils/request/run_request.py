@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.source imp
     parse,
     public_entry,
 )
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import failure
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import environment
@@ -226,7 +226,7 @@ class RunRequest:
         for field in values:
             if field not in VARIABLES:
                 hint = did_you_mean(field, VARIABLES)
-                raise RequestError(f"a run is not asked for by {field!r}, but by {', '.join(VARIABLES)}{hint}")
+                raise RequestError(f"a run is not asked for by {field!r:.60}, but by {', '.join(VARIABLES)}{hint}")
         asked = {field: read(VARIABLES[field], value) for field, value in {**defaults(), **values}.items()}
         asked["slo"] = {name: _target(asked["slo"].get(name), name) for name in ("ttft_s", "tpot_s")}
         settings = LaunchSettings(
@@ -246,7 +246,7 @@ class RunRequest:
             raise RequestError(str(error)) from error
         asked["environment"] = variables
         try:
-            reference, text = lookup(asked["reference"]).name, texts.parse(asked["text"]).name
+            reference, text = lookup(str(asked["reference"])).name, texts.parse(asked["text"]).name
         except QuantizationError as error:
             raise RequestError(f"{_variable('reference')}: {error}") from error
         except texts.TextSourceError as error:
@@ -355,7 +355,7 @@ def _named(values: Iterable[Any], check: Callable[[Any], Named], variable: str, 
     def check_name(value: Any) -> Named:
         item = check(value)
         if entries.setdefault(item.name, value) != value:
-            raise RequestError(f"two different entries are called {item.name!r}: give each a name of its own")
+            raise RequestError(f"two different entries are called {item.name!r:.60}: give each a name of its own")
         return item
 
     return possible(values, check_name, variable, refused)
@@ -382,7 +382,7 @@ def read(variable: Variable, value: Any) -> Any:
     if kind == "int" and number != int(number):
         raise RequestError(f"{variable.name} is a whole number, not {value!r:.40}")
     if variable.least is not None and number < variable.least:
-        raise RequestError(f"{variable.name} must be {variable.least:g} or more, not {number:g}")
+        raise RequestError(f"{variable.name} must be {variable.least:g} or more, not {value!r:.40}")
     if variable.least is not None and number > _MOST:
         raise RequestError(f"{variable.name} must be {_MOST:g} or less, not {value!r:.40}")
     return int(number) if kind == "int" else number
@@ -426,7 +426,7 @@ def _list(name: str, value: Any) -> list[Any]:
 def _mapping(name: str, value: Any) -> dict[str, Any]:
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = json_text.loads(value)
         except ValueError:
             pass
     if not isinstance(value, Mapping):
@@ -440,7 +440,7 @@ def _target(value: Any, name: str) -> float:
         raise RequestError(f"{variable} needs {name}, a number of seconds above 0")
     seconds = _number(f"{name} of {variable}", value)
     if seconds <= 0:
-        raise RequestError(f"{name} of {variable} must be above 0, not {seconds:g}")
+        raise RequestError(f"{name} of {variable} must be above 0, not {value!r:.40}")
     return seconds
 
 
@@ -464,11 +464,11 @@ def _threads(value: Any) -> int:
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError):
-        raise RequestError(f"threads must be a whole number, not {value!r}") from None
+        raise RequestError(f"threads must be a whole number, not {value!r:.40}") from None
     if isinstance(value, bool) or (isinstance(value, float) and value != number):
-        raise RequestError(f"threads must be a whole number, not {value!r}")
+        raise RequestError(f"threads must be a whole number, not {value!r:.40}")
     if number < 1:
-        raise RequestError(f"threads must be 1 or more, not {number}")
+        raise RequestError(f"threads must be 1 or more, not {value!r:.40}")
     return number
 
 
@@ -513,7 +513,7 @@ def _duet_side(value: Any, key: str, names: Sequence[str], form: str) -> tuple[s
         known = [name for name in names if name.lower() == word.lower()]
         if not known:
             raise RequestError(
-                f"{word!r} in {key} of a duet is no build, model or quantization of this run, which has "
+                f"{word!r:.60} in {key} of a duet is no build, model or quantization of this run, which has "
                 f"{', '.join(names)}{did_you_mean(word, names)}"
             )
         kept.append(known[0])

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import posixpath
 import shlex
@@ -17,7 +16,8 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import describe_file
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import ProgressError, describe_file
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import HostAction
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.display import PlainAction, plain_result
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.terminal.plain import short
@@ -38,6 +38,8 @@ LIFE_SECONDS = 30 * 24 * 3600
 _STRANGE = "it says how far it is in a way that is not understood"
 # So many characters of how far it is are read.
 _LONGEST = 500
+# What no process of Linux has for a number (PID_MAX_LIMIT).
+_MOST_PID = 1 << 22
 
 
 class LiveAction(PlainAction):
@@ -117,14 +119,13 @@ class LiveAction(PlainAction):
             if heard - lived > (GONE_SECONDS if state else START_SECONDS):
                 return self._complete({}, prefix)
             left = state.get("left_s") if state else None
-            known = max(1.0, left + 0.5) if isinstance(left, (int, float)) else None
-            wait = min(POLL_SECONDS, wait * 2 if known is None else known)
+            wait = min(POLL_SECONDS, wait * 2 if left is None else max(1.0, left + 0.5))
 
     def _told(self, state: dict[str, Any]) -> str:
         """Return the progress in one line, whatever a host has written there."""
         try:
             return short(self._line(state), _LONGEST)
-        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+        except ProgressError:
             return f"{self._whose()}: {_STRANGE}"
 
     @abstractmethod
@@ -150,13 +151,17 @@ class LiveAction(PlainAction):
     def _state(self, text: str) -> dict[str, Any] | None:
         """Return the content of a progress file with `alive`: whether who wrote it is there and at work."""
         try:
-            state = json.loads(text)
-        except (ValueError, RecursionError):
+            state = json_text.loads(text)
+        except ValueError:
             return None
-        if not isinstance(state, dict) or not isinstance(state.get("pid"), int):
+        # A host may answer anything.
+        pid, left = (state.get("pid"), state.get("left_s")) if isinstance(state, dict) else (None, None)
+        if isinstance(pid, bool) or not isinstance(pid, int) or not 0 < pid < _MOST_PID:
             return None
+        if isinstance(left, bool) or not isinstance(left, (int, float)) or not 0 <= left <= LIFE_SECONDS:
+            state["left_s"] = None
         self._begun = True
-        alive = self._low_level_execute_command("kill -0 %d 2>/dev/null" % state["pid"])["rc"] == 0
+        alive = self._low_level_execute_command("kill -0 %d 2>/dev/null" % pid)["rc"] == 0
         return dict(state, alive=alive and not state.get("finished"))
 
     @staticmethod

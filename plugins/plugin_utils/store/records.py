@@ -49,8 +49,8 @@ _COMPONENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 __all__ = [
     "OF_A_HOST", "SCHEMA", "UPGRADES", "Appended", "Contents", "Kept", "NewerSchemaError", "Problem", "RecordError",
-    "Writer", "append", "checker", "component", "decode", "files", "machine_name", "machines", "of_host", "paths", "read",
-    "strange", "upgrade",
+    "Writer", "append", "checker", "component", "decode", "files", "machine_name", "machines", "of_host", "paths",
+    "read", "strange", "upgrade",
 ]  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def machine_name(value: Any) -> str:
     machine = component(value, "machine")
     # The index of all machines stands beside their directories.
     if machine.lower() == "readme.md":
-        raise RecordError(f"the machine name {machine!r} is taken by the index page: choose another")
+        raise RecordError(f"the machine name {machine!r:.100} is taken by the index page: choose another")
     return machine
 
 

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import files, records
 
 VARIABLE = "CLOUDBENCH_RUN"
@@ -34,7 +35,7 @@ class RunError(ValueError):
 def _checked(run: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", run):
         raise RunError(
-            f"the run id {run!r} in {VARIABLE} becomes a file name: use up to 64 letters, digits and hyphens, or "
+            f"the run id {run!r:.100} in {VARIABLE} becomes a file name: use up to 64 letters, digits and hyphens, or "
             "unset it"
         )
     return run
@@ -68,7 +69,7 @@ def unfinished(results_dir: str | os.PathLike[str]) -> dict[str, Any] | None:
     """Return the note of a run that did not come to its end, None where there is none or its process still runs."""
     path = Path(results_dir, _UNFINISHED)
     try:
-        note = json.loads(path.read_text("utf-8"))
+        note = json_text.loads(path.read_text("utf-8"))
         age = time.time() - path.stat().st_mtime
         run, pid, began = _checked(note["run"]), note["pid"], note["started"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -106,7 +107,7 @@ def forget_unfinished(results_dir: str | os.PathLike[str], run: str) -> None:
     """Remove the note of a run that has come to its end, and no other."""
     path = Path(results_dir, _UNFINISHED)
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        if json.loads(path.read_text("utf-8")).get("run") == run:
+        if json_text.loads(path.read_text("utf-8")).get("run") == run:
             path.unlink()
 
 

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from typing import Any, Dict, List, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import one_shot, variant
@@ -21,9 +19,12 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.one_shot im
 )
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import Outcome
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 
 PROGRAM = "llama-batched-bench"
 METRICS = ("batched_pp_tps", "batched_tg_tps")
+# A whole number may be longer than any float, and is then no speed.
+_MOST = 1e300
 
 
 def argv_of(job: Job) -> List[str]:
@@ -41,15 +42,15 @@ def parse(text: str, cell: Dict[str, Any]) -> Row:
     for line in text.splitlines():
         if line.startswith('{"n_kv_max"'):
             try:
-                rows.append(json.loads(line))
+                rows.append(json_text.loads(line))
             except ValueError as error:
-                raise OutputError("it is not JSON: %.80r" % line) from error
+                raise OutputError("it is not JSON: %.80r (%s)" % (line, error)) from error
     asked = (cell["n_prompt"], cell["n_gen"], cell["concurrency"])
     for row in rows:
         if (row.get("pp"), row.get("tg"), row.get("pl")) == asked:
             for name in ("speed_pp", "speed_tg"):
                 speed = row.get(name)
-                if not isinstance(speed, (int, float)) or not 0 < speed < math.inf:
+                if not isinstance(speed, (int, float)) or isinstance(speed, bool) or not 0 < speed < _MOST:
                     raise OutputError("its %s is %.40r" % (name, speed))
             return row
     raise OutputError("it has no row of %d + %d tokens in %d sequences" % asked)

@@ -10,19 +10,18 @@ figure is made from is required. Source: tools/llama-bench/llama-bench.cpp (exam
 from __future__ import annotations
 
 import json
-import math
 from typing import Any, Dict, List
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.one_shot import OutputError
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 
 # What a row must say of itself before its figure is believed, and of what type.
 _REQUIRED = {
     "n_prompt": int, "n_gen": int, "n_threads": int, "avg_ts": float, "samples_ns": list, "samples_ts": list,
 }  # fmt: skip
 
-
-def _no_constant(name: str) -> float:
-    raise OutputError("it holds %s where a number belongs" % name)
+# A whole number may be longer than any float, and is then no speed and no duration.
+_MOST = 1e300
 
 
 def _decode(text: str) -> List[Any]:
@@ -32,15 +31,15 @@ def _decode(text: str) -> List[Any]:
         raise OutputError("it printed nothing")
     try:
         if stripped.startswith("["):
-            rows: List[Any] = json.loads(stripped, parse_constant=_no_constant)
+            rows: List[Any] = json_text.loads(stripped)
             return rows
-        return [json.loads(line, parse_constant=_no_constant) for line in stripped.splitlines() if line.strip()]
+        return [json_text.loads(line) for line in stripped.splitlines() if line.strip()]
     except json.JSONDecodeError as error:
         if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated"):
             raise OutputError("its JSON ends in the middle: %r" % error.doc[-60:]) from error
         raise OutputError("it is not JSON: %r" % error.doc[max(0, error.pos - 20) : error.pos + 40]) from error
-    except RecursionError as error:
-        raise OutputError("its JSON is nested without end") from error
+    except ValueError as error:
+        raise OutputError(str(error)) from error
 
 
 def _check(row: Any) -> Dict[str, Any]:
@@ -56,7 +55,7 @@ def _check(row: Any) -> Dict[str, Any]:
     if not row["samples_ts"] or len(row["samples_ts"]) != len(row["samples_ns"]):
         raise OutputError("it has %d speeds for %d durations" % (len(row["samples_ts"]), len(row["samples_ns"])))
     for value in [row["avg_ts"]] + row["samples_ts"] + row["samples_ns"]:
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value) or value <= 0:
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < _MOST:
             raise OutputError("it holds the speed or duration %.40r, which is not a positive number" % (value,))
     return row
 

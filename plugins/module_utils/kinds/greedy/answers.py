@@ -14,8 +14,12 @@ import http.client
 import json
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
+
 # Of a text in a record: as much as tells two tokens apart, and where they stand.
 _TOKEN_SHOWN, _BEFORE_SHOWN = 40, 80
+# An answer has some hundred bytes for each token.
+_LONGEST = 64 << 20
 
 
 class AnswerError(Exception):
@@ -93,7 +97,10 @@ def ask(
         body = json.dumps(body_of(prompt, n_gen))
         connection.request("POST", "/completion", body, {"Content-Type": "application/json", **(headers or {})})
         response = connection.getresponse()
-        words = response.read()
+        words = response.read(_LONGEST + 1)
+        # Of a part alone http.client does not say that the rest is missing.
+        if response.length and len(words) <= _LONGEST:
+            raise http.client.IncompleteRead(words, response.length)
     except OSError as error:
         if isinstance(error, TimeoutError) or "timed out" in str(error):
             raise AnswerError(
@@ -104,11 +111,13 @@ def ask(
         raise AnswerError("%s: %s" % (type(error).__name__, error), lost=True) from error
     finally:
         connection.close()
+    if len(words) > _LONGEST:
+        raise AnswerError("its answer has over %d bytes" % _LONGEST)
     if response.status != 200:
         told = words[:300].decode("utf-8", "replace").strip()
         raise AnswerError("HTTP %d: %s" % (response.status, told or "without a word"))
     try:
-        said = json.loads(words.decode("utf-8", "replace"))
+        said = json_text.loads(words.decode("utf-8", "replace"))
     except ValueError as error:
         raise AnswerError("its answer is not JSON: %s" % error) from error
     return parse(said, n_gen)

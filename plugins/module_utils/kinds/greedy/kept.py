@@ -11,7 +11,7 @@ import tempfile
 from typing import Any, Dict, List, Mapping, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.greedy.answers import Answer, Piece
-from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope, json_text
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME
 
 # From process.HOME.
@@ -27,7 +27,7 @@ def read(of: Mapping[str, Any]) -> Optional[List[Answer]]:
     """Return the answers of a base, None where they are not on the disk, whole and of this base."""
     try:
         with open(path_of(of), encoding="utf-8") as file:
-            known = json.load(file)
+            known = json_text.loads(file.read())
         if known["of"] != of or known["digest"] != envelope.digest([known["of"], known["answers"]]):
             return None
         return [

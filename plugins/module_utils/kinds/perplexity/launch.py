@@ -30,7 +30,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models.gguf impor
     GgufError,
     read_gguf,
 )
-from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope, json_text
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import SpaceError, require_space
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME, STDERR_TAIL, Finished
 
@@ -141,7 +141,7 @@ class _Kept(NamedTuple):
         """Say whether they are on the disk, whole and of this part."""
         try:
             with open(os.path.join(HOME, self.note), encoding="utf-8") as file:
-                known = json.load(file)
+                known = json_text.loads(file.read())
             return bool(known == dict(self.of, bytes=os.path.getsize(os.path.join(HOME, self.path))))
         except (OSError, ValueError):
             return False

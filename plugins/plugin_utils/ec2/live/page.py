@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live.checks import (
     BY_KEY,
     CHECKS,
@@ -71,7 +72,7 @@ def encode(record: Mapping[str, Any]) -> str:
 def decode(content: str) -> dict[str, Any]:
     """Return the record that a file holds. Raises LiveError for one that is none."""
     try:
-        record = json.loads(content)
+        record = json_text.loads(content)
     except ValueError as error:
         raise LiveError(f"the record of the live check is no JSON ({error}): make it anew by {COMMAND}") from error
     schema = record.get("schema") if isinstance(record, dict) else None

@@ -109,8 +109,8 @@ def test_a_file_that_is_made_is_told_in_bytes(greeting, tmp_path):
     assert seen == {**state, "alive": True}
     # Whoever makes it learns that somebody looked.
     assert (tmp_path / ".watch-1.seen").stat().st_mtime > 0
-    assert looking._line(seen) == "gv3: writing m.gguf: 512\xa0MiB of 1.00\xa0GiB; about 20 s left"
-    assert looking._line({**seen, "of": None, "left_s": None}) == "gv3: writing m.gguf: 512\xa0MiB"
+    assert looking._line(seen) == "gv3: writing m.gguf: 512 MiB of 1.00 GiB; about 20 s left"
+    assert looking._line({**seen, "of": None, "left_s": None}) == "gv3: writing m.gguf: 512 MiB"
     assert looking._complete({"changed": True, "started": 1, "ansible_job_id": "j"}, prefix) == {"changed": True}
     assert "its module was killed; run again" in looking._complete({}, prefix)["msg"]
 
@@ -181,3 +181,35 @@ def test_a_progress_of_other_words_is_a_line_all_the_same(text: str) -> None:
             assert line.startswith("box: ")
             assert line.isprintable()
             assert len(line) <= 500
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "[]",
+        "12",
+        '{"pid": "1; touch x"}',
+        '{"pid": true}',
+        '{"pid": -1}',
+        '{"pid": 1e9}',
+        '{"pid": NaN}',
+        "[" * 100_000,
+        "{}",
+    ],
+)
+def test_a_state_that_is_none_is_not_believed(state, tmp_path, monkeypatch):
+    monkeypatch.delenv("CLOUDBENCH_RESULTS_DIR", raising=False)
+    (tmp_path / "run.progress.json").write_text(state)
+    (tmp_path / "run.jsonl").write_text(f"12\n[]\n{json.dumps(spooled(1))}\n")
+    looking = action(llama_bench, "")
+    assert looking._look(str(tmp_path / "run")) is None
+    assert [record["payload"]["n"] for record in looking._kept] == [1]
+
+
+@pytest.mark.parametrize("left", ['"soon"', "true", "-5", "1e300", "[]"])
+def test_a_time_left_that_is_none_is_not_waited_for(left, tmp_path):
+    (tmp_path / "run.progress.json").write_text('{"pid": %d, "left_s": %s}' % (os.getpid(), left))
+    state = action(llama_bench, "")._look(str(tmp_path / "run"))
+    assert state["left_s"] is None
+    assert state["alive"]
+    assert action(llama_bench, "")._told(state).endswith("in a way that is not understood")

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,20 @@ def test_types_of_tensors_and_their_layouts(name, tensors, types):
 )
 def test_a_layout_tells_its_type(layout, kind):
     assert layout_type(layout) == kind
+
+
+@pytest.mark.parametrize("size", ["1.2.3", "9" * 400, ".", "nan", "1e5", "-3.00"])
+def test_a_size_that_is_none_names_no_buffer(size):
+    assert parse_log(f"load_tensors:   CPU_Mapped model buffer size = {size} MiB\n")["buffers"] == []
+
+
+def test_numbers_of_tensors_that_are_none_are_passed_over():
+    log = f"=== Repacked {'9' * 5000} tensors\nllama_model_loader: - type q4_0:  {'9' * 5000} tensors\n"
+    assert parse_log(log) == {"buffers": [], "repack": {}, "types": {}, "tensors": {}}
+
+
+def test_a_line_without_spaces_and_without_end_is_read_at_once():
+    start = time.process_time()
+    kernel = parse_log("A" * 1_000_000 + MAPPED + ("B " * 100_000 + "\n") + " " * 500_000 + MAPPED)
+    assert time.process_time() - start < 2
+    assert len(kernel["buffers"]) == 1

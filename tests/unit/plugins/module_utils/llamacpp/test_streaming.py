@@ -118,6 +118,10 @@ def test_half_a_character_makes_no_event_and_loses_no_token(peer):
         (stream(event(content="a"), event(stop=True, timings={})), "does not count the tokens"),
         (stream(event(content="a"), last(generated=1)), "it generated 1 tokens of 2"),
         (stream(last()), "it generated 2 tokens of 2"),
+        (stream(b"data: " + b"[" * 100_000 + b"\n\n"), "an event is not JSON: it is nested without end"),
+        (stream(b"data: " + b"9" * 5000 + b"\n\n"), "an event is not JSON"),
+        (stream(b"data: " + b" " * (1 << 20) + b"1\n\n"), "over 1048576 bytes in a line, no event"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % 10**30, "the stream ended without its summary"),
         (stream(event(content="a"), last(processed=1)), "it processed 1 tokens of a prompt of 3"),
     ],
 )

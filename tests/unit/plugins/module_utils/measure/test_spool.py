@@ -108,3 +108,12 @@ def test_a_new_try_does_not_show_the_progress_of_the_last(tmp_path):
     own.open()
     assert not os.path.exists(own.progress_path)
     assert own.records() == [{"n": 1}]
+
+
+def test_lines_that_are_no_records_are_passed_over(tmp_path):
+    made = Spool(str(tmp_path), RUN)
+    lines = ['{"n": 1}', "12", "[]", "[" * 100_000, '{"n": NaN}', "9" * 5000, '{"n": 2}', '{"half']
+    (tmp_path / f"{RUN}.jsonl").write_text("\n".join(lines))
+    assert made.records() == [{"n": 1}, {"n": 2}]
+    (tmp_path / f"{RUN}.progress.json").write_text("[" * 100_000)
+    assert made.runner() is None

@@ -206,3 +206,10 @@ def test_the_removed_types_have_a_name_and_a_remedy() -> None:
         37: "IQ4_NL_4_8",
         38: "IQ4_NL_8_8",
     }
+
+
+def test_no_message_repeats_all_that_a_file_names(tmp_path: Path) -> None:
+    twice = [files.record("n" * 100_000, files.UINT32, 1)] * 2
+    with pytest.raises(GgufError, match="stands twice") as told:
+        read(tmp_path, files.gguf(twice))
+    assert len(str(told.value)) < 500

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.models.hub_server import HubServer
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.models import web
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.download import fetch
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.hub import Hub, HubError, HubFile, Unreachable
 
@@ -179,3 +183,51 @@ def test_what_passes_is_sat_out(hub: HubServer) -> None:
     hub.set_faults("429:1")
     assert client(hub, waited=waited).files("org/open")
     assert waited == [1.0, 2.0, 1.0]
+
+
+def listing(monkeypatch: pytest.MonkeyPatch, text: str) -> list[HubFile]:
+    """Return the files of a repository by what a hub lists."""
+    answer = web.Answer(200, Message(), io.BytesIO(text.encode()))
+    monkeypatch.setattr(web, "request", lambda *_asked, **_named: answer)
+    return Hub("https://hub.example").files("org/open")
+
+
+SIBLING = {"rfilename": "m.gguf", "blobId": 40 * "a", "size": 9}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"size": "9"}, {"size": -1}, {"size": True}, {"size": 10**30}, {"blobId": 7}, {"rfilename": None},
+        {"lfs": {"sha256": 7}}, {"lfs": {"size": "9"}}, {"lfs": [1]}, {"lfs": "x"},
+    ],
+)  # fmt: skip
+def test_a_listing_of_another_form_is_refused(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    text = json.dumps({"sha": 40 * "a", "siblings": [{**SIBLING, **changes}]})
+    with pytest.raises(HubError, match="lists org/open in a way that is not understood"):
+        listing(monkeypatch, text)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "NaN", "9" * 5000, "<html>"])
+def test_a_listing_that_is_no_json_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(HubError, match=r"does not answer like a Hugging Face hub \(no JSON\)"):
+        listing(monkeypatch, text)
+
+
+def test_what_a_hub_says_is_no_command_for_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = Message()
+    headers["X-Error-Message"] = "no\x9b31m\x1b[2J" + 5000 * "x"
+
+    def refuse(*_asked: object, **_named: object) -> None:
+        raise web.failed("hub.example", 403, headers)
+
+    monkeypatch.setattr(web, "request", refuse)
+    with pytest.raises(HubError, match=r"refuses org/open \(403: no\?31m\?\[2Jxxx") as told:
+        Hub("https://hub.example").file("org/open", "m.gguf")
+    assert len(str(told.value)) < 600
+
+
+def test_a_time_to_wait_that_no_calendar_has_is_none() -> None:
+    headers = Message()
+    headers["Retry-After"] = "Fri, 31 Dec 99999 23:59:59 GMT"
+    assert web.failed("hub.example", 503, headers).after is None

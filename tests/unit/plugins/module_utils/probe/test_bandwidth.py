@@ -99,3 +99,19 @@ def test_a_build_without_the_program_has_no_bandwidth(tmp_path):
     broken.write_text("#!/bin/sh\nexit 1\n")
     broken.chmod(0o755)
     assert of_build(str(tmp_path), 1, MACHINE, {}) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        json.dumps(PRINTED).replace("9.0", "NaN", 1),
+        json.dumps(PRINTED).replace("9.0", "1e999", 1),
+        json.dumps(PRINTED).replace("9.0", "9" * 400, 1),
+        json.dumps(PRINTED).replace("9.0", "9" * 5000, 1),
+    ],
+    ids=["nested", "nan", "infinite", "no float", "no number"],
+)
+def test_what_no_median_can_be_made_of_is_refused(text):
+    with pytest.raises(BandwidthError):
+        measure("b/x", 2, MACHINE, {}, 2, run(text))

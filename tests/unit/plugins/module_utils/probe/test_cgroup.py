@@ -175,3 +175,18 @@ def test_limits_of_a_real_group(real_groups):
     if True in asked:
         assert limits["cpus"] == 1.5
         assert cpus == min(1, affinity)
+
+
+@pytest.mark.parametrize("quota", ["² 100000", "1 ²", f"{'9' * 5000} 1", f"{'9' * 400} 1", "1 0", "1", "max max"])
+def test_a_quota_that_is_none_limits_nothing(tmp_path, quota):
+    files = {"proc/self/mountinfo": V2, "proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": f"{quota}\n"}
+    assert cgroup.limits(plant(tmp_path, files)) is None
+
+
+def test_a_mount_whose_place_is_no_path_is_passed_over(tmp_path):
+    files = {
+        "proc/self/mountinfo": V2.replace("/sys/fs/cgroup", "/sys/\\000fs/cgroup") + V2,
+        "proc/self/cgroup": "0::/\n",
+        "sys/fs/cgroup/memory.max": f"{GIB}\n",
+    }
+    assert cgroup.limits(plant(tmp_path, files)) == {"cpus": None, "memory_bytes": GIB}

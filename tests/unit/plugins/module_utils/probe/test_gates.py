@@ -70,3 +70,11 @@ def test_in_a_duet_others_spoil_nothing_and_faults_do():
     assert validity(dict(found, major_faults=99, threads_ran=1), 2, but=MET_ALIKE)["reasons"] == [
         "major_faults = 99, above 50: weights were read from disk during the launch", "2 threads asked, 1 ran",
     ]  # fmt: skip
+
+
+def test_counters_that_no_kernel_has_are_not_read(tmp_path):
+    (tmp_path / "pressure").mkdir()
+    (tmp_path / "stat").write_text(f"cpu  1 2 3 4 5 6 7 {'9' * 5000}\n")
+    (tmp_path / "vmstat").write_text(f"pswpin {'9' * 400}\n")
+    (tmp_path / "pressure" / "cpu").write_text("some avg10=0.00 total=²\n", "utf-8")
+    assert snapshot(str(tmp_path))[:5] == (None, None, None, None, None)

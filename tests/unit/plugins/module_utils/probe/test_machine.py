@@ -308,3 +308,23 @@ def test_features_that_are_off_are_not_used():
 )
 def test_a_machine_without_a_cloud_is_named_by_its_processor(cpu_model, cpu_part, name):
     assert machine.local_name(cpu_model, "aarch64", cpu_part) == name
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "field"),
+    [
+        ("proc/meminfo", "MemTotal:       all of it\n", "memory_bytes"),
+        ("proc/meminfo", f"MemTotal: {'9' * 5000} kB\n", "memory_bytes"),
+        ("proc/meminfo", "MemTotal: 9223372036854775807 kB\n", "memory_bytes"),
+        ("proc/stat", "btime ²\n", "boot_time"),
+        ("proc/stat", f"btime {'9' * 19}\n", "boot_time"),
+        ("proc/sys/kernel/randomize_va_space", f"{'9' * 5000}\n", "aslr"),
+    ],
+)
+def test_a_number_that_is_none_is_not_known(tmp_path, file, text, field):
+    assert machine.fingerprint(plant(tmp_path, {file: text}))[field] is None
+
+
+def test_a_list_of_processors_without_end_fills_no_memory(tmp_path):
+    root = plant(tmp_path, {"sys/devices/system/node/node1/cpulist": "0-1,8-999999999,99999999999999\n"})
+    assert [core.node for core in machine.cores(root, {0, 9})] == [1, 1]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import (
+    ProgressError,
     cell_text,
     describe,
     describe_compilation,
@@ -102,3 +103,37 @@ def test_long_work_says_how_far_it_is_and_short_work_nothing():
     said.clear()
     assert list(watched("abc", 3, "reading files", said.append, lambda: 0.0)) == list("abc")
     assert said == []
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"now": 1},
+        {"now": {}, "done": "x"},
+        {"finished": True},
+        {"stage": "duets", "now": {}},
+        {"of": "many", "done": 1},
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("tell", [describe, describe_compilation])
+def test_what_a_host_writes_that_is_no_progress_is_one_error(tell, state):
+    if (tell, state) == (describe_compilation, {"now": 1}):
+        pytest.skip("says nothing wrong")
+    with pytest.raises(ProgressError, match="it is no progress"):
+        tell(state)
+
+
+def test_a_terminal_obeys_nothing_of_what_a_host_writes():
+    state = {
+        "done": 0,
+        "of": 1,
+        "now": {**PP, "model": "m\x1b[2J\x07\u202e" + 5000 * "x"},
+        "figures": [],
+        "left_s": None,
+    }
+    line = describe(state)
+    assert line.startswith("launch 1 of 1: m\ufffd[2J\ufffd\ufffdxxx")
+    assert line.isprintable()
+    assert len(line) == 1000

@@ -175,6 +175,9 @@ def test_of_a_persons_own_table_and_the_shipped_one_the_newer_price_counts(tmp_p
         "no JSON", [], {"us-east-1": []}, {"us-east-1": {"date": "2026-11-29"}},
         {"us-east-1": own_row("yesterday")}, {"us-east-1": own_row("2026-11-29", **{"c7g.large": "cheap"})},
         {"us-east-1": own_row("2026-11-29", **{"c7g.large": "-1"})},
+        {"us-east-1": own_row("20261129")}, {"us-east-1": {**own_row("2026-11-29"), "source": None}},
+        {"us-east-1": {**own_row("2026-11-29"), "storage": 0}}, {"us-east-1": {**own_row("2026-11-29"), "storage": ""}},
+        {"us-east-1": {**own_row("2026-11-29"), "on_demand": []}},
     ],
 )  # fmt: skip
 def test_an_own_table_that_is_none_is_refused_with_its_name_and_a_remedy(tmp_path, monkeypatch, table):

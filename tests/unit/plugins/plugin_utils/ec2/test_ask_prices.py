@@ -108,3 +108,15 @@ def test_a_refusal_names_what_to_allow(clients):
         with pytest.raises(AwsError, match="allow pricing:GetProducts") as caught:
             ask_prices.ask_on_demand(clients["pricing"], "c7g.large", "us-east-1", "2026-11-24")
     assert caught.value.denied
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "1", '{"terms": 1}', '{"terms": {"OnDemand": {"a": {}}}}', "[" * 100_000, product("cheap"),
+     product("NaN"), product("sNaN"), product("-1"), product("1E+99"), product(None)],
+)  # fmt: skip
+def test_an_answer_of_another_form_is_told_with_the_remedy(clients, text):
+    with Stubber(clients["pricing"]) as stub:
+        stub.add_response("get_products", {"FormatVersion": "aws_v1", "PriceList": [text]}, None)
+        with pytest.raises(AwsError, match=r"not of the form that AWS documents.*AWS_ENDPOINT_URL"):
+            ask_prices.ask_storage(clients["pricing"], "us-west-2", "2026-11-24")

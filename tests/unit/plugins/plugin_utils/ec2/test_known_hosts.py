@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import time
 
 import pytest
 
@@ -100,3 +101,9 @@ def test_a_file_is_written_as_a_whole_for_its_owner_alone(tmp_path):
     assert known_hosts.read(str(file)) == "a\n"
     assert file.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["known_hosts"]
+
+
+def test_blocks_that_never_end_are_read_at_once():
+    start = time.process_time()
+    assert host_keys("-----BEGIN SSH HOST KEY KEYS-----\n" * 50_000 + f"{ED25519}\n") == ()
+    assert time.process_time() - start < 2

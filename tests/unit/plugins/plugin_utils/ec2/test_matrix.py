@@ -124,3 +124,20 @@ def test_local_and_wavelength_zones_are_zones():
 )
 def test_images(image, architecture, parameter):
     assert IMAGES[image].parameter_for(architecture) == parameter
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"image": []}, r"image is one of .*, not \[\]"),
+        ({"market": {}}, r"market is .*, not \{\}"),
+        ({"zones": [[]]}, r"\[\] is no zone"),
+        ({"count": 10**400}, "count is a whole number from 1 to 100, not 1000"),
+        ({"market": "spot", "max_price": 10**400}, "max_price is USD an hour"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_like_a_wrong_one(entry, words):
+    found, errors = rows({"type": "c7g.large", **entry})
+    assert found == []
+    assert re.search(words, " ".join(errors))
+    assert all(len(error) < 500 for error in errors)

@@ -117,3 +117,10 @@ def test_words(error, sentence, monkeypatch):
     assert told.startswith("ec2:RunInstances: ")
     assert sentence in told
     assert "\n" not in told
+
+
+def test_the_models_of_the_services_are_read_once(monkeypatch):
+    said = "An error occurred (X) when calling the Operation%d operation: x"
+    assert aws_words.retold(said % 0) == "AWS:Operation0: AWS answers X: x"
+    monkeypatch.delattr(aws_words.botocore.session, "Session")
+    assert all(aws_words.retold(said % number) for number in range(500))

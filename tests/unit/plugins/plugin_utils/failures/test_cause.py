@@ -216,3 +216,8 @@ def test_whatever_a_host_puts_into_a_result_it_has_a_cause(value: object) -> Non
         assert isinstance(cause, str)
         assert cause
     assert cause_of(dict.fromkeys(names, value))
+
+
+@pytest.mark.parametrize("code", ["1", [1], {"a": 1}, 1.5])
+def test_an_exit_code_that_is_none_is_left_out(code):
+    assert cause_of({"msg": "no", "cmd": "x", "rc": code, "stderr": "error: y"}) == "no | command: x | error: y"

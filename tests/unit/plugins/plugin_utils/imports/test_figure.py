@@ -90,3 +90,11 @@ def test_one_mark_before_three_digits_says_two_things_whichever_it_is() -> None:
     assert not figure.ambiguous("1.0400")
     assert not figure.ambiguous("0.125")
     assert not figure.ambiguous("1.040", "point")
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "1" + ",000" * 2000, "1" + ".000" * 2000 + ",5", " " * 3 + "1" * 61])
+def test_what_is_longer_than_any_figure_is_none(text: str) -> None:
+    assert figure.number(text) is None
+    assert figure.count(text) is None
+    assert figure.style([text]) == ""
+    assert not figure.ambiguous(text)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -393,3 +394,43 @@ def test_buffers_are_those_of_the_context_that_a_row_was_measured_in(form: str) 
 def test_rows_without_a_log_have_not_the_buffers_of_those_with_one() -> None:
     text = f"{opened('a', 3600)}{made(8)}{json.dumps(TG)}\n{LINES}"
     assert buffers(parse(text, "a.txt")) == [FIRST, None, None]
+
+
+def quickly(text: str) -> None:
+    """Read a text in far less time than what it asks for would take, whatever is found in it."""
+    start = time.process_time()
+    try:
+        parse(text, "a")
+    except ImportFailed:
+        pass
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TABLE + "| " + "-" * 500 + " x |\n",
+        TABLE + "| " + ": " * 2000 + "x |\n",
+        "|" + "a|" * 20_000 + "test|t/s|\n|" + "b|" * 20_010 + "\n",
+        "[" + ",".join([json.dumps(ROW)] * 20_000) + "]",
+        f"{SQL}{'INSERT INTO test SELECT a.* FROM test a, test b;' * 8}\n",
+        f"{SQL}{'UPDATE test SET avg_ts = avg_ts || avg_ts;' * 60}\n",
+        json.dumps({**ROW, "model_type": "a " * 60_000}),
+        "build: 1 (a) with " + "x for " * 20_000 + "\nllama_perf_context_print: load time = 1 ms\n",
+        "using device A (" * 8000 + "\nllama_perf_context_print: load time = 1 ms\n",
+        "loaded meta data with " * 6000 + "\nllama_perf_context_print: load time = 1 ms\n",
+    ],
+    ids=["rule", "colons", "columns", "line", "rows", "texts", "type", "build", "device", "model"],
+)
+def test_no_text_takes_the_square_of_its_length(text: str) -> None:
+    quickly(text)
+
+
+@pytest.mark.parametrize("value", ["x'00ff'", "9e999", "-9e999"])
+def test_a_value_that_no_record_holds_is_refused(value: str) -> None:
+    with pytest.raises(ImportFailed, match="which llama-bench does not write"):
+        parse(f"{CREATE}\n{INSERT} ({value}, 512, 0, 64);\n", "a")
+
+
+def test_results_of_one_line_are_read_one_after_the_other() -> None:
+    assert len(parse("[" + ",".join([json.dumps(ROW)] * 5000) + "]", "a").rows) == 5000

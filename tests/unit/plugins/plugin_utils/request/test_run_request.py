@@ -97,6 +97,13 @@ def test_a_request_is_not_changed_once_it_is_made() -> None:
         ({"slo": {"ttft_s": 0, "tpot_s": 1}}, "ttft_s of llama_bench_slo must be above 0, not 0"),
         ({"slo": "fast"}, "llama_bench_slo is a mapping, not 'fast'"),
         ({"price": {"usd_hour": 1}}, "the price of a host has no date"),
+        ({"slots": -(10**400)}, "llama_bench_slots must be 1 or more, not -1000"),
+        ({"slo": {"ttft_s": -(10**400), "tpot_s": 1}}, "ttft_s of llama_bench_slo must be above 0, not -1000"),
+        ({"reference": 16}, "llama_model_reference: '16' is no quantization"),
+        (
+            {"price": {"usd_hour": 1, "date": "2026-11-27", "boot_s": 10**400}},
+            "boot_s is seconds, 0 to 86400, not 1000",
+        ),
         ({"environment": "OMP"}, "llama_bench_environment is a mapping, not 'OMP'"),
         ({"environment": {"A-B": "x"}}, "llama_bench_environment has 'A-B', which is no name of a variable"),
         ({"environment": {"HF_TOKEN": "x"}}, "llama_bench_environment.HF_TOKEN looks like a secret"),

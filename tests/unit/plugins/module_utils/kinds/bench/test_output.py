@@ -53,6 +53,10 @@ def test_fields_from_the_future_are_kept():
         (read("current.jsonl").replace('"samples_ts": [ ', '"samples_ts": [ -'), "not a positive number"),
         (read("current.jsonl").replace('"samples_ts": [ ', '"samples_ts": [ 1, '), "3 speeds for 2 durations"),
         ("[" * 100000, "nested without end"),
+        ("[" * 70 + "]" * 70, "nested deeper than 64 levels"),
+        (read("current.jsonl").replace('"samples_ts": [ ', f'"samples_ts": [ {"9" * 5000}, '), "4300"),
+        (read("current.jsonl").replace('"avg_ts": ', f'"avg_ts": {"9" * 400}'), "not a positive number|not JSON"),
+        (read("current.jsonl").replace('"avg_ts": ', '"avg_ts": 1e999, "x": '), "1e999 where a number belongs"),
     ],
 )
 def test_what_is_no_result_is_refused_with_the_reason(text, reason):

@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import http.client
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.greedy import answers
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.greedy.answers import (
     Answer,
     AnswerError,
     Piece,
+    ask,
     body_of,
     compared,
     equal_tokens,
@@ -163,3 +167,50 @@ def test_ids_that_do_not_count_are_no_ids():
     assert parse(said(tokens=[7]), 2).ids is None
     # Before llama.cpp gave all of them beside the text.
     assert parse(said(tokens=None), 2).ids == [7, 8]
+
+
+class Canned:
+    """A connection on which an answer has come already."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+
+    def sendall(self, _data: object) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def makefile(self, _mode: str) -> io.BytesIO:
+        return io.BytesIO(self.answer)
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, body: bytes, length: int | None = None) -> AnswerError:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(body) if length is None else length)
+
+    def connect(connection: http.client.HTTPConnection) -> None:
+        connection.sock = Canned(head + body)  # type: ignore[assignment]
+
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", connect)
+    with pytest.raises(AnswerError) as told:
+        ask("127.0.0.1", 1, "Once", 2, 5.0)
+    return told.value
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"NaN", b"9" * 5000, b'{"content": 1e999}', b"[" * 70 + b"]" * 70])
+def test_an_answer_that_is_no_json_is_told(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = asked(monkeypatch, body)
+    assert error.cause.startswith("its answer is not JSON: ")
+    assert not error.lost
+
+
+@pytest.mark.parametrize("length", [100, 10**30])
+def test_a_server_that_ends_within_its_answer_is_lost(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = asked(monkeypatch, b'{"content": ', length)
+    assert error.cause.startswith("IncompleteRead: ")
+    assert error.lost
+
+
+def test_an_answer_without_end_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "_LONGEST", 1000)
+    assert asked(monkeypatch, b" " * 2000).cause == "its answer has over 1000 bytes"
