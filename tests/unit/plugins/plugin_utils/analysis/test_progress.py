@@ -10,6 +10,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress
     cell_text,
     describe,
     describe_compilation,
+    describe_file,
     watched,
 )
 
@@ -117,10 +118,8 @@ def test_long_work_says_how_far_it_is_and_short_work_nothing():
     ],
     ids=repr,
 )
-@pytest.mark.parametrize("tell", [describe, describe_compilation])
+@pytest.mark.parametrize("tell", [describe, describe_compilation, describe_file])
 def test_what_a_host_writes_that_is_no_progress_is_one_error(tell, state):
-    if (tell, state) == (describe_compilation, {"now": 1}):
-        pytest.skip("says nothing wrong")
     with pytest.raises(ProgressError, match="it is no progress"):
         tell(state)
 
