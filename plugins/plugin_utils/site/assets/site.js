@@ -10,7 +10,7 @@
 (() => {
   const LONG = 10; // A table with fewer rows is read at a glance.
   const COMPARE = "Compare";
-  const MANY = 200; // Lines of a buyer's table that are laid out before somebody asks for all.
+  const MANY = 100; // Lines of a buyer's table that are laid out before somebody asks for all.
 
   const make = (name, properties = {}, ...children) => {
     const node = Object.assign(document.createElement(name), properties);
