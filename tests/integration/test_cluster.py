@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,6 @@ GROUP = f"""
   connection: local
   gather_facts: false
   vars_files: [{ROOT}/roles/ec2_environment/defaults/main.yml, {ROOT}/roles/ec2_environment/vars/main.yml]
-  vars:
-    __ec2_environment_name: cloudbench-r1
-    ec2_environment_ssh_from: 203.0.113.7
   tasks:
     - amazon.aws.ec2_security_group:
         name: "{{{{ __ec2_environment_name }}}}"
@@ -97,7 +95,9 @@ def rules(tmp_path: Path, **variables: Any) -> list[dict[str, Any]]:
             "AWS_ENDPOINT_URL": server.endpoint, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
         }  # fmt: skip
-        asked = json.dumps({"vpc": vpc, **variables})
+        given = {"__ec2_environment_name": "cloudbench-r1", "ec2_environment_ssh_from": "203.0.113.7",
+                 "ansible_python_interpreter": sys.executable}  # fmt: skip
+        asked = json.dumps({"vpc": vpc, **given, **variables})
         done = play(tmp_path, str(tmp_path / "group.yml"), "-i", "localhost,", "-e", asked, **account)
         assert done.returncode == 0, done.stdout
         (group,) = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["cloudbench-r1"]}])[

@@ -296,7 +296,7 @@ _ROWS = (
     Metric("network_round_trip_ms", "ms", "Network round trips", "sum over the workers of the median of 21 round trips",
            "RPC_CMD_DEVICE_COUNT of the RPC servers", number, "lower", 0, 1e6),
     Metric("network_share_percent", "%", "Network's share, at least",
-           "0.1 network_round_trip_ms x passes through the model / time in s", "derived", one_place, "lower", 0, 100),
+           "0.1 network_round_trip_ms x passes through the model / time in s", "derived", two_places, "lower", 0, 100),
     Metric("usd_per_million_tokens", "USD", "Cost of a million tokens", "1e6 USD an hour / (3600 token/s)", "derived",
            number, "lower", 0, 1e6),
     Metric("half_width_percent", "%", "±", "100 (high - low) / (2 mean) of the 95 % interval", "derived", one_place,

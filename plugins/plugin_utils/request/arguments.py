@@ -59,7 +59,7 @@ LEAST: Mapping[str, float] = {
     "llama_rpc_minutes": 1,
     "llama_rpc_patience": 60,
     "llama_rpc_port": 1024,
-    "llama_rpc_threads": 0,
+    "llama_rpc_server_threads": 0,
 }
 
 # How much alike a name and one of a role's variables are, of 0 to 1, where it is taken for a misspelling of that.

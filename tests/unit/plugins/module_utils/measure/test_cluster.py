@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Launches over several hosts: what their records say, who is blamed, and what is refused before.
 
-Servers and launches are mocks; real ones are run by molecule/default/tests/test_cluster.py.
+Servers and launches are mocks; docs/cluster.md has what real ones came to.
 """
 
 from __future__ import annotations

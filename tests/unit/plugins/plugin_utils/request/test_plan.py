@@ -106,6 +106,23 @@ def test_variants_are_set_against_the_first_in_duets():
     assert "no cell of this run has fa=off" in failure["cause"]
 
 
+def test_several_hosts_are_no_side_of_a_duet():
+    """Their RPC servers serve one client at a time."""
+    made = plan(variants=["default", "repack=off", "hosts=2"])
+    assert {pair[1][1] for pair in ways(made)} == {"repack=off"}
+    assert ("tg128", "hosts=2") in variants(made["cells"])
+    assert plan(variants=["hosts=2", "hosts=3"])["duets"] == []
+    for duet in ({"a": "default", "b": "hosts=2"}, {"a": "hosts=2", "b": "default"}):
+        (failure,) = plan(variants=["default", "hosts=2"], duets=[duet])["failures"]
+        assert "is of several hosts, whose RPC servers serve one client at a time" in failure["cause"]
+
+
+def test_the_command_of_a_cluster_is_that_of_its_playbook():
+    words = shlex.split(command(RunRequest.of({"variants": ["default", "hosts=2"], "builds": ["rpc"]}), 7))
+    assert words[:3] == ["ansible-playbook", "playbooks/cluster.yml", "-e"]
+    assert json.loads(words[3])["llama_bench_variants"] == ["default", "hosts=2"]
+
+
 def test_what_matters_most_comes_first():
     cells = plan(tests=["tg8", "load"], quantizations=["Q8_0", "Q4_0"])["cells"]
     assert [(cell["test"], cell["quantization"]) for cell in cells] == [
