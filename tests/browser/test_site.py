@@ -484,9 +484,11 @@ def misnamed() -> list[Record]:
     texts = list(hostile.PAYLOADS.values())
     lines = (ROOT / "tests/fixtures/records/schema-2.jsonl").read_bytes().splitlines()
     every = []
-    for at in range(0, len(texts), 5):
+    for at in range(0, len(texts), 6):
         for record in hostile.named([records.decode(line) for line in lines], texts[at:] + texts[:at]):
-            every.append({**record, "machine": f"box-{at}"})
+            # Two machines of a model are a table that can be compared and plotted.
+            machines = [f"box-{at}", "other"] if at == 0 else [f"box-{at}"]
+            every += [{**record, "machine": machine} for machine in machines]
     return every
 
 

@@ -140,3 +140,12 @@ def test_every_package_is_pinned(name: str) -> None:
     assert len(lines) > 20
     pinned = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[a-z0-9,-]+\])?==[^\s*]+")
     assert [line for line in lines if not pinned.match(line)] == []
+
+
+def test_what_a_run_needs_is_pinned_by_hash() -> None:
+    """Then pip takes nothing without one, and no file of another content."""
+    text = (ROOT / "requirements.txt").read_text("utf-8")
+    packages = re.split(r"^(?=[A-Za-z0-9])", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE), flags=re.MULTILINE)[1:]
+    assert len(packages) > 20
+    for package in packages:
+        assert re.findall(r"--hash=sha256:[0-9a-f]{64}\b", package), package

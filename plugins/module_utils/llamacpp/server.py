@@ -55,7 +55,7 @@ class Server:
     """A llama-server from its entry, which waits until it is healthy, to its exit.
 
     It answers whoever sends `headers`, which have a key that is made for it and stands on no disk: others on the
-    machine can reach loopback too, and would be part of what is measured.
+    machine can reach loopback too, and would be part of what is measured. ik_llama.cpp does not know that variable.
 
     `argv` is its command without address and port; `started` gets the process id; `environment` is added to a
     clean one; `cpus` and `huge_pages` are as process.run() has them. `healthy_s` are the seconds from the start to the

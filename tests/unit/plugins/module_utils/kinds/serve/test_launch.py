@@ -175,7 +175,7 @@ def test_ik_llama_cpp_writes_no_log_into_the_home():
 )
 def test_only_what_takes_too_long_wants_a_higher_time_limit(monkeypatch, error, advice):
     class Broken:
-        port, argv, usage = 1, ["llama-server"], None
+        port, argv, usage, headers = 1, ["llama-server"], None, {}
 
         def __init__(self, *_arguments) -> None:
             pass
