@@ -10,8 +10,8 @@
 Most inputs are made by a mutator of our own (mutate.py), from the true files of tests/fixtures: Hypothesis makes some
 hundred of them a second, which would take hours. One in fifty is made by Hypothesis, by the structure of what the
 target reads. Both follow from the seed: the same seed, the same inputs. Each target runs in a process of its own, under
-the limits that target.py states. An input that shows a fault is made as small as it goes, kept, and becomes a case of the
-unit test of its module once the fault is mended.
+the limits that target.py states. An input that shows a fault is made as small as it goes, kept, and becomes a case of
+the unit test of its module once the fault is mended.
 
 Coverage does not lead the mutator: atheris, which does that, instruments every module, and has the
 Python of the day long after Ansible does.
@@ -37,6 +37,7 @@ from fuzz import worker  # noqa: E402 - needs the places above
 from fuzz.target import MEMORY_BYTES, MOST_BYTES, Target  # noqa: E402
 
 INPUTS = 1_000_000
+_FEWEST = 25
 OUTPUT = ROOT / "tests" / "output" / "fuzz"
 
 
@@ -64,10 +65,12 @@ def chosen(targets: Sequence[Target], only: str) -> list[Target]:
 
 
 def shares(targets: Sequence[Target], inputs: int) -> list[int]:
-    """Return how many inputs each target gets, at least one, as many as there are in all."""
+    """Return how many inputs each target gets: by its share, and of few inputs in all enough to say something."""
     whole = sum(target.share for target in targets)
-    counts = [max(1, int(inputs * target.share / whole)) for target in targets]
-    counts[0] += max(0, inputs - sum(counts))
+    least = max(1, min(_FEWEST, inputs // (2 * len(targets))))
+    counts = [max(least, int(inputs * target.share / whole)) for target in targets]
+    largest = counts.index(max(counts))
+    counts[largest] = max(least, counts[largest] + inputs - sum(counts))
     return counts
 
 
@@ -97,19 +100,21 @@ def table(results: Sequence[worker.Result]) -> list[str]:
 
     def row(name: str, rows: Sequence[worker.Result]) -> list[str]:
         inputs, seconds = sum(each.inputs for each in rows), sum(each.seconds for each in rows)
-        peak, faults = max(each.peak_bytes for each in rows), sum(len(each.findings) for each in rows)
+        cpu_s, faults = sum(each.cpu_s for each in rows), sum(len(each.findings) for each in rows)
+        rate, peak = inputs / max(cpu_s, 1e-9), max(each.peak_bytes for each in rows)
         return [
             name,
             f"{inputs:,}",
             f"{seconds:.1f}",
-            f"{inputs / max(seconds, 1e-9):,.0f}",
+            f"{cpu_s:.1f}",
+            f"{rate:,.0f}",
             f"{peak / 2**20:.0f}",
             str(faults),
         ]
 
     rows = [row(result.target, [result]) for result in results]
-    headers = ["target", "inputs", "seconds", "inputs/s", "peak MiB", "faults"]
-    alignments: list[Literal["left", "right"]] = ["left", "right", "right", "right", "right", "right"]
+    headers = ["target", "inputs", "seconds", "CPU s", "inputs/CPU s", "peak MiB", "faults"]
+    alignments: list[Literal["left", "right"]] = ["left", "right", "right", "right", "right", "right", "right"]
     return lines_of(alignments, [*rows, row("all", results)], headers)
 
 

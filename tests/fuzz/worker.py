@@ -49,7 +49,10 @@ class Finding(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What came of a target. `peak_bytes`: the most memory that its process had, with Python and all our modules."""
+    """What came of a target: wall seconds, and processor seconds, which others on the machine do not lengthen.
+
+    `peak_bytes`: the most memory that its process had, with Python and all our modules.
+    """
 
     target: str
     inputs: int
@@ -57,6 +60,7 @@ class Result(NamedTuple):
     peak_bytes: int
     findings: list[Finding]
     by_hypothesis: int = 0
+    cpu_s: float = 0.0
 
 
 def key(target: Target, seed: int, number: int) -> int:
@@ -75,7 +79,7 @@ def run(target: Target, inputs: int, seed: int) -> Result:
     structured = inputs // BY_HYPOTHESIS if target.strategy else 0
     shared = mmap.mmap(-1, 8)
     findings: dict[tuple[str, str], Finding] = {}
-    number, peak, lost = 0, 0, 0
+    number, peak, lost, cpu_s = 0, 0, 0, 0.0
     while number < inputs - structured and lost < _MOST_LOST:
         first = number
         done, cause = _forked(lambda: _work(target, first, inputs - structured, seed, shared), shared)  # noqa: B023
@@ -87,7 +91,7 @@ def run(target: Target, inputs: int, seed: int) -> Result:
             number += 1
             continue
         number = inputs - structured
-        peak = max(peak, done["peak"])
+        peak, cpu_s = max(peak, done["peak"]), cpu_s + done["cpu_s"]
         for finding in done["findings"]:
             _add(findings, finding)
     made = 0
@@ -97,10 +101,10 @@ def run(target: Target, inputs: int, seed: int) -> Result:
             fault = Fault(TIME if cause == "stuck" else EXCEPTION, f"the process {cause}, by Hypothesis", target.name)
             _add(findings, Finding(fault, b"", b"", 1))
         else:
-            made, peak = done["inputs"], max(peak, done["peak"])
+            made, peak, cpu_s = done["inputs"], max(peak, done["peak"]), cpu_s + done["cpu_s"]
             for finding in done["findings"]:
                 _add(findings, finding)
-    return Result(target.name, number + made, time.monotonic() - begun, peak, list(findings.values()), made)
+    return Result(target.name, number + made, time.monotonic() - begun, peak, list(findings.values()), made, cpu_s)
 
 
 def least(target: Target, finding: Finding) -> Finding:
@@ -153,7 +157,7 @@ def _work(target: Target, first: int, end: int, seed: int, shared: mmap.mmap) ->
             fault = examine(target, data)
             if fault is not None and (len(findings) < _MOST_KINDS or (fault.kind, fault.where) in findings):
                 _add(findings, Finding(fault, data, data, 1))
-    return {"findings": list(findings.values()), "peak": _peak()}
+    return {"findings": list(findings.values()), **_used()}
 
 
 def _work_structured(target: Target, count: int, seed: int, shared: mmap.mmap) -> dict[str, Any]:
@@ -180,21 +184,16 @@ def _work_structured(target: Target, count: int, seed: int, shared: mmap.mmap) -
     )
     with _place(), clock():
         hypothesis.seed(seed)(settings(hypothesis.given(target.strategy())(check)))()
-    return {"findings": list(findings.values()), "peak": _peak(), "inputs": made}
+    return {"findings": list(findings.values()), **_used(), "inputs": made}
 
 
 @contextlib.contextmanager
 def _place() -> Iterator[None]:
-    """Work in an empty directory with little memory; what it holds is removed. The process ends soon."""
-    with tempfile.TemporaryDirectory(prefix="cloudbench-fuzz-") as directory:
-        os.chdir(directory)
-        limit = _address_space() + MEMORY_BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        try:
-            yield
-        finally:
-            os.chdir("/")
+    """Work with little memory, in the directory that the process was given. The process ends soon."""
+    limit = _address_space() + MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    yield
 
 
 def _address_space() -> int:
@@ -202,8 +201,9 @@ def _address_space() -> int:
     return pages * resource.getpagesize()
 
 
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def _used() -> dict[str, Any]:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {"peak": used.ru_maxrss * 1024, "cpu_s": used.ru_utime + used.ru_stime}
 
 
 # ---- From outside ----
@@ -211,10 +211,17 @@ def _peak() -> int:
 
 def _forked(work: Callable[[], dict[str, Any]], shared: mmap.mmap) -> tuple[dict[str, Any] | None, str]:
     """Return what `work` returns in a process of its own; None, and what became of that, where it returns nothing."""
+    # Removed here, since a process that was ended removes nothing.
+    with tempfile.TemporaryDirectory(prefix="cloudbench-fuzz-") as directory:
+        return _watched(work, shared, directory)
+
+
+def _watched(work: Callable[[], dict[str, Any]], shared: mmap.mmap, place: str) -> tuple[dict[str, Any] | None, str]:
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reading)
+        os.chdir(place)
         _child(work, writing)
     os.close(writing)
     parts = []

@@ -180,7 +180,7 @@ def test_a_hang_that_swallows_our_signal_is_found_from_outside(monkeypatch: pyte
 
 def test_memory_beyond_the_bound_is_found() -> None:
     def call(data: bytes) -> int:
-        return len(bytes(MEMORY_BYTES)) if b"another" not in data else 0
+        return len(bytes(2 * MEMORY_BYTES)) if b"another" not in data else 0
 
     assert {finding.fault.kind for finding in faults(small(call))} == {MEMORY}
 
@@ -262,7 +262,7 @@ def test_the_program_ends_well_where_nothing_fails(output: Path, capsys: pytest.
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].startswith("seed 1; 0 faults; ")
     header = next(line.split() for line in lines if line.startswith("target"))
-    assert header == ["target", "inputs", "seconds", "inputs/s", "peak", "MiB", "faults"]
+    assert header == ["target", "inputs", "seconds", "CPU", "s", "inputs/CPU", "s", "peak", "MiB", "faults"]
 
 
 def test_a_target_that_is_none_is_refused_with_those_that_there_are(output: Path) -> None:

@@ -78,9 +78,9 @@ class Progress:
         """Return how many seconds are left by the pace so far, None while that would be a guess."""
         if not self.done:
             return None
-        share = min(self._spent / self._planned, 1.0) if self._planned else self.done / self.of
         if self.done >= self.of:
             return 0.0
+        share = min(self._spent / self._planned, 1.0) if self._planned else self.done / self.of
         if elapsed_s < _EARLY_SECONDS or share < _EARLY_WORK:
             return None
         return elapsed_s * (1.0 / share - 1.0)

@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Set
 # size = ..."; before 2025 "llm_load_tensors:        CPU buffer size = ..." for the model's.
 _BUFFER = re.compile(
     r"(?<!\S)(\S{1,100})\s{1,40}(?:(model|KV|compute|output|RS)\s{1,40})?buffer size\s{0,40}=\s{0,40}"
-    r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s{0,40}MiB"
+    r"([0-9]{1,8}(?:\.[0-9]{1,12})?)\s{0,40}MiB"
 )
 # Where a model is opened, and where a context is made: what stands behind is of another one.
 _OPENED = r"loaded meta data with|load_tensors: loading model tensors"
@@ -23,6 +23,8 @@ _MADE = r"constructing llama_context|llama_new_context_with_model: n_ctx"
 _EVENT = re.compile("(%s)|(%s)|(?:%s)" % (_OPENED, _MADE, _BUFFER.pattern))
 # Buffers with weights in the layout of a kernel, by the names that they have had.
 REPACKED = ("CPU_REPACK", "CPU_AARCH64", "CPU_KLEIDIAI", "AMX")
+# What is more is nonsense, and in no record.
+_MOST_BYTES = 10**15
 _REPACK = re.compile(r"repack tensor (\S+) with (\S+)")
 _TILES = re.compile(r"amx repack tensor (\S+) of type (\S+)")
 # The name of the layout that weights have in the buffer of that name, whatever their type.
@@ -97,7 +99,8 @@ def _buffers(text: str) -> Dict[Any, int]:
                 del buffers[key]
             over[use] = False
         summed = use == "model" or (use == "kv" and contexts)
-        buffers[name, use] = int(float(size) * 1024 * 1024) + (buffers.get((name, use), 0) if summed else 0)
+        named = int(float(size) * 1024 * 1024) + (buffers.get((name, use), 0) if summed else 0)
+        buffers[name, use] = min(named, _MOST_BYTES)
     return buffers
 
 

@@ -30,6 +30,8 @@ _ASK_SECONDS = 0.005
 _END_SECONDS = 10.0
 # Somebody may take a free port before the server does.
 _TRIES = 3
+# What /health says is some bytes.
+_LONGEST = 1 << 16
 _PORT_TAKEN = ("couldn't bind", "address already in use", "bind HTTP server socket")
 
 
@@ -180,9 +182,9 @@ class Server:
         try:
             connection.request("GET", "/health")
             answer = connection.getresponse()
-            answer.read()
+            answer.read(_LONGEST)
             return answer.status
-        except (OSError, http.client.HTTPException):
+        except (OSError, OverflowError, http.client.HTTPException):
             return None
         finally:
             connection.close()

@@ -15,6 +15,7 @@ import time
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import printable
 
 # An event is some hundred bytes, the summary some thousand.
 _LONGEST = 1 << 20
@@ -74,7 +75,7 @@ def complete(
         response = connection.getresponse()
         if response.status != 200:
             words = response.read(300).decode("utf-8", "replace").strip()
-            return Answer(sent, events, 0, 0, "HTTP %d: %s" % (response.status, words or "without a word"))
+            return Answer(sent, events, 0, 0, "HTTP %d: %s" % (response.status, printable(words) or "without a word"))
         while True:
             line = response.readline(_LONGEST + 1)
             now = time.monotonic()
@@ -93,8 +94,8 @@ def complete(
             if last.get("stop"):
                 break
             events.append(now)
-    except (OSError, http.client.HTTPException) as error:
-        words = "no event for %g s" % timeout if isinstance(error, TimeoutError) else str(error)
+    except (OSError, OverflowError, http.client.HTTPException) as error:
+        words = "no event for %g s" % timeout if isinstance(error, TimeoutError) else printable(error, 300)
         return Answer(sent, events, 0, 0, "%s: %s" % (type(error).__name__, words))
     except ValueError as error:
         return Answer(sent, events, 0, 0, "an event is not JSON: %s" % error)
@@ -108,7 +109,7 @@ def _trouble(line: bytes) -> Optional[str]:
     if len(line) > _LONGEST:
         return "over %d bytes in a line, no event: %.60r" % (_LONGEST, line[:60])
     if line.startswith(b"error:"):
-        return line[:300].decode("utf-8", "replace").strip()
+        return printable(line[:300].decode("utf-8", "replace").strip())
     if line.strip() and not line.startswith(b":"):
         return "no server-sent event: %.60r" % line[:60]
     return None

@@ -20,7 +20,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.models import web
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.download import Wanted
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.digits import whole
-from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import alike, without_user
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import alike, printable, without_user
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 DEFAULT_REVISION = "main"
@@ -177,7 +177,7 @@ class Hub:
         """Raise the HubError that says in words what the hub says by status and headers."""
         host, page = _host(self.endpoint), f"{self.endpoint}/{repository}"
         status, code = error.status, error.headers.get("X-Error-Code") or ""
-        words = _printable(error.headers.get("X-Error-Message") or "")
+        words = printable(error.headers.get("X-Error-Message") or "", 300)
         if status == 0:
             raise Unreachable(str(error)) from error
         if code == "GatedRepo":
@@ -186,7 +186,8 @@ class Hub:
             raise HubError(f"{host} has disabled {repository}; see {page}, and take another repository") from error
         if code == "RevisionNotFound":
             raise HubError(f"{repository} on {host} has no revision {revision}; correct it, or leave it out") from error
-        if code == "EntryNotFound":
+        # Asked for all files, a hub that says so would be asked again and again which there are instead.
+        if code == "EntryNotFound" and file:
             raise HubError(
                 f"{repository} on {host} has no file {file} at {revision}; {self._near(repository, revision, file)}"
             ) from error
@@ -256,11 +257,6 @@ def _check_types(sha256: Any, blob: Any, size: Any) -> None:
         raise TypeError("a digest is no text")
     if size is not None and (isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < _MOST_BYTES):
         raise TypeError("a size is no number of bytes")
-
-
-def _printable(text: str) -> str:
-    """What a server says, as a message may hold it: no longer, and nothing that a terminal obeys."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:300])
 
 
 def check_names(repository: str, file: str, revision: str) -> None:

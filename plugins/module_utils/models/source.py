@@ -74,9 +74,10 @@ def public_entry(entry: Any) -> Any:
     return _public_value(entry)
 
 
-def _public_value(value: Any) -> Any:
+def _public_value(value: Any, levels: int = 5) -> Any:
+    """Return a value as it may be shown. No entry has lists within lists, and what is nested without end is cut."""
     if isinstance(value, list):
-        return [_public_value(item) for item in value]
+        return [_public_value(item, levels - 1) for item in value] if levels else "..."
     return public(value) if isinstance(value, str) and "://" in value else value
 
 

@@ -25,7 +25,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from ansible.module_utils.urls import Request, make_context
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.version import VERSION
-from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import without_user
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import printable, without_user
 
 _USER_AGENT = "cloudbench.llama/" + VERSION
 _PORTS = {"http": 80, "https": 443}
@@ -194,8 +194,8 @@ def unreachable(host: str, error: Exception) -> WebError:
             "certificate of the authority there"
         )
     if isinstance(error, http.client.InvalidURL):
-        return WebError(f"the address on {host} cannot be asked for: {error}; correct it")
-    text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        return WebError(f"the address on {host} cannot be asked for: {printable(error, 300)}; correct it")
+    text = printable(getattr(reason, "strerror", None) or str(reason) or type(reason).__name__, 300)
     return WebError(
         f"{host} cannot be reached: {text}; check its name, and the network and the proxy variables of the host",
         retry=True,

@@ -104,5 +104,5 @@ def instance(root: str = "/", environment: Optional[Mapping[str, str]] = None) -
             if name == "type" and not told[name]:
                 return None
         return told
-    except (OSError, ValueError, http.client.HTTPException):
+    except (OSError, OverflowError, ValueError, http.client.HTTPException):
         return None

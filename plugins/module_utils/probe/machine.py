@@ -228,7 +228,7 @@ def features(root: str = "/") -> List[str]:
 
 def used_features(system_info: str) -> List[str]:
     """Return the names that llama.cpp's system info line gives as present (`AVX2 = 1`, `SVE_CNT = 32`)."""
-    return [name for name, value in re.findall(r"(\w+) = (\d+)", system_info) if value != "0"]
+    return [name for name, value in re.findall(r"\b(\w{1,60}) = ([0-9]{1,9})", system_info) if value != "0"]
 
 
 def compare_features(system_info: str, flags: List[str]) -> Dict[str, List[str]]:
@@ -240,11 +240,11 @@ def compare_features(system_info: str, flags: List[str]) -> Dict[str, List[str]]
     """
     used = [name for name in used_features(system_info) if name in PROCESSOR_FLAGS]
     has = set(flags)
-    printed = set(re.findall(r"(\w+) = \d+", system_info))
+    printed = set(re.findall(r"\b(\w{1,60}) = [0-9]", system_info))
     # A current llama.cpp prints only what is on, an old one prints every name it knows: a name that it never
     # prints may simply not exist in that version, so it is `unused` only where it matters to the kernels.
     matters = {"AVX2", "FMA", "F16C", "AVX512", "AVX512_VNNI", "AVX_VNNI", "AMX_INT8", "DOTPROD", "MATMUL_INT8", "SVE"}
-    if re.search(r"\w+ = 0", system_info):
+    if re.search(r"\w = 0", system_info):
         # The old one uses this where it was compiled for it, and has no name for it.
         matters.discard("DOTPROD")
     return {

@@ -45,13 +45,13 @@ def loads(text: Union[str, bytes]) -> Any:
         value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError as error:
         raise ValueError("it is nested without end") from error
-    if text.count("[") + text.count("{") > MOST_LEVELS and _is_deep(value):
+    if text.count("[") + text.count("{") > MOST_LEVELS and is_deep(value):
         raise ValueError("it is nested deeper than %d levels" % MOST_LEVELS)
     return value
 
 
-def _is_deep(value: Any) -> bool:
-    """Say whether a value has more levels than MOST_LEVELS, without going down by recursion."""
+def is_deep(value: Any) -> bool:
+    """Say whether a value of JSON has more levels than MOST_LEVELS, without going down by recursion."""
     level: List[Any] = [value]
     for _level in range(MOST_LEVELS + 1):
         below: List[Any] = []

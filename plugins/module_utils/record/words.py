@@ -12,6 +12,16 @@ from typing import Iterable, List
 _LONGEST = 100
 
 
+# What a terminal obeys: control characters but the line feed, and what turns the direction of a text around; and halves
+# of characters, which no file and no terminal takes.
+_OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: object, most: int = 1000) -> str:
+    """A text of somebody else as a message may hold it: `most` characters of it, and nothing that a terminal obeys."""
+    return _OBEYED.sub("\ufffd", str(text)[:most])
+
+
 def alike(word: object, known: Iterable[str], most: int = 1, cutoff: float = 0.6) -> List[str]:
     """The `most` of `known` that are most like `word`, the best first; none below `cutoff`, a ratio of 0 to 1."""
     # No word is as long as this, and the time grows with the square of it.

@@ -65,16 +65,16 @@ def checked(given: Any, variable: str) -> Dict[str, str]:
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
         if not isinstance(text, str):
             raise EnvironmentRefused(
-                "%s.%s is a text, not %s: write it in quotes" % (variable, name, _type_name(value))
+                "%s.%.60s is a text, not %s: write it in quotes" % (variable, name, _type_name(value))
             )
         if len(text) > _LONGEST or not text.isprintable():
             raise EnvironmentRefused(
-                "%s.%s is one line of at most %d characters: shorten it, or take out what cannot be printed"
+                "%s.%.60s is one line of at most %d characters: shorten it, or take out what cannot be printed"
                 % (variable, name, _LONGEST)
             )
         if _SECRET.search(name) or _LOGIN.search(text):
             raise EnvironmentRefused(
-                "%s.%s looks like a secret, and what programs are measured with is published with their figures: "
+                "%s.%.60s looks like a secret, and what programs are measured with is published with their figures: "
                 "leave it out" % (variable, name)
             )
         texts[name] = text

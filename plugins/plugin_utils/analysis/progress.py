@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import TWIN
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import headline
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import printable
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.metrics import (
     NO_BREAK,
     binary,
@@ -42,7 +43,7 @@ def _of_host(tell: Callable[[State], str]) -> Callable[[State], str]:
             words = tell(state)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise ProgressError(f"it is no progress ({type(error).__name__})") from error
-        return "".join(letter if letter.isprintable() else "\ufffd" for letter in words[:_LONGEST])
+        return printable(words, _LONGEST).replace("\n", " ")
 
     return told
 

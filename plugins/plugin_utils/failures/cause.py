@@ -53,6 +53,8 @@ _ADVICE_BY_CAUSE = (
 )
 
 _LONGEST = 1500
+# Of loops within loops: what comes from a host may be nested without end.
+_MOST_LOOPS = 5
 
 
 # What ended a program from outside, or left it no room; what names itself an error; a line that has the word.
@@ -104,16 +106,26 @@ def _words(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
+def _that_failed(result: dict[str, Any]) -> dict[str, Any]:
+    """Return the result of the first item of a loop that failed, the result itself of a task without a loop."""
+    for _level in range(_MOST_LOOPS):
+        items = result.get("results")
+        failed = (
+            [item for item in items if isinstance(item, dict) and item.get("failed")] if isinstance(items, list) else []
+        )
+        if not failed:
+            break
+        result = failed[0]
+    return result
+
+
 def cause_of(result: dict[str, Any]) -> str:
     """Return why a task failed, from its result: its message, its command, and what the program said.
 
     What AWS refused to a module is told as aws_words tells it, the way out included. A host may have put anything into
     the result, and has a cause all the same.
     """
-    items = result.get("results")
-    for item in items if isinstance(items, list) else []:
-        if isinstance(item, dict) and item.get("failed"):
-            return cause_of(item)
+    result = _that_failed(result)
     said = _words(result.get("msg") or "the task failed without a message").strip()
     parts = [retold(said) or said]
     # What a module left that ended without a result, as where its Python or sudo is at fault.

@@ -463,6 +463,8 @@ def _latest(rows: Iterable[Mapping[str, Any]]) -> float:
     return max(known, default=envelope.seconds(envelope.UNDATED))
 
 
+# llama.cpp has had some ten thousand.
+_MOST_BUILDS = 10**9
 # In bytes, or parameters: what is more is nonsense.
 _MOST_SIZE = 10**15
 # Sizes of one model, one of them rounded for a table, differ by less.
@@ -533,7 +535,10 @@ def _build(row: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:
         "way": None,
     }
     number, compiler = forms.tokens(row, "build_number"), row.get("compiler")
-    known = {"build_number": number or None, "compiler": str(compiler) if compiler else None}
+    known = {
+        "build_number": number if 0 < number < _MOST_BUILDS else None,
+        "compiler": str(compiler) if compiler else None,
+    }
     return envelope.with_id({**build, **{name: value for name, value in known.items() if value}})
 
 

@@ -20,14 +20,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import printable
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports import figure, logs
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.imports.logs import Result
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.schema import encodable
 
+# Of a message: processors and files that it lists may be many.
+_LONGEST_MESSAGE = 4000
+
 
 class ImportFailed(ValueError):
-    """A file that cannot be imported; the message names it, the rule and the remedy."""
+    """A file that cannot be imported; the message names it, the rule and the remedy.
+
+    It may quote what the file says, of which a terminal obeys nothing then.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message, _LONGEST_MESSAGE))
 
 
 class Tool(NamedTuple):
@@ -71,13 +82,31 @@ def _json(text: str) -> _Reading | None:
     reading = _objects(text)
     if not reading.results:
         # Either this says what is wrong with it, or it holds values that are no objects.
-        rows = json.loads(text) if starts else []
+        rows = json_text.loads(text) if starts else []
         return _Reading([Result(1, 0, row) for row in (rows if isinstance(rows, list) else [rows])], [], [])
     return reading
 
 
+def _finite(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _decoder() -> json.JSONDecoder:
+    """Return what reads a row; a number that is none, or that no float holds, stays a text: its row is kept."""
+    return json.JSONDecoder(parse_constant=str, parse_float=_finite)
+
+
+def _decoded(decoder: json.JSONDecoder, text: str, at: int) -> tuple[Any, int]:
+    """Return a value and where it ends. Raises ValueError and RecursionError."""
+    value, end = decoder.raw_decode(text, at)
+    if json_text.is_deep(value):
+        raise ValueError("it is nested too deep")
+    return value, end
+
+
 def _objects(text: str) -> _Reading:
-    decoder = json.JSONDecoder()
+    decoder = _decoder()
     reading = _Reading([], [], [])
     process, consumed, at_line = 0, 0, 0
     broken = False
@@ -93,7 +122,7 @@ def _objects(text: str) -> _Reading:
             if text.find("[", position, at) >= 0 and reading.results:
                 process += 1
             try:
-                row, consumed = decoder.raw_decode(text, at)
+                row, consumed = _decoded(decoder, text, at)
                 broken = False
             except (ValueError, RecursionError):
                 row, consumed, left = _among_others(decoder, text, at, number)
@@ -130,7 +159,7 @@ def _among_others(
     if not foreign:
         return None, at, []
     try:
-        row, _end = decoder.raw_decode("".join(kept))
+        row, _end = _decoded(decoder, "".join(kept), 0)
     except (ValueError, RecursionError):
         return None, at, []
     return row, end, foreign
@@ -190,7 +219,7 @@ _INSERT = re.compile(r"\s*INSERT INTO\s+(\w+)\s*\(([^)]*)\)", re.IGNORECASE)
 
 def _sql(text: str) -> _Reading | None:
     """Return the rows of `-o sql`, by SQLite itself in memory, where it may make a table and fill it and no more."""
-    if not re.search(r"^\s*(CREATE TABLE|INSERT INTO)\b", text, re.IGNORECASE | re.MULTILINE):
+    if not re.search(r"^[^\S\n]*(CREATE TABLE|INSERT INTO)\b", text, re.IGNORECASE | re.MULTILINE):
         return None
     lines = text.splitlines()
     inserts = [number for number, line in enumerate(lines, 1) if _INSERT.match(line)]

@@ -16,6 +16,8 @@ from typing import Any
 
 PREFIX = "imported-"
 UNKNOWN = "unknown"
+# Of a directory of the store.
+_LONGEST_NAME = 100
 
 # What llama.cpp calls its file types, those that it has removed since included.
 FILE_TYPES = {
@@ -164,7 +166,8 @@ def machine_name(given: str, cpu: str, gpu: str = "", seal: str = "") -> str:
     words = given or cpu or " ".join(filter(None, ("machine", seal)))
     slug = _slug(words) or "machine"
     named = slug if slug.startswith(PREFIX) else PREFIX + slug
-    return f"{named}-with-{_slug(gpu)}" if gpu else named
+    name = f"{named}-with-{_slug(gpu)}" if gpu else named
+    return shortened(name, _LONGEST_NAME)
 
 
 def _slug(words: str) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -228,6 +229,8 @@ class RunRequest:
                 hint = did_you_mean(field, VARIABLES)
                 raise RequestError(f"a run is not asked for by {field!r:.60}, but by {', '.join(VARIABLES)}{hint}")
         asked = {field: read(VARIABLES[field], value) for field, value in {**defaults(), **values}.items()}
+        for field, value in asked.items():
+            _check_recordable(VARIABLES[field].name, value)
         asked["slo"] = {name: _target(asked["slo"].get(name), name) for name in ("ttft_s", "tpot_s")}
         settings = LaunchSettings(
             repetitions=asked["repetitions"],
@@ -363,6 +366,16 @@ def _named(values: Iterable[Any], check: Callable[[Any], Named], variable: str, 
 
 def _variable(field: str) -> str:
     return VARIABLES[field].name
+
+
+def _check_recordable(name: str, value: Any) -> None:
+    """Raise RequestError for a value that no record can hold: what was asked for is part of the records of a run."""
+    try:
+        json.dumps(value, allow_nan=False, default=str)
+    except (RecursionError, ValueError) as error:
+        raise RequestError(
+            f"{name} holds .inf, .nan or a list that is nested without end, which no record can hold: take it out"
+        ) from error
 
 
 def read(variable: Variable, value: Any) -> Any:

@@ -54,6 +54,10 @@ class TuneRequest:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> TuneRequest:
         """Return the request of values by field; what is not named is asked for as by default. Raises RequestError."""
+        for field in values:
+            if field not in VARIABLES:
+                hint = did_you_mean(field, VARIABLES)
+                raise RequestError(f"a search is not asked for by {field!r:.60}, but by {', '.join(VARIABLES)}{hint}")
         given = {field: variable.specification["default"] for field, variable in VARIABLES.items()} | dict(values)
         asked = {field: read(VARIABLES[field], value) for field, value in given.items()}
         name = VARIABLES["objectives"].name

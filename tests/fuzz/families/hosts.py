@@ -238,7 +238,7 @@ TARGETS = (
         (),
         lambda: _trees(_MACHINE, _ARM, {**_MACHINE, **_CGROUP_2}),
         ("processor", "\t: ", "MemTotal: ", "btime ", "[never]", "0-3,8", "0-4294967295", "32K", "flags", "Features"),
-        1.5,
+        share=0.4,
     ),
     Target(
         "cgroup",
@@ -246,7 +246,7 @@ TARGETS = (
         (),
         lambda: _trees(_CGROUP_2, _CGROUP_1),
         ("max", " - cgroup2 ", " - cgroup ", "0::/", "\\000", "\\057", "..", "memory", "cpu"),
-        3,
+        share=1,
     ),
     Target(
         "running",
@@ -254,7 +254,7 @@ TARGETS = (
         (),
         lambda: _trees({**_MACHINE, **_RUNNING}, _RUNNING),
         ("cpu ", "ctxt ", "VmRSS:", " kB", "pswpin ", "some ", "total=", ") S"),
-        1.5,
+        share=0.4,
         strategy=lambda: as_lines(
             filled(["cpu  # # # # # # # #", "cpu# # # # # # # # #", "ctxt #", "btime #", "@"])
         ).map(lambda text: bundle({**_RUNNING, "proc/stat": text.decode("utf-8", "replace")})),
@@ -277,6 +277,6 @@ TARGETS = (
             "c7g.large",
             "=====\n",
         ),
-        3,
+        share=3,
     ),
 )

@@ -296,7 +296,7 @@ TARGETS = (
         (gguf.GgufError, file.ModelFileError),
         _models,
         ("llama", "general.alignment", "split.count"),
-        9,
+        share=4,
         binary=True,
         strategy=_records,
     ),
@@ -306,11 +306,11 @@ TARGETS = (
         (gguf.GgufError,),
         _heads,
         ("GGUF", "FUGG", "PK\x03\x04", "<html", '{"error'),
-        7,
+        share=8,
         binary=True,
         strategy=_records,
     ),
-    Target("sidecar", _sidecar, (), _sidecars, ("sha256", "bytes", "mtime_ns", "imatrix"), 3),
+    Target("sidecar", _sidecar, (), _sidecars, ("sha256", "bytes", "mtime_ns", "imatrix"), share=1.5),
     Target(
         "hub",
         _hub,
@@ -329,7 +329,7 @@ TARGETS = (
             "../",
             "%2e%2e",
         ),
-        2,
+        share=3,
     ),
     Target(
         "model-source",
@@ -352,7 +352,7 @@ TARGETS = (
             "s3://",
             "user:secret@",
         ),
-        8,
+        share=10,
         strategy=lambda: as_json(
             objects(
                 {
@@ -380,7 +380,7 @@ TARGETS = (
             json.dumps({"name": "mine", "sha256": 64 * "0", "url": "https://example.org/x.txt"}).encode(),
         ],
         ("name", "sha256", "path", "url"),
-        3,
+        share=6,
         strategy=lambda: as_json(values()),
     ),
     Target(
@@ -389,6 +389,6 @@ TARGETS = (
         (quantizations.QuantizationError,),
         lambda: [name.encode() for name in (*quantizations.BY_NAME, *quantizations.ALIASES, "q4_0+imatrix")],
         ("+imatrix", "+", "_K_M", "Q4_0"),
-        3,
+        share=5,
     ),
 )

@@ -128,19 +128,21 @@ TARGETS = (
         (OutputError,),
         lambda: [*fixtures("llama-bench/*.json"), *fixtures("llama-bench/*.jsonl")],
         _FIELDS,
-        10,
+        share=12,
         strategy=_json_rows,
     ),
-    Target("import-json", _imported, (ImportFailed,), lambda: _of_form("json"), _FIELDS, 5, strategy=_json_rows),
-    Target("import-jsonl", _imported, (ImportFailed,), lambda: _of_form("jsonl"), _FIELDS, 4),
-    Target("import-csv", _imported, (ImportFailed,), lambda: _of_form("csv"), (*_FIELDS, ";", "\t", '"'), 4),
+    Target(
+        "import-json", _imported, (ImportFailed,), lambda: _of_form("json"), _FIELDS, share=1.5, strategy=_json_rows
+    ),
+    Target("import-jsonl", _imported, (ImportFailed,), lambda: _of_form("jsonl"), _FIELDS, share=1),
+    Target("import-csv", _imported, (ImportFailed,), lambda: _of_form("csv"), (*_FIELDS, ";", "\t", '"'), share=1),
     Target(
         "import-md",
         _imported,
         (ImportFailed,),
         lambda: _of_form("md"),
         (*_FIELDS, "|", "±", "@ d4096", "---", "GiB", "build: ", "t/s"),
-        4,
+        share=1.5,
         strategy=_table,
     ),
     Target(
@@ -149,7 +151,7 @@ TARGETS = (
         (ImportFailed,),
         lambda: _of_form("sql"),
         (*_FIELDS, "CREATE TABLE", "INSERT INTO", "VALUES", ";", "--", "PRAGMA", "ATTACH", "SELECT", "WITH RECURSIVE"),
-        2,
+        share=0.7,
     ),
     Target(
         "import-log",
@@ -163,7 +165,7 @@ TARGETS = (
             "eval time = ",
             "[ Prompt: 1 t/s | Generation: 1 t/s ]",
         ),
-        1.5,
+        share=0.4,
     ),
     Target(
         "figure",
@@ -171,7 +173,7 @@ TARGETS = (
         (),
         lambda: [b"1,040\n3.5\n1.234.567,8", b"12\n1 024\n3e5", "1\u00a0024,5\n1'024".encode(), b"512.000"],
         (",", ".", "'", "\u202f", "e", "E+", "1,000", "000"),
-        12,
+        share=15,
         strategy=lambda: as_lines(filled(["#", "#,#", "#.#", "#'#", "# #", "@"])),
     ),
 )

@@ -110,7 +110,7 @@ TARGETS = (
             "\r\n",
             "HTTP/1.1 200 OK\r\n",
         ),
-        6,
+        share=6,
         strategy=lambda: st.lists(_event(), max_size=4).map(lambda events: _HEAD + _events(*events)),
     ),
     Target(
@@ -119,7 +119,7 @@ TARGETS = (
         (answers.AnswerError,),
         _completions,
         ("completion_probabilities", "tokens", "content", "token", "stop_type", "eos", '"id": '),
-        3,
+        share=3,
         strategy=_completion,
     ),
 )

@@ -23,7 +23,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import s
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import place
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.client import AwsError
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live import page as live_page
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live.checks import LiveError
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.live.checks import CHECKS, OK, LiveError
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records, run_id
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.journal import Journals
 
@@ -207,30 +207,30 @@ _LIVE = json.dumps(
         "ttl_minutes": 60,
         "versions": {"boto3": "1"},
         "problem": "",
-        "rows": [{"check": "x", "seen": "", "state": "ok", "seconds": 1.0}],
+        "rows": [{"check": CHECKS[0].key, "seen": "", "state": OK, "seconds": 1.0}],
     }
 ).encode()
 
 TARGETS = (
-    Target("record", _decode, (records.RecordError,), _lines, _WORDS, 14, strategy=_record),
-    Target("append", _append, (records.RecordError, _NotJsonError), _lines, _WORDS, 2, strategy=_record),
+    Target("record", _decode, (records.RecordError,), _lines, _WORDS, share=14, strategy=_record),
+    Target("append", _append, (records.RecordError, _NotJsonError), _lines, _WORDS, share=0.7, strategy=_record),
     Target(
         "journal",
         _journal,
         (),
         lambda: [b"", b'{"a":1}\n{"c":3}\n', b'{"a":1}\n{"b":', b"\n\n"],
         ("\n", '{"a":1}', '{"b":2}\n'),
-        1,
+        share=0.5,
     ),
-    Target("store", _read, (records.RecordError,), _stores, _WORDS, 3),
-    Target("figures", _figures, (), _runs, _WORDS, 0.7),
+    Target("store", _read, (records.RecordError,), _stores, _WORDS, share=1),
+    Target("figures", _figures, (), _runs, _WORDS, share=0.3),
     Target(
         "note",
         _notes,
         (),
         lambda: [_NOTE],
         ("run", "pid", "started", "asked"),
-        3,
+        share=1.5,
         strategy=lambda: as_json(objects({"run": TEXT, "pid": st.integers(), "started": TEXT, "asked": TEXT})),
     ),
     Target(
@@ -239,7 +239,7 @@ TARGETS = (
         (),
         lambda: [b"\n".join(_lines()[:2]) + b"\n", b'{"pid": 12, "left_s": 3.5}\n{"kind'],
         ("pid", "\n"),
-        1.5,
+        share=0.5,
     ),
     Target(
         "place",
@@ -247,15 +247,15 @@ TARGETS = (
         (place.ElsewhereError, AwsError),
         lambda: [_PLACE],
         ("account", "region", "eu-central-1"),
-        2,
+        share=0.4,
     ),
     Target(
         "live-record",
         _live,
         (LiveError,),
-        lambda: [_LIVE, b'{"schema": 1, "state": "never"}'],
+        lambda: [_LIVE, b'{"schema": 1, "state": "never run"}'],
         ("rows", "check", "seen", "state"),
-        4,
+        share=6,
         strategy=lambda: as_json(values()),
     ),
 )

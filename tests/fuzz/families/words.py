@@ -263,7 +263,7 @@ TARGETS = (
         (registry.WorkloadError, run_request.RequestError),
         lambda: _lines_of(*_TESTS),
         ("pp", "tg", "@d", "@c", "@r", "+", "serve", "batch", ",load=none", ",repack=off", "0", "9999999"),
-        8,
+        share=10,
         strategy=lambda: filled(
             ["pp#", "tg#@d#", "serve#+#@c#", "serve#+#@r#", "batch#+#@c#", "quality#x#", "greedy#"]
         ).map(lambda text: text.encode("utf-8", "surrogatepass")),
@@ -289,7 +289,7 @@ TARGETS = (
             "poll",
             "n_ubatch",
         ),
-        4,
+        share=6,
         strategy=lambda: st.one_of(
             as_json(values()),
             filled(["fa=@", "batch=#+ubatch=#", "cpu-mask=0x#", "@=@"]).map(
@@ -303,7 +303,7 @@ TARGETS = (
         (run_request.RequestError, _NotJsonError),
         lambda: [*_jsons(_ASKED, _DEFAULTS), *_jsons(*({name: value} for name, value in _ASKED.items()))],
         tuple(_ASKED),
-        1.5,
+        share=1,
         strategy=lambda: as_json(_request_of()),
     ),
     Target(
@@ -314,7 +314,7 @@ TARGETS = (
             _GIVEN, {**_GIVEN, **_MORE}, _MORE, *({name: value} for name, value in {**_GIVEN, **_MORE}.items())
         ),
         (*_GIVEN, *_MORE, "llama_bench_", "llama_cpp_"),
-        0.7,
+        share=0.3,
     ),
     Target(
         "tune",
@@ -322,7 +322,7 @@ TARGETS = (
         (run_request.RequestError, _NotJsonError),
         lambda: _jsons(_TUNE),
         ("objectives", "space", "memory", "threads", "threads_batch", "kv", "fa", "ubatch", "cpu-mask", "minutes"),
-        3,
+        share=4,
         strategy=lambda: as_json(
             objects(
                 {
@@ -354,7 +354,7 @@ TARGETS = (
             }
         ),
         ("model", "quantization", "types", "c7g.large", "users", "region"),
-        0.5,
+        share=0.2,
     ),
     Target(
         "selection",
@@ -367,7 +367,7 @@ TARGETS = (
             "machine=local-x test=pp512 commit=0c1e57098",
         ),
         ("=", " ", ",", "build", "variant", "run", "latest", "previous", "commit", "machine"),
-        4,
+        share=8,
     ),
     Target(
         "paths",
@@ -380,7 +380,7 @@ TARGETS = (
             "c7g.16xlarge\nCPU",
         ),
         ("/", "..", ".gguf", "-of-", "\n", "readme.md", "imported-", "c7g.16xlarge", "con"),
-        3,
+        share=0.3,
     ),
     Target(
         "component",
@@ -388,7 +388,7 @@ TARGETS = (
         (records.RecordError,),
         lambda: _lines_of("local-amd-epyc", "20261123T155523Z-1a2b", "a.b_c-d"),
         ("/", "..", "-", "."),
-        3,
+        share=6,
     ),
     Target(
         "machine-from",
@@ -396,7 +396,7 @@ TARGETS = (
         (ImportFailed,),
         lambda: _lines_of("file", "parent", "2", "data/c7g.16xlarge/stdout"),
         ("parent", "file", "1", "99", "/", ".."),
-        2,
+        share=4,
     ),
     Target(
         "environment",
@@ -404,7 +404,7 @@ TARGETS = (
         (environment.EnvironmentRefused, _NotJsonError),
         lambda: _jsons({"OMP_PROC_BIND": "true", "GOMP_SPINCOUNT": 1000}),
         ("LD_PRELOAD", "TOKEN", "://a:b@c"),
-        3,
+        share=6,
         strategy=lambda: as_json(st.one_of(values(), st.dictionaries(TEXT, values(1), max_size=3))),
     ),
     Target(
@@ -413,7 +413,7 @@ TARGETS = (
         (_NotJsonError,),
         lambda: _jsons([1, 2.5, 1e-9, 1e9, 123456789012, 0]),
         ("1e15", "-0.0"),
-        4,
+        share=8,
         strategy=lambda: as_json(st.lists(numbers(), max_size=4)),
     ),
 )

@@ -15,6 +15,7 @@ import json
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import printable
 
 # Of a text in a record: as much as tells two tokens apart, and where they stand.
 _TOKEN_SHOWN, _BEFORE_SHOWN = 40, 80
@@ -106,16 +107,16 @@ def ask(
             raise AnswerError(
                 "no answer for %g s" % timeout, "Raise llama_bench_time_limit, or ask for fewer tokens."
             ) from error
-        raise AnswerError("%s: %s" % (type(error).__name__, error), lost=True) from error
-    except http.client.HTTPException as error:
-        raise AnswerError("%s: %s" % (type(error).__name__, error), lost=True) from error
+        raise AnswerError("%s: %s" % (type(error).__name__, printable(error, 300)), lost=True) from error
+    except (OverflowError, http.client.HTTPException) as error:
+        raise AnswerError("%s: %s" % (type(error).__name__, printable(error, 300)), lost=True) from error
     finally:
         connection.close()
     if len(words) > _LONGEST:
         raise AnswerError("its answer has over %d bytes" % _LONGEST)
     if response.status != 200:
         told = words[:300].decode("utf-8", "replace").strip()
-        raise AnswerError("HTTP %d: %s" % (response.status, told or "without a word"))
+        raise AnswerError("HTTP %d: %s" % (response.status, printable(told) or "without a word"))
     try:
         said = json_text.loads(words.decode("utf-8", "replace"))
     except ValueError as error:

@@ -78,7 +78,7 @@ def decode(content: str) -> dict[str, Any]:
     schema = record.get("schema") if isinstance(record, dict) else None
     if schema != SCHEMA:
         raise LiveError(
-            f"the record of the live check has schema {schema!r}, and this collection knows {SCHEMA}: update the "
+            f"the record of the live check has schema {schema!r:.60}, and this collection knows {SCHEMA}: update the "
             f"collection, or make it anew by {COMMAND}"
         )
     wrong = _wrong(record)
@@ -92,7 +92,7 @@ def _wrong(record: Mapping[str, Any]) -> str:
     if record.get("state") == NEVER:
         return ""
     if record.get("state") != RUN:
-        return f"state is {RUN!r} or {NEVER!r}, not {record.get('state')!r}"
+        return f"state is {RUN!r} or {NEVER!r}, not {record.get('state')!r:.60}"
     kinds: dict[str, type | tuple[type, ...]] = {
         "started": str, "minutes": (int, float), "region": str, "emulated": bool, "ttl_minutes": int,
         "versions": dict, "problem": str, "rows": list,
@@ -101,7 +101,7 @@ def _wrong(record: Mapping[str, Any]) -> str:
         if not isinstance(record.get(name), kind):
             return f"{name} is missing or of another type"
     for row in record["rows"]:
-        good = isinstance(row, dict) and row.get("check") in BY_KEY and row.get("state") in _MARKS
+        good = isinstance(row, dict) and str(row.get("check")) in BY_KEY and str(row.get("state")) in _MARKS
         if not good or not isinstance(row.get("seen"), str):
             return f"{row!r:.80} is no row"
     return ""

@@ -296,3 +296,10 @@ def test_output_is_taken_whole_however_it_comes(tmp_path):
     done = compiling.compile_targets(str(built), ["all"], 1, Watch("", 0))
     assert done.stdout == "[1/2] caf\u00e9\n[2/2] b\n"
     assert done.steps == 2
+
+
+@pytest.mark.parametrize("line", ["[6/0] x", "[0/0] x", f"[{'9' * 5000}/1] x", "[1/²] x"])
+def test_steps_that_ninja_does_not_count_so_leave_no_time(line):
+    progress = Progress()
+    progress.take(line)
+    assert progress.left_s(100.0) in (None, 0.0)

@@ -222,7 +222,7 @@ def test_what_a_hub_says_is_no_command_for_a_terminal(monkeypatch: pytest.Monkey
         raise web.failed("hub.example", 403, headers)
 
     monkeypatch.setattr(web, "request", refuse)
-    with pytest.raises(HubError, match=r"refuses org/open \(403: no\?31m\?\[2Jxxx") as told:
+    with pytest.raises(HubError, match=r"refuses org/open \(403: no\ufffd31m\ufffd\[2Jxxx") as told:
         Hub("https://hub.example").file("org/open", "m.gguf")
     assert len(str(told.value)) < 600
 
@@ -231,3 +231,18 @@ def test_a_time_to_wait_that_no_calendar_has_is_none() -> None:
     headers = Message()
     headers["Retry-After"] = "Fri, 31 Dec 99999 23:59:59 GMT"
     assert web.failed("hub.example", 503, headers).after is None
+
+
+def test_a_hub_that_has_nothing_of_anything_is_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = Message()
+    headers["X-Error-Code"] = "EntryNotFound"
+    asked: list[str] = []
+
+    def refuse(url: str, *_asked: object, **_named: object) -> None:
+        asked.append(url)
+        raise web.failed("hub.example", 404, headers)
+
+    monkeypatch.setattr(web, "request", refuse)
+    with pytest.raises(HubError, match=r"has no file m.gguf at main; correct the name"):
+        Hub("https://hub.example").file("org/open", "m.gguf")
+    assert len(asked) == 2

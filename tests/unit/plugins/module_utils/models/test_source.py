@@ -139,3 +139,14 @@ def test_the_build_that_can() -> None:
     assert chosen == [f"/{name}/llama-quantize" for name in "llcl"]
     assert model_source.vocabulary(builds) == "/c/v"
     assert (model_source.quantize_binary([], "Q4_0"), model_source.vocabulary([])) == ("", "")
+
+
+def test_an_entry_that_is_nested_without_end_is_refused_in_a_sentence() -> None:
+    entry: list[Any] = []
+    for _level in range(5000):
+        entry = [entry]
+    with pytest.raises(ModelSourceError, match="is neither the name of a preset nor a mapping with a name") as told:
+        parse(entry)
+    assert len(str(told.value)) < 300
+    with pytest.raises(ModelSourceError, match="the model m: file is a text, not"):
+        parse({"name": "m", "repository": "a/b", "file": entry})

@@ -13,6 +13,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.record.words impo
     alike,
     did_you_mean,
     nearest,
+    printable,
     without_user,
     without_users,
 )
@@ -63,3 +64,10 @@ def test_the_time_for_a_word_without_end_is_that_for_a_word():
     start = time.process_time()
     assert alike("c7g" + "a" * 1_000_000, ["c7g" + 50 * "a", "x"], most=2) == ["c7g" + 50 * "a"]
     assert time.process_time() - start < 1
+
+
+def test_what_a_terminal_obeys_is_no_part_of_a_message():
+    assert (
+        printable("a\x1b[2J\x07\u202eb\n\x9b\ud800\x7f\u00a0é") == "a\ufffd[2J\ufffd\ufffdb\n\ufffd\ufffd\ufffd\u00a0é"
+    )
+    assert printable(12 * "x", 5) == "xxxxx"

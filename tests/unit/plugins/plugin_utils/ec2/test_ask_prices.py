@@ -112,8 +112,9 @@ def test_a_refusal_names_what_to_allow(clients):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "1", '{"terms": 1}', '{"terms": {"OnDemand": {"a": {}}}}', "[" * 100_000, product("cheap"),
-     product("NaN"), product("sNaN"), product("-1"), product("1E+99"), product(None)],
+    ["", "{", "[]", "1", '{"terms": 1}', '{"terms": {"OnDemand": {"a": {}}}}', "[" * 100_000, product("cheap", "GB-Mo"),
+     product("NaN", "GB-Mo"), product("sNaN", "GB-Mo"), product("-1", "GB-Mo"),
+     product("1E+99", "GB-Mo"), product(None, "GB-Mo")],
 )  # fmt: skip
 def test_an_answer_of_another_form_is_told_with_the_remedy(clients, text):
     with Stubber(clients["pricing"]) as stub:

@@ -218,6 +218,18 @@ def test_whatever_a_host_puts_into_a_result_it_has_a_cause(value: object) -> Non
     assert cause_of(dict.fromkeys(names, value))
 
 
+@pytest.mark.parametrize("items", [12, "x", {"failed": True}, [1, None, "x"]])
+def test_items_that_are_none_are_no_loop(items):
+    assert cause_of({"msg": "no", "results": items}) == "no"
+
+
+def test_loops_without_end_have_a_cause():
+    result = {"msg": "the innermost", "failed": True}
+    for _level in range(5000):
+        result = {"msg": "a loop", "failed": True, "results": [result]}
+    assert cause_of(result) == "a loop"
+
+
 @pytest.mark.parametrize("code", ["1", [1], {"a": 1}, 1.5])
 def test_an_exit_code_that_is_none_is_left_out(code):
     assert cause_of({"msg": "no", "cmd": "x", "rc": code, "stderr": "error: y"}) == "no | command: x | error: y"

@@ -119,3 +119,9 @@ def test_what_is_cut_short_keeps_two_things_apart() -> None:
 def test_a_pipe_between_backends_of_the_processor_is_no_gpu() -> None:
     assert names.accelerator({"backends": "CPU|BLAS"}) == ""
     assert names.accelerator({"backends": "CUDA|BLAS"}) == "CUDA"
+
+
+def test_processor_and_gpu_together_are_no_longer_than_a_directory_may_be() -> None:
+    name = names.machine_name("", "processor " * 6, "accelerator " * 6)
+    assert len(name) == 100
+    assert name != names.machine_name("", "processor " * 6, "accelerator " * 5 + "b")

@@ -99,6 +99,7 @@ def test_a_request_is_not_changed_once_it_is_made() -> None:
         ({"price": {"usd_hour": 1}}, "the price of a host has no date"),
         ({"slots": -(10**400)}, "llama_bench_slots must be 1 or more, not -1000"),
         ({"slo": {"ttft_s": -(10**400), "tpot_s": 1}}, "ttft_s of llama_bench_slo must be above 0, not -1000"),
+        ({"variants": [{"fa": float("inf")}]}, "llama_bench_variants holds .inf, .nan or a list that is nested"),
         ({"reference": 16}, "llama_model_reference: '16' is no quantization"),
         (
             {"price": {"usd_hour": 1, "date": "2026-11-27", "boot_s": 10**400}},

@@ -130,3 +130,8 @@ def test_numbers_that_nobody_means_are_refused(asked):
 
 def test_however_little_memory_is_asked_for_it_is_a_limit():
     assert TuneRequest.of({"memory_gib": 1e-12}).limit_bytes == 1
+
+
+def test_a_field_that_is_none_is_named_with_the_nearest() -> None:
+    with pytest.raises(RequestError, match=r"a search is not asked for by 'objectivs', .*did you mean objectives"):
+        TuneRequest.of({"objectivs": []})

@@ -55,7 +55,7 @@ def test_fields_from_the_future_are_kept():
         ("[" * 100000, "nested without end"),
         ("[" * 70 + "]" * 70, "nested deeper than 64 levels"),
         (read("current.jsonl").replace('"samples_ts": [ ', f'"samples_ts": [ {"9" * 5000}, '), "4300"),
-        (read("current.jsonl").replace('"avg_ts": ', f'"avg_ts": {"9" * 400}'), "not a positive number|not JSON"),
+        (read("current.jsonl").replace('"avg_ts": ', f'"avg_ts": {"9" * 400}, "x": '), "not a positive number"),
         (read("current.jsonl").replace('"avg_ts": ', '"avg_ts": 1e999, "x": '), "1e999 where a number belongs"),
     ],
 )
