@@ -47,9 +47,16 @@ needs.meet(needs.requirements(), needs.distributions("moto"))
 import boto3  # noqa: E402
 from support.aws.server import AwsServer  # noqa: E402
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.export import parquet  # noqa: E402
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.shared import names, parts, push, summary  # noqa: E402
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shared import (  # noqa: E402
+    names,
+    parts,
+    push,
+    summary,
+    table,
+)
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shared.bucket import Bucket  # noqa: E402
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records  # noqa: E402
 
@@ -157,7 +164,7 @@ class Object(NamedTuple):
     machine: str
     month: str
     run: str
-    count: int
+    lines: int
 
 
 def objects(many: int, lines: int) -> Iterator[Object]:
@@ -176,7 +183,7 @@ def figures(of: Object) -> Iterator[tuple[str, int, int, float]]:
     draw = random.Random(of.run + of.machine)
     speeds = {(test, threads): draw.uniform(5, 500) for test in TESTS for threads in THREADS}
     cells = list(speeds)
-    for number in range(of.count):
+    for number in range(of.lines):
         test, threads = cells[number % len(cells)]
         yield test, threads, number // len(cells) + 1, round(speeds[test, threads] * draw.gauss(1, 0.02), 4)
 
@@ -188,7 +195,7 @@ def made(of: Object) -> parts.Lines:
         if record["kind"] == "launch":
             payload = {**record["payload"], "number": NUMBER, "validity": {"state": "VALID", "reasons": []}}
             test = payload["cell"]["test"]
-            metric = push.table.kinds.headline(payload["cell"])
+            metric = kinds.headline(payload["cell"])
             payload["metrics"] = {**payload["metrics"], metric: {**payload["metrics"][metric], "value": FIGURE}}
             base = dict(record, machine=of.machine, run=of.run, time=f"{of.month}-15T12:00:00Z")
             for threads in THREADS:
@@ -199,7 +206,7 @@ def made(of: Object) -> parts.Lines:
     for test, threads, number, figure in figures(of):
         base = bases[test, threads]
         payload = base["payload"]
-        metric = push.table.kinds.headline(payload["cell"])
+        metric = kinds.headline(payload["cell"])
         entry = {**payload["metrics"][metric], "value": figure}
         metrics = {**payload["metrics"], metric: entry}
         lines.records.append({**base, "payload": {**payload, "number": number, "metrics": metrics}})
@@ -220,11 +227,11 @@ def put(of: Object) -> tuple[int, int, int]:
     lines = made(of)
     if records.decode(lines.lines[-1]) != lines.records[-1]:
         raise SystemExit("a line is not the record that it was made with")
-    part = names.Part(of.machine, of.month, of.run, of.count, names.digest(lines.lines))
-    packed, table = parts.packed(lines.lines), push.table.made(lines, _writer)
-    if not _bucket.add(part.key(names.RECORDS), packed) or not _bucket.add(part.key(names.FIGURES), table):
+    part = names.Part(of.machine, of.month, of.run, of.lines, names.digest(lines.lines))
+    packed, tabled = parts.packed(lines.lines), table.made(lines, _writer)
+    if not _bucket.add(part.key(names.RECORDS), packed) or not _bucket.add(part.key(names.FIGURES), tabled):
         raise SystemExit(f"{part} was there already")
-    return sum(map(len, lines.lines)), len(packed), len(table)
+    return sum(map(len, lines.lines)), len(packed), len(tabled)
 
 
 def inside(machine: str, cells: bool) -> None:

@@ -55,13 +55,13 @@ class Part(NamedTuple):
     machine: str
     month: str
     run: str
-    count: int
+    lines: int
     sha256: str
 
     def key(self, kind: str) -> str:
         """Return the name of its object of RECORDS or FIGURES, below the prefix of a place."""
         return (
-            f"{kind}/machine={self.machine}/month={self.month}/{self.run}.{self.count}.{self.sha256}.{_ENDINGS[kind]}"
+            f"{kind}/machine={self.machine}/month={self.month}/{self.run}.{self.lines}.{self.sha256}.{_ENDINGS[kind]}"
         )
 
 

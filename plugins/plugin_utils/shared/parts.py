@@ -4,7 +4,8 @@
 """Lines of a journal as objects: cut into parts, packed, checked, and known again by their names.
 
 What comes out of a bucket is a stranger's: it is unpacked up to a bound, held against its name, and each of its lines
-against the one validator of records, before any of it is kept.
+against the one validator of records, before any of it is kept. That is for one thread: msgspec makes what it reads
+records by when it first does, and where several threads do so at once, the process ends.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def covered(lines: Sequence[bytes], parts: Iterable[Part]) -> tuple[set[Part], l
     A journal is only appended to, so what was shared of it is a row of slices: names tell all, and nothing is read. A
     part that is not recognised may still hold lines of these.
     """
-    left = sorted(set(parts), key=lambda part: part.count)
+    left = sorted(set(parts), key=lambda part: part.lines)
     matched: set[Part] = set()
     outside: list[int] = []
     effort = _EFFORT * sum(map(len, lines))
@@ -81,8 +82,8 @@ def covered(lines: Sequence[bytes], parts: Iterable[Part]) -> tuple[set[Part], l
     while at < len(lines):
         match = None
         for part in left:
-            slice_of = lines[at : at + part.count]
-            if len(slice_of) < part.count or effort <= 0:
+            slice_of = lines[at : at + part.lines]
+            if len(slice_of) < part.lines or effort <= 0:
                 continue
             effort -= sum(map(len, slice_of))
             if names.digest(slice_of) == part.sha256:
@@ -91,7 +92,7 @@ def covered(lines: Sequence[bytes], parts: Iterable[Part]) -> tuple[set[Part], l
         if match:
             left.remove(match)
             matched.add(match)
-            at += match.count
+            at += match.lines
         else:
             outside.append(at)
             at += 1
@@ -102,8 +103,8 @@ def slices(of: Lines, wanted: set[Part]) -> Iterator[tuple[Part, Lines]]:
     """Return the lines of those `wanted` that covered() has recognised in these."""
     at, left = 0, set(wanted)
     while at < len(of.lines) and left:
-        for part in sorted(left, key=lambda part: part.count):
-            end = at + part.count
+        for part in sorted(left, key=lambda part: part.lines):
+            end = at + part.lines
             if names.digest(of.lines[at:end]) == part.sha256:
                 yield part, Lines(of.lines[at:end], of.records[at:end])
                 left.remove(part)
@@ -131,9 +132,9 @@ def _unpacked(body: bytes) -> bytes:
     return content
 
 
-def fetched(bucket: Bucket, part: Part) -> Lines:
-    """Return what the object of records of a part holds. Raises AwsError, and SharedError as checked() does."""
-    return checked(part, bucket.get(part.key(names.RECORDS), MOST_PACKED))
+def body(bucket: Bucket, part: Part) -> bytes:
+    """Return the object of records of a part, for checked(). Raises AwsError, and SharedError where it is too large."""
+    return bucket.get(part.key(names.RECORDS), MOST_PACKED)
 
 
 def checked(part: Part, body: bytes) -> Lines:
@@ -143,7 +144,7 @@ def checked(part: Part, body: bytes) -> Lines:
     """
     content = _unpacked(body)
     *lines, rest = content.split(b"\n")
-    if names.digest(lines) != part.sha256 or rest or len(lines) != part.count:
+    if names.digest(lines) != part.sha256 or rest or len(lines) != part.lines:
         raise SharedError("its content is not what its name says")
     of = Lines(lines, [])
     for number, line in enumerate(lines, start=1):

@@ -20,7 +20,6 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import me
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shared import names, parts
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shared.bucket import WORKERS, Bucket
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shared.names import RECORDS, Part, SharedError
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.shared.parts import Lines
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.journal import Journals
 
@@ -46,7 +45,7 @@ class _Run:
 
     machine: str
     run: str
-    reading: list[tuple[Part, Future[Lines]]]
+    reading: list[tuple[Part, Future[bytes]]]
 
 
 def pull(
@@ -68,9 +67,9 @@ def pull(
         for (of_machine, run), missing in _missing(bucket, results_dir, machine, month, fetched):
             if dry:
                 fetched.read += len(missing)
-                fetched.lines += sum(part.count for part in missing)
+                fetched.lines += sum(part.lines for part in missing)
                 continue
-            reading = [(part, pool.submit(parts.fetched, bucket, part)) for part in missing]
+            reading = [(part, pool.submit(parts.body, bucket, part)) for part in missing]
             ahead.append(_Run(of_machine, run, reading))
             if len(ahead) > _AHEAD:
                 _keep(ahead.popleft(), results_dir, journals, fetched)
@@ -121,7 +120,7 @@ def _keep(run: _Run, results_dir: str | os.PathLike[str], journals: Journals, fe
     good = []
     for part, reading in run.reading:
         try:
-            good.append((part, reading.result()))
+            good.append((part, parts.checked(part, reading.result())))
         except SharedError as error:
             fetched.refused.append(f"{part.key(RECORDS)}: {error}")
     if not good:

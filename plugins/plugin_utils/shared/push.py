@@ -58,10 +58,10 @@ class Job:
 
 
 class Written(NamedTuple):
-    """Whether the records of a part are new, and why those that are there are not what they are called, or ""."""
+    """Whether the records of a part are new; if not, what is there under their name."""
 
     new: bool
-    refusal: str
+    there: bytes | None = None
 
 
 class _There:
@@ -101,8 +101,8 @@ def push(results_dir: str | os.PathLike[str], address: str, say: Say, dry: bool 
         try:
             for machine in machines:
                 before = pushed.written
-                for job, writing in _under_way(_jobs(bucket, results_dir, machine, pushed), pool, bucket, writer, dry):
-                    _ended(job, writing, pushed)
+                for job, done in _under_way(_jobs(bucket, results_dir, machine, pushed), pool, bucket, writer, dry):
+                    _ended(job, done, bucket, writer, pushed)
                 objects = metrics.plural(pushed.written - before, "object")
                 say(f"{machine}: {objects} of records {'to write' if dry else 'written'}")
         finally:
@@ -117,7 +117,7 @@ def _under_way(
     waiting: deque[tuple[Job, Future[Written]]] = deque()
     for job in jobs:
         if dry:
-            yield job, Written(job.whole, "")
+            yield job, Written(job.whole)
             continue
         waiting.append((job, pool.submit(write, bucket, job, writer)))
         # What waits is held in memory.
@@ -128,17 +128,22 @@ def _under_way(
         yield job, writing.result()
 
 
-def _ended(job: Job, done: Written, pushed: Pushed) -> None:
-    """Count what became of a job."""
-    if done.refusal:
-        pushed.refused.append(done.refusal)
-    elif not job.whole:
+def _ended(job: Job, done: Written, bucket: Bucket, writer: parquet.Writer, pushed: Pushed) -> None:
+    """Count what became of a job. What is there under the name of its records is held against that."""
+    if not job.whole:
         pushed.tables += 1
-    elif done.new:
+    elif done.there is None:
         pushed.written += 1
-        pushed.lines += job.part.count
+        pushed.lines += job.part.lines
     else:
+        # Another was faster, or the answer to our own first try was lost.
+        try:
+            parts.checked(job.part, done.there)
+        except SharedError as error:
+            pushed.refused.append(f"{job.part.key(RECORDS)}: {error}")
+            return
         pushed.present += 1
+        bucket.add(job.part.key(FIGURES), table.made(job.of, writer))
 
 
 def _jobs(bucket: Bucket, results_dir: str | os.PathLike[str], machine: str, pushed: Pushed) -> Iterator[Job]:
@@ -177,24 +182,18 @@ def _columns(pairs: list[tuple[bytes, dict[str, Any]]]) -> tuple[list[bytes], li
 def _held(bucket: Bucket, part: Part, pushed: Pushed) -> Lines | None:
     """Return what is in a part of somebody else's; None, and a refusal, where it is not what it is called."""
     try:
-        return parts.fetched(bucket, part)
+        return parts.checked(part, parts.body(bucket, part))
     except SharedError as error:
         pushed.refused.append(f"{part.key(RECORDS)}: {error}")
         return None
 
 
 def write(bucket: Bucket, job: Job, writer: parquet.Writer) -> Written:
-    """Write a part, the records first. One that is there already is held against its name."""
-    key = job.part.key(RECORDS)
-    new = job.whole and bucket.add(key, parts.packed(job.of.lines))
-    if job.whole and not new:
-        # Another was faster, or the answer to our own first try was lost.
-        try:
-            parts.fetched(bucket, job.part)
-        except SharedError as error:
-            return Written(False, f"{key}: {error}")
+    """Write a part, the records first; in one of several threads."""
+    if job.whole and not bucket.add(job.part.key(RECORDS), parts.packed(job.of.lines)):
+        return Written(False, parts.body(bucket, job.part))
     bucket.add(job.part.key(FIGURES), table.made(job.of, writer))
-    return Written(new, "")
+    return Written(job.whole)
 
 
 def said(pushed: Pushed, address: str) -> list[str]:

@@ -226,8 +226,10 @@ def _add(duckdb: ModuleType, folder: Path, there: Sequence[tuple[Part, Path]], s
     finally:
         database.close()
     objects = Counter((part.machine, part.month) for part, _path in good)
-    shared.partitions += [Partition(*line[:2], objects[line[0], line[1]], *line[2:]) for line in answer.partitions]
-    shared.figures += [Figure(*line[:-1], *line[-1]) for line in answer.cells]
+    shared.partitions += [
+        Partition._make([*line[:2], objects[line[0], line[1]], *line[2:]]) for line in answer.partitions
+    ]
+    shared.figures += [Figure._make([*line[:-1], *line[-1]]) for line in answer.cells]
 
 
 def _answer(database: Any, pairs: Sequence[tuple[Part, Path]], cells: bool) -> _Answer:
@@ -251,7 +253,7 @@ def _hold_counts(database: Any, pairs: Sequence[tuple[Part, Path]]) -> None:
     query = "SELECT file_name, num_rows FROM parquet_file_metadata($paths)"
     counts = dict(database.execute(query, {"paths": paths}).fetchall())
     for part, path in pairs:
-        if counts.get(str(path)) != part.count:
+        if counts.get(str(path)) != part.lines:
             database.execute("SELECT error('it has not as many rows as its name says')").fetchall()
 
 

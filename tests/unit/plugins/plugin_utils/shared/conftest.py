@@ -23,6 +23,15 @@ def s3(server):
 
 
 @pytest.fixture
+def real(real):
+    """The real records, of whose launches all but those of one test are undisturbed."""
+    for record in real:
+        if record["kind"] == "launch" and record["payload"]["cell"]["test"] != "pp8192":
+            record["payload"]["validity"] = {"state": "VALID", "reasons": []}
+    return real
+
+
+@pytest.fixture
 def stores(tmp_path, real):
     """Make results directories with runs of the real records."""
 

@@ -75,7 +75,7 @@ def some(count, start=0):
 
 
 def part_of(lines):
-    return PART._replace(count=len(lines), sha256=names.digest(lines))
+    return PART._replace(lines=len(lines), sha256=names.digest(lines))
 
 
 def test_slices_are_known_by_their_names():
@@ -135,9 +135,9 @@ def test_a_part_has_a_bound_and_no_line_is_cut(kept, monkeypatch):
     assert all(len(names.content(lines.lines)) <= most for _part, lines in cut)
 
 
-def named(kept, lines, **other):
+def named(kept, held, **other):
     month = names.month_of(kept.records[0]["time"])
-    part = Part(kept.machine, month, kept.run, len(lines), names.digest(lines))
+    part = Part(kept.machine, month, kept.run, len(held), names.digest(held))
     return part._replace(**other)
 
 
@@ -146,7 +146,7 @@ def test_what_is_not_its_name_is_refused(kept):
     whole = parts.packed(lines)
     for part, body, message in (
         (named(kept, lines, sha256=DIGEST), whole, "its content is not what its name says"),
-        (named(kept, lines, count=1), whole, "its content is not what its name says"),
+        (named(kept, lines, lines=1), whole, "its content is not what its name says"),
         (named(kept, lines), parts.packed(lines[:-1]), "its content is not what its name says"),
         (named(kept, lines), gzip.compress(names.content(lines)[:-1]), "its content is not what its name says"),
         (named(kept, lines), whole[:-9], "it is no whole gzip"),

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +30,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.shared.names impo
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import records
 
 PLACE = "s3://ours/llama"
+COLLECTIONS = Path(__file__).resolve().parents[5] / "collections"
 
 
 def quiet(_line):
@@ -76,7 +81,7 @@ def test_a_journal_that_grows_becomes_further_objects(s3, stores, keys, journals
     for end in (3, 7, len(lines)):
         growing.write_bytes(names.content(lines[:end]))
         assert share(tmp_path / "growing").written == 1
-    assert sorted(names.part(key).count for key in keys(RECORDS)) == sorted([3, 4, len(lines) - 7])
+    assert sorted(names.part(key).lines for key in keys(RECORDS)) == sorted([3, 4, len(lines) - 7])
     fetch(tmp_path / "theirs")
     assert journals(tmp_path / "theirs") == journals(tmp_path / "growing")
     assert (share(whole).written, fetch(whole).read) == (0, 0)
@@ -91,7 +96,7 @@ def test_of_a_copy_only_what_the_bucket_lacks_is_written(s3, stores, keys, journ
     part.write_bytes(names.content(lines[1:6:2]))
     share(tmp_path / "part")
     assert share(whole).lines == len(lines) - 3
-    assert sorted(names.part(key).count for key in keys(RECORDS)) == [3, len(lines) - 3]
+    assert sorted(names.part(key).lines for key in keys(RECORDS)) == [3, len(lines) - 3]
     fetch(tmp_path / "theirs")
     assert {*journals(tmp_path / "theirs").popitem()[1].splitlines()} == {*lines}
 
@@ -177,7 +182,7 @@ def test_lines_that_are_no_records_stay_here_and_are_named(s3, stores, keys):
     assert [problem.split(",")[0] for problem in pushed.problems] == [path.relative_to(ours).as_posix()]
 
 
-def test_somebody_elses_object_under_our_name_is_told(s3, stores, keys):
+def test_somebody_elses_object_under_our_name_is_told(s3, stores, keys, monkeypatch):
     """It came between our look and our write, and is not what it is called: ours would be lost without a word."""
     ours = stores("ours", "r1")
     share(ours)
@@ -187,9 +192,11 @@ def test_somebody_elses_object_under_our_name_is_told(s3, stores, keys):
     kept = next(records.files(ours))
     ((month, of),) = parts.by_month(kept).items()
     job = push.Job(next(parts.cut(kept.machine, month, kept.run, of))[0], of, whole=True)
-    written = push.write(bucket, job, parquet.Writer())
-    assert not written.new
-    assert written.refusal.startswith(f"{key}: it is no")
+    assert push.write(bucket, job, parquet.Writer()) == (False, b"x")
+    monkeypatch.setattr(push, "_jobs", lambda *_given: iter([job]))
+    pushed = share(ours)
+    assert (pushed.written, pushed.present) == (0, 0)
+    assert [refusal.partition(": it is no")[0] for refusal in pushed.refused] == [key]
 
 
 def test_without_writing(s3, stores, keys, tmp_path):
@@ -299,3 +306,16 @@ def test_the_bytes_of_a_table_do_not_make_its_name(s3, stores, keys, monkeypatch
     monkeypatch.setattr(table, "made", lambda *of: made(*of) + b"other")
     share(stores("copy", "r1"))
     assert keys() == before
+
+
+def test_a_process_may_begin_with_a_fetch(s3, stores, tmp_path):
+    """Nothing but one thread may make what records are read by: a process of its own has read none before."""
+    share(stores("ours", *(f"r{number}" for number in range(12))))
+    program = (
+        "import sys; from ansible_collections.cloudbench.llama.plugins.plugin_utils.shared import pull; "
+        "sys.setswitchinterval(1e-6); print(pull.pull(sys.argv[1], sys.argv[2], lambda line: None).read)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "theirs"), PLACE]
+    environment = {**os.environ, "PYTHONPATH": str(COLLECTIONS)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "12"), done.stderr
