@@ -33,6 +33,7 @@ WORDS_share := BUCKET ARGS
 WORDS_fetch := BUCKET MACHINE MONTH ARGS
 WORDS_shared := BUCKET MACHINE MONTH ARGS
 WORDS_fuzz := INPUTS SEED ONLY
+WORDS_chaos := ONLY SEED
 TAKEN := $(foreach goal,$(MAKECMDGOALS),$(WORDS_$(goal))) PYTHON
 GIVEN := $(foreach word,$(.VARIABLES),$(if $(filter command,$(origin $(word))),$(word)))
 UNKNOWN := $(filter-out $(TAKEN),$(GIVEN))
@@ -57,8 +58,8 @@ $(error make export needs OUT, the file to write: make export FORMAT=$(or $(FORM
 endif
 endif
 
-.PHONY: help advise bench tune explain plan prices report compare bisect export import site share fetch shared setup \
-  test lint unit integration browser sanity molecule fuzz clean
+.PHONY: help advise bench tune explain plan prices report compare bisect export import site share fetch shared \
+  setup test lint unit integration browser sanity molecule fuzz chaos clean
 
 help:
 	@echo "make bench     measure the hosts of the inventory, by default this machine, and write the pages"
@@ -86,6 +87,7 @@ help:
 	@echo "make sanity    ansible-test sanity on a copy of this checkout"
 	@echo "make molecule  every scenario under molecule/; make molecule-aws one of them"
 	@echo "make fuzz      broken files, answers and variables for all that reads them: make fuzz INPUTS=20000 SEED=7 ONLY=gguf"
+	@echo "make chaos     try the faults of docs/reliability.md on real runs: make chaos ONLY=ssh-1s,sigterm SEED=7"
 	@echo "make setup     .venv with what tests and linters need, and nothing else"
 	@echo "make clean     remove .venv and what the tests left; results/ stays"
 	@echo "Variables: ARGS='-e name=value -v' for bench, tune, plan and report, PYTHON=python3.13 for the interpreter of .venv"
@@ -173,6 +175,10 @@ molecule-%: $(DEV)
 
 fuzz: $(DEV)
 	@.venv/bin/python tests/fuzz/run.py $(if $(INPUTS),--inputs '$(INPUTS)') $(if $(SEED),--seed '$(SEED)') $(if $(ONLY),--only '$(ONLY)')
+
+# As root: hosts in namespaces.
+chaos: $(DEV)
+	@.venv/bin/python tools/chaos.py $(if $(ONLY),--only '$(ONLY)') $(if $(SEED),--seed '$(SEED)')
 
 clean:
 	rm -rf .venv .ansible .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/output

@@ -54,9 +54,10 @@ class ActionModule(CoreAction):
                 "the records of this run are kept in %s, not in %s: set %s for both"
                 % (kept, results_dir, RESULTS_DIR_VARIABLE)
             )
-        pages, problems = report.render_store(results_dir, self._display.display)
-        of_run = records.read(results_dir, run).records if run else []
-        changed = [] if self.check_mode else report.write(results_dir, pages, pages.figures, self._display.display)
+        with report.alone(results_dir):
+            pages, problems = report.render_store(results_dir, self._display.display)
+            of_run = records.read(results_dir, run).records if run else []
+            changed = [] if self.check_mode else report.write(results_dir, pages, pages.figures, self._display.display)
         promised = sorted(
             {path for record in of_run if record["kind"] == "run" for path in report.promised_pages(record)}
         )

@@ -13,6 +13,7 @@ from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope, json_text
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import describe
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell import fleet_channel
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.live import (
     PATIENCE_SECONDS,
     START_SECONDS,
@@ -22,10 +23,14 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.store import reco
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.store.run_id import RESULTS_DIR_VARIABLE
 
 _MODULE = "cloudbench.llama.llama_bench"
+# What the controller writes itself, or what says that a run has ended.
+_PLANNED = ("machine", "run", "failure", "end")
 
 
 class ActionModule(LiveAction):
     """Adds nothing to the module's options: what it does is to start it, to look and to fetch the result."""
+
+    _goes_on = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
@@ -38,12 +43,34 @@ class ActionModule(LiveAction):
         self._writer: records.Writer | None = None
         self._machine: str = (args.get("machine") or {}).get("name", "host")
         self._run: str = args.get("run", "")
+        self._host: str = (task_vars or {}).get("inventory_hostname", self._machine)
         if self._task.check_mode:
             return dict(result, **self._execute_module(_MODULE, args, task_vars=task_vars))
         spool = self._expand(args.get("spool") or "~/.cache/cloudbench/spool")
         args.update(spool=spool, patience=PATIENCE_SECONDS)
-        ended = self._run_live(_MODULE, args, "%s/%s" % (spool, args["run"]), task_vars)
+        prefix = "%s/%s" % (spool, args["run"])
+        self._give_back(prefix, args["run"])
+        ended = self._run_live(_MODULE, args, prefix, task_vars)
         return dict(result, **ended)
+
+    def _give_back(self, prefix: str, run: str) -> None:
+        """Give a host what the controller has of this run, where the host has lost it, as another one in its place has.
+
+        It would begin with the first launch again. Raises AnsibleConnectionFailure.
+        """
+        kept = os.path.join(os.environ.get(RESULTS_DIR_VARIABLE, ""), self._machine, "records", run + ".jsonl")
+        if not os.path.isabs(kept) or not os.path.exists(kept):
+            return
+        path = prefix + ".jsonl"
+        look = "mkdir -p {0}; test -s {1} || echo gone".format(shlex.quote(os.path.dirname(path)), shlex.quote(path))
+        with open(kept, encoding="utf-8") as file:
+            # What was planned and failed is no part of a spool.
+            lines = [line for line in file if _spooled(line)]
+        if lines and "gone" in self._said(look):
+            self._display.display(
+                "%s: gets back %d records of this run, which it has not" % (self._machine, len(lines))
+            )
+            self._transfer_data(path, "".join(lines))
 
     def _expand(self, path: str) -> str:
         """Return a path as the module on the host will: by HOME there, which _remote_expand_user does not ask."""
@@ -55,6 +82,7 @@ class ActionModule(LiveAction):
         return self._machine
 
     def _line(self, state: dict[str, Any]) -> str:
+        fleet_channel.tell(self._host, state.get("left_s"))
         return "%s: %s" % (self._machine, describe(state))
 
     def _look(self, prefix: str) -> dict[str, Any] | None:
@@ -62,14 +90,12 @@ class ActionModule(LiveAction):
 
         The records that are new are taken along: a host may go for good, as a spot instance does.
         """
-        look = "touch -c {0}.seen; cat {0}.progress.json 2>/dev/null; echo; tail -n +{1} {0}.jsonl 2>/dev/null"
-        command = look.format(shlex.quote(prefix), self._lines + 1)
-        shown, _newline, new = self._said(command).partition("\n")
+        state, new = self._seen(prefix, f"tail -n +{self._lines + 1} {shlex.quote(prefix)}.jsonl 2>/dev/null")
         # The last line may be one that is just being written.
         whole = new[: new.rfind("\n") + 1]
         self._keep(self._of_host(_records(whole)))
         self._lines += whole.count("\n")
-        return self._state(shown)
+        return state
 
     def _of_host(self, given: list[Any]) -> list[dict[str, Any]]:
         """Return the records that are the host's to give; what else it gave is said once."""
@@ -121,6 +147,11 @@ class ActionModule(LiveAction):
         if written:
             ended[envelope.RESULT_KEY] = envelope.as_result(written)
         return dict(ended, failed=True)
+
+
+def _spooled(line: str) -> bool:
+    """Say whether a line of the store is a record that a runner writes before it ends, and goes on from."""
+    return any(record["kind"] not in _PLANNED for record in _records(line))
 
 
 def _records(lines: str) -> list[Any]:

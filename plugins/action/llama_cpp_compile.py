@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import shlex
 import uuid
 from typing import Any
 
@@ -40,8 +39,7 @@ class ActionModule(LiveAction):
         return "%s: compiling %s: %s" % (self._host, self._what, describe_compilation(state))
 
     def _look(self, prefix: str) -> dict[str, Any] | None:
-        look = "touch -c {0}.seen; cat {0}.progress.json 2>/dev/null".format(shlex.quote(prefix))
-        return self._state(self._said(look))
+        return self._seen(prefix)[0]
 
     def _complete(self, job: dict[str, Any], prefix: str) -> dict[str, Any]:
         ended = self._result(job)

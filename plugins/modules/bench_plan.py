@@ -73,6 +73,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+machine:
+  description: The machine, under the name that its results are kept under. Of several hosts of one type in a run the
+    second has C(-2) behind it, and so on.
+  returned: success
+  type: dict
 plan:
   description: The plan of this run on this host.
   returned: success

@@ -162,7 +162,6 @@ abandoned:
 
 import os
 import signal
-import time
 from typing import Any, Dict, List, Optional, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
@@ -294,7 +293,7 @@ def main() -> None:
             spool.progress(dict(state, pid=os.getpid()))
 
         def abandoned() -> bool:
-            return 0 < patience < time.time() - os.path.getmtime(spool.seen_path)
+            return 0 < patience < spool.unseen()
 
         with machine_lock(orphan=spool.runner()):
             spool.open()

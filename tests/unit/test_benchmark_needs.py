@@ -23,6 +23,7 @@ BUILD = ["--bench", "absent/llama-bench", "--model", "absent.gguf"]
 LACKING = {
     "duets": (["verdict", "absent/a", "absent/b", "absent.gguf"], ["jinja2", "make setup"]),
     "ec2_provision": ([], ["jinja2", "moto", "make setup"]),
+    "fleet": ([], ["ansible-core", "make setup"]),
     "first_page": ([], ["the program git is missing", "sudo apt-get install make"]),
     "append": ([], ["jinja2", "make setup"]),
     "compile_time": ([], ["jinja2", "make setup"]),

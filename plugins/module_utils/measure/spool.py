@@ -18,6 +18,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.last_look import LastLook
 
 
 class SpoolError(ValueError):
@@ -37,6 +38,7 @@ class Spool:
         self.records_path = os.path.join(directory, run + ".jsonl")
         self.progress_path = os.path.join(directory, run + ".progress.json")
         self.seen_path = os.path.join(directory, run + ".seen")
+        self._look: Optional[LastLook] = None
 
     def open(self) -> None:
         """Begin: of an earlier try under the same id the records stay and the progress goes.
@@ -45,8 +47,11 @@ class Spool:
         """
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.progress_path)
-        with open(self.seen_path, "w", encoding="ascii"):
-            pass
+        self._look = LastLook(self.seen_path)
+
+    def unseen(self) -> float:
+        """Return for how many seconds the controller has not looked, since open() at most."""
+        return self._look.seconds() if self._look else 0.0
 
     def append(self, record: Dict[str, Any]) -> None:
         """Write `record` to disk before returning: a launch that was paid for survives a crash of what follows."""

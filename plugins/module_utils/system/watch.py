@@ -14,6 +14,8 @@ import time
 from types import FrameType
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.last_look import LastLook
+
 # Between two looks at a file that grows.
 _EVERY_SECONDS = 1.0
 # Before so many seconds the pace so far says nothing of the rest.
@@ -34,9 +36,7 @@ class Watch:
     def __init__(self, prefix: str, patience: float) -> None:
         self.prefix = prefix
         self.patience = patience if prefix else 0.0
-        if prefix:
-            with open(prefix + ".seen", "w", encoding="ascii"):
-                pass
+        self._look = LastLook(prefix + ".seen") if prefix else None
 
     def write(self, state: Dict[str, object]) -> None:
         """Replace the progress file."""
@@ -52,10 +52,10 @@ class Watch:
 
     def abandoned(self) -> bool:
         """Say whether the controller is gone."""
-        if not self.patience:
+        if not self.patience or self._look is None:
             return False
         try:
-            return time.time() - os.path.getmtime(self.prefix + ".seen") > self.patience
+            return self._look.seconds() > self.patience
         except OSError:
             # Whoever removed the file, or the whole directory, does not wait for it.
             return True

@@ -130,6 +130,38 @@ def families(names: Iterable[str]) -> list[list[str]]:
     return groups
 
 
+def _boot(machine: Payload) -> tuple[Any, Any]:
+    """Return what tells a machine, as it is until its next boot, from others of its kind."""
+    return machine.get("boot_time"), (machine.get("instance") or {}).get("id")
+
+
+def apart(described: Mapping[str, Payload], earlier: Iterable[Payload] = ()) -> dict[str, str]:
+    """Return the names under which the hosts of one run are kept, by host: hosts of one type would share one.
+
+    `described` are their fingerprints in the order of the inventory, `earlier` those on record of the same run. A
+    machine that has a name in this run keeps it, whoever is away; the others have that of their type, with -2, -3 and
+    so on from the second on.
+    """
+    known: dict[str, Payload] = {}
+    for machine in earlier:
+        known.setdefault(machine["name"], machine)
+    names: dict[str, str] = {}
+    for host, machine in described.items():
+        pattern = re.compile(re.escape(machine["name"]) + r"(?:-\d+)?")
+        held = [name for name, before in known.items() if pattern.fullmatch(name) and _boot(before) == _boot(machine)]
+        free = [name for name in held if name not in names.values()]
+        if free:
+            names[host] = free[0]
+    for host, machine in described.items():
+        count, name = 1, machine["name"]
+        while host not in names:
+            if name not in names.values():
+                names[host] = name
+            count += 1
+            name = f"{machine['name']}-{count}"
+    return {host: names[host] for host in described}
+
+
 _OF_MACHINE = re.compile(rb'"kind"\s*:\s*"machine"')
 
 

@@ -9,10 +9,12 @@ same bytes on every machine, so a page that changed says that a record was added
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import gc
 import multiprocessing
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from pathlib import Path
@@ -284,6 +286,21 @@ def promised_pages(record: dict[str, Any]) -> list[str]:
     traded = {tradeoff.promised(machine, cell) for cell in cells if quality.is_quality(cell)}
     compared = summary.comparisons(machine, cells)
     return sorted({summary.INDEX, summary.machine_path(machine), *models, *single, *compared, *traded})
+
+
+@contextlib.contextmanager
+def alone(results_dir: str | os.PathLike[str]) -> Iterator[None]:
+    """Have nobody else write the pages of a results directory for the time of a block; whoever does so is waited for.
+
+    The directory itself is locked, so that nothing is left in it. Where there is none, or it cannot be locked, as on
+    some network file systems, nobody is waited for: each page is whole all the same.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(results_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
 
 
 def write(

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import shlex
 import time
 import uuid
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
@@ -41,6 +42,16 @@ _LONGEST = 500
 # What no process of Linux has for a number (PID_MAX_LIMIT).
 _MOST_PID = 1 << 22
 
+# One command for each look: over ssh each costs the controller a process, and the host too.
+_LOOK = (
+    "touch -c {0}.seen; "
+    'kill -0 "$(sed -n \'s/.*"pid": *\\([0-9][0-9]*\\).*/\\1/p\' {0}.progress.json 2>/dev/null)" 2>/dev/null '
+    "&& echo alive || echo gone; cat {0}.progress.json 2>/dev/null; echo"
+)
+
+# What Ansible calls the result of a job, and the directory of its module.
+_LEAVINGS = (r"j\d+\.\d+", r"ansible-tmp-[\d.-]+")
+
 
 class LiveAction(PlainAction):
     """Starts a module, looks at the file in which it says how far it is, and fetches its result."""
@@ -48,6 +59,12 @@ class LiveAction(PlainAction):
     _supports_check_mode = True
     # How long a host may not answer before it counts as lost, in seconds.
     _silence = 600.0
+    # Whether a later run goes on with this job under the same prefix.
+    _goes_on = False
+    # What the job of a controller that was killed has left on the host.
+    _left: Sequence[str] = ()
+    # Where the module of this job lies on the host.
+    _module_directory = ""
     # Whether the runner has said how far it is.
     _begun = False
 
@@ -71,8 +88,11 @@ class LiveAction(PlainAction):
         """Run the module to its end. `prefix` begins the paths of the files by which it is looked at."""
         controller = os.getppid()
         job = self._start(module, args, task_vars)
-        ended = job if job.get("failed") else self._follow(job, prefix, controller, task_vars)
-        return plain_result(ended)
+        if job.get("failed"):
+            return plain_result(job)
+        if self._goes_on:
+            self._remember(job, prefix)
+        return plain_result(self._follow(job, prefix, controller, task_vars))
 
     def _start(self, module: str, args: dict[str, Any], task_vars: Any) -> dict[str, Any]:
         # The executor polls by itself a task that is still async when its action returns.
@@ -81,6 +101,34 @@ class LiveAction(PlainAction):
             return dict(self._execute_module(module, args, task_vars=task_vars, wrap_async=True))
         finally:
             self._task.async_val = 0
+
+    def _make_tmp_path(self, remote_user: str | None = None) -> str:
+        # The base forgets it as soon as the job has started, for the wrapper is to remove it.
+        self._module_directory = str(super()._make_tmp_path(remote_user))
+        return self._module_directory
+
+    def _remember(self, started: dict[str, Any], prefix: str) -> None:
+        """Write down on the host which files the wrapper of this job keeps, and read which that of the one before kept.
+
+        A controller or a host that was killed has removed nothing, and whoever goes on with its run knows no other way
+        to. A host that does not answer just now keeps some files more.
+        """
+        note = shlex.quote(prefix + ".job")
+        kept = [str(started.get("results_file") or ""), self._module_directory]
+        now = " ".join(map(shlex.quote, kept))
+        command = "mkdir -p %s; cat %s 2>/dev/null; printf '%%s\\n' %s > %s"
+        try:
+            told = self._said(command % (shlex.quote(posixpath.dirname(prefix)), note, now, note))
+        except AnsibleConnectionFailure:
+            return
+        # Nothing else is ever removed, whatever stands there.
+        self._left = [
+            before
+            for before, path, pattern in zip(told.splitlines(), kept, _LEAVINGS, strict=False)
+            if posixpath.dirname(before) == posixpath.dirname(path) != ""
+            and before != path
+            and re.fullmatch(pattern, posixpath.basename(before))
+        ]
 
     def _job(self, started: dict[str, Any], task_vars: Any, mode: str = "status") -> dict[str, Any]:
         # Where the wrapper says it writes: async_status would look for it below another home.
@@ -115,6 +163,9 @@ class LiveAction(PlainAction):
                 shown = line
             if job.get("finished"):
                 self._job(started, task_vars, mode="cleanup")
+                if self._left:
+                    # Not before: the runner of then may have ended only when this one asked it to.
+                    self._low_level_execute_command("rm -rf -- %s" % " ".join(map(shlex.quote, self._left)))
                 return self._complete(job, prefix)
             if heard - lived > (GONE_SECONDS if state else START_SECONDS):
                 return self._complete({}, prefix)
@@ -148,21 +199,28 @@ class LiveAction(PlainAction):
             raise AnsibleConnectionFailure("its shell did not answer, it said %r" % told if told else "no answer")
         return parts[1]
 
-    def _state(self, text: str) -> dict[str, Any] | None:
-        """Return the content of a progress file with `alive`: whether who wrote it is there and at work."""
+    def _seen(self, prefix: str, more: str = "") -> tuple[dict[str, Any] | None, str]:
+        """Look at a progress file by one command; return its content with `alive`, and what the command `more` prints.
+
+        `alive`: whether who wrote it is there and at work. The content is None before there is any. A sign of having
+        looked is left behind. Raises AnsibleConnectionFailure.
+        """
+        look = _LOOK.format(shlex.quote(prefix))
+        alive, _newline, rest = self._said(f"{look}; {more}" if more else look).partition("\n")
+        shown, _newline, told = rest.partition("\n")
         try:
-            state = json_text.loads(text)
+            state = json_text.loads(shown)
         except ValueError:
-            return None
+            return None, told
         # A host may answer anything.
         pid, left = (state.get("pid"), state.get("left_s")) if isinstance(state, dict) else (None, None)
         if isinstance(pid, bool) or not isinstance(pid, int) or not 0 < pid < _MOST_PID:
-            return None
+            return None, told
         if isinstance(left, bool) or not isinstance(left, (int, float)) or not 0 <= left <= LIFE_SECONDS:
             state["left_s"] = None
         self._begun = True
-        alive = self._low_level_execute_command("kill -0 %d 2>/dev/null" % pid)["rc"] == 0
-        return dict(state, alive=alive and not state.get("finished"))
+        # By a terminal, as sudo may want one, lines end otherwise.
+        return dict(state, alive=alive.strip() == "alive" and not state.get("finished")), told
 
     @staticmethod
     def _result(job: dict[str, Any]) -> dict[str, Any]:
@@ -192,8 +250,7 @@ class FileAction(HostAction, LiveAction):
         return f"{self._host}: {describe_file(state)}"
 
     def _look(self, prefix: str) -> dict[str, Any] | None:
-        look = "touch -c {0}.seen; cat {0}.progress.json 2>/dev/null".format(shlex.quote(prefix))
-        return self._state(self._said(look))
+        return self._seen(prefix)[0]
 
     def _complete(self, job: dict[str, Any], _prefix: str) -> dict[str, Any]:
         killed = "its module was killed; run again, it goes on with what is there or begins anew"

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs of site.yml whose processes are killed, the same command given again until it ends, and what came of it.
 
-Used by the scenario `default` and by benchmarks/random_kills.py.
+Used by the scenario `default`, by benchmarks/random_kills.py and by the faults of chaos.py.
 """
 
 from __future__ import annotations
@@ -56,19 +56,22 @@ class Interrupted(NamedTuple):
     outputs: list[str]
 
 
-def _records(paths: Iterable[Path]) -> Iterator[Record]:
+def records_in(paths: Iterable[Path]) -> Iterator[Record]:
+    """Yield the records of files of lines; a line that is cut off is none."""
     for path in paths:
         for line in path.read_text("utf-8", "replace").splitlines():
             with contextlib.suppress(ValueError):
                 yield json.loads(line)
 
 
-def _launches(spool: Path) -> int:
-    return sum(record["kind"] == "launch" for record in _records(spool.glob("*.jsonl")))
+def launches_in(spool: Path) -> int:
+    """Return how many launches a spool holds."""
+    return sum(record["kind"] == "launch" for record in records_in(spool.glob("*.jsonl")))
 
 
-def _on_disk(spool: Path, results: Path) -> list[Record]:
-    return list(_records([*spool.glob("*.jsonl"), *results.glob("*/records/*.jsonl")]))
+def on_disk(spool: Path, results: Path) -> list[Record]:
+    """Return all records that a host and its controller hold."""
+    return list(records_in([*spool.glob("*.jsonl"), *results.glob("*/records/*.jsonl")]))
 
 
 class _Watcher(threading.Thread):
@@ -107,7 +110,7 @@ def _runner(spool: Path) -> int | None:
 def _interrupt(process: subprocess.Popen[bytes], spool: Path, before: int, kill: Kill, patience: float) -> str:
     """Kill when it is time, and return what went otherwise, "" when nothing did."""
     end = time.monotonic() + patience
-    while _launches(spool) < before + kill.launches or _runner(spool) is None:
+    while launches_in(spool) < before + kill.launches or _runner(spool) is None:
         if process.poll() is not None:
             return "it ended before it was killed"
         if time.monotonic() > end:
@@ -144,7 +147,7 @@ def interrupted(
     seen: list[Record] = []
     try:
         for kill in [*kills, None]:
-            before = _launches(spool)
+            before = launches_in(spool)
             # A file and no pipe: what is left of a killed controller would hold the pipe open.
             with tempfile.TemporaryFile("w+") as output:
                 process = subprocess.Popen(
@@ -153,7 +156,7 @@ def interrupted(
                 )  # fmt: skip
                 try:
                     why = _interrupt(process, spool, before, kill, patience) if kill else ""
-                    seen += _on_disk(spool, results) if kill else []
+                    seen += on_disk(spool, results) if kill else []
                     process.wait(patience)
                 finally:
                     process.kill()
@@ -165,25 +168,28 @@ def interrupted(
             assert not why, f"{why}:\n{outputs[-1]}"
     finally:
         watcher.stop()
-    return _judged(kills, outputs, seen, list(_records(results.glob("*/records/*.jsonl"))), watcher.most)
+    return judged(len(kills), outputs, seen, list(records_in(results.glob("*/records/*.jsonl"))), watcher.most)
 
 
 def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _judged(
-    kills: Sequence[Kill], outputs: list[str], seen: list[Record], kept: list[Record], at_once: int
-) -> Interrupted:
+def judged(kills: int, outputs: list[str], seen: list[Record], kept: list[Record], at_once: int) -> Interrupted:
+    """Say what came of it: `seen` was on disk when something went wrong, `kept` is in the store at the end."""
     there = {_text(record) for record in kept}
     lost = {_text(record): record for record in seen if _text(record) not in there}
-    launches = [record["payload"] for record in kept if record["kind"] == "launch"]
-    numbers = Counter(_text([one["cell"], one["number"]]) for one in launches)
+    of_launches = [record for record in kept if record["kind"] == "launch"]
+    launches = [record["payload"] for record in of_launches]
+    # Two runs may have a launch of the same number each, and so may two machines of one run.
+    numbers = Counter(
+        _text([one["run"], one["machine"], one["payload"]["cell"], one["payload"]["number"]]) for one in of_launches
+    )
     of_cell = Counter(_text(one["cell"]) for one in launches)
     plans = [record["payload"] for record in kept if record["kind"] == "run"]
     planned = {_text(cell): plan["launches"] for plan in plans for cell in plan["cells"]}
     return Interrupted(
-        kills=len(kills),
+        kills=kills,
         tries=len(outputs),
         runs=len({record["run"] for record in kept}),
         launches=len(launches),

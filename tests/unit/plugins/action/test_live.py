@@ -32,13 +32,14 @@ GREETINGS = {
 }
 
 
-def action(module: Any, greeting: str) -> Any:
+def action(module: Any, greeting: str, end: str = "\n") -> Any:
     """Return an action whose host is this machine, by a shell that greets."""
     made = object.__new__(module.ActionModule)
 
     def run(command: str, **_options: Any) -> dict[str, Any]:
         done = subprocess.run(["/bin/sh", "-c", f"{greeting}\n{command}"], capture_output=True, text=True, check=False)
-        return {"stdout": done.stdout, "stderr": done.stderr, "rc": done.returncode}
+        # As a terminal ends lines, where ssh is told to have one.
+        return {"stdout": done.stdout.replace("\n", end), "stderr": done.stderr, "rc": done.returncode}
 
     made._low_level_execute_command = run
     made.said = []
@@ -54,11 +55,11 @@ def spooled(n: int, **changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("greeting", GREETINGS.values(), ids=GREETINGS)
-def test_progress_and_records_are_read_through_a_greeting(greeting, tmp_path, monkeypatch):
+def test_progress_and_records_are_read_through_a_greeting(greeting, end, tmp_path, monkeypatch):
     monkeypatch.delenv("CLOUDBENCH_RESULTS_DIR", raising=False)
     state = {"pid": os.getpid(), "done": 1, "of": 6, "left_s": 3.0}
     prefix = str(tmp_path / "the run")
-    looking = action(llama_bench, greeting)
+    looking = action(llama_bench, greeting, end)
     assert looking._look(prefix) is None
     (tmp_path / "the run.progress.json").write_text(json.dumps(state))
     lines = [json.dumps(spooled(n)) for n in (1, 2, 3)]
@@ -70,7 +71,7 @@ def test_progress_and_records_are_read_through_a_greeting(greeting, tmp_path, mo
     looking._look(prefix)
     assert [record["payload"]["n"] for record in looking._kept] == [1, 2, 3]
     assert looking._complete({}, prefix)["bench_records"]["records"] == looking._kept
-    assert action(llama_cpp_compile, greeting)._look(prefix) == {**state, "alive": True}
+    assert action(llama_cpp_compile, greeting, end)._look(prefix) == {**state, "alive": True}
 
 
 @pytest.mark.parametrize("greeting", GREETINGS.values(), ids=GREETINGS)
@@ -213,3 +214,51 @@ def test_a_time_left_that_is_none_is_not_waited_for(left, tmp_path):
     assert state["left_s"] is None
     assert state["alive"]
     assert action(llama_bench, "")._told(state).endswith("in a way that is not understood")
+
+
+def test_a_host_that_has_lost_its_spool_gets_back_what_its_run_has(tmp_path, monkeypatch):
+    results = tmp_path / "results"
+    kept = results / "box" / "records" / "r1.jsonl"
+    kept.parent.mkdir(parents=True)
+    written = [{"kind": kind, "n": n} for n, kind in enumerate(("machine", "run", "build", "launch", "failure", "end"))]
+    kept.write_text("".join(json.dumps(record) + "\n" for record in written))
+    monkeypatch.setenv("CLOUDBENCH_RESULTS_DIR", str(results))
+    giving = action(llama_bench, GREETINGS["text"])
+    giving._machine = "box"
+    said: list[str] = []
+    giving._display = SimpleNamespace(display=said.append)
+    giving._transfer_data = lambda path, data: Path(path).write_text(data)
+    spool = tmp_path / "a spool" / "r1"
+    giving._give_back(str(spool), "r1")
+    lines = [json.loads(line) for line in spool.with_suffix(".jsonl").read_text().splitlines()]
+    assert [record["kind"] for record in lines] == ["build", "launch"]
+    assert said == ["box: gets back 2 records of this run, which it has not"]
+    # What the host has of it is more than the controller knows.
+    spool.with_suffix(".jsonl").write_text("its own\n")
+    giving._give_back(str(spool), "r1")
+    assert spool.with_suffix(".jsonl").read_text() == "its own\n"
+
+
+def test_a_new_run_gives_nothing_back(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLOUDBENCH_RESULTS_DIR", str(tmp_path))
+    giving = action(llama_bench, "")
+    giving._machine = "box"
+    giving._give_back(str(tmp_path / "spool" / "r1"), "r1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_job_of_a_killed_controller_left_is_known_to_the_next(tmp_path):
+    prefix, jobs, temporary = str(tmp_path / "a spool" / "r1"), tmp_path / "jobs", tmp_path / "tmp"
+
+    def left(number):
+        acting = action(llama_bench, GREETINGS["text"])
+        acting._module_directory = str(temporary / f"ansible-tmp-17.{number}-1-2")
+        acting._remember({"results_file": str(jobs / f"j{number}.10")}, prefix)
+        return list(acting._left)
+
+    assert left(1) == []
+    assert left(2) == [str(jobs / "j1.10"), str(temporary / "ansible-tmp-17.1-1-2")]
+    # Nothing else is ever removed, whatever stands there.
+    for other in ("/etc/passwd", f"{jobs}/j1.10/../x", f"{jobs}/notes", "", f"\n{temporary}", f"\n{temporary}/.."):
+        Path(prefix + ".job").write_text(other)
+        assert left(3) == []

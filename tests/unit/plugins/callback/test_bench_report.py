@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import time
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +18,7 @@ from ansible import constants
 from ansible_collections.cloudbench.llama.plugins.callback import bench_report
 from ansible_collections.cloudbench.llama.plugins.callback.bench_report import CallbackModule
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell import fleet_channel
 
 
 @pytest.mark.parametrize(("asked", "place"), [("", "results"), ("results", "results"), ("elsewhere", "elsewhere")])
@@ -97,3 +100,123 @@ def test_records_of_another_form_are_not_kept(collecting: Any, value: object, sa
     collecting._collect(result("cloudbench.llama.llama_bench", value))
     assert collecting.kept == []
     assert said in collecting.said[0]
+
+
+def record(kind: str, machine: str, payload: dict[str, Any], when: str = "2026-11-30T10:00:00Z") -> dict[str, Any]:
+    return {"schema": 2, "kind": kind, "run": "r1", "time": when, "machine": machine, "payload": payload}
+
+
+CELL = {"model": "m", "quantization": "Q4_0", "build": "default", "threads": 1, "test": "pp8",
+        "n_prompt": 8, "n_gen": 0, "n_depth": 0}  # fmt: skip
+LAUNCH = {"cell": CELL, "number": 1}
+END = {"state": "finished", "launches": 1}
+
+
+def failed(phase: str, cell: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"phase": phase, "cause": "it broke", "advice": "Mend it.", "cell": cell, "detail": {}}
+
+
+@pytest.mark.parametrize(
+    ("of_run", "stays"),
+    [
+        # One host that has come to its end, and one that has not.
+        ([record("launch", "a", LAUNCH), record("end", "a", END)], False),
+        ([record("launch", "a", LAUNCH)], True),
+        ([record("launch", "a", LAUNCH), record("end", "a", END), record("launch", "b", LAUNCH)], True),
+        # Others failed before they began: the same command measures those, and not all again.
+        ([record("end", "a", END), record("failure", "unknown-b", failed("connect"))], True),
+        ([record("end", "a", END), record("failure", "b", failed("build", CELL))], True),
+        # What the plan refused is refused again, and of a host alone nothing is gone on with.
+        ([record("end", "a", END), record("failure", "b", failed("plan"))], False),
+        ([record("failure", "b", failed("build", CELL))], False),
+        # A cell of a host that has finished cannot be measured.
+        ([record("end", "a", END), record("failure", "a", failed("measure", CELL))], False),
+        # It could be reached later.
+        (
+            [
+                record("end", "a", END),
+                record("failure", "unknown-b", failed("connect")),
+                record("end", "b", END, "2026-11-30T11:00:00Z"),
+                record("end", "unknown-b", END, "2026-11-30T11:00:00Z"),
+            ],
+            False,
+        ),
+    ],
+)
+def test_a_note_stays_while_the_same_command_has_something_to_go_on_with(
+    monkeypatch: pytest.MonkeyPatch, of_run: list[dict[str, Any]], stays: bool
+) -> None:
+    forgotten: list[str] = []
+    monkeypatch.setattr(bench_report.records, "read", lambda *_: SimpleNamespace(records=of_run))
+    monkeypatch.setattr(bench_report.run_id, "forget_unfinished", lambda _directory, run: forgotten.append(run))
+    callback = CallbackModule()
+    callback._run = "r1"
+    callback._forget()
+    assert forgotten == ([] if stays else ["r1"])
+
+
+def test_a_note_stays_while_a_host_has_what_could_not_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    forgotten: list[str] = []
+    monkeypatch.setattr(bench_report.run_id, "forget_unfinished", lambda _directory, run: forgotten.append(run))
+    monkeypatch.setattr(bench_report.records, "read", lambda *_: SimpleNamespace(records=[]))
+    callback = CallbackModule()
+
+    def full(_new: list[Any]) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(callback, "_writer", SimpleNamespace(append=full))
+    monkeypatch.setattr(callback, "_display", SimpleNamespace(error=lambda _text: None))
+    callback._keep([record("end", "a", END)])
+    callback._forget()
+    assert forgotten == []
+
+
+def test_a_host_that_was_away_comes_to_its_end_under_both_names(tmp_path: Path) -> None:
+    callback = CallbackModule()
+    callback._results_dir, callback._run = str(tmp_path), "r1"
+    kept: list[dict[str, Any]] = []
+    callback._keep = kept.extend  # type: ignore[method-assign]
+    callback._reached("b", [record("end", "b", END)])
+    assert kept == []
+    (tmp_path / "unknown-b" / "records").mkdir(parents=True)
+    (tmp_path / "unknown-b" / "records" / "r1.jsonl").touch()
+    callback._reached("b", [record("launch", "b", LAUNCH)])
+    assert kept == []
+    callback._reached("b", [record("end", "b", END)])
+    assert [(one["kind"], one["machine"], one["payload"]["state"]) for one in kept] == [
+        ("end", "unknown-b", "finished")
+    ]
+
+
+def side(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, here: bool) -> tuple[list[str], bool]:
+    """Two hosts side by side, of which one ends; return what was said, and whether pages were written."""
+    said: list[str] = []
+    display = SimpleNamespace(display=said.append, _lock=bench_report.threading.RLock())
+    written = tmp_path / "written"
+    monkeypatch.setattr(bench_report, "_write_beside", lambda _directory: written.touch())
+    beside = bench_report._Side(str(tmp_path), display)
+    beside.begin("a", False, Decimal("3.6"))
+    beside.begin("b", here, Decimal("3.6"))
+    fleet_channel.tell("b", 100.0)
+    time.sleep(0.3)
+    beside.end("a", failed=False)
+    end = time.monotonic() + 10
+    while not (said and written.exists()) and time.monotonic() < end and not (here and said):
+        time.sleep(0.05)
+    beside.close()
+    return said, written.exists()
+
+
+def test_hosts_side_by_side_have_a_line_and_pages_as_each_ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said, written = side(monkeypatch, tmp_path, here=False)
+    assert said[0].startswith("2 hosts: 1 done, 1 running, 0 failed; about 1 min")
+    assert said[0].endswith("about 0.10 USD left")
+    assert written
+
+
+def test_no_page_is_written_beside_a_measurement_on_this_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said, written = side(monkeypatch, tmp_path, here=True)
+    assert said
+    assert not written

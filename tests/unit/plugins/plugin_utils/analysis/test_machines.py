@@ -171,3 +171,37 @@ def test_words_of_a_host_are_kept_as_words(text: str) -> None:
     # What stands in the catalog is looked up by them, and nothing else comes of it.
     named = processors.machine_name({**told, "instance": {"type": text}, "processor": processors.recognise(told)})
     assert named is None or re.fullmatch(r"[a-z0-9][a-z0-9-]*-?", named), named
+
+
+def instance(number: int, name: str = "gv3-c7g-large", boot: str = "2026-11-30T10:00:00Z") -> dict[str, object]:
+    return {"name": name, "boot_time": boot, "instance": {"id": f"i-{number}"}}
+
+
+def test_hosts_of_one_type_have_names_of_their_own_in_a_run() -> None:
+    described = {f"h{n}": instance(n) for n in (1, 2, 3)} | {"other": instance(9, "x86-c7i-large")}
+    assert machines.apart(described) == {
+        "h1": "gv3-c7g-large",
+        "h2": "gv3-c7g-large-2",
+        "h3": "gv3-c7g-large-3",
+        "other": "x86-c7i-large",
+    }
+
+
+def test_a_machine_keeps_its_name_in_a_run_that_is_gone_on_with() -> None:
+    # The first was away; what is there keeps what it is called.
+    earlier = [instance(2), instance(3, "gv3-c7g-large-2")]
+    described = {f"h{n}": instance(n) for n in (1, 2, 3)}
+    names = {"h1": "gv3-c7g-large-3", "h2": "gv3-c7g-large", "h3": "gv3-c7g-large-2"}
+    assert machines.apart(described, earlier) == names
+    assert machines.apart({"h3": instance(3)}, earlier) == {"h3": "gv3-c7g-large-2"}
+
+
+def test_a_machine_that_was_booted_again_has_the_name_that_nobody_has() -> None:
+    again = {"h1": instance(1, boot="2026-11-30T11:00:00Z")}
+    assert machines.apart(again, [instance(1)]) == {"h1": "gv3-c7g-large"}
+
+
+def test_copies_that_nothing_tells_apart_are_named_in_their_order() -> None:
+    copies = {name: {"name": "local-x", "boot_time": "then", "instance": None} for name in ("a", "b")}
+    earlier = [{"name": "local-x", "boot_time": "then"}, {"name": "local-x-2", "boot_time": "then"}]
+    assert machines.apart(copies, earlier) == machines.apart(copies) == {"a": "local-x", "b": "local-x-2"}
