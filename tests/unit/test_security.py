@@ -118,7 +118,9 @@ def test_the_checkout_lets_no_host_set_variables() -> None:
 
 def modes(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
-        yield from (str(value) for key, value in node.items() if key in ("mode", "directory_mode"))
+        # A job that is forgotten has another kind of mode.
+        files = () if "jid" in node else ("mode", "directory_mode")
+        yield from (str(value) for key, value in node.items() if key in files)
         for part in node.values():
             yield from modes(part)
     elif isinstance(node, list):

@@ -54,6 +54,7 @@ def spooled(n: int, **changes: Any) -> dict[str, Any]:
     return {**envelope.make("launch", RUN, "box", {"n": n}), **changes}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["lines", "terminal"])
 @pytest.mark.parametrize("greeting", GREETINGS.values(), ids=GREETINGS)
 def test_progress_and_records_are_read_through_a_greeting(greeting, end, tmp_path, monkeypatch):
     monkeypatch.delenv("CLOUDBENCH_RESULTS_DIR", raising=False)
