@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -444,7 +445,7 @@ def _plot(values: spec.Values, gained: str, lost: str) -> spec.Spec:
     y = {"type": "quantitative", "title": gained, "scale": {"zero": False, "nice": False, "domain": list(heights)}}
     colour = {
         "field": "kind", "type": "nominal", "scale": {"domain": [_ON, _OFF], "range": [spec.BLUE, _GREY]},
-        "legend": {"title": None, "orient": "bottom"},
+        "legend": {"title": None, "orient": "bottom", "columnPadding": 28},
     }  # fmt: skip
     shape = {**colour, "scale": {"domain": [_ON, _OFF], "range": ["circle", "cross"]}}
     across = {**x, "field": "lost_mean"}
@@ -485,6 +486,7 @@ def _plot(values: spec.Values, gained: str, lost: str) -> spec.Spec:
 def _placed(values: spec.Values, ends: Sequence[float], heights: tuple[float, float]) -> spec.Values:
     """Return the values with where their names stand: inwards, at the first height where they cover nothing.
 
+    Where there is none that is free of intervals as well, one that covers an interval and neither point nor name.
     `ends`: those of the scale of losses; `heights`: those of the other. A name without a free place is left out.
     """
 
@@ -493,24 +495,35 @@ def _placed(values: spec.Values, ends: Sequence[float], heights: tuple[float, fl
 
     low, high = map(across, ends)
     floor, top = heights
-    at = {
-        value["name"]: (
-            (across(value["lost_mean"]) - low) / ((high - low) or 1) * spec.WIDE,
-            (1 - (value["mean"] - floor) / (top - floor)) * _HEIGHT,
-        )
-        for value in values
-    }
+
+    def right(lost: float) -> float:
+        return (across(lost) - low) / ((high - low) or 1) * spec.WIDE
+
+    def down(figure: float) -> float:
+        return (1 - (figure - floor) / (top - floor)) * _HEIGHT
+
+    at = {value["name"]: (right(value["lost_mean"]), down(value["mean"])) for value in values}
     taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in at.values()]
+    rules = [
+        box
+        for value in values
+        for x, y in [at[value["name"]]]
+        for box in (
+            (x - 1, down(value["high"]), x + 1, down(value["low"])),
+            (right(value["lost_low"]), y - 1, right(value["lost_high"]), y + 1),
+        )
+    ]
     placed: spec.Values = []
     for value in sorted(values, key=lambda value: (value["lost_mean"], value["name"])):
         x, y = at[value["name"]]
         inwards = -1 if x > spec.WIDE / 2 else 1
         width = len(value["name"]) * _LETTER
-        for side, dy in ((side, dy) for dy in _HEIGHTS for side in (inwards, -inwards)):
+        places = [(side, dy) for dy in _HEIGHTS for side in (inwards, -inwards)]
+        for besides, (side, dy) in itertools.product((rules, []), places):
             begin = x + 8 if side > 0 else x - 8 - width
             box = (begin, y + dy - _LETTER, begin + width, y + dy + _LETTER)
             inside = box[0] >= 0 and box[2] <= spec.WIDE
-            if (inside or side == inwards) and not any(_covers(box, other) for other in taken):
+            if (inside or side == inwards) and not any(_covers(box, other) for other in (*taken, *besides)):
                 taken.append(box)
                 placed.append({**value, "align": "left" if side > 0 else "right", "dx": 8 * side, "dy": dy})
                 break
