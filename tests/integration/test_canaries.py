@@ -64,7 +64,7 @@ print(json.dumps(row))
 def written(secret: str) -> list[bytes]:
     """The forms in which a secret may be written down."""
     encoded = base64.b64encode(secret.encode()).decode().rstrip("=")
-    return [form.encode() for form in {secret, quote(secret, safe=""), json.dumps(secret)[1:-1], encoded}]
+    return [form.encode() for form in sorted({secret, quote(secret, safe=""), json.dumps(secret)[1:-1], encoded})]
 
 
 def seen_in(content: bytes) -> list[str]:

@@ -86,7 +86,7 @@ def meter(monkeypatch):
         def __init__(self, _interface: str | None) -> None:
             pass
 
-        def __enter__(self) -> Known:
+        def __enter__(self) -> object:
             return self
 
         def __exit__(self, *_exception: object) -> None:

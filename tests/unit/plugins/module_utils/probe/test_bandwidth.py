@@ -45,15 +45,23 @@ def test_best_median_and_all():
     assert (payload["looks_gb_s"], payload["huge_pages"]) == ([10.0], False)
 
 
+def run_each(printed: list[dict]):
+    left = iter(printed)
+
+    def one_after_the_other(argv, environment):
+        return run(json.dumps(next(left)))(argv, environment)
+
+    return one_after_the_other
+
+
 def test_each_look_is_a_process_of_its_own_and_keeps_its_median():
     printed = [dict(PRINTED, read_gb_s=rates, huge_pages=True) for rates in ([9.0, 11.0, 10.0], [20.0], [30.0, 31.0])]
-    left = iter(printed)
-    payload = measure("b/x", 2, MACHINE, {}, 3, lambda *given: run(json.dumps(next(left)))(*given))
+    payload = measure("b/x", 2, MACHINE, {}, 3, run_each(printed))
     assert payload["looks_gb_s"] == [10.0, 20.0, 30.5]
     assert payload["read_gb_s"] == {"best": 31.0, "median": 15.5, "samples": [9.0, 11.0, 10.0, 20.0, 30.0, 31.0]}
     assert payload["huge_pages"] is True
-    left = iter([*printed[:2], dict(printed[2], huge_pages=False)])
-    assert measure("b/x", 2, MACHINE, {}, 3, lambda *given: run(json.dumps(next(left)))(*given))["huge_pages"] is False
+    small_once = run_each([*printed[:2], dict(printed[2], huge_pages=False)])
+    assert measure("b/x", 2, MACHINE, {}, 3, small_once)["huge_pages"] is False
     # Nobody's speed is not looked at three times.
     small = json.dumps(dict(PRINTED, bytes=64 << 20))
     assert len(measure("b/x", 2, dict(MACHINE, emulated=True), {}, 3, run(small))["looks_gb_s"]) == 1

@@ -190,7 +190,7 @@ def test_somebody_elses_object_under_our_name_is_told(s3, stores, keys, monkeypa
     s3.put_object(Bucket="ours", Key=f"llama/{key}", Body=b"x")
     bucket = push.Bucket(names.place(PLACE))
     kept = next(records.files(ours))
-    ((month, of),) = parts.by_month(kept).items()
+    month, of = next(iter(parts.by_month(kept).items()))
     job = push.Job(next(parts.cut(kept.machine, month, kept.run, of))[0], of, whole=True)
     assert push.write(bucket, job, parquet.Writer()) == (False, b"x")
     monkeypatch.setattr(push, "_jobs", lambda *_given: iter([job]))
