@@ -28,6 +28,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 for _place in ("collections", "tests"):
@@ -140,8 +141,9 @@ def main(arguments: Sequence[str], targets: Sequence[Target] | None = None, outp
     asked = parser.parse_args(arguments)
     if asked.inputs < 1:
         parser.error(f"--inputs is 1 or more, not {asked.inputs}")
-    with tempfile.TemporaryDirectory(prefix="cloudbench-fuzz-home-") as home:
-        os.environ.update(quiet(home))
+    # The environment is that of the tests too, where they call this.
+    home = tempfile.TemporaryDirectory(prefix="cloudbench-fuzz-home-")
+    with home as place, mock.patch.dict(os.environ, quiet(place)):
         every = _every() if targets is None else targets
         if asked.replay:
             return replay(every, asked.replay)
