@@ -503,7 +503,7 @@ FAULTS = (
     Fault("memory-bench", "memory limit hit by llama-bench", _memory(48, "pp512"), fails=True, told="memory"),
     Fault("clock-forward", "clock 1 h forward", _clock(3600), fails=False),
     Fault("clock-back", "clock 1 h back", _clock(-3600), fails=False),
-    Fault("no-network", "DNS gone", _no_network, fails=True, told="resol", heal=_network_again, here=True),
+    Fault("no-network", "DNS gone", _no_network, fails=True, told="with pip failed", heal=_network_again, here=True),
     Fault("sigill", "SIGILL", _illegal, fails=True, told="SIGILL", heal=_legal),
     Fault("ctrl-c", "Ctrl-C", _signalled(signal.SIGINT), fails=True),
     Fault("sigterm", "SIGTERM", _signalled(signal.SIGTERM), fails=True),
