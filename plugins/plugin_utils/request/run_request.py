@@ -395,7 +395,7 @@ def read(variable: Variable, value: Any) -> Any:
     if kind == "int" and number != int(number):
         raise RequestError(f"{variable.name} is a whole number, not {value!r:.40}")
     if variable.least is not None and number < variable.least:
-        raise RequestError(f"{variable.name} must be {variable.least:g} or more, not {str(value):.40}")
+        raise RequestError(f"{variable.name} must be {variable.least:g} or more, not {value!s:.40}")
     if variable.least is not None and number > _MOST:
         raise RequestError(f"{variable.name} must be {_MOST:g} or less, not {value!r:.40}")
     return int(number) if kind == "int" else number
@@ -453,7 +453,7 @@ def _target(value: Any, name: str) -> float:
         raise RequestError(f"{variable} needs {name}, a number of seconds above 0")
     seconds = _number(f"{name} of {variable}", value)
     if seconds <= 0:
-        raise RequestError(f"{name} of {variable} must be above 0, not {str(value):.40}")
+        raise RequestError(f"{name} of {variable} must be above 0, not {value!s:.40}")
     return seconds
 
 
@@ -481,7 +481,7 @@ def _threads(value: Any) -> int:
     if isinstance(value, bool) or (isinstance(value, float) and value != number):
         raise RequestError(f"threads must be a whole number, not {value!r:.40}")
     if number < 1:
-        raise RequestError(f"threads must be 1 or more, not {str(value):.40}")
+        raise RequestError(f"threads must be 1 or more, not {value!s:.40}")
     return number
 
 
