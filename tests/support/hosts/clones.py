@@ -5,7 +5,8 @@
 
 Unlike the emulated hosts (emulated.py) they run this machine's own programs at its own speed: a host sees this
 machine's disk, builds and models included, and keeps what it writes to itself. That is what faults and fleets are tried
-on. Several processes may have such hosts at the same time, each a network of its own; the hosts end with the process.
+on. Several processes may have such hosts at the same time, each a network of its own, in which hosts reach each other;
+the hosts end with the process.
 
     with clones(["one", "two"]) as hosts:
         hosts["one"].cut()
@@ -63,12 +64,11 @@ class Clone:
     """One host that runs."""
 
     def __init__(self, spec: Spec, number: int, octet: int) -> None:
-        block = f"{NETWORK}{octet}."
         self.name = spec.name
         self.spec = spec
         self.namespace = f"{PREFIX}{octet}-{spec.name}"
-        self.interface = f"cbc{octet}-{number}"
-        self.controller, self.address = f"{block}{4 * number + 1}", f"{block}{4 * number + 2}"
+        self.interface, self.bridge = f"cbc{octet}-{number}", _bridge(octet)
+        self.address = f"{NETWORK}{octet}.{number + 2}"
         self.directory = DIRECTORY / str(octet)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -77,11 +77,10 @@ class Clone:
         run("ip", "netns", "add", self.namespace)
         peer = ("peer", "name", "eth0", "netns", self.namespace)
         run("ip", "link", "add", self.interface, "type", "veth", *peer)
-        run("ip", "address", "add", f"{self.controller}/30", "dev", self.interface)
-        run("ip", "link", "set", self.interface, "up")
+        run("ip", "link", "set", self.interface, "master", self.bridge, "up")
         inside = ("ip", "-netns", self.namespace)
         run(*inside, "link", "set", "lo", "up")
-        run(*inside, "address", "add", f"{self.address}/30", "dev", "eth0")
+        run(*inside, "address", "add", f"{self.address}/24", "dev", "eth0")
         run(*inside, "link", "set", "eth0", "up")
         self.boot()
 
@@ -226,6 +225,10 @@ def _take() -> tuple[int, IO[str]]:
     raise EmulationError("all networks of 198.19.0.0/16 are taken by hosts of other processes")
 
 
+def _bridge(octet: int) -> str:
+    return f"cbc{octet}-br"
+
+
 def _clear(octet: int) -> None:
     for namespace in emulated.NETNS.glob(f"{PREFIX}{octet}-*"):
         if not possible("ip", "netns", "pids", namespace.name):
@@ -257,6 +260,10 @@ def clones(specs: Sequence[Spec]) -> Iterator[dict[str, Clone]]:
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "cloudbench-clones", "-f", str(directory / name))
         kind, key = (directory / "host_key.pub").read_text().split()[:2]
         (directory / "known_hosts").write_text("".join(f"{host.address} {kind} {key}\n" for host in hosts))
+        bridge = _bridge(octet)
+        run("ip", "link", "add", bridge, "type", "bridge")
+        run("ip", "address", "add", f"{NETWORK}{octet}.1/24", "dev", bridge)
+        run("ip", "link", "set", bridge, "up")
         for host in hosts:
             host.start()
         for host in hosts:
