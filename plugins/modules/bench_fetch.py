@@ -18,6 +18,7 @@ version_added: 0.1.0
 author:
   - cloudbench.llama contributors (@cloudbench)
 extends_documentation_fragment:
+  - cloudbench.llama.bucket
   - cloudbench.llama.controller
   - cloudbench.llama.results
 attributes:
@@ -25,13 +26,6 @@ attributes:
     description: Says how much would be read and writes nothing.
     support: full
 options:
-  bucket:
-    description:
-      - The place, as C(s3://BUCKET/PREFIX). The bucket must be there.
-      - Credentials, profile, region and C(AWS_ENDPOINT_URL) are those of the environment; the region of the bucket is
-        asked for.
-    type: str
-    required: true
   machine:
     description: The one machine to fetch; all when empty.
     type: str
