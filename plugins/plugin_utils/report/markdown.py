@@ -221,9 +221,12 @@ def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Cell]]) ->
 
 
 def _table_row(cells: Sequence[Cell]) -> str:
-    # text() leaves no bar behind, so any that is left stands in a code span, where a table wants it escaped.
-    shown = (text(cell).replace("\n", " ").replace("|", "\\|") for cell in cells)
-    return f"| {' | '.join(shown)} |"
+    shown = [cell if isinstance(cell, Markdown) else text(cell) for cell in cells]
+    row = " | ".join(shown)
+    if "\n" in row or row.count("|") >= len(shown):
+        # text() leaves no bar behind, so any that is left stands in a code span, where a table wants it escaped.
+        row = " | ".join(cell.replace("\n", " ").replace("|", "\\|") for cell in shown)
+    return f"| {row} |"
 
 
 def finalize(value: object) -> str:

@@ -124,6 +124,8 @@ def _setup(view: View, prompt: Row | None, generation: Row | None) -> str | None
 
 def _drawing(view: View) -> Drawing | None:
     """Draw the two key figures of a page over all its runs; a line joins those of one setup only."""
+    if len(view.runs) + len(view.attempts) < 2:
+        return None
     panels: list[spec.Spec] = []
     words: list[str] = []
     counts: list[int] = []

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe.gates import LIMITS
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import UNDATED
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
@@ -16,6 +19,8 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.subjects.s
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.view import Column, Section, View
 
 PEAK = "rss_peak_bytes"
+# The name of a figure and what shows it.
+Gate = tuple[str, Callable[[metrics.Number | None], str]]
 # Samples of one launch that a table cell shows.
 SAMPLES = 10
 
@@ -55,10 +60,14 @@ def _section(view: View) -> Section | None:
         *((parts.in_title(title, unit) if name == PEAK else title, RIGHT) for name, title in shown),
         ("Validity", LEFT),
     ]
+    formatters = [
+        partial(metrics.in_unit, unit=unit) if name == PEAK else metrics.metric(name).formatter for name in names
+    ]
+    gates = list(zip(names, formatters, strict=True))
     blocks = []
     for row in view.measured:
         blocks.append(markdown.heading(4, view.words(row)))
-        blocks.append(markdown.table(columns, [_launch(record, row.speed, names, unit) for record in row.launches]))
+        blocks.append(markdown.table(columns, [_launch(record, row.speed, gates) for record in row.launches]))
     return Section("", [markdown.details(f"Every launch ({len(view.launches)})", Markdown("\n\n".join(blocks)))])
 
 
@@ -85,11 +94,7 @@ def _samples(record: Record, speed: str) -> str:
     return ", ".join(map(metrics.metric(speed).formatter, samples[:SAMPLES])) + more
 
 
-def _launch(record: Record, speed: str, names: list[str], unit: str) -> list[Cell]:
-    def gate(name: str) -> str:
-        number = summary.value(record, name)
-        return metrics.in_unit(number, unit) if name == PEAK else metrics.show(name, number)
-
+def _launch(record: Record, speed: str, gates: Sequence[Gate]) -> list[Cell]:
     launch = record["payload"]
     shown = _samples(record, speed)
     figures = (
@@ -99,7 +104,7 @@ def _launch(record: Record, speed: str, names: list[str], unit: str) -> list[Cel
         metrics.NOT_AVAILABLE if record["time"] == UNDATED else record["time"][11:19],
         metrics.show(speed, summary.value(record, speed)),
         shown or metrics.NOT_AVAILABLE,
-        *map(gate, names),
+        *(shows(summary.value(record, name)) for name, shows in gates),
     )
     # Numbers of ours act as nothing; that each of them is looked at for it was a fifth of the time that a page takes.
     return [*map(Markdown, figures), launch["validity"]["state"]]

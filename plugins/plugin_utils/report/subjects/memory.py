@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
@@ -65,8 +65,7 @@ def _section(view: View) -> Section | None:
             parts.kernel_cell(row),
         ],
     )
-    known = any(summary.largest(row, name) is not None for row in view.measured for name in (PEAK, *names))
-    if table is None or (view.imported and not known):
+    if table is None or (view.imported and not _known(view, (PEAK, *names))):
         return None
     words = (
         "The largest of the launches. Model is mapped from the file or copied; Repack is the second copy of the "
@@ -75,25 +74,28 @@ def _section(view: View) -> Section | None:
     return Section("Memory", [markdown.text(words, None), table], "memory")
 
 
+def _known(view: View, names: Sequence[str]) -> bool:
+    return any(summary.largest(row, name) is not None for row in view.measured for name in names)
+
+
 def _drawing(view: View) -> Drawing | None:
     """Draw the buffers of the cells that ask for different ones, and the peak of the process."""
-    by_sizes: dict[tuple[Any, ...], Row] = {}
+    by_sizes: dict[tuple[str, tuple[float, ...]], tuple[Row, float]] = {}
     for row in view.rows:
-        sizes = [summary.largest(row, name) or 0 for name, _word in _BUFFERS]
-        if any(sizes) and summary.largest(row, PEAK):
-            by_sizes.setdefault((summary.way(row.cell), *sizes), row)
-    rows = list(by_sizes.values())
+        sizes = tuple(summary.largest(row, name) or 0 for name, _word in _BUFFERS)
+        peak = summary.largest(row, PEAK) if any(sizes) else None
+        if peak:
+            by_sizes.setdefault((summary.way(row.cell), sizes), (row, peak))
+    rows = [row for row, _peak in by_sizes.values()]
     if not rows:
         return None
     values: Values = []
     peaks: Values = []
     words = []
-    for row in rows[:_MOST_BARS]:
-        name = f"{parts.test_words(row.cell)}, {spec.plain(summary.way(row.cell), 30)}"
-        for at, (metric, word) in enumerate(_BUFFERS):
-            size = summary.largest(row, metric) or 0
+    for (way, sizes), (row, peak) in itertools.islice(by_sizes.items(), _MOST_BARS):
+        name = f"{parts.test_words(row.cell)}, {spec.plain(way, 30)}"
+        for at, (size, (_metric, word)) in enumerate(zip(sizes, _BUFFERS, strict=True)):
             values.append({"cell": name, "buffer": word, "gib": spec.short(size / 2**30), "order": at})
-        peak = summary.largest(row, PEAK) or 0
         peaks.append({"cell": name, "gib": spec.short(peak / 2**30)})
         words.append(f"{name} peaks at {metrics.binary(peak)}")
     notes = ["the mark is the peak of resident memory", *_largest_of(view.run, rows)]
