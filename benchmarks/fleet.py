@@ -65,8 +65,8 @@ def hosts_of(count: int, pad: int) -> Iterator[dict[str, Clone]]:
         yield hosts
 
 
-def measured(checkout: Path, hosts: Mapping[str, Clone], launches: int, dead: str = "") -> Cost:
-    """Run site.yml of a checkout on all hosts; the one that is called `dead` is cut off while it measures."""
+def command(hosts: Mapping[str, Clone], launches: int, directory: Path) -> list[str]:
+    """Return the command that measures all hosts; its inventory is written into a directory."""
     variables: dict[str, Any] = {
         **chaos.asked(),
         "llama_bench_tests": TESTS,
@@ -77,18 +77,28 @@ def measured(checkout: Path, hosts: Mapping[str, Clone], launches: int, dead: st
         "llama_bench_silence": 60,
     }
     del variables["llama_bench_machine_name"]
+    inventory = directory / "hosts.json"
+    entries = {name: {**host.inventory(), "llama_bench_machine_name": name} for name, host in hosts.items()}
+    inventory.write_text(json.dumps({"bench": {"hosts": entries}}))
+    program = str(Path(sys.executable).with_name("ansible-playbook"))
+    return [program, "site.yml", "-i", str(inventory), "-e", json.dumps(variables, sort_keys=True)]
+
+
+def environment(checkout: Path, results: Path) -> dict[str, str]:
+    """Return the environment of that command, its records under `results`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLOUDBENCH_", "ANSIBLE_"))}
+    config = {"ANSIBLE_CONFIG": str(checkout / "ansible.cfg"), "CLOUDBENCH_RESULTS_DIR": str(results)}
+    return {**kept, **config, "LC_ALL": "C.UTF-8"}
+
+
+def measured(checkout: Path, hosts: Mapping[str, Clone], launches: int, dead: str = "") -> Cost:
+    """Run site.yml of a checkout on all hosts; the one that is called `dead` is cut off while it measures."""
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile("w+") as output:
-        results, inventory = Path(directory, "results"), Path(directory, "hosts.json")
-        entries = {name: {**host.inventory(), "llama_bench_machine_name": name} for name, host in hosts.items()}
-        inventory.write_text(json.dumps({"bench": {"hosts": entries}}))
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLOUDBENCH_", "ANSIBLE_"))}
+        results, asked = Path(directory, "results"), command(hosts, launches, Path(directory))
         began = time.monotonic()
         process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("ansible-playbook")), "site.yml", "-i", str(inventory), "-e",
-             json.dumps(variables)],
-            cwd=checkout, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            env={**kept, "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"), "CLOUDBENCH_RESULTS_DIR": str(results),
-                 "LC_ALL": "C.UTF-8"},
+            asked, cwd=checkout, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            env=environment(checkout, results),
         )  # fmt: skip
         pages: dict[str, float] = {}
         while True:

@@ -28,6 +28,8 @@ WORKERS = ("two", "three")
 # Of SmolLM2 135M, which has 30 layers and the output. Plain weights on each of them, so that they compute what one host
 # without repacking does, to the last bit.
 THREE = "repack=off+hosts=3+layers=1/15/15"
+# With what runs on a host beside, too few for the weights and buffers of the model, and enough for a third of them.
+TOO_FEW_MB = 200
 MODEL = {"llama_model_models": ["smollm2-135m"], "llama_model_reference": "Q4_0"}
 
 Payload = dict[str, Any]
@@ -199,6 +201,19 @@ def test_a_host_that_is_lost_in_the_middle_is_named_and_the_others_go_on(cluster
     assert [len(launches[variant]) for variant in ("", "hosts=3")] == [2, 2]
     assert len(by_variant(tmp_path, "tg512")[""]) == 2
     assert cluster.servers() == []
+
+
+def test_what_no_host_has_the_memory_for_several_compute(cluster: Cluster, measured: Path, tmp_path: Path) -> None:
+    alone = "load=none+repack=off"
+    with clones.memory_limit(cluster.hosts["one"], TOO_FEW_MB):
+        code, output = cluster.play(tmp_path, llama_rpc_tests=["tg8"], llama_rpc_variants=[alone, "hosts=3"])
+    assert code != 0
+    (failure,) = records(tmp_path, "failure")
+    assert failure["cell"]["variant"] == alone, output
+    assert "memory" in failure["cause"]
+    launches = by_variant(tmp_path, "tg8")
+    assert len(launches["hosts=3"]) == 2
+    assert alone not in launches
 
 
 def test_a_host_that_comes_back_with_nothing_gets_what_an_earlier_run_has_compiled(

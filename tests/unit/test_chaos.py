@@ -80,7 +80,9 @@ def test_a_launch_of_one_number_is_doubled_within_a_run_and_a_machine():
 
 def test_a_cell_with_fewer_launches_than_planned_is_short():
     kept = [plan(2), launch(1)]
-    assert interruptions.judged(1, [], [], kept, 1).short == [json.dumps({"test": "c"})]
+    short = [json.dumps(["m", {"test": "c"}])]
+    assert interruptions.judged(1, [], [], kept, 1).short == short
+    assert interruptions.judged(1, [], [], [*kept, launch(2, machine="n")], 1).short == short
     assert interruptions.judged(1, [], [], [*kept, launch(2)], 1).short == []
 
 

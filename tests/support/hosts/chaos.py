@@ -17,13 +17,14 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -31,6 +32,8 @@ from support import quick_compile
 from support.hosts import emulated, interruptions
 from support.hosts.clones import Clone, Spec, clones, memory_limit
 from support.hosts.emulated import EmulationError, run
+from support.models import mini
+from support.models.hub_server import HubServer
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = Path(sys.executable).with_name("ansible-playbook")
@@ -40,6 +43,7 @@ SMALL_MB = 4
 LAUNCHES, TESTS = 6, ["pp8", "tg150"]
 # Longer than any fault may last, in seconds.
 PATIENCE = 420.0
+KILLS = 20
 # How long what was ended may take to end.
 GRACE = 30.0
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
@@ -254,6 +258,8 @@ class Fault(NamedTuple):
     disk_goes: bool = False
     # Whether it takes more than a minute and is no part of `make test`.
     long: bool = False
+    # A program that it is done with.
+    needs: str = ""
 
 
 def _keepalive(trial: Trial, seconds: int) -> None:
@@ -279,6 +285,34 @@ def _cut(seconds: float) -> Harm:
         trial.finish()
 
     return harm
+
+
+def _cut_for_ever(trial: Trial) -> None:
+    _keepalive(trial, 15)
+    trial.start()
+    trial.launched(3)
+    _host(trial).cut()
+    trial.look()
+    trial.finish()
+
+
+def _processes_killed(trial: Trial) -> None:
+    trial.start()
+    trial.launched(3)
+    trial.look()
+    for pid in _host(trial).processes():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    trial.finish()
+
+
+def _reset(trial: Trial) -> None:
+    _keepalive(trial, 60)
+    trial.start()
+    trial.launched(3)
+    trial.look()
+    _host(trial).reset(10)
+    trial.finish()
 
 
 def _host_gone(trial: Trial) -> None:
@@ -351,6 +385,37 @@ def _results_disk(trial: Trial, megabytes: int) -> None:
     run("mount", "-t", "tmpfs", "-o", f"mode=0755,size={megabytes}m", "tmpfs", str(trial.results))
 
 
+def _results_full(trial: Trial) -> None:
+    _results_disk(trial, 16)
+    trial.start()
+    trial.launched(2)
+    _fill(trial.results)
+    trial.finish()
+    trial.look()
+
+
+def _results_room(trial: Trial) -> None:
+    (trial.results / "filler").unlink(missing_ok=True)
+
+
+def _results_stalled(trial: Trial) -> None:
+    """Results on a file system of another host, which stands still for 20 s."""
+    host = _host(trial)
+    host.path("/srv/results").mkdir()
+    trial.results.mkdir()
+    of_ssh = host.inventory()
+    options = shlex.split(of_ssh["ansible_ssh_common_args"]) + ["-o", "ServerAliveInterval=0"]
+    key = f"IdentityFile={of_ssh['ansible_ssh_private_key_file']}"
+    run("sshfs", f"root@{host.address}:/srv/results", str(trial.results), *options, "-o", key)
+    trial.start()
+    trial.launched(2)
+    host.cut()
+    time.sleep(20)
+    host.join()
+    trial.finish()
+    trial.look()
+
+
 def _results_read_only(trial: Trial) -> None:
     _results_disk(trial, 64)
     trial.start()
@@ -374,6 +439,21 @@ def _memory(megabytes: int, test: str) -> Harm:
         trial.look()
 
     return harm
+
+
+def _memory_of_compiler(trial: Trial) -> None:
+    # A build that nobody has, and no cache of what was compiled before.
+    trial.variables |= {"llama_cpp_dir": "/srv/build", "llama_cpp_jobs": 1}
+    trial.variables["llama_cpp_cmake_options"] = {**quick_compile.options(), "GGML_CCACHE": False}
+    trial.start()
+    trial.says("compiling llama.cpp")
+    with memory_limit(_host(trial), 96):
+        trial.finish()
+
+
+def _compiled_before(trial: Trial) -> None:
+    trial.variables |= {name: asked()[name] for name in ("llama_cpp_dir", "llama_cpp_cmake_options")}
+    trial.variables.pop("llama_cpp_jobs")
 
 
 CLOCK = r"""
@@ -456,6 +536,21 @@ def _legal(trial: Trial) -> None:
     _host(trial).path("/srv/raise").unlink()
 
 
+def _hog(trial: Trial) -> None:
+    """Programs that take every core, from the second launch on."""
+    trial.start()
+    trial.launched(2)
+    inside = ["ip", "netns", "exec", _host(trial).namespace, sys.executable, "-c", "while True: pass"]
+    hogs = [subprocess.Popen(inside, start_new_session=True) for _core in range(os.cpu_count() or 1)]
+    try:
+        trial.finish()
+    finally:
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
+    trial.look()
+
+
 def _signalled(number: int) -> Harm:
     def harm(trial: Trial) -> None:
         trial.start()
@@ -468,6 +563,24 @@ def _signalled(number: int) -> Harm:
         trial.finish()
 
     return harm
+
+
+def _two_controllers(trial: Trial) -> None:
+    """The second one is refused, and it is that one whose end is told."""
+    other = Trial.__new__(Trial)
+    other.__dict__.update(trial.__dict__)
+    other.outputs, other.codes, other.results = [], [], trial.directory / "second"
+    trial.start()
+    trial.launched(2)
+    try:
+        other.start(other.results)
+        other.finish()
+        trial.finish()
+    finally:
+        other.close()
+    assert trial.codes == [0], f"the first one failed:\n{trial.outputs[-1]}"
+    trial.outputs += other.outputs
+    trial.codes += other.codes
 
 
 def _no_network(trial: Trial) -> None:
@@ -483,6 +596,59 @@ def _network_again(trial: Trial) -> None:
     del trial.variables["llama_cpp_controller_cache"]
 
 
+def _no_mirror(trial: Trial) -> None:
+    """A host without a compiler whose packages are at an address where nobody answers."""
+    host = _host(trial)
+    for name in ("cmake", "ninja", "g++", "c++", "clang++", "gcc", "cc", "clang"):
+        for path in (host.path("/usr/bin") / name, host.path("/usr/local/bin") / name):
+            path.unlink(missing_ok=True)
+    lists = host.path("/etc/apt/sources.list.d")
+    for path in lists.glob("*") if lists.is_dir() else ():
+        path.unlink()
+    host.path("/etc/apt/sources.list").write_text(f"deb http://{host.controller}:9/debian bookworm main\n")
+    trial.start()
+    trial.finish()
+
+
+def _hub(faults: Sequence[str]) -> Harm:
+    """A model from a hub whose answers are wrong in a byte."""
+
+    def harm(trial: Trial) -> None:
+        place = trial.directory / "hub/cloudbench/mini"
+        place.mkdir(parents=True)
+        mini.write(str(place / "mini-f16.gguf"))
+        with HubServer(trial.directory / "hub", bind=_host(trial).controller, faults=tuple(faults)) as hub:
+            trial.variables |= {
+                "llama_model_hub_endpoint": hub.endpoint,
+                "llama_model_models": [
+                    {"name": "mini", "repository": "cloudbench/mini", "file": "mini-f16.gguf", "revision": "main"}
+                ],
+            }
+            trial.variables["llama_model_dir"] = "/srv/models"
+            trial.start()
+            trial.finish()
+
+    return harm
+
+
+def _model_again(trial: Trial) -> None:
+    trial.variables |= {name: asked()[name] for name in ("llama_model_models", "llama_model_dir")}
+
+
+def _kills(trial: Trial) -> None:
+    """SIGKILL for controller, runner or both at random moments, the same command again each time."""
+    # Launches of some seconds, more of them than the kills can use up.
+    trial.variables |= {"llama_bench_tests": ["pp4096", "tg300"], "llama_bench_threads": [1, 2]}
+    trial.variables |= {"llama_bench_launches": 12, "llama_bench_launches_most": 12}
+    kills = interruptions.drawn(KILLS, trial.seed)
+    trial.judged = interruptions.interrupted(
+        trial.command(), ROOT, trial.surroundings(), trial.spool_here, trial.results, kills
+    )
+    assert (trial.judged.runs, trial.judged.at_once) == (1, 1), "two runs, or two programs at once"
+    trial.outputs += trial.judged.outputs
+    trial.codes.append(0)
+
+
 def _here_apart(trial: Trial) -> None:
     """Have the command in a network of its own, in which only itself answers, and whose lock is nobody else's."""
     trial.apart = ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
@@ -490,24 +656,48 @@ def _here_apart(trial: Trial) -> None:
 
 FAULTS = (
     Fault("ssh-1s", "ssh cut for 1 s", _cut(1), fails=False),
+    Fault("ssh-60s", "ssh cut for 60 s", _cut(60), fails=False, long=True),
+    Fault("ssh-gone", "ssh cut for ever", _cut_for_ever, fails=True, told="the host was lost while it measured",
+          heal=lambda trial: _host(trial).join(), long=True),
+    Fault("processes-killed", "all processes of the host killed", _processes_killed, fails=True,
+          told="the runner ended without a result"),
+    Fault("reset", "host reset, back after 10 s with its disk", _reset, fails=True,
+          told="the runner ended without a result", long=True),
     Fault("host-gone", "host gone with its disk, another one in its place", _host_gone, fails=True,
           told="the host was lost while it measured", heal=_boot_again, disk_goes=True, long=True),
     Fault("disk-build", "disk full: build", _no_room("llama_cpp_dir"), fails=True, told="are free in",
           heal=_room_again("llama_cpp_dir"), mounts={SMALL: SMALL_MB}),
+    Fault("disk-model", "disk full: model", _no_room("llama_model_dir"), fails=True, told="are free in",
+          heal=_room_again("llama_model_dir"), mounts={SMALL: SMALL_MB}),
     Fault("disk-spool", "disk full: while it measures", _spool_full, fails=True, told="cannot be written",
           heal=_empty_small, mounts={SMALL: SMALL_MB}),
     Fault("disk-tmp", "disk full: where Ansible works on the host", _remote_tmp_full, fails=True, told="No space left",
           heal=_empty_small, mounts={SMALL: 1}),
+    Fault("results-full", "results directory full", _results_full, fails=True, told="No space left",
+          heal=_results_room),
+    Fault("results-stalled", "results directory on a network file system that stands still for 20 s", _results_stalled,
+          fails=False, needs="sshfs", long=True),
     Fault("results-read-only", "results directory read-only", _results_read_only, fails=True,
           told="Read-only file system", heal=_results_writable),
     Fault("memory-bench", "memory limit hit by llama-bench", _memory(48, "pp512"), fails=True, told="memory"),
+    Fault("memory-server", "memory limit hit by llama-server", _memory(48, "serve16+8@c1"), fails=True, told="memory"),
+    Fault("memory-compiler", "memory limit hit by the compiler", _memory_of_compiler, fails=True, told="illed",
+          heal=_compiled_before, long=True),
     Fault("clock-forward", "clock 1 h forward", _clock(3600), fails=False),
     Fault("clock-back", "clock 1 h back", _clock(-3600), fails=False),
     Fault("no-network", "DNS gone", _no_network, fails=True, told="with pip failed", heal=_network_again, here=True),
+    Fault("no-mirror", "package mirror gone", _no_mirror, fails=True, told="o build without", again=False, long=True),
+    Fault("download-once", "download corrupted once", _hub(("wrong:1",)), fails=False, again=False),
+    Fault("download", "download corrupted each time", _hub(("wrong",)), fails=True, told="digest", heal=_model_again),
     Fault("sigill", "SIGILL", _illegal, fails=True, told="SIGILL", heal=_legal),
+    Fault("hog", "a hog on every core", _hog, fails=False),
     Fault("ctrl-c", "Ctrl-C", _signalled(signal.SIGINT), fails=True),
     Fault("sigterm", "SIGTERM", _signalled(signal.SIGTERM), fails=True),
     Fault("sigkill", "kill -9 of the controller", _signalled(signal.SIGKILL), fails=True),
+    Fault("two-controllers", "two controllers on one host", _two_controllers, fails=True,
+          told="another measurement is running on this machine", again=False),
+    Fault("kills", f"kill -9 of controller, runner or both at {KILLS} points", _kills, fails=False, here=True,
+          long=True),
 )  # fmt: skip
 BY_NAME = {fault.name: fault for fault in FAULTS}
 
@@ -570,6 +760,8 @@ def suffer(fault: Fault, seed: int = 1) -> Outcome:
     Raises AssertionError where it could not be done, EmulationError where there is no host.
     """
     began = time.monotonic()
+    if fault.needs and not shutil.which(fault.needs):
+        raise EmulationError(f"{fault.name} needs {fault.needs}: apt-get install {fault.needs}")
     with tempfile.TemporaryDirectory(prefix="chaos-") as temporary, _on(fault, Path(temporary)) as trial:
         trial.seed = seed
         fault.harm(trial)

@@ -68,7 +68,7 @@ class Clone:
         self.spec = spec
         self.namespace = f"{PREFIX}{octet}-{spec.name}"
         self.interface, self.bridge = f"cbc{octet}-{number}", _bridge(octet)
-        self.address = f"{NETWORK}{octet}.{number + 2}"
+        self.controller, self.address = f"{NETWORK}{octet}.1", f"{NETWORK}{octet}.{number + 2}"
         self.directory = DIRECTORY / str(octet)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -84,12 +84,15 @@ class Clone:
         run(*inside, "link", "set", "eth0", "up")
         self.boot()
 
-    def boot(self) -> None:
-        """Start its processes, on a disk as this machine's is now."""
+    def boot(self, disk: int | None = None) -> None:
+        """Start its processes, on a disk as this machine's is now, or on that of an open file of a mount namespace."""
+        mounts = ["unshare", "--mount", "--propagation", "private"]
+        if disk is not None:
+            mounts = ["nsenter", f"--mount=/proc/{os.getpid()}/fd/{disk}", "unshare"]
         with (self.directory / f"{self.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["ip", "netns", "exec", self.namespace, *emulated.ENDS_WITH_US, "unshare", "--mount", "--propagation",
-                 "private", "--pid", "--uts", "--ipc", "--fork", "--kill-child", sys.executable, "-I", __file__,
+                ["ip", "netns", "exec", self.namespace, *emulated.ENDS_WITH_US, *mounts, "--pid", "--uts", "--ipc",
+                 "--fork", "--kill-child", sys.executable, "-I", __file__,
                  json.dumps([str(self.directory), *self.spec])],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd="/", start_new_session=True,
             )  # fmt: skip
@@ -149,6 +152,17 @@ class Clone:
             self._process.wait()
         if not possible("ip", "netns", "pids", self.namespace):
             emulated.end_processes(self.namespace)
+
+    def reset(self, seconds: float) -> None:
+        """End all its processes at once and start it again after so long, on the disk that it had."""
+        disk = os.open(f"/proc/{self.pid}/ns/mnt", os.O_RDONLY)
+        try:
+            self.kill()
+            time.sleep(seconds)
+            self.boot(disk)
+            self.wait()
+        finally:
+            os.close(disk)
 
     def stop(self) -> None:
         """Remove it."""
@@ -262,7 +276,7 @@ def clones(specs: Sequence[Spec]) -> Iterator[dict[str, Clone]]:
         (directory / "known_hosts").write_text("".join(f"{host.address} {kind} {key}\n" for host in hosts))
         bridge = _bridge(octet)
         run("ip", "link", "add", bridge, "type", "bridge")
-        run("ip", "address", "add", f"{NETWORK}{octet}.1/24", "dev", bridge)
+        run("ip", "address", "add", f"{hosts[0].controller}/24", "dev", bridge)
         run("ip", "link", "set", bridge, "up")
         for host in hosts:
             host.start()
@@ -309,15 +323,18 @@ def boot(directory: Path, spec: Spec) -> None:
     """Become the first process of a host, in namespaces of its own: mount, settle, become sshd. Does not return."""
     place = directory / "hosts" / spec.name
     place.mkdir(parents=True, exist_ok=True)
-    run("mount", "-t", "tmpfs", "-o", f"mode=0755,size={spec.disk}m", "tmpfs", str(place))
-    for name in ("upper", "work", "root"):
-        (place / name).mkdir()
-    layers_below = ["/"]
-    if programs := server():
-        # One layer may not lie within another.
-        shutil.copytree(programs, place / "server", symlinks=True)
-        layers_below.insert(0, str(place / "server"))
-    root = place / "root"
+    root, programs = place / "root", server()
+    if os.path.ismount(place):
+        # It was here before.
+        run("umount", "--recursive", "--lazy", str(root))
+    else:
+        run("mount", "-t", "tmpfs", "-o", f"mode=0755,size={spec.disk}m", "tmpfs", str(place))
+        for name in ("upper", "work", "root"):
+            (place / name).mkdir()
+        if programs:
+            # One layer may not lie within another.
+            shutil.copytree(programs, place / "server", symlinks=True)
+    layers_below = [*([str(place / "server")] if programs else []), "/"]
     layers = f"lowerdir={':'.join(layers_below)},upperdir={place / 'upper'},workdir={place / 'work'}"
     run("mount", "-t", "overlay", "-o", layers, "overlay", str(root))
     emulated.mount_kernel_file_systems(root)

@@ -180,19 +180,22 @@ def judged(kills: int, outputs: list[str], seen: list[Record], kept: list[Record
     there = {_text(record) for record in kept}
     lost = {_text(record): record for record in seen if _text(record) not in there}
     of_launches = [record for record in kept if record["kind"] == "launch"]
-    launches = [record["payload"] for record in of_launches]
     # Two runs may have a launch of the same number each, and so may two machines of one run.
     numbers = Counter(
         _text([one["run"], one["machine"], one["payload"]["cell"], one["payload"]["number"]]) for one in of_launches
     )
-    of_cell = Counter(_text(one["cell"]) for one in launches)
-    plans = [record["payload"] for record in kept if record["kind"] == "run"]
-    planned = {_text(cell): plan["launches"] for plan in plans for cell in plan["cells"]}
+    of_cell = Counter(_text([one["machine"], one["payload"]["cell"]]) for one in of_launches)
+    plans = [record for record in kept if record["kind"] == "run"]
+    planned = {
+        _text([plan["machine"], cell]): plan["payload"]["launches"]
+        for plan in plans
+        for cell in plan["payload"]["cells"]
+    }
     return Interrupted(
         kills=kills,
         tries=len(outputs),
         runs=len({record["run"] for record in kept}),
-        launches=len(launches),
+        launches=len(of_launches),
         lost=list(lost.values()),
         doubled=[cell for cell, count in numbers.items() if count > 1],
         short=[cell for cell, wanted in planned.items() if of_cell[cell] < wanted],
