@@ -290,15 +290,16 @@ def write(site: str | os.PathLike[str], results_dir: str | os.PathLike[str], pag
         root.mkdir(parents=True, exist_ok=True)
         (root / OWNER).touch()
         shared = assets()
-        # Another process takes two seconds for it, meanwhile the pages are made.
-        with ThreadPoolExecutor(1) as aside:
+        taken = copied(pages.figures, results)
+        # Other processes make the pages meanwhile, and one takes two seconds for Vega.
+        with ThreadPoolExecutor(2) as aside:
             known = files.head(root / VEGA).startswith(VEGA_FIRST.encode())
             vega = None if known else aside.submit(_vega)
+            copies = aside.submit(lambda: [path for path in taken if _take(results / path, root / path)])
             documents = {path: text for path, text in pages.items() if path.endswith(".md")}
             changed = _make_all(root, documents)
             changed += [path for path, text in shared.items() if _put(root / path, text.encode())]
-            taken = copied(pages.figures, results)
-            changed += [path for path in taken if _take(results / path, root / path)]
+            changed += copies.result()
             if vega and _put(root / VEGA, vega.result().encode()):
                 changed.append(VEGA)
         changed += _clear(root, {OWNER, VEGA, *map(html_path, documents), *shared, *taken})
