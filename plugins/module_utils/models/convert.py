@@ -271,7 +271,7 @@ def pack(sources: List[Dict[str, Any]]) -> str:
             return path
     raise ConvertError(
         f"no source of llama.cpp here has {SCRIPT} with {_MODELS}, which make GGUF of safetensors; add a build of a "
-        "current version, such as llama_cpp_version 0.3.36, to the builds"
+        "current version, such as llama_cpp_version 11434.0.0, to the builds"
     )
 
 

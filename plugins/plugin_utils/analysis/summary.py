@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import cell as cell_fields
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.capabilities import version_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_path import (
     AS_EXPECTED,
     FALLBACK,
@@ -452,12 +453,9 @@ def commits(run: Run, launches: Iterable[Record]) -> list[str]:
 
     A source that names none and knows its build number is told from others by that: b11434.
     """
-    sources = [(run.builds.get(record["payload"]["build"]) or {}).get("source") or {} for record in launches]
-    known = (
-        source.get("commit") or (f"b{source['build_number']}" if source.get("build_number") else "")
-        for source in sources
-    )
-    return sorted({str(commit) for commit in known if commit})
+    builds = {record["payload"]["build"] for record in launches}
+    known = {version_of((run.builds.get(build) or {}).get("source")) for build in builds}
+    return sorted(known - {""})
 
 
 def emulated(run: Run) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import rpc
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.capabilities import version_of
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.builds import build_name
 
 Payload = Mapping[str, Any]
@@ -36,7 +37,7 @@ def _version(build: Payload) -> tuple[str, str]:
     source = source if isinstance(source, Mapping) else {}
     engine, commit, sha256 = str(build.get("engine") or "llama.cpp"), source.get("commit"), source.get("sha256")
     known = str(commit or sha256 or "unknown")
-    return f"{engine} {known}", f"{engine} {known[:12]}"
+    return f"{engine} {known}", f"{engine} {version_of(source)[:12] or known[:12]}"
 
 
 def joined(hosts: Sequence[str], facts: Mapping[str, Payload], build: Any) -> dict[str, Any]:

@@ -206,7 +206,7 @@ _MORE = {
     "ec2_environment_timeout": 90,
     "llama_cpp_way": "native",
     "llama_cpp_source_type": "pypi",
-    "llama_cpp_version": "0.3.36",
+    "llama_cpp_version": "11434.0.0",
     "bench_report_threads": 0,
 }
 _TUNE = {

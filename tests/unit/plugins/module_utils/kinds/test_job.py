@@ -85,6 +85,8 @@ def test_a_file_that_the_fork_cannot_read_is_refused_by_what_it_lists():
     cause, advice = refusal(job(quantization="Q1_0")._replace(build=ik))
     assert cause == ("the build ik (commit unknown) is of ik_llama.cpp, whose llama-quantize does not list Q1_0")
     assert advice == "Measure it with a build of llama.cpp, or leave this build out of llama_cpp_builds."
+    numbered = {**ik, "source": {"commit": None, "build_number": "11434"}}
+    assert "the build ik (b11434) is" in refusal(job(quantization="Q1_0")._replace(build=numbered))[0]
     assert refusal(job(quantization="Q4_0")._replace(build=ik)) is None
 
 

