@@ -82,7 +82,7 @@ def held_up(bench: Path, share: float, signals_of: float, directory: Path) -> Pa
     """Return a program that is `bench` with one beside it that holds it up."""
     place = directory / f"{share:g}-of-{signals_of:g}" / "llama-bench"
     place.parent.mkdir(exist_ok=True)
-    beside = shlex.join([sys.executable, "-S", str(Path(__file__).with_name("hold_up.py"))])
+    beside = shlex.join([sys.executable, "-S", str(ROOT / "tests" / "support" / "hold_up.py")])
     holds = f"{beside} $$ {share:g} {signals_of:g} >/dev/null 2>&1 &"
     place.write_text(f'#!/bin/sh\n{holds}\nexec {shlex.quote(str(bench.resolve()))} "$@"\n', "utf-8")
     place.chmod(0o755)

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Stop and continue a process for a share of its time, until it ends: what makes it slower by a known amount.
 
-    python hold_up.py PID SHARE            SHARE 0: as many signals that do nothing
+    python hold_up.py PID SHARE SIGNALS_OF    SHARE 0: as many signals as SIGNALS_OF would have, that do nothing
 
-Standard library alone: it is started beside each launch of verdicts.py, on the processors of that launch.
+Standard library alone: it is started beside each launch of benchmarks/verdicts.py, on the processors of that launch.
 """
 
 from __future__ import annotations
