@@ -45,7 +45,8 @@ class ActionModule(CoreAction):
         machine = args["machine"] or envelope.unknown_machine(task_vars["inventory_hostname"])
         cause = (args["cause"] or cause_of(args["result"])).strip()
         advice = args["advice"] or advice_of(args["phase"], cause)
-        payloads = [envelope.failure(args["phase"], cause, advice, cell) for cell in cells or [None]]
+        detail = {envelope.TOLD_BY: envelope.CONTROLLER} if args["phase"] == "measure" else {}
+        payloads = [envelope.failure(args["phase"], cause, advice, cell, **detail) for cell in cells or [None]]
         self._display.warning("%s: %s" % (machine, cause))
         if self.check_mode:
             return {}

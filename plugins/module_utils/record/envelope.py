@@ -95,6 +95,10 @@ def make(kind: str, run: str, machine: str, payload: Mapping[str, Any], when: Op
     return {"schema": SCHEMA, "kind": kind, "run": run, "time": utc(when), "machine": machine, "payload": payload}
 
 
+# In the detail of a failure that no runner has told, and the host may know better: it was out of reach, or silent.
+TOLD_BY, CONTROLLER = "told_by", "controller"
+
+
 def failure(
     phase: str, cause: str, advice: str, cell: Optional[Dict[str, Any]] = None, **detail: Any
 ) -> Dict[str, Any]:

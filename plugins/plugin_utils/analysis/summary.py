@@ -31,7 +31,12 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log impo
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval, t_975
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import QuantizationError, slug
-from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical, seconds
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import (
+    CONTROLLER,
+    TOLD_BY,
+    canonical,
+    seconds,
+)
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import agreement, validity
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.agreement import Disagreement
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.machines import Names
@@ -402,15 +407,21 @@ def standing_failures(records: Sequence[Record]) -> list[Record]:
     """Return the failures, of the records of one run, that nothing has made up for since.
 
     A run that was interrupted and taken up again may have measured what had failed before: a host that came to its end
-    afterwards was not lost, and a cell that was launched afterwards can be measured.
+    afterwards was not lost, and a cell that was launched afterwards can be measured. Nor was a host lost that came to
+    its end by itself, before the controller, which could not reach it, gave it up.
     """
     ended: dict[str, str] = {}
+    # Of each machine: when its runner wrote last, and whether that was its end.
+    last: dict[str, tuple[str, bool]] = {}
     launched: dict[tuple[Any, ...], str] = {}
     searched: set[tuple[Any, ...]] = set()
     for record in records:
         if record["kind"] == "run":
             searched |= {cell_key(cell) for cell in record["payload"]["cells"] if cell_fields.tuned_for(cell)}
-        if record["kind"] == "end" and record["payload"]["state"] == "finished":
+        finished = record["kind"] == "end" and record["payload"]["state"] == "finished"
+        if record["kind"] in ("launch", "bandwidth", "end"):
+            last[record["machine"]] = max((record["time"], finished), last.get(record["machine"], ("", False)))
+        if finished:
             ended[record["machine"]] = max(record["time"], ended.get(record["machine"], ""))
         elif record["kind"] == "launch":
             key = (record["machine"], *cell_key(record["payload"]["cell"]))
@@ -418,6 +429,8 @@ def standing_failures(records: Sequence[Record]) -> list[Record]:
 
     def stands(record: Record) -> bool:
         cell, machine = record["payload"].get("cell"), record["machine"]
+        if (record["payload"].get("detail") or {}).get(TOLD_BY) == CONTROLLER and last.get(machine, ("", False))[1]:
+            return False
         # What a search tried beside the defaults may be refused: it learns from that.
         if cell_fields.tuned_for(cell) and cell_key(by_ladder(cell)) not in searched:
             return False

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import TOLD_BY
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Record, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import metrics
@@ -90,7 +91,7 @@ def _failure_detail(record: Record) -> Markdown | None:
     blocks = []
     rows = []
     for name, value in sorted(detail.items()):
-        if value is None or value == "":
+        if value is None or value == "" or name == TOLD_BY:
             continue
         if name == "argv" and isinstance(value, list):
             value = shlex.join(map(str, value))

@@ -114,7 +114,8 @@ class LiveAction(PlainAction):
         to. A host that does not answer just now keeps some files more.
         """
         note = shlex.quote(prefix + ".job")
-        kept = [str(started.get("results_file") or ""), self._module_directory]
+        # Ansible ends the name of a directory that it makes with a slash.
+        kept = [str(started.get("results_file") or ""), self._module_directory.rstrip("/")]
         now = " ".join(map(shlex.quote, kept))
         command = "mkdir -p %s; cat %s 2>/dev/null; printf '%%s\\n' %s > %s"
         try:

@@ -253,7 +253,7 @@ def test_what_the_job_of_a_killed_controller_left_is_known_to_the_next(tmp_path)
 
     def left(number):
         acting = action(llama_bench, GREETINGS["text"])
-        acting._module_directory = str(temporary / f"ansible-tmp-17.{number}-1-2")
+        acting._module_directory = f"{temporary}/ansible-tmp-17.{number}-1-2/"
         acting._remember({"results_file": str(jobs / f"j{number}.10")}, prefix)
         return list(acting._left)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from support.records.real_run import Record, launches, of, page, section, steady, without
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 
 
@@ -72,6 +73,21 @@ def test_a_failure_that_was_made_up_for_is_none_any_more(real):
     assert [one["payload"]["phase"] for one in summary.standing_failures([*real, *early])] == ["plan"]
     assert len(summary.standing_failures([*real, *late])) == 3
     assert len(summary.standing_failures([*without(real, "end", "launch"), *early])) == 3
+
+
+def test_a_host_that_came_to_its_end_out_of_reach_was_not_lost(real):
+    """The controller gave it up afterwards: no launch is to come, and the same command would fail for ever."""
+    cell = of(real, "launch", "pp512")["payload"]["cell"]
+    told = envelope.failure("measure", "The host was lost.", "Look.", cell, told_by="controller")
+    given_up = dict(real[0], kind="failure", time="2026-11-27T00:00:00Z", payload=told)
+    assert summary.standing_failures([*real, given_up]) == []
+    # One that has no end, or has begun again since, was.
+    assert summary.standing_failures([*without(real, "end"), given_up]) == [given_up]
+    again = dict(of(real, "launch", "tg128"), time="2026-11-26T23:00:00Z")
+    assert summary.standing_failures([*real, again, given_up]) == [given_up]
+    # What the runner itself has told of a cell stands.
+    of_runner = dict(given_up, payload=dict(told, detail={}))
+    assert summary.standing_failures([*real, of_runner]) == [of_runner]
 
 
 def test_a_source_without_a_commit_is_known_by_its_build_number(real):
