@@ -88,6 +88,8 @@ class Trial:
         self.outputs: list[str] = []
         self.codes: list[int] = []
         self.seed = 1
+        # What the run needs until its end.
+        self.until_closed = contextlib.ExitStack()
         # What came of it, where the harm has judged that itself.
         self.judged: interruptions.Interrupted | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -181,6 +183,7 @@ class Trial:
         """End what still runs of it."""
         if self._process:
             end_group(self._process)
+        self.until_closed.close()
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
@@ -260,6 +263,8 @@ class Fault(NamedTuple):
     long: bool = False
     # A program that it is done with.
     needs: str = ""
+    # Variables of the run for which everything is there before it begins.
+    prepares: dict[str, Any] = {}  # noqa: RUF012
 
 
 def _keepalive(trial: Trial, seconds: int) -> None:
@@ -617,16 +622,13 @@ def _hub(faults: Sequence[str]) -> Harm:
         place = trial.directory / "hub/cloudbench/mini"
         place.mkdir(parents=True)
         mini.write(str(place / "mini-f16.gguf"))
-        with HubServer(trial.directory / "hub", bind=_host(trial).controller, faults=tuple(faults)) as hub:
-            trial.variables |= {
-                "llama_model_hub_endpoint": hub.endpoint,
-                "llama_model_models": [
-                    {"name": "mini", "repository": "cloudbench/mini", "file": "mini-f16.gguf", "revision": "main"}
-                ],
-            }
-            trial.variables["llama_model_dir"] = "/srv/models"
-            trial.start()
-            trial.finish()
+        serving = HubServer(trial.directory / "hub", bind=_host(trial).controller, faults=tuple(faults))
+        hub = trial.until_closed.enter_context(serving)
+        entry = {"name": "mini", "repository": "cloudbench/mini", "file": "mini-f16.gguf", "revision": "main"}
+        trial.variables |= {"llama_model_hub_endpoint": hub.endpoint, "llama_model_models": [entry]}
+        trial.variables["llama_model_dir"] = "/srv/models"
+        trial.start()
+        trial.finish()
 
     return harm
 
@@ -680,15 +682,17 @@ FAULTS = (
     Fault("results-read-only", "results directory read-only", _results_read_only, fails=True,
           told="Read-only file system", heal=_results_writable),
     Fault("memory-bench", "memory limit hit by llama-bench", _memory(48, "pp512"), fails=True, told="memory"),
-    Fault("memory-server", "memory limit hit by llama-server", _memory(48, "serve16+8@c1"), fails=True, told="memory"),
+    Fault("memory-server", "memory limit hit by llama-server", _memory(48, "serve16+8@c1"), fails=True, told="memory",
+          prepares={"llama_bench_tests": ["serve16+8@c1"]}, long=True),
     Fault("memory-compiler", "memory limit hit by the compiler", _memory_of_compiler, fails=True, told="illed",
           heal=_compiled_before, long=True),
     Fault("clock-forward", "clock 1 h forward", _clock(3600), fails=False),
     Fault("clock-back", "clock 1 h back", _clock(-3600), fails=False),
     Fault("no-network", "DNS gone", _no_network, fails=True, told="with pip failed", heal=_network_again, here=True),
     Fault("no-mirror", "package mirror gone", _no_mirror, fails=True, told="o build without", again=False, long=True),
-    Fault("download-once", "download corrupted once", _hub(("wrong:1",)), fails=False, again=False),
-    Fault("download", "download corrupted each time", _hub(("wrong",)), fails=True, told="digest", heal=_model_again),
+    Fault("download-once", "download corrupted once", _hub(("wrong:1",)), fails=True, told="it was removed"),
+    Fault("download", "download corrupted each time", _hub(("wrong",)), fails=True, told="it was removed",
+          heal=_model_again),
     Fault("sigill", "SIGILL", _illegal, fails=True, told="SIGILL", heal=_legal),
     Fault("hog", "a hog on every core", _hog, fails=False),
     Fault("ctrl-c", "Ctrl-C", _signalled(signal.SIGINT), fails=True),
@@ -762,6 +766,8 @@ def suffer(fault: Fault, seed: int = 1) -> Outcome:
     began = time.monotonic()
     if fault.needs and not shutil.which(fault.needs):
         raise EmulationError(f"{fault.name} needs {fault.needs}: apt-get install {fault.needs}")
+    if fault.prepares:
+        prepare(**fault.prepares)
     with tempfile.TemporaryDirectory(prefix="chaos-") as temporary, _on(fault, Path(temporary)) as trial:
         trial.seed = seed
         fault.harm(trial)

@@ -258,7 +258,7 @@ def parse(text: str) -> Row:
             raise OutputError("its %s is %.40r" % (name, match.group(1))) from error
         if not math.isfinite(row[name]):
             raise OutputError(
-                "its %s is %s: the file or the build is broken, for weights that are whole predict something"
+                "its %s is %.40s: the file or the build is broken, for weights that are whole predict something"
                 % (name, match.group(1))
             )
     return row

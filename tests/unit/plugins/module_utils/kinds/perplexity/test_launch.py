@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -217,6 +218,15 @@ def test_a_perplexity_that_is_no_number_is_no_figure(home: Path, value: str) -> 
 def test_a_line_that_is_missing_is_named(line: str) -> None:
     with pytest.raises(OutputError, match="it has no line"):
         launching.parse(RECORDED.replace(line, "something else"))
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "1" * 6000])
+def test_a_number_that_is_none_is_told_in_short(number: str) -> None:
+    broken = re.sub(r"(?m)^(Mean PPL\(Q\)  +: +)\S+", rf"\g<1>{number}", RECORDED)
+    assert broken != RECORDED
+    with pytest.raises(OutputError, match="is broken, for weights that are whole predict something") as caught:
+        launching.parse(broken)
+    assert len(str(caught.value)) < 200
 
 
 def test_what_the_program_did_not_come_to_print_is_asked_for_again(home: Path) -> None:
