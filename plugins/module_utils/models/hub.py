@@ -11,6 +11,7 @@ X-Linked-Size; the token stays with the hub.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import re
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, TypeVar
@@ -154,7 +155,7 @@ class Hub:
         with contextlib.closing(answer.body):
             try:
                 return json_text.loads(answer.body.read(_LISTING_BYTES))
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 raise web.unreachable(_host(self.endpoint), error) from error
             except ValueError as error:
                 raise HubError(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import io
 import json
 from email.message import Message
@@ -212,6 +213,19 @@ def test_a_listing_of_another_form_is_refused(changes: dict[str, Any], monkeypat
 def test_a_listing_that_is_no_json_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(HubError, match=r"does not answer like a Hugging Face hub \(no JSON\)"):
         listing(monkeypatch, text)
+
+
+def test_a_listing_that_is_cut_off_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Cut(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise http.client.IncompleteRead(b"")
+
+    waited: list[float] = []
+    monkeypatch.setattr(web, "request", lambda *_asked, **_named: web.Answer(200, Message(), Cut()))
+    hub = Hub("https://hub.example", wait=waited.append)
+    with pytest.raises(Unreachable, match=r"hub\.example cannot be reached: IncompleteRead"):
+        hub.files("org/open")
+    assert len(waited) > 1
 
 
 def test_what_a_hub_says_is_no_command_for_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
