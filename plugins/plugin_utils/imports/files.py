@@ -570,8 +570,10 @@ def _metrics(rows: Sequence[Mapping[str, Any]], kernel: dict[str, Any]) -> dict[
     if deviation is not None and deviation >= 0:
         entry["stddev"] = deviation
     measured = {forms.speed_name(rows[0]): entry}
-    if rows[0].get("load_s"):
-        measured["log_load_s"] = {"value": round(float(rows[0]["load_s"]), 4), "unit": "s"}
+    load_s = round(float(rows[0].get("load_s") or 0), 4)
+    # A time that cannot be one is not known; the speeds beside it are.
+    if load_s and metrics.trouble("log_load_s", load_s) is None:
+        measured["log_load_s"] = {"value": load_s, "unit": "s"}
     return {**measured, **buffer_metrics(kernel)}
 
 

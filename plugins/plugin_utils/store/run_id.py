@@ -74,6 +74,8 @@ def unfinished(results_dir: str | os.PathLike[str]) -> dict[str, Any] | None:
         run, pid, began = _checked(note["run"]), note["pid"], note["started"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    if isinstance(pid, bool) or not isinstance(pid, int):
+        return None
     running = began is not None and _started(pid) == began
     return None if running or age > _FORGOTTEN_SECONDS else {**note, "run": run}
 

@@ -171,6 +171,8 @@ class Trial:
         """Wait for the end of the command and return its exit code."""
         try:
             code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end within {seconds:.0f} s:\n{self.output()}") from None
         finally:
             end_group(self.process)
         self.outputs.append(_COLOUR.sub("", self.output()))
@@ -644,7 +646,7 @@ def _kills(trial: Trial) -> None:
     trial.variables |= {"llama_bench_launches": 12, "llama_bench_launches_most": 12}
     kills = interruptions.drawn(KILLS, trial.seed)
     trial.judged = interruptions.interrupted(
-        trial.command(), ROOT, trial.surroundings(), trial.spool_here, trial.results, kills
+        trial.command(), ROOT, trial.surroundings(), trial.spool_here, trial.results, kills, 2 * PATIENCE
     )
     assert (trial.judged.runs, trial.judged.at_once) == (1, 1), "two runs, or two programs at once"
     trial.outputs += trial.judged.outputs

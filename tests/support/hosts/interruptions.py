@@ -158,6 +158,8 @@ def interrupted(
                     why = _interrupt(process, spool, before, kill, patience) if kill else ""
                     seen += on_disk(spool, results) if kill else []
                     process.wait(patience)
+                except subprocess.TimeoutExpired:
+                    why = f"it did not end within {patience:.0f} s"
                 finally:
                     process.kill()
                     process.wait()

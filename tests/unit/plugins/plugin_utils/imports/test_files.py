@@ -87,6 +87,18 @@ def test_a_log_gives_prompt_generation_and_load(
     assert "What disturbed them is not known, so none of them is VALID" in page
 
 
+def test_a_load_time_that_cannot_be_is_left_out_and_the_speeds_stay(tmp_path: Path) -> None:
+    text = (FILES / "llama-completion-new.log").read_text()
+    strange = re.sub(r"(load time = +)[\d.]+", rf"\g<1>{4 * 10**14}", text)
+    assert strange != text
+    log = tmp_path / "strange.log"
+    log.write_text(strange)
+    found = imports.records([str(log)], machine="box")
+    assert speeds(found) == {"pp18": 1390.39, "tg15": 310.28}
+    assert not any("log_load_s" in launch["metrics"] for launch in launches(found).values())
+    records.append(tmp_path / "results", found.records)
+
+
 def test_pages_say_where_figures_come_from_and_rank_them_nowhere(tmp_path: Path) -> None:
     found = imports.records([str(FILES / "llama-bench-new.json")], machine="box")
     records.append(tmp_path, found.records)

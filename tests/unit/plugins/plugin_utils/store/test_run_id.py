@@ -102,8 +102,12 @@ class TestGoingOn:
         assert run_id.unfinished(tmp_path) is None
 
     @pytest.mark.parametrize(
-        "content", ["", "{", "[]", "null", '{"run": 1}', '{"run": "../x", "pid": 1, "started": "1"}']
-    )
+        "content",
+        [
+            "", "{", "[]", "null", '{"run": 1}', '{"run": "../x", "pid": 1, "started": "1"}',
+            '{"run": "0", "pid": "\\uda00", "started": ""}', '{"run": "0", "pid": true, "started": "1"}',
+        ],
+    )  # fmt: skip
     def test_a_note_that_is_none_is_ignored(self, tmp_path, content):
         (tmp_path / ".unfinished.json").write_text(content)
         assert run_id.unfinished(tmp_path) is None
