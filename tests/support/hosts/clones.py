@@ -43,6 +43,8 @@ PREFIX = "cbclone-"
 DIRECTORY = Path("/var/lib/cloudbench-clones")
 LOCKS = Path("/run/lock")
 SYSTEM = Path("/usr/sbin/sshd")
+# How the processes begin by which a host is reached.
+SERVING = ("sshd:", "/usr/sbin/sshd ", "/usr/lib/openssh/sftp-server")
 # What of these packages a host needs that this machine may lack.
 SERVER_PACKAGES = ("openssh-server", "openssh-sftp-server", "libwrap0")
 MEMORY = Path("/sys/fs/cgroup/memory")
@@ -132,7 +134,7 @@ class Clone:
             with contextlib.suppress(OSError):
                 line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
                 # Those that wait to be reaped have no command line; those of the first are how the host was started.
-                if line and not line.startswith(("sshd:", "/usr/sbin/sshd ")) and __file__ not in line:
+                if line and not line.startswith(SERVING) and __file__ not in line:
                     lines[int(pid)] = line
         return lines
 
