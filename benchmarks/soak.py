@@ -108,7 +108,7 @@ class Soak:
                 os.kill(pid, signal.SIGKILL)
 
     def reset(self, host: Clone) -> None:
-        """End it and start it again on its disk."""
+        """End it and start it again on its disk. Not in a thread: a host ends with the one that has started it."""
         host.reset(self.draw.uniform(1, 10))
 
     def begin(self, name: str, fault: Callable[[Clone], None]) -> None:
@@ -125,8 +125,11 @@ class Soak:
             fault(self.hosts[chosen])
             self.busy.discard(chosen)
 
-        threading.Thread(target=work, daemon=True).start()
         print(f"{time.monotonic() - self.began:.0f} s: {name} {chosen}", file=sys.stderr, flush=True)
+        if fault == self.reset:
+            work()
+        else:
+            threading.Thread(target=work, daemon=True).start()
 
     # --- The run ---
 
