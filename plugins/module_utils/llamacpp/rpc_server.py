@@ -255,6 +255,8 @@ class Serving:
             return self._watch(running, output, end), output.text()
         finally:
             _kill(running)
+            # What it said last may not have been read yet.
+            output.text()
             self._clients += output.clients
 
     def _await(self, running: subprocess.Popen[bytes], output: _Output) -> None:
