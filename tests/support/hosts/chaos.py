@@ -90,6 +90,7 @@ class Trial:
         self.seed = 1
         # What the run needs until its end.
         self.until_closed = contextlib.ExitStack()
+        self.hub: HubServer | None = None
         # What came of it, where the harm has judged that itself.
         self.judged: interruptions.Interrupted | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -625,7 +626,7 @@ def _hub(faults: Sequence[str]) -> Harm:
         place.mkdir(parents=True)
         mini.write(str(place / "mini-f16.gguf"))
         serving = HubServer(trial.directory / "hub", bind=_host(trial).controller, faults=tuple(faults))
-        hub = trial.until_closed.enter_context(serving)
+        hub = trial.hub = trial.until_closed.enter_context(serving)
         entry = {"name": "mini", "repository": "cloudbench/mini", "file": "mini-f16.gguf", "revision": "main"}
         trial.variables |= {"llama_model_hub_endpoint": hub.endpoint, "llama_model_models": [entry]}
         trial.variables["llama_model_dir"] = "/srv/models"
@@ -635,8 +636,9 @@ def _hub(faults: Sequence[str]) -> Harm:
     return harm
 
 
-def _model_again(trial: Trial) -> None:
-    trial.variables |= {name: asked()[name] for name in ("llama_model_models", "llama_model_dir")}
+def _hub_again(trial: Trial) -> None:
+    assert trial.hub is not None
+    trial.hub.set_faults()
 
 
 def _kills(trial: Trial) -> None:
@@ -694,7 +696,7 @@ FAULTS = (
     Fault("no-mirror", "package mirror gone", _no_mirror, fails=True, told="o build without", again=False, long=True),
     Fault("download-once", "download corrupted once", _hub(("wrong:1",)), fails=True, told="it was removed"),
     Fault("download", "download corrupted each time", _hub(("wrong",)), fails=True, told="it was removed",
-          heal=_model_again),
+          heal=_hub_again),
     Fault("sigill", "SIGILL", _illegal, fails=True, told="SIGILL", heal=_legal),
     Fault("hog", "a hog on every core", _hog, fails=False),
     Fault("ctrl-c", "Ctrl-C", _signalled(signal.SIGINT), fails=True),
