@@ -703,7 +703,7 @@ FAULTS = (
     Fault("sigterm", "SIGTERM", _signalled(signal.SIGTERM), fails=True),
     Fault("sigkill", "kill -9 of the controller", _signalled(signal.SIGKILL), fails=True),
     Fault("two-controllers", "two controllers on one host", _two_controllers, fails=True,
-          told="another measurement is running on this machine", again=False),
+          told="another measurement is running on this machine", again=False, long=True),
     Fault("kills", f"kill -9 of controller, runner or both at {KILLS} points", _kills, fails=False, here=True,
           long=True),
 )  # fmt: skip
