@@ -86,9 +86,7 @@ def command(hosts: Mapping[str, Clone], launches: int, directory: Path) -> list[
 
 def environment(checkout: Path, results: Path) -> dict[str, str]:
     """Return the environment of that command, its records under `results`."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLOUDBENCH_", "ANSIBLE_"))}
-    config = {"ANSIBLE_CONFIG": str(checkout / "ansible.cfg"), "CLOUDBENCH_RESULTS_DIR": str(results)}
-    return {**kept, **config, "LC_ALL": "C.UTF-8"}
+    return {**chaos.inherited(checkout), "CLOUDBENCH_RESULTS_DIR": str(results)}
 
 
 def measured(checkout: Path, hosts: Mapping[str, Clone], launches: int, dead: str = "") -> Cost:

@@ -62,7 +62,7 @@ class Soak:
     """A run that faults happen to."""
 
     def __init__(self, hosts: Mapping[str, Clone], directory: Path, minutes: float, pad: int, seed: int) -> None:
-        self.hosts, self.directory, self.seconds = hosts, directory, 60 * minutes
+        self.hosts, self.seconds = hosts, 60 * minutes
         self.results = directory / "results"
         self.draw = random.Random(seed)
         self.seen: dict[str, interruptions.Record] = {}
@@ -84,28 +84,18 @@ class Soak:
 
     def stop(self, host: Clone) -> None:
         """Have all its processes stand still for up to 10 s."""
-        pids = list(host.processes())
-        for number in (signal.SIGSTOP, signal.SIGCONT):
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
-            if number == signal.SIGSTOP:
-                time.sleep(self.draw.uniform(1, 10))
+        host.signal(signal.SIGSTOP)
+        time.sleep(self.draw.uniform(1, 10))
+        host.signal(signal.SIGCONT)
 
     def hog(self, host: Clone) -> None:
         """Take every core for up to 10 s."""
-        argv = ["ip", "netns", "exec", host.namespace, sys.executable, "-c", "while True: pass"]
-        hogs = [subprocess.Popen(argv) for _core in range(os.cpu_count() or 1)]
-        time.sleep(self.draw.uniform(1, 10))
-        for process in hogs:
-            process.kill()
-            process.wait()
+        with host.hogged():
+            time.sleep(self.draw.uniform(1, 10))
 
     def kill(self, host: Clone) -> None:
         """Kill all its processes."""
-        for pid in host.processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        host.signal(signal.SIGKILL)
 
     def reset(self, host: Clone) -> None:
         """End it and start it again on its disk. Not in a thread: a host ends with the one that has started it."""

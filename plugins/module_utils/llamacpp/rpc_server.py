@@ -161,10 +161,14 @@ class _Output:
                 continue
             self.changed = time.monotonic()
 
+    def join(self) -> None:
+        """Return when all that a server which has ended said is read."""
+        self._thread.join(_END_SECONDS)
+
     def text(self) -> str:
         """Return the last lines, after all there are once the server has ended."""
         if self._running.returncode is not None:
-            self._thread.join(_END_SECONDS)
+            self.join()
         return "\n".join(self.lines)
 
 
@@ -255,8 +259,7 @@ class Serving:
             return self._watch(running, output, end), output.text()
         finally:
             _kill(running)
-            # What it said last may not have been read yet.
-            output.text()
+            output.join()
             self._clients += output.clients
 
     def _await(self, running: subprocess.Popen[bytes], output: _Output) -> None:

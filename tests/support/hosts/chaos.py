@@ -125,7 +125,7 @@ class Trial:
     def surroundings(self, results: Path | None = None) -> dict[str, str]:
         """The environment that it is given in."""
         return {
-            **_inherited(),
+            **inherited(),
             "ANSIBLE_NOCOLOR": "1",
             "CLOUDBENCH_RESULTS_DIR": str(results or self.results),
             "TMPDIR": str(self.temporary),
@@ -196,10 +196,10 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _inherited() -> dict[str, str]:
-    """This process's environment without settings of whoever tests."""
+def inherited(checkout: Path = ROOT) -> dict[str, str]:
+    """This process's environment for commands of a checkout, without settings of whoever tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLOUDBENCH_", "ANSIBLE_"))}
-    return {**kept, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "LC_ALL": "C.UTF-8"}
+    return {**kept, "ANSIBLE_CONFIG": str(checkout / "ansible.cfg"), "LC_ALL": "C.UTF-8"}
 
 
 def asked() -> dict[str, Any]:
@@ -230,7 +230,7 @@ def prepare(**variables: Any) -> None:
         done = subprocess.run(
             [*command, json.dumps({**asked(), **variables})], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True,
             text=True, timeout=1800, check=False,
-            env={**_inherited(), "CLOUDBENCH_RESULTS_DIR": directory},
+            env={**inherited(), "CLOUDBENCH_RESULTS_DIR": directory},
         )  # fmt: skip
         if done.returncode or "rescued=1" in done.stdout:
             raise EmulationError(f"the programs and the model of the faults cannot be made:\n{done.stdout[-2000:]}")
@@ -308,9 +308,7 @@ def _processes_killed(trial: Trial) -> None:
     trial.start()
     trial.launched(3)
     trial.look()
-    for pid in _host(trial).processes():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    _host(trial).signal(signal.SIGKILL)
     trial.finish()
 
 
@@ -548,14 +546,8 @@ def _hog(trial: Trial) -> None:
     """Programs that take every core, from the second launch on."""
     trial.start()
     trial.launched(2)
-    inside = ["ip", "netns", "exec", _host(trial).namespace, sys.executable, "-c", "while True: pass"]
-    hogs = [subprocess.Popen(inside, start_new_session=True) for _core in range(os.cpu_count() or 1)]
-    try:
+    with _host(trial).hogged():
         trial.finish()
-    finally:
-        for hog in hogs:
-            hog.kill()
-            hog.wait()
     trial.look()
 
 
@@ -578,6 +570,8 @@ def _two_controllers(trial: Trial) -> None:
     other = Trial.__new__(Trial)
     other.__dict__.update(trial.__dict__)
     other.outputs, other.codes, other.results = [], [], trial.directory / "second"
+    # So long that the second one comes to it while the first still measures.
+    trial.variables["llama_bench_tests"] = ["pp8", "tg4000"]
     trial.start()
     trial.launched(2)
     try:
@@ -703,7 +697,7 @@ FAULTS = (
     Fault("sigterm", "SIGTERM", _signalled(signal.SIGTERM), fails=True),
     Fault("sigkill", "kill -9 of the controller", _signalled(signal.SIGKILL), fails=True),
     Fault("two-controllers", "two controllers on one host", _two_controllers, fails=True,
-          told="another measurement is running on this machine", again=False, long=True),
+          told="another measurement is running on this machine", again=False),
     Fault("kills", f"kill -9 of controller, runner or both at {KILLS} points", _kills, fails=False, here=True,
           long=True),
 )  # fmt: skip

@@ -138,6 +138,24 @@ class Clone:
                     lines[int(pid)] = line
         return lines
 
+    def signal(self, number: int) -> None:
+        """Send a signal to all its processes."""
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    @contextlib.contextmanager
+    def hogged(self) -> Iterator[None]:
+        """Have programs of it take every core for the time of a block."""
+        argv = ["ip", "netns", "exec", self.namespace, sys.executable, "-c", "while True: pass"]
+        hogs = [subprocess.Popen(argv, start_new_session=True) for _core in range(os.cpu_count() or 1)]
+        try:
+            yield
+        finally:
+            for hog in hogs:
+                hog.kill()
+                hog.wait()
+
     def cut(self) -> None:
         """Take the network away: what is under way arrives once join() gives it back."""
         run("ip", "link", "set", self.interface, "down")
