@@ -212,7 +212,7 @@ def main() -> int:
         minutes = (time.monotonic() - soak.began) / 60
         kept = list(interruptions.records_in(soak.results.glob("*/records/*.jsonl")))
         left = [line for host in hosts.values() for line in host.processes().values()]
-    told = interruptions.judged(sum(soak.faults.values()), soak.outputs, list(soak.seen.values()), kept, 0)
+    told = interruptions.judged(sum(soak.faults.values()), soak.outputs, list(soak.seen.values()), kept)
     longest = max(soak.lives, key=len)
     print(f"{asked.hosts} hosts, {minutes:.0f} minutes, seed {asked.seed}: {told.launches} launches, exit code {code}")
     print("faults: " + ", ".join(f"{name} {count}" for name, count in soak.faults.most_common()))

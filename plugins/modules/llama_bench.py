@@ -103,12 +103,16 @@ options:
     default: {}
   cluster:
     description:
-      - The hosts that compute cells with C(hosts=) in their C(variant) together, as
-        P(cloudbench.llama.llama_rpc_cluster#module) returns it. Empty means that this host is alone.
-      - C(head) is the name of this host, and each of C(workers) has C(host), C(address), C(port), C(threads) and
-        C(machine).
+      - The hosts that compute cells with C(hosts=) in their C(variant) together, or share the requests of cells with
+        C(servers=), as P(cloudbench.llama.llama_rpc_cluster#module) returns it. Empty means that this host is alone.
+      - C(head) is the name of this host, and each of C(workers) has C(host), C(address), C(port), C(threads),
+        C(machine) and C(serves).
     type: dict
     default: {}
+  cluster_key:
+    description: What the C(llama-server) of each worker is asked with.
+    type: str
+    default: ""
   environment:
     description: Variables for the programs that are measured, names and texts. Of that of the module they get only
       E(PATH), E(HOME), E(LANG), C(LC_*) and E(TMPDIR).
@@ -245,6 +249,7 @@ def main() -> None:
             slo=dict(type="dict", default={"ttft_s": 2.0, "tpot_s": 0.1}),
             tune=dict(type="dict", default={}),
             cluster=dict(type="dict", default={}),
+            cluster_key=dict(type="str", default="", no_log=True),
             environment=dict(type="dict", default={}),
             spool=dict(type="path", default="~/.cache/cloudbench/spool"),
             patience=dict(type="float", default=0),
@@ -256,7 +261,8 @@ def main() -> None:
     jobs, environment, asked = _understood(module)
     try:
         duets = _duets(params)
-        cluster = Cluster.of(params["cluster"], params["machine"]) if params["cluster"] else None
+        given = params["cluster"]
+        cluster = Cluster.of(given, params["machine"], params["cluster_key"]) if given else None
         jobs = cluster.reach(jobs) if cluster else jobs
     except (JobError, ClusterError) as error:
         module.fail_json(msg=str(error))

@@ -53,5 +53,6 @@ cluster:
   sample:
     head: first
     workers:
-      - {"host": "second", "address": "10.0.0.8", "port": 50052, "threads": 16, "machine": {"name": "gv3-c7g-4xlarge"}}
+      - {"host": "second", "address": "10.0.0.8", "port": 50052, "threads": 16, "machine": {"name": "gv3-c7g-4xlarge"},
+         "serves": false}
 """

@@ -1,16 +1,18 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shell of module_utils/llamacpp/rpc_server.py: the RPC server of this host, for the time of a run."""
+"""Shell of module_utils/llamacpp/rpc_server.py: the server of this host for other hosts, for the time of a run."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: llama_rpc_server
-short_description: Run the RPC server of llama.cpp for the time of a run
+short_description: Run a server for the other hosts of a cluster for the time of a run
 description:
-  - The server of llama.cpp's RPC backend has neither a key nor encryption, so it listens on one private IPv4 address of
-    the host; all interfaces, loopback and public addresses are refused.
+  - Either the server of llama.cpp's RPC backend, which computes some layers of a model, or a C(llama-server), which has
+    the whole model and is one of several behind a proxy, on the port after O(port).
+  - The RPC server has neither a key nor encryption, and the other one no encryption, so they listen on one private IPv4
+    address of the host; all interfaces, loopback and public addresses are refused.
   - It is a child of this module and ends with it. The module ends when it is asked to, when its time is over, and when
     no client was there for some time, so that nothing is left of a run whose controller or measuring host is gone.
   - A server that dies is begun again, ten seconds later and three times at most.
@@ -32,6 +34,11 @@ options:
     type: str
     choices: [prepared, serving, ready, ended]
     required: true
+  server:
+    description: V(rpc) for C(ggml-rpc-server), V(llama) for C(llama-server).
+    type: str
+    choices: [rpc, llama]
+    default: rpc
   host:
     description: The name of the host in the inventory, for the words of errors.
     type: str
@@ -47,12 +54,45 @@ options:
     elements: str
     default: []
   port:
-    description: The port, 1024 or more.
+    description: The port of the RPC server, from 1024 to 65534.
     type: int
     default: 50052
   program:
-    description: The path of C(ggml-rpc-server); of O(state=serving).
+    description: The path of C(ggml-rpc-server); of O(state=serving) and O(server=rpc).
     type: path
+  cells:
+    description: Of O(server=llama). The cells of the run; those with C(servers=) are served, by one command, or the
+      module fails.
+    type: list
+    elements: dict
+    default: []
+  builds:
+    description: The builds of the host, as role P(cloudbench.llama.llama_cpp#role) hands them on in C(llama_cpp_built).
+    type: list
+    elements: dict
+    default: []
+  models:
+    description: The models of the host, as role P(cloudbench.llama.llama_model#role) hands them on in
+      C(llama_model_files).
+    type: list
+    elements: dict
+    default: []
+  slots:
+    description: How many requests the C(llama-server) answers at the same time.
+    type: int
+    default: 4
+  environment:
+    description: Variables that are set for the C(llama-server).
+    type: dict
+    default: {}
+  key:
+    description: The C(llama-server) answers whoever has it.
+    type: str
+    default: ""
+  start_seconds:
+    description: How long the C(llama-server) may take to load its model.
+    type: float
+    default: 1800
   threads:
     description: Threads of the server; V(0) means one on each physical core.
     type: int
@@ -134,26 +174,32 @@ deaths:
   elements: str
   sample: []
 clients:
-  description: How many clients it had, those that only asked whether it is there among them.
+  description: How many clients the RPC server had, those that only asked whether it is there among them.
   returned: of O(state=serving) and O(state=ended), where there was one
   type: int
   sample: 42
 """
 
 import os
-from typing import Any, Dict
+from typing import Any, Dict, Union
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import JobError
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import rpc, rpc_server
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.rpc import RpcError
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.rpc_server import LlamaProgram, RpcProgram
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure.cluster import ClusterError, server_command
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import machine
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME
 
 
 def _done(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
-    """Return the result of a state. Raises RpcError."""
+    """Return the result of a state. Raises RpcError, and ClusterError where no server does for the cells."""
     host, port = params["host"], rpc.check_port(params["port"])
+    llama = params["server"] == "llama"
+    port = rpc.next_port(port) if llama else port
     place = rpc_server.Place(params["directory"], port)
     threads = params["threads"] or len(machine.cores()) or os.cpu_count() or 1
     told: Dict[str, Any] = {"port": port, "threads": threads}
@@ -164,9 +210,14 @@ def _done(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
     if params["state"] == "ready":
         if check_mode:
             return dict(told, changed=False)
-        state = rpc_server.ready(place)
+        seconds = (params["start_seconds"] if llama else rpc_server.START_SECONDS) + rpc_server.END_SECONDS
+        state = rpc_server.ready(place, seconds)
         return dict(told, changed=False, address=state["address"], version=state["version"])
     told["address"] = rpc.choose(params["address"], params["addresses"], host)
+    settings = LaunchSettings(slots=params["slots"], environment=params["environment"])
+    if llama:
+        # Also where it is only prepared: a server that is begun tells nobody of its task why there can be none.
+        argv, applied = server_command(params["cells"], params["builds"], params["models"], threads, settings)
     if params["state"] == "prepared":
         if not check_mode:
             place.end()
@@ -174,10 +225,14 @@ def _done(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
         return dict(told, changed=False)
     if check_mode:
         return dict(told, changed=True)
-    program = os.path.join(HOME, params["program"])
-    serving = rpc_server.Serving(
-        program, host, told["address"], port, threads, params["minutes"], params["patience"], place
-    )
+    program: Union[RpcProgram, LlamaProgram]
+    if llama:
+        program = LlamaProgram(
+            argv, told["address"], port, params["key"], applied.environment, applied.huge_pages, params["start_seconds"]
+        )
+    else:
+        program = RpcProgram(os.path.join(HOME, params["program"]), told["address"], port, threads)
+    serving = rpc_server.Serving(program, host, told["address"], port, params["minutes"], params["patience"], place)
     return dict(told, changed=True, **serving.serve())
 
 
@@ -185,25 +240,37 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             state=dict(type="str", choices=["prepared", "serving", "ready", "ended"], required=True),
+            server=dict(type="str", choices=["rpc", "llama"], default="rpc"),
             host=dict(type="str", required=True),
             address=dict(type="str", default=""),
             addresses=dict(type="list", elements="str", default=[]),
             port=dict(type="int", default=50052),
             program=dict(type="path"),
+            cells=dict(type="list", elements="dict", default=[]),
+            builds=dict(type="list", elements="dict", default=[]),
+            models=dict(type="list", elements="dict", default=[]),
+            slots=dict(type="int", default=4),
+            environment=dict(type="dict", default={}),
+            key=dict(type="str", default="", no_log=True),
+            start_seconds=dict(type="float", default=1800),
             threads=dict(type="int", default=0),
             minutes=dict(type="float", default=240),
             patience=dict(type="float", default=180),
             directory=dict(type="path", default="~/.cache/cloudbench/rpc"),
         ),
-        required_if=[("state", "serving", ["program"])],
         supports_check_mode=True,
     )
+    params = module.params
+    if (params["state"], params["server"]) == ("serving", "rpc") and not params["program"]:
+        module.fail_json(msg="state serving of an RPC server needs program, the path of ggml-rpc-server")
+    if (params["state"], params["server"]) == ("serving", "llama") and not params["key"]:
+        module.fail_json(msg="state serving of a llama-server needs a key, without which it would answer everybody")
     try:
-        result = _done(module.params, module.check_mode)
-    except RpcError as error:
+        result = _done(params, module.check_mode)
+    except (RpcError, ClusterError, JobError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg="the RPC server of %s: %s" % (module.params["host"], error))
+        module.fail_json(msg="the %s server of %s: %s" % (params["server"], params["host"], error))
     module.exit_json(**result)
 
 

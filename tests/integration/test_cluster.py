@@ -117,7 +117,7 @@ SSH = {"port": (22, 22), "addresses": ["203.0.113.7/32"], "itself": []}
 
 
 def test_the_instances_of_a_run_reach_each_other_where_a_cluster_is_asked_for_and_nobody_else_does(tmp_path):
-    between = {"port": (50052, 50052), "addresses": [], "itself": [True]}
+    between = {"port": (50052, 50053), "addresses": [], "itself": [True]}
     assert sorted(rules(tmp_path, ec2_environment_cluster_port=50052), key=str) == sorted([SSH, between], key=str)
 
 
@@ -127,4 +127,4 @@ def test_otherwise_no_such_port_is_open(tmp_path):
 
 def test_with_the_session_manager_it_is_the_only_rule(tmp_path):
     told = rules(tmp_path, ec2_environment_cluster_port=50052, ec2_environment_connection="ssm")
-    assert told == [{"port": (50052, 50052), "addresses": [], "itself": [True]}]
+    assert told == [{"port": (50052, 50053), "addresses": [], "itself": [True]}]

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Three hosts compute one model together: real llama.cpp, real ssh, a network between copies of this machine.
 
-Their processors are one another's, so that no figure of it holds; who has what, what is said and what is left does.
+Or each has a server, and a real HAProxy shares the requests out. Their processors are one another's, so that no figure
+of it holds; who has what, what is said and what is left does.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.hosts import chaos, clones
+from support.hosts import chaos, clones, haproxy
 from support.hosts.clones import Clone, Spec
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = "ggml-rpc-server"
+PROGRAM, SERVER = "ggml-rpc-server", "llama-server"
 WORKERS = ("two", "three")
 # Of SmolLM2 135M, which has 30 layers and the output. Plain weights on each of them, so that they compute what one host
 # without repacking does, to the last bit.
@@ -56,11 +57,11 @@ class Cluster:
         self.inventory = directory / "hosts.json"
         self.inventory.write_text(json.dumps({"bench": bench}), encoding="utf-8")
 
-    def begin(self, results: Path, **variables: Any) -> subprocess.Popen[str]:
+    def begin(self, results: Path, *options: str, **variables: Any) -> subprocess.Popen[str]:
         foreign = ("ANSIBLE_", "CLOUDBENCH_RUN")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         return subprocess.Popen(
-            ["ansible-playbook", "playbooks/cluster.yml", "-i", self.inventory, "-e", json.dumps(variables)],
+            ["ansible-playbook", "playbooks/cluster.yml", "-i", self.inventory, "-e", json.dumps(variables), *options],
             cwd=ROOT, env={**kept, "CLOUDBENCH_RESULTS_DIR": str(results)}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
@@ -74,10 +75,10 @@ class Cluster:
             end(running)
         return running.returncode, output
 
-    def servers(self, *names: str) -> list[int]:
+    def servers(self, *names: str, program: str = PROGRAM) -> list[int]:
         """The servers that run on the hosts, as this machine numbers processes."""
         return [
-            pid for name in names or WORKERS for pid, line in self.hosts[name].processes().items() if PROGRAM in line
+            pid for name in names or WORKERS for pid, line in self.hosts[name].processes().items() if program in line
         ]
 
 
@@ -248,3 +249,116 @@ def test_an_address_that_may_not_be_is_refused_before_anything_is_measured(
     assert "the RPC server of two does not run" in output
     assert records(tmp_path, "launch") == []
     assert cluster.servers() == []
+
+
+# One server on each host, behind a proxy.
+
+LOAD, USERS, REQUESTS = "serve16+24@c4", 4, 3
+SERVED = {
+    "llama_rpc_tests": [LOAD],
+    "llama_rpc_variants": ["default", "hosts=2", "servers=2", "servers=3"],
+    "llama_bench_requests": REQUESTS,
+    "llama_bench_slots": USERS,
+}
+
+
+@pytest.fixture(scope="module")
+def served(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if why := haproxy.obstacle():
+        pytest.skip(why)
+    results = tmp_path_factory.mktemp("served")
+    code, output = cluster.play(results, **SERVED)
+    assert code == 0, output
+    assert records(results, "failure") == []
+    return results
+
+
+def test_each_host_answers_its_share_of_the_requests(served: Path) -> None:
+    launches = by_variant(served, LOAD)
+    assert {variant: len(each) for variant, each in launches.items()} == {
+        "": 2, "hosts=2": 2, "servers=2": 2, "servers=3": 2,
+    }  # fmt: skip
+    for count in (2, 3):
+        for launch in launches[f"servers={count}"]:
+            hosts = launch["cluster"]["hosts"]
+            assert [host["host"] for host in hosts] == ["one", *WORKERS][:count]
+            assert launch["cluster"]["proxy"].startswith("HAProxy version ")
+            # Those that warmed up among them. With four users none of three servers is ever without one for long.
+            assert sum(host["requests"] for host in hosts) == USERS * (REQUESTS + 1)
+            assert min(host["requests"] for host in hosts) >= 2
+            assert launch["metrics"]["error_share"]["value"] == 0
+            assert "layers" not in hosts[0]
+    assert [host["layers"] for host in launches["hosts=2"][0]["cluster"]["hosts"]] == [16, 15]
+    # None is averaged with another.
+    assert len({launch["key"] for each in launches.values() for launch in each}) == 4
+
+
+def test_the_page_holds_the_ways_to_have_several_hosts_against_one(served: Path) -> None:
+    page = (served / "local-cluster" / "smollm2-135m" / "q4.md").read_text("utf-8")
+    section = page.partition("## Several hosts together\n")[2].partition("\n## ")[0]
+    for words in ("HAProxy on the measuring host", "| one |", "| hosts=2 |", "| servers=2 |", "| servers=3 |"):
+        assert words in section, words
+
+
+def test_the_key_of_the_servers_is_in_no_record_and_no_server_is_left(cluster: Cluster, served: Path) -> None:
+    assert cluster.servers(program=SERVER) == cluster.servers("one", program="haproxy") == []
+    for name in WORKERS:
+        # 0A is LISTEN, C385 is 50053.
+        assert ":C385 00000000:0000 0A" not in Path(f"/proc/{cluster.hosts[name].pid}/net/tcp").read_text("ascii")
+    for path in served.rglob("*"):
+        assert not path.is_file() or b"Bearer" not in path.read_bytes()
+
+
+def test_a_server_that_is_lost_while_it_serves_is_named(cluster: Cluster, served: Path, tmp_path: Path) -> None:
+    longer = {"llama_rpc_tests": ["serve16+400@c4", "tg8"], "llama_rpc_variants": ["default", "servers=3"]}
+    running = cluster.begin(tmp_path, "-vvv", **{**SERVED, **longer})
+    deadline = time.monotonic() + 600
+    key = b""
+    try:
+        while True:
+            assert time.monotonic() < deadline
+            assert running.poll() is None, running.communicate()[0]
+            if cluster.servers("one", program="haproxy"):
+                (server,) = cluster.servers("three", program=SERVER)
+                # The key is in its environment, for root to read, and in no command line.
+                variables = dict(
+                    entry.partition(b"=")[::2] for entry in Path(f"/proc/{server}/environ").read_bytes().split(b"\0")
+                )
+                key = variables[b"LLAMA_API_KEY"]
+                line = Path(f"/proc/{server}/cmdline").read_bytes()
+                assert len(key) == 32
+                assert key not in line
+                assert cluster.hosts["three"].address.encode() in line
+                # It answers.
+                time.sleep(2)
+                os.kill(server, signal.SIGKILL)
+                break
+            time.sleep(0.05)
+        output, _errors = running.communicate(timeout=600)
+    finally:
+        end(running)
+    assert running.returncode != 0
+    assert "the worker three was lost during the launch (its llama-server" in output
+    assert "three: llama-server died: signal 9 (SIGKILL)" in output
+    assert key.decode() not in output
+    (failure,) = records(tmp_path, "failure")
+    assert (failure["cell"]["variant"], failure["detail"]["hosts_lost"]) == ("servers=3", ["three"])
+    # Everything else was measured.
+    assert len(by_variant(tmp_path, "tg8")[""]) == 2
+    assert cluster.servers(program=SERVER) == cluster.servers() == []
+    home = Path(pwd.getpwuid(0).pw_dir)
+    places = [cluster.hosts["one"].path(home / ".cache/cloudbench/spool"), tmp_path]
+    places += [cluster.hosts[name].path(home / ".cache/cloudbench/rpc") for name in WORKERS]
+    places += [host.path(home / name) for host in cluster.hosts.values() for name in (".ansible", ".ansible_async")]
+    read = [path for place in places for path in place.rglob("*") if path.is_file()]
+    assert read
+    assert [path for path in read if key in path.read_bytes()] == []
+
+
+def test_what_would_need_two_servers_on_a_host_is_refused_before_anything_is_built(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    code, output = cluster.play(tmp_path, **{**SERVED, "llama_model_quantizations": ["Q4_0", "Q8_0"]})
+    assert code != 0
+    assert "a host has one server, of one file and with one set of settings" in " ".join(output.split())
+    assert records(tmp_path, "launch") == []

@@ -68,22 +68,22 @@ def test_names_are_asked_for_once_and_in_the_order_of_the_seed():
 
 def test_records_that_were_seen_and_are_gone_are_lost():
     seen, kept = [launch(1), launch(2)], [launch(1)]
-    assert interruptions.judged(1, [], seen, kept, 1).lost == [launch(2)]
+    assert interruptions.judged(1, [], seen, kept).lost == [launch(2)]
 
 
 def test_a_launch_of_one_number_is_doubled_within_a_run_and_a_machine():
     again = {**launch(1), "time": "later"}
-    assert len(interruptions.judged(1, [], [], [launch(1), again], 1).doubled) == 1
+    assert len(interruptions.judged(1, [], [], [launch(1), again]).doubled) == 1
     apart = [launch(1), launch(1, run="r2"), launch(1, machine="n"), launch(1, cell="d")]
-    assert interruptions.judged(1, [], [], apart, 1).doubled == []
+    assert interruptions.judged(1, [], [], apart).doubled == []
 
 
 def test_a_cell_with_fewer_launches_than_planned_is_short():
     kept = [plan(2), launch(1)]
     short = [json.dumps(["m", {"test": "c"}])]
-    assert interruptions.judged(1, [], [], kept, 1).short == short
-    assert interruptions.judged(1, [], [], [*kept, launch(2, machine="n")], 1).short == short
-    assert interruptions.judged(1, [], [], [*kept, launch(2)], 1).short == []
+    assert interruptions.judged(1, [], [], kept).short == short
+    assert interruptions.judged(1, [], [], [*kept, launch(2, machine="n")]).short == short
+    assert interruptions.judged(1, [], [], [*kept, launch(2)]).short == []
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ def test_a_cell_with_fewer_launches_than_planned_is_short():
 def test_whatever_is_not_as_promised_is_named(changed, words):
     given = {"code": 2, "output": "it was lost", "again": 0, "seen": [], "kept": [], "left": [], **changed}
     fault = BY_NAME["sigterm"]._replace(told="was lost")
-    judged = interruptions.judged(1, [], given["seen"], given["kept"], 1)
+    judged = interruptions.judged(1, [], given["seen"], given["kept"])
     problems = chaos._problems(fault, given["code"], given["output"], given["again"], judged, given["left"])
     assert len(problems) == 1
     assert words in problems[0]
-    well = chaos._problems(fault, 2, "it was lost", 0, interruptions.judged(1, [], [], [], 1), [])
+    well = chaos._problems(fault, 2, "it was lost", 0, interruptions.judged(1, [], [], []), [])
     assert well == []

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ def installing(tasks: Any) -> Iterator[dict[str, Any]]:
 def test_packages_wait_300_seconds_for_the_lock():
     files = [yaml.safe_load(path.read_text()) for path in ROLES.glob("*/tasks/**/*.yml")]
     packages = [args for tasks in files for args in installing(tasks)]
-    assert len(packages) == 2
+    assert len(packages) == 3
     for args in packages:
-        assert "__llama_cpp_lock_seconds" in args["lock_timeout"]
+        assert re.search(r"__llama_(cpp|rpc)_lock_seconds", args["lock_timeout"])
     values = yaml.safe_load((ROLES / "llama_cpp" / "vars" / "main.yml").read_text())
-    assert values["__llama_cpp_lock_seconds"] == 300
+    of_rpc = yaml.safe_load((ROLES / "llama_rpc" / "vars" / "main.yml").read_text())
+    assert values["__llama_cpp_lock_seconds"] == of_rpc["__llama_rpc_lock_seconds"] == 300
     assert "failure_cause" in values["__llama_cpp_reason"]

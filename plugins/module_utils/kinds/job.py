@@ -37,13 +37,17 @@ class Base(NamedTuple):
 
 
 class Cluster(NamedTuple):
-    """The hosts that may compute a job's model together: `endpoints`, address:port of each worker, and what it has.
+    """The other hosts of a job.
 
-    `layers` are those of the model, the output included.
+    Those that compute its model together: `endpoints`, address:port of each worker's RPC server, and the `layers` of
+    the model, the output included. Those that share its requests: `servers`, address:port of each llama-server, which
+    answers whoever has the `key`.
     """
 
-    endpoints: Tuple[str, ...]
-    layers: int
+    endpoints: Tuple[str, ...] = ()
+    layers: int = 0
+    servers: Tuple[str, ...] = ()
+    key: str = ""
 
 
 class Job(NamedTuple):

@@ -9,6 +9,7 @@ two ways to write one variant are one; a cell without has llama.cpp's own defaul
 
 `hosts=3` is a cluster: the host that measures and two workers compute one model together, layer by layer, by the RPC
 backend of llama.cpp. `layers=9/4/4` says how many layers each has, the measuring host first; without, all have as many.
+`servers=3` are as many hosts with the whole model each, whose servers share the requests behind a proxy.
 """
 
 from __future__ import annotations
@@ -94,6 +95,7 @@ def _told_otherwise(_value: str, _bench: bool) -> List[Words]:
 
 
 _ON_OFF = {"on": "1", "off": "0"}
+MOST_HOSTS = 17
 # Of a number that somebody means.
 _DIGITS = 9
 # What llama-bench, llama-server and llama-batched-bench take as a type of the KV cache.
@@ -118,7 +120,9 @@ SETTINGS: Mapping[str, _Setting] = {
     # No option of llama.cpp: see applied().
     "thp": _Setting("transparent_huge_pages", _ON_OFF, _told_otherwise),
     # Together: see _cluster(). A model is split over at most 16 devices (GGML_RPC_MAX_SERVERS).
-    "hosts": _Setting("hosts", (2, 17), _told_otherwise),
+    "hosts": _Setting("hosts", (2, MOST_HOSTS), _told_otherwise),
+    # The programs of each are told nothing of the others.
+    "servers": _Setting("servers", (2, MOST_HOSTS), _told_otherwise),
     "layers": _Setting(
         "layers",
         _Form(_layers, "the layers of each host, the measuring one first and each other with one or more, such as 9/8"),
@@ -220,6 +224,11 @@ def _check(chosen: Mapping[str, str], text: Any) -> None:
             % _shown(text)
         )
 
+    if "hosts" in chosen and "servers" in chosen:
+        raise VariantError(
+            "the variant %.80r has hosts, which compute one model together, and servers, which have it each: leave one "
+            "of them out" % _shown(text)
+        )
     if "layers" in chosen and chosen["layers"].count("/") + 1 != int(chosen.get("hosts", 1)):
         raise VariantError(
             "the variant %.80r gives layers to %d hosts, and names %s: set hosts=%d"
@@ -247,12 +256,26 @@ def of_cell(cell: Mapping[str, Any]) -> Dict[str, str]:
     return {name: settings[name] for name in SETTINGS if name in settings}
 
 
-def hosts(cell: Mapping[str, Any]) -> int:
-    """Return how many hosts compute a cell together, 1 for any that is not a cluster's."""
+def _count(cell: Mapping[str, Any], name: str) -> int:
     text = cell.get("variant") or ""
     # Asked of every row of a page, few of which say anything.
-    count = settings_of(text).get("hosts", "1") if "hosts" in text else "1"
+    count = settings_of(text).get(name, "1") if name in text else "1"
     return int(count) if count.isdecimal() and len(count) <= _DIGITS else 1
+
+
+def sharing(cell: Mapping[str, Any]) -> int:
+    """Return how many hosts compute the model of a cell together, 1 for any that is not a cluster's."""
+    return _count(cell, "hosts")
+
+
+def servers(cell: Mapping[str, Any]) -> int:
+    """Return how many hosts with a server each share the requests of a cell, 1 for any without a proxy."""
+    return _count(cell, "servers")
+
+
+def hosts(cell: Mapping[str, Any]) -> int:
+    """Return how many hosts a cell is measured with, whichever way they work together."""
+    return max(sharing(cell), servers(cell))
 
 
 def split(cell: Mapping[str, Any], layers: int) -> List[int]:
@@ -261,7 +284,7 @@ def split(cell: Mapping[str, Any], layers: int) -> List[int]:
     The output counts as a layer, as llama.cpp counts it. Where no layers are named all have as many, and the first ones
     one more where they do not divide.
     """
-    count = hosts(cell)
+    count = sharing(cell)
     named = of_cell(cell).get("layers")
     if named:
         counts = [int(word) for word in named.split("/")]
@@ -283,7 +306,7 @@ def _cluster(job: Job) -> List[str]:
 
     -ngl is the number of layers that are not computed here, counted from the last, and -ts the share of each worker.
     """
-    if hosts(job.cell) == 1:
+    if sharing(job.cell) == 1:
         return []
     if job.cluster is None:
         # For capabilities.refusal() to say what a build lacks.

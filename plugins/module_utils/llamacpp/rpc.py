@@ -89,11 +89,16 @@ def _source() -> str:
 
 
 def check_port(port: Any) -> int:
-    """Return a port that the server may have without root. Raises RpcError."""
+    """Return a port that the server may have without root, and the next one too. Raises RpcError."""
     number = port if isinstance(port, int) and not isinstance(port, bool) else 0
-    if not 1024 <= number <= 65535:
-        raise RpcError("llama_rpc_port is a whole number from 1024 to 65535, not %.40r" % (port,))
+    if not 1024 <= number <= 65534:
+        raise RpcError("llama_rpc_port is a whole number from 1024 to 65534, not %.40r" % (port,))
     return number
+
+
+def next_port(port: int) -> int:
+    """Return the port of the llama-server of a host whose RPC server has `port`."""
+    return port + 1
 
 
 class Answer(NamedTuple):

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One RPC server of llama.cpp on this host, for the time of a run: begun, watched, begun again, ended.
+"""A server of this host for other hosts, for the time of a run: begun, watched, begun again, ended.
+
+Either that of llama.cpp's RPC backend, which computes some layers of a model, or a llama-server, which has all of it
+and is one of several behind a proxy.
 
 Whoever runs it holds a lock, so that a server that an earlier run has left is known, and ended first. It ends when it
 is asked to, when its time is over, and when for some minutes no client has been there: then nobody measures any more,
@@ -20,10 +23,11 @@ import socket
 import subprocess
 import threading
 import time
-from typing import Any, Dict, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple, Union
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import rpc
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import rpc, server
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.rpc import RpcError
+from ansible_collections.cloudbench.llama.plugins.module_utils.probe import network
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.environment import inherited
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import HOME, last_words
@@ -33,7 +37,7 @@ RESTARTS = 3
 RESTART_SECONDS = 10.0
 # How long a server may take until it answers, and to end.
 START_SECONDS = 60.0
-_END_SECONDS = 15.0
+END_SECONDS = 15.0
 _LOOK_SECONDS = 0.1
 # Whoever looks whether the lock is held holds it for a moment.
 _HOLD_SECONDS = 2.0
@@ -49,7 +53,7 @@ class Place:
 
     def __init__(self, directory: str, port: int) -> None:
         self.directory = directory
-        self._begin = os.path.join(directory, "rpc-%d" % rpc.check_port(port))
+        self._begin = os.path.join(directory, "rpc-%d" % port)
 
     def write(self, state: Mapping[str, Any]) -> None:
         """Replace what is known."""
@@ -80,7 +84,7 @@ class Place:
 
     def end(self) -> Dict[str, Any]:
         """End the server, if there is one; return what is known of it, and forget it. Raises RpcError."""
-        end = time.monotonic() + _END_SECONDS
+        end = time.monotonic() + END_SECONDS
         asked = False
         while self.held():
             pid = self.read().get("pid")
@@ -89,9 +93,7 @@ class Place:
                     os.kill(pid, signal.SIGTERM)
                 asked = True
             if time.monotonic() > end:
-                raise RpcError(
-                    "the RPC server of an earlier run does not end (process %s): end it, and run again" % pid
-                )
+                raise RpcError("the server of an earlier run does not end (process %s): end it, and run again" % pid)
             time.sleep(_LOOK_SECONDS)
         state = self.read()
         with contextlib.suppress(FileNotFoundError):
@@ -111,9 +113,7 @@ class Place:
                     break
                 except BlockingIOError:
                     if time.monotonic() > end:
-                        raise RpcError(
-                            "another run has just begun an RPC server on this host: wait for its end"
-                        ) from None
+                        raise RpcError("another run has just begun a server on this host: wait for its end") from None
                 time.sleep(_LOOK_SECONDS)
             yield
 
@@ -135,6 +135,58 @@ def check_free(address: str, port: int, host: str) -> None:
                 "%s:%d of %s cannot be listened on (%s): choose another llama_rpc_port, or end what has it"
                 % (address, port, host, error.strerror)
             ) from None
+
+
+class RpcProgram:
+    """The server of the RPC backend: `path` is from process.HOME."""
+
+    name = "RPC server"
+    start_s = START_SECONDS
+    prepare = staticmethod(process.die_with_parent)
+
+    def __init__(self, path: str, address: str, port: int, threads: int) -> None:
+        self.argv = [path, "-H", address, "-p", str(port), "-t", str(threads)]
+        self.environment: Mapping[str, str] = {}
+        self._place = (address, port)
+
+    def ask(self) -> str:
+        """Return the version of its protocol. Raises RpcError while it does not answer."""
+        return rpc.ask(*self._place, 5.0).version
+
+    def clients(self, _pid: int) -> int:
+        """Return how many connections there are beside those that its output tells of: it tells of all."""
+        return 0
+
+
+class LlamaProgram:
+    """A llama-server: `argv` is its command without address and port, from process.HOME.
+
+    Whoever has the `key` is answered. Loading a model takes up to `start_s`.
+    """
+
+    name = "llama-server"
+
+    def __init__(
+        self, argv: Sequence[str], address: str, port: int, key: str, environment: Mapping[str, str],
+        huge_pages: bool, start_s: float,
+    ) -> None:  # fmt: skip
+        self.argv = [*argv, "--host", address, "--port", str(port)]
+        self.environment = dict(environment, **server.with_key(key))
+        self.prepare = process.prepared(huge_pages=huge_pages)
+        self.start_s = start_s
+        self._place = (address, port)
+
+    def ask(self) -> str:
+        """Return nothing, for it has no protocol of its own, once its model is loaded. Raises RpcError until then."""
+        told = server.health(*self._place, 5.0)
+        if told != server.HEALTHY:
+            raise RpcError("%s:%d does not say that it is healthy: it %s"
+                           % (*self._place, "answers %d" % told if told else "does not answer"))  # fmt: skip
+        return ""
+
+    def clients(self, pid: int) -> int:
+        """Return how many connections to its port there are, in the network of a process: its output tells of none."""
+        return network.established(self._place[1], pid)
 
 
 class _Output:
@@ -163,7 +215,7 @@ class _Output:
 
     def join(self) -> None:
         """Return when all that a server which has ended said is read."""
-        self._thread.join(_END_SECONDS)
+        self._thread.join(END_SECONDS)
 
     def text(self) -> str:
         """Return the last lines, after all there are once the server has ended."""
@@ -179,17 +231,17 @@ class Asked(Exception):
 class Serving:
     """A server of a host for at most `minutes`, and for `patience` seconds without a client.
 
-    `program` is its path from process.HOME. serve() returns how it ended; what is known meanwhile is in `place`.
+    serve() returns how it ended; what is known meanwhile is in `place`.
     """
 
     def __init__(
-        self, program: str, host: str, address: str, port: int, threads: int, minutes: float, patience: float,
-        place: Place,
+        self, program: Union[RpcProgram, LlamaProgram], host: str, address: str, port: int, minutes: float,
+        patience: float, place: Place,
     ) -> None:  # fmt: skip
+        self.program = program
         self.host = host
         self.address = rpc.check_address(address, host)
-        self.port = rpc.check_port(port)
-        self.argv = [program, "-H", self.address, "-p", str(self.port), "-t", str(threads)]
+        self.port = port
         self._minutes = minutes
         self._patience = patience
         self._place = place
@@ -241,17 +293,17 @@ class Serving:
         try:
             # The core knows no AnsibleModule, and a server is no command that ends.
             running = subprocess.Popen(  # pylint: disable=ansible-bad-function
-                self.argv,
-                env=inherited(),
+                self.program.argv,
+                env=dict(inherited(), **self.program.environment),
                 cwd=HOME,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=process.die_with_parent,
+                preexec_fn=self.program.prepare,
             )
         except OSError as error:
-            raise RpcError("%s cannot be started on %s: %s" % (self.argv[0], self.host, error)) from error
+            raise RpcError("%s cannot be started on %s: %s" % (self.program.argv[0], self.host, error)) from error
         output = _Output(running)
         try:
             self._await(running, output)
@@ -263,19 +315,19 @@ class Serving:
             self._clients += output.clients
 
     def _await(self, running: subprocess.Popen[bytes], output: _Output) -> None:
-        end = time.monotonic() + START_SECONDS
+        end = time.monotonic() + self.program.start_s
         while True:
             try:
-                self._version = rpc.ask(self.address, self.port, 5.0).version
+                self._version = self.program.ask()
                 return
             except RpcError as error:
                 if running.poll() is not None:
                     raise RpcError(
-                        "the RPC server of %s ended as soon as it was started (%s): %s"
-                        % (self.host, _how(running), last_words(output.text()))
+                        "the %s of %s ended as soon as it was started (%s): %s"
+                        % (self.program.name, self.host, _how(running), last_words(output.text()))
                     ) from None
                 if time.monotonic() > end:
-                    raise RpcError("the RPC server of %s: %s" % (self.host, error)) from None
+                    raise RpcError("the %s of %s: %s" % (self.program.name, self.host, error)) from None
             time.sleep(_LOOK_SECONDS)
 
     def _watch(self, running: subprocess.Popen[bytes], output: _Output, end: float) -> str:
@@ -286,7 +338,10 @@ class Serving:
             now = time.monotonic()
             if now > end:
                 return OVER
-            if not output.connected and now - output.changed > self._patience:
+            connected = self.program.clients(running.pid)
+            if connected:
+                output.changed = now
+            if not output.connected and not connected and now - output.changed > self._patience:
                 return ALONE
             time.sleep(_LOOK_SECONDS)
 
@@ -304,7 +359,7 @@ def _kill(running: subprocess.Popen[bytes]) -> None:
     running.wait()
 
 
-def ready(place: Place, seconds: float = START_SECONDS + _END_SECONDS) -> Dict[str, Any]:
+def ready(place: Place, seconds: float = START_SECONDS + END_SECONDS) -> Dict[str, Any]:
     """Wait until the server that somebody has just begun answers, and return what is known of it. Raises RpcError.
 
     What was known of an earlier one has been forgotten before: see Place.end().
@@ -315,6 +370,6 @@ def ready(place: Place, seconds: float = START_SECONDS + _END_SECONDS) -> Dict[s
         if place.held() and state.get("state") == "ready":
             return state
         if not place.held() and state.get("state") == "ended":
-            raise RpcError("the RPC server did not begin: %s" % state.get("why"))
+            raise RpcError("the server did not begin: %s" % state.get("why"))
         time.sleep(_LOOK_SECONDS)
-    raise RpcError("the RPC server did not begin within %g s" % seconds)
+    raise RpcError("the server did not begin within %g s" % seconds)

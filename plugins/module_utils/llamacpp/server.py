@@ -13,7 +13,7 @@ import socket
 import subprocess
 import threading
 import time
-from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.system import process
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.environment import inherited
@@ -30,6 +30,7 @@ _ASK_SECONDS = 0.005
 _END_SECONDS = 10.0
 # Somebody may take a free port before the server does.
 _TRIES = 3
+HEALTHY = 200
 # What /health says is some bytes.
 _LONGEST = 1 << 16
 _PORT_TAKEN = ("couldn't bind", "address already in use", "bind HTTP server socket")
@@ -43,6 +44,26 @@ class ServerError(Exception):
         self.cause = cause
         self.advice = advice
         self.tail = tail
+
+
+def with_key(key: str) -> Dict[str, str]:
+    """Return the environment by which a server answers nobody without the key."""
+    return {_KEY_VARIABLE: key}
+
+
+def health(address: str, port: int, seconds: float, keep: float = 0.0) -> Optional[int]:
+    """Return what a server answers to /health, None where it does not; the connection stays open for `keep` seconds."""
+    connection = http.client.HTTPConnection(address, port, timeout=seconds)
+    try:
+        connection.request("GET", "/health")
+        answer = connection.getresponse()
+        answer.read(_LONGEST)
+        time.sleep(keep)
+        return answer.status
+    except (OSError, OverflowError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
 
 
 def free_port() -> int:
@@ -59,9 +80,10 @@ class Server:
     It answers whoever sends `headers`, which have a key that is made for it and stands on no disk: others on the
     machine can reach loopback too, and would be part of what is measured. ik_llama.cpp does not know that variable.
 
-    `argv` is its command without address and port; `started` gets the process id; `environment` is added to a
-    clean one; `cpus` and `huge_pages` are as process.run() has them. `healthy_s` are the seconds from the start to the
-    first 200 of /health, `usage` what the kernel accounted for, once it has ended. Raises ServerError.
+    `key` is that of other hosts' servers behind the same proxy, where it is one of several. `argv` is its command
+    without address and port; `started` gets the process id; `environment` is added to a clean one; `cpus` and
+    `huge_pages` are as process.run() has them. `healthy_s` are the seconds from the start to the first 200 of /health,
+    `usage` what the kernel accounted for, once it has ended. Raises ServerError.
     """
 
     def __init__(
@@ -72,12 +94,13 @@ class Server:
         environment: Optional[Mapping[str, str]] = None,
         cpus: Sequence[int] = (),
         huge_pages: bool = True,
+        key: str = "",
     ) -> None:
         self._command = argv
         self._prepare = process.prepared(cpus, huge_pages)
-        key = secrets.token_hex(16)
+        key = key or secrets.token_hex(16)
         self.headers = {"Authorization": "Bearer " + key}
-        self._environment = dict(inherited(), **dict(environment or {}, **{_KEY_VARIABLE: key}))
+        self._environment = dict(inherited(), **dict(environment or {}, **with_key(key)))
         self._started = started
         self._end = time.monotonic() + time_limit
         self._limit = time_limit
@@ -166,7 +189,7 @@ class Server:
         while True:
             if self.ended():
                 raise self.failure("before it was healthy")
-            if self._ask() == 200:
+            if health(ADDRESS, self.port, max(0.1, min(5.0, self.remaining()))) == HEALTHY:
                 self.healthy_s = time.monotonic() - self.began
                 return
             if not self.remaining():
@@ -176,18 +199,6 @@ class Server:
                     self.text(),
                 )
             time.sleep(_ASK_SECONDS)
-
-    def _ask(self) -> Optional[int]:
-        connection = http.client.HTTPConnection(ADDRESS, self.port, timeout=max(0.1, min(5.0, self.remaining())))
-        try:
-            connection.request("GET", "/health")
-            answer = connection.getresponse()
-            answer.read(_LONGEST)
-            return answer.status
-        except (OSError, OverflowError, http.client.HTTPException):
-            return None
-        finally:
-            connection.close()
 
     def _stop(self) -> None:
         """End the process, with all it has started, and account for it."""

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A launch over several hosts: whether all are there, what the network did meanwhile, and who was lost when it fails.
 
-This host measures and computes the first layers; the others, workers, have the rest, and run an RPC server for it.
+Either this host measures and computes the first layers, and the others, workers, have the rest in an RPC server each.
+Or all have the whole model in a llama-server each, and a proxy on this host shares the requests out.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Opt
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import memory, registry, variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Cluster as Reached
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, jobs_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed, Outcome
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
-from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import rpc
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import proxy, rpc, server
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.rpc import RpcError
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.gguf import GgufError, architecture, read_gguf
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe import cgroup
@@ -34,8 +35,8 @@ _ANSWER_SECONDS, _PAUSE_SECONDS = 5.0, 1.0
 # Round trips before each launch, of which the median counts.
 _TRIPS = 21
 # A server without a client ends by itself (llama_rpc_patience, of which this is a part): while cells of one host are
-# measured, it is asked now and then.
-_KEEP_SECONDS = 20.0
+# measured, it is asked now and then. A llama-server sees a connection that lasts so long.
+_KEEP_SECONDS, _SEEN_SECONDS = 20.0, 0.5
 
 Launch = Callable[[Job, LaunchSettings, Callable[[int], None]], Outcome]
 
@@ -45,18 +46,27 @@ class ClusterError(ValueError):
 
 
 class Worker(NamedTuple):
-    """Another host: its name in the inventory, where its server listens, with how many threads, and its machine."""
+    """Another host: its name in the inventory, where its server listens, with how many threads, and its machine.
+
+    `serves`: whether it has a llama-server too, beside the RPC server and on the port after its.
+    """
 
     host: str
     address: str
     port: int
     threads: int
     machine: Dict[str, Any]
+    serves: bool = False
 
     @property
     def endpoint(self) -> str:
         """Its address as llama.cpp is given it."""
         return "%s:%d" % (self.address, self.port)
+
+    @property
+    def served(self) -> str:
+        """The address of its llama-server."""
+        return "%s:%d" % (self.address, rpc.next_port(self.port))
 
 
 def _named(machine: Mapping[str, Any]) -> Dict[str, Any]:
@@ -69,8 +79,8 @@ def _named(machine: Mapping[str, Any]) -> Dict[str, Any]:
 class Cluster:
     """The hosts of a run.
 
-    `head` is this host's name in the inventory, `machine` the payload of its record. `ask` is rpc.ask, so that a test
-    can answer for a server.
+    `head` is this host's name in the inventory, `machine` the payload of its record, `key` that of the workers'
+    llama-servers. `ask` is rpc.ask and `health` server.health, so that a test can answer for a server.
     """
 
     def __init__(
@@ -79,16 +89,20 @@ class Cluster:
         machine: Dict[str, Any],
         workers: Sequence[Worker],
         ask: Callable[..., rpc.Answer] = rpc.ask,
+        key: str = "",
+        health: Callable[..., Optional[int]] = server.health,
     ) -> None:
         self.head = head
         self.machine = machine
         self.workers = list(workers)
+        self._key = key
         self._ask = ask
+        self._health = health
         self._busy = threading.Lock()
 
     @classmethod
-    def of(cls, given: Mapping[str, Any], machine: Dict[str, Any]) -> Cluster:
-        """Return the cluster of the module's option. Raises ClusterError."""
+    def of(cls, given: Mapping[str, Any], machine: Dict[str, Any], key: str = "") -> Cluster:
+        """Return the cluster of the module's options. Raises ClusterError."""
         try:
             workers = [
                 Worker(
@@ -97,10 +111,11 @@ class Cluster:
                     rpc.check_port(row["port"]),
                     int(row["threads"]),
                     dict(row["machine"]),
+                    bool(row.get("serves")),
                 )
                 for row in given["workers"]
             ]
-            return cls(str(given["head"]), machine, workers)
+            return cls(str(given["head"]), machine, workers, key=key)
         except RpcError as error:
             raise ClusterError(str(error)) from error
         except (KeyError, TypeError, ValueError) as error:
@@ -114,7 +129,10 @@ class Cluster:
         layers: Dict[str, int] = {}
         reached = []
         for job in jobs:
-            if variant.hosts(job.cell) > 1:
+            if variant.servers(job.cell) > 1:
+                servers = tuple(worker.served for worker in self.used(job.cell))
+                job = job._replace(cluster=Reached(servers=servers, key=self._key))
+            elif variant.sharing(job.cell) > 1:
                 if job.model_path not in layers:
                     layers[job.model_path] = _layers(job.model_path)
                 endpoints = tuple(worker.endpoint for worker in self.workers)
@@ -145,6 +163,8 @@ class Cluster:
                             # A launch tells of one that is missing.
                             with contextlib.suppress(RpcError):
                                 self._ask(worker.address, worker.port, _ANSWER_SECONDS)
+                            if worker.serves:
+                                self._health(*_place(worker), _ANSWER_SECONDS, _SEEN_SECONDS)
                     finally:
                         self._busy.release()
 
@@ -164,6 +184,8 @@ class Cluster:
         Raises LaunchFailed, which names the hosts that do not answer.
         """
         workers = self.used(job.cell)
+        if variant.servers(job.cell) > 1:
+            return self._launch_behind(job, settings, started, launch)
         with self._busy:
             answers = [self._answer(worker, job) for worker in workers]
             meter = Meter(interface_to(workers[0].address))
@@ -176,8 +198,51 @@ class Cluster:
                 with meter:
                     outcome = launch(job, settings, both)
             except LaunchFailed as failure:
-                raise LaunchFailed(self._blamed(failure.payload, workers)) from failure
+                raise LaunchFailed(self._blamed(failure.payload, workers, self._why_no_rpc)) from failure
         return self._told(job, outcome, answers, meter)
+
+    def _launch_behind(
+        self, job: Job, settings: LaunchSettings, started: Callable[[int], None], launch: Launch
+    ) -> Outcome:
+        """Launch a cell whose requests several servers share; the outcome says how many each answered."""
+        workers = self.used(job.cell)
+        with self._busy:
+            end = time.monotonic() + READY_SECONDS
+            for worker in workers:
+                while True:
+                    why = self._why_no_server(worker)
+                    if why is None:
+                        break
+                    if time.monotonic() > end:
+                        cause = "the worker %s is not there: its %s, tried for %g s" % (worker.host, why, READY_SECONDS)
+                        advice = _ADVICE % ("llama-server", worker.host)
+                        raise LaunchFailed(envelope.failure("measure", cause, advice, job.cell))
+                    time.sleep(_PAUSE_SECONDS)
+            try:
+                outcome = launch(job, settings, started)
+            except LaunchFailed as failure:
+                raise LaunchFailed(self._blamed(failure.payload, workers, self._why_no_server)) from failure
+        rows = [(self.head, self.machine, job.cell["threads"])]
+        rows += [(worker.host, worker.machine, worker.threads) for worker in workers]
+        told = dict(outcome.detail["cluster"])
+        told["hosts"] = [
+            dict(counted, host=host, threads=threads, **_named(machine))
+            for counted, (host, machine, threads) in zip(told["hosts"], rows)
+        ]
+        return outcome._replace(detail=dict(outcome.detail, cluster=told))
+
+    def _why_no_server(self, worker: Worker) -> Optional[str]:
+        told = self._health(*_place(worker), _ANSWER_SECONDS)
+        if told == server.HEALTHY:
+            return None
+        return "%s %s %s" % (server.NAME, worker.served, "answers %d to /health" % told if told else "does not answer")
+
+    def _why_no_rpc(self, worker: Worker) -> Optional[str]:
+        try:
+            self._ask(worker.address, worker.port, _ANSWER_SECONDS)
+        except RpcError as error:
+            return "RPC server %s" % error
+        return None
 
     def _answer(self, worker: Worker, job: Job) -> rpc.Answer:
         """Return what the server of a worker says; one that is just being begun again is waited for."""
@@ -192,27 +257,25 @@ class Cluster:
                         error,
                         READY_SECONDS,
                     )
-                    raise LaunchFailed(envelope.failure("measure", cause, _ADVICE % worker.host, job.cell)) from error
+                    advice = _ADVICE % ("RPC server", worker.host)
+                    raise LaunchFailed(envelope.failure("measure", cause, advice, job.cell)) from error
             time.sleep(_PAUSE_SECONDS)
 
-    def _blamed(self, payload: Dict[str, Any], workers: Sequence[Worker]) -> Dict[str, Any]:
+    def _blamed(
+        self, payload: Dict[str, Any], workers: Sequence[Worker], why_none: Callable[[Worker], Optional[str]]
+    ) -> Dict[str, Any]:
         """Return the payload of a failed launch with the hosts that do not answer any more."""
-        missing = []
-        for worker in workers:
-            try:
-                self._ask(worker.address, worker.port, _ANSWER_SECONDS)
-            except RpcError as error:
-                missing.append((worker.host, str(error)))
+        missing = [(worker.host, why) for worker in workers for why in [why_none(worker)] if why]
         if not missing:
             return payload
-        names = " and ".join(host for host, _error in missing)
-        cause = "the worker %s was lost during the launch (its RPC server %s); %s" % (
+        names = " and ".join(host for host, _why in missing)
+        cause = "the worker %s was lost during the launch (its %s); %s" % (
             names,
-            "; ".join(error for _host, error in missing),
+            "; ".join(why for _host, why in missing),
             payload["cause"],
         )
-        detail = dict(payload["detail"], hosts_lost=[host for host, _error in missing])
-        return dict(payload, cause=cause, advice=_ADVICE % names, detail=detail)
+        detail = dict(payload["detail"], hosts_lost=[host for host, _why in missing])
+        return dict(payload, cause=cause, advice=_ADVICE % ("server", names), detail=detail)
 
     def _told(self, job: Job, outcome: Outcome, answers: Sequence[rpc.Answer], meter: Meter) -> Outcome:
         """Return an outcome with the layers and the bytes of each host, and the network's part of a token."""
@@ -247,9 +310,55 @@ class Cluster:
 
 
 _ADVICE = (
-    "Look at the RPC server of %s, whose end is in what the playbook says of it; what was measured until then is kept, "
+    "Look at the %s of %s, whose end is in what the playbook says of it; what was measured until then is kept, "
     "and the same command goes on."
 )
+
+
+def _place(worker: Worker) -> Tuple[str, int]:
+    return worker.address, rpc.next_port(worker.port)
+
+
+def served(cells: Sequence[Dict[str, Any]]) -> Optional[Dict[str, Any]]:
+    """Return the one cell that stands for all whose requests several servers share: the one with the longest context.
+
+    None where there is no such cell. Raises ClusterError where no server would do for all of them, for there is one on
+    a host.
+    """
+    shared = [cell for cell in cells if variant.servers(cell) > 1]
+    needed: Dict[Tuple[str, ...], Dict[str, Any]] = {}
+    for cell in shared:
+        settings = {name: value for name, value in variant.settings_of(cell["variant"]).items() if name != "servers"}
+        said = variant.text_of(settings) or variant.PLAIN
+        needed.setdefault((cell["model"], cell["quantization"], cell["build"], said), cell)
+    if len(needed) > 1:
+        raise ClusterError(
+            "a host has one server, of one file and with one set of settings, and the cells with servers= need "
+            "several: %s; ask for one model in one quantization and one build, and let variants with servers= differ "
+            "in their number alone" % " and ".join(", ".join(words) for words in needed)
+        )
+    return max(shared, key=lambda cell: memory.context_of(cell, 1)) if shared else None
+
+
+def server_command(
+    cells: Sequence[Dict[str, Any]],
+    builds: List[Dict[str, Any]],
+    models: List[Dict[str, Any]],
+    threads: int,
+    settings: LaunchSettings,
+) -> Tuple[List[str], LaunchSettings]:
+    """Return the command of this host's llama-server for the cells whose requests it shares, and how it is launched.
+
+    It has this host's threads. Raises ClusterError, and JobError where there is no build.
+    """
+    cell = served(cells)
+    jobs = jobs_of([cell], builds, models) if cell else []
+    if not jobs:
+        raise ClusterError("this host has neither build nor model of a cell whose requests several servers share")
+    named = {name: value for name, value in jobs[0].cell.items() if name != "threads_batch"}
+    job = jobs[0]._replace(cell=dict(named, threads=threads))
+    applied = variant.applied(job, settings)
+    return registry.SERVE.argv(job, applied), applied
 
 
 def _work(job: Job, outcome: Outcome) -> Tuple[int, int]:
@@ -278,16 +387,19 @@ def _layers(model_path: str) -> int:
 def obstacle(job: Job, cluster: Optional[Cluster], need: Optional[memory.Need]) -> Optional[Tuple[str, str]]:
     """Return (cause, advice) where a cell over several hosts cannot be measured by these, None where it can.
 
-    `need` is what the whole model needs; the weights and the context are shared out by layers, what is computed with is
-    on each host.
+    `need` is what the whole model needs, with the context of one server; where it is computed together the weights and
+    the context are shared out by layers, what is computed with is on each host.
     """
     count = variant.hosts(job.cell)
+    behind = variant.servers(job.cell) > 1
     there = 1 + len(cluster.workers) if cluster else 1
     if cluster is None or job.cluster is None or count > there:
         return (
-            "hosts=%d needs %d hosts, and this run has %d" % (count, count, there),
+            "%s=%d needs %d hosts, and this run has %d" % ("servers" if behind else "hosts", count, count, there),
             "Run playbooks/cluster.yml over an inventory with %d hosts in its group bench." % count,
         )
+    if behind:
+        return _no_servers(job, cluster, need)
     try:
         layers = variant.split(job.cell, job.cluster.layers)
     except variant.VariantError as error:
@@ -305,4 +417,30 @@ def obstacle(job: Job, cluster: Optional[Cluster], need: Optional[memory.Need]) 
                 "%s cannot hold %d of %d layers: %s" % (host, share, sum(layers), why[0]),
                 "Give it fewer layers (layers=...), add a host, or choose a smaller model or hosts with more memory.",
             )
+    return None
+
+
+def _no_servers(job: Job, cluster: Cluster, need: Optional[memory.Need]) -> Optional[Tuple[str, str]]:
+    """Return (cause, advice) where the requests of a cell cannot be shared by these hosts."""
+    name = "servers=%d" % variant.servers(job.cell)
+    if registry.kind_of(job.cell) is not registry.SERVE:
+        return (
+            "%s shares requests, and %s sends none" % (name, job.cell["test"]),
+            "Measure it by tests of a server, such as %s." % registry.SERVE.examples[0],
+        )
+    silent = [worker.host for worker in cluster.used(job.cell) if not worker.serves]
+    if silent:
+        return (
+            "%s needs a llama-server on each of its hosts, and %s has none" % (name, " and ".join(silent)),
+            "Read what the playbook says of it.",
+        )
+    without = proxy.missing()
+    if without:
+        return without, proxy.ADVICE
+    of_hosts = [(cluster.head, cgroup.memory(cluster.machine))]
+    of_hosts += [(worker.host, worker.machine.get("memory_bytes")) for worker in cluster.used(job.cell)]
+    for host, room in of_hosts:
+        why = memory.refusal(need, room) if need else None
+        if why:
+            return "%s cannot hold the model alone: %s" % (host, why[0]), why[1]
     return None

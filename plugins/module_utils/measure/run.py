@@ -108,7 +108,7 @@ class Session:
         """
         rungs = [Rung(max(given))] if given else thread_ladder.rungs(self.machine)
         # A model that no host holds alone is tried where it fits.
-        together = ("variant",) if variant.hosts(job.cell) > 1 else ()
+        together = ("variant",) if variant.sharing(job.cell) > 1 else ()
         base = {key: job.cell[key] for key in ("model", "quantization", "build", *together)}
         jobs = []
         for test in thread_ladder.TESTS:

@@ -1,9 +1,9 @@
 # Copyright: (c) 2026, cloudbench.llama contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes over a network interface while a program runs, by the counters of /proc/net/dev.
+"""What goes over a network interface while a program runs, by the counters of /proc/net/dev; who is connected to it.
 
-They are those of the network namespace of whoever reads them, and of all that goes over the interface.
+The counters are those of the network namespace of whoever reads them, and of all that goes over the interface.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from typing import List, NamedTuple, Optional, Tuple
 INTERVAL_S = 0.1
 # Of 8 tokens of a small model, in two intervals, less was told than the logits that had moved.
 LEAST_INTERVALS = 5
+
+
+# Of a TCP connection over which something may go, as /proc/net/tcp has it (net/tcp_states.h).
+_ESTABLISHED = "01"
 
 
 class Traffic(NamedTuple):
@@ -56,6 +60,16 @@ def traffic(interface: str, proc: str = "/proc") -> Optional[Traffic]:
     except (OSError, ValueError, IndexError):
         pass
     return None
+
+
+def established(port: int, pid: int, proc: str = "/proc") -> int:
+    """Return how many IPv4 connections to a port the network of a process has, 0 where the kernel does not say."""
+    try:
+        with open("%s/%d/net/tcp" % (proc, pid), encoding="ascii", errors="replace") as file:
+            rows = [line.split() for line in file][1:]
+        return sum(row[1].endswith(":%04X" % port) and row[3] == _ESTABLISHED for row in rows)
+    except (OSError, IndexError):
+        return 0
 
 
 class Meter:

@@ -320,16 +320,18 @@ class Request(_Request, total=False):
 
 class _ClusterHost(TypedDict):
     host: str
-    layers: int
     threads: int
 
 
 class ClusterHost(_ClusterHost, total=False):
     """A host of a cluster: its layers, and what it holds of the model, by the log of the measuring host.
 
-    `round_trip_s` and `version`, that of the protocol, are those of a worker's server.
+    `round_trip_s` and `version`, that of the protocol, are those of a worker's server. Behind a proxy a host has no
+    layers, for it has all, and `requests`, how many of the launch it answered.
     """
 
+    layers: Optional[int]
+    requests: Optional[int]
     model_bytes: Optional[int]
     kv_bytes: Optional[int]
     compute_bytes: Optional[int]
@@ -345,8 +347,12 @@ class _Cluster(TypedDict):
 
 
 class Cluster(_Cluster, total=False):
-    """The hosts of a launch, the measuring one first, and what went over its interface while it was timed."""
+    """The hosts of a launch, the measuring one first, and what went over its interface while it was timed.
 
+    `proxy`: the name and version of what shared the requests out, where something did.
+    """
+
+    proxy: Optional[str]
     interface: Optional[str]
     bytes: Optional[int]
     packets: Optional[int]

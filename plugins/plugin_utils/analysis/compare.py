@@ -234,14 +234,14 @@ def _apart(value: Any, other: Any) -> str:
     return " against ".join("nothing on record" if item is None else f"{item!r:.80}" for item in (value, other))
 
 
-def within_blocks(a: Row, b: Row, p_value: bool = True) -> Verdict:
+def within_blocks(a: Row, b: Row, p_value: bool = True, metric: str = "") -> Verdict:
     """Return how the cell B of a run stands to A of the same, by the blocks in which both were undisturbed.
 
-    `p_value`: as verdict.paired() has it.
+    `p_value`: as verdict.paired() has it. `metric`: another one than stands for the cells.
     """
-    left, right = summary.by_block(a), summary.by_block(b)
+    left, right = summary.by_block(a, metric), summary.by_block(b, metric)
     blocks = sorted(set(left) & set(right))
-    lower = registry.lower_is_better(a.speed)
+    lower = registry.lower_is_better(metric or a.speed)
     return verdict.paired([left[block] for block in blocks], [right[block] for block in blocks], lower, p_value)
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import registry as kinds
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Row, Run
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices
@@ -91,8 +92,8 @@ def of_row(row: Row, usd_hour: Decimal) -> Cost | None:
 
 
 def _with(rows: Sequence[Row], metric: str) -> list[Row]:
-    """Return the rows whose kind of measurement gives a metric."""
-    return [row for row in rows if metric in kinds.kind_of(row.cell).metrics]
+    """Return the rows of one host whose kind of measurement gives a metric."""
+    return [row for row in rows if metric in kinds.kind_of(row.cell).metrics and variant.hosts(row.cell) == 1]
 
 
 def _goodput(rows: Sequence[Row], usd_hour: Decimal) -> Cost | None:

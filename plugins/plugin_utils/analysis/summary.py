@@ -1031,9 +1031,9 @@ def average(row: Row, name: str) -> float | None:
 
 
 def fewest_users(rows: Iterable[Row]) -> Row | None:
-    """Return the row of a server with as few users at once as were measured, None without one."""
+    """Return the row of a server of one host with as few users at once as were measured, None without one."""
     served = [row for row in rows if "concurrency" in row.cell and kinds.kind_of(row.cell).name == "serve"]
-    known = [row for row in served if row.interval is not None]
+    known = [row for row in served if row.interval is not None and variant.hosts(row.cell) == 1]
     return min(known, key=lambda row: (row.cell["concurrency"], cell_order(row.cell)), default=None)
 
 
@@ -1204,14 +1204,16 @@ def remarks(rows: Iterable[Row]) -> list[Finding]:
     return _findings(rows, (AS_EXPECTED, SWITCHED_OFF, UNKNOWN))
 
 
-def by_block(row: Row) -> dict[int, float]:
+def by_block(row: Row, metric: str = "") -> dict[int, float]:
     """Return the speed of each block in which `row` was launched undisturbed, of the first launch should it have two.
+
+    `metric` is another one than stands for the cell.
 
     What drifts over a session is the same for all of a block; what disturbed one launch is not.
     """
     speeds: dict[int, float] = {}
     for record in undisturbed(row.launches):
-        block, speed = record["payload"].get("block"), value(record, row.speed)
+        block, speed = record["payload"].get("block"), value(record, metric or row.speed)
         if block is not None and speed is not None:
             speeds.setdefault(block, speed)
     return speeds

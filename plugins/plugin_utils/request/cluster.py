@@ -79,6 +79,7 @@ def joined(hosts: Sequence[str], facts: Mapping[str, Payload], build: Any) -> di
             {
                 "host": host, "address": address, "port": port, "threads": int(served.get("threads") or 1),
                 "machine": dict(machine) if isinstance(machine, Mapping) else {},
+                "serves": served.get("serves") is True,
             }
         )  # fmt: skip
     return {"head": head, "workers": workers}

@@ -14,8 +14,8 @@ from typing import Any, TypedDict
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.cell import BY_LADDER, TWIN, tune_purpose
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.kind import Cell
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import KINDS, headline, kind_of
-from ansible_collections.cloudbench.llama.plugins.module_utils.measure import ladder
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.registry import KINDS, SERVE, headline, kind_of
+from ansible_collections.cloudbench.llama.plugins.module_utils.measure import cluster, ladder
 from ansible_collections.cloudbench.llama.plugins.module_utils.models import imatrix
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import lookup
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.source import (
@@ -187,11 +187,33 @@ def _variants(request: RunRequest, machine: Payload, build: Build, test: Cell) -
     setting itself is not combined with a variant that says the same one.
     """
     if request.asked["variants"]:
-        known = [text for text in request.variants if variant.applies(text, test)]
+        known = [text for text in request.variants if variant.applies(text, test) and _sends(text, test)]
         return known or [""] * bool(request.variants)
     server = machine["cpu_count"] >= _SERVER_CPUS and not machine.get("emulated") and not request.quick
     usual = test["test"] in USUAL_TESTS and not build.reads_legacy
     return ["", _WITHOUT_FLASH_ATTENTION] if server and usual else [""]
+
+
+def _sends(text: str, test: Cell) -> bool:
+    """Say whether a test sends the requests that the servers of a variant share, if it has any."""
+    return variant.servers({"variant": text}) == 1 or kind_of(test) is SERVE
+
+
+def _check_servers(request: RunRequest, cells: list[Cell]) -> None:
+    """Refuse servers= of which no test sends requests, or that would need several servers on a host.
+
+    Raises RequestError.
+    """
+    for text in request.variants:
+        if not any(_sends(text, test) for test in request.tests):
+            raise RequestError(
+                f"the variant {text!r} has servers that share requests, and no test of this run sends any: add one, "
+                f"such as {SERVE.examples[0]}"
+            )
+    try:
+        cluster.served(cells)
+    except cluster.ClusterError as error:
+        raise RequestError(str(error)) from error
 
 
 def _combination(cell: Cell) -> tuple[str, ...]:
@@ -382,6 +404,7 @@ def make_plan(request: RunRequest, machine: Payload) -> Plan:
         for settings in _variants(request, machine, build, test)
         for count in threads
     ]
+    _check_servers(request, cells)
     failures += [
         failure(
             "plan",

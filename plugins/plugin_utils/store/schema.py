@@ -406,8 +406,9 @@ class ClusterHost(Struct, kw_only=True, gc=False):
     """A host of a cluster, and what it holds of the model."""
 
     host: str
-    layers: Count
     threads: ThreadCount
+    layers: Count | None = None
+    requests: Count | None = None
     model_bytes: Count | None = None
     kv_bytes: Count | None = None
     compute_bytes: Count | None = None
@@ -422,6 +423,7 @@ class Cluster(Struct, kw_only=True, gc=False):
     """The hosts of a launch, and what went over the interface of the measuring one."""
 
     hosts: list[ClusterHost]
+    proxy: str | None = None
     interface: str | None = None
     bytes: Count | None = None
     packets: Count | None = None

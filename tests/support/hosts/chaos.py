@@ -644,7 +644,8 @@ def _kills(trial: Trial) -> None:
     trial.judged = interruptions.interrupted(
         trial.command(), ROOT, trial.surroundings(), trial.spool_here, trial.results, kills, 2 * PATIENCE
     )
-    assert (trial.judged.runs, trial.judged.at_once) == (1, 1), "two runs, or two programs at once"
+    assert trial.judged.runs == 1, f"{trial.judged.runs} runs"
+    assert trial.judged.at_once == 1, "several programs at once: " + "; ".join(trial.judged.at_most)
     trial.outputs += trial.judged.outputs
     trial.codes.append(0)
 
@@ -778,7 +779,7 @@ def suffer(fault: Fault, seed: int = 1) -> Outcome:
             trial.start()
             again = trial.finish()
         kept = list(interruptions.records_in(trial.results.glob("*/records/*.jsonl")))
-        judged = trial.judged or interruptions.judged(1, trial.outputs, trial.seen, kept, 1)
+        judged = trial.judged or interruptions.judged(1, trial.outputs, trial.seen, kept)
         left = _left(trial)
         problems = _problems(fault, code, output, again, judged, left)
         outputs = "\n".join(trial.outputs)

@@ -42,7 +42,7 @@ class Interrupted(NamedTuple):
 
     `lost`: records that were on disk, in spool or store, when a process was killed and are not in the store at the end.
     `doubled`: launches of one cell and number that are there twice. `short`: cells with fewer launches than planned.
-    `at_once`: most measuring programs seen at the same time. `outputs`: of each try.
+    `at_once`: most measuring programs seen at the same time, and `at_most` which those were. `outputs`: of each try.
     """
 
     kills: int
@@ -53,6 +53,7 @@ class Interrupted(NamedTuple):
     doubled: list[str]
     short: list[str]
     at_once: int
+    at_most: list[str]
     outputs: list[str]
 
 
@@ -80,17 +81,23 @@ class _Watcher(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.most = 0
+        # Those that were seen when there were most, each with what it is and where it came from.
+        self.at_most: list[str] = []
         self._over = threading.Event()
 
     def run(self) -> None:
         while not self._over.wait(0.02):
-            count = 0
+            now = []
             for directory in Path("/proc").glob("[0-9]*"):
                 with contextlib.suppress(OSError):
                     # A process that has ended has no command line. What a build is asked for measures nothing.
                     argv = (directory / "cmdline").read_bytes().split(b"\0")
-                    count += os.path.basename(argv[0]) in MEASURING and b"--help" not in argv
-            self.most = max(self.most, count)
+                    if os.path.basename(argv[0]) in MEASURING and b"--help" not in argv:
+                        parent = (directory / "stat").read_text("ascii", "replace").rpartition(")")[2].split()[1]
+                        words = b" ".join(argv).decode("utf-8", "replace")
+                        now.append(f"{directory.name}, child of {parent}: {words}")
+            if len(now) > self.most:
+                self.most, self.at_most = len(now), now
 
     def stop(self) -> None:
         self._over.set()
@@ -170,14 +177,16 @@ def interrupted(
             assert not why, f"{why}:\n{outputs[-1]}"
     finally:
         watcher.stop()
-    return judged(len(kills), outputs, seen, list(records_in(results.glob("*/records/*.jsonl"))), watcher.most)
+    return judged(len(kills), outputs, seen, list(records_in(results.glob("*/records/*.jsonl"))), watcher.at_most)
 
 
 def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def judged(kills: int, outputs: list[str], seen: list[Record], kept: list[Record], at_once: int) -> Interrupted:
+def judged(
+    kills: int, outputs: list[str], seen: list[Record], kept: list[Record], at_most: Sequence[str] = ()
+) -> Interrupted:
     """Say what came of it: `seen` was on disk when something went wrong, `kept` is in the store at the end."""
     there = {_text(record) for record in kept}
     lost = {_text(record): record for record in seen if _text(record) not in there}
@@ -201,7 +210,8 @@ def judged(kills: int, outputs: list[str], seen: list[Record], kept: list[Record
         lost=list(lost.values()),
         doubled=[cell for cell, count in numbers.items() if count > 1],
         short=[cell for cell, wanted in planned.items() if of_cell[cell] < wanted],
-        at_once=at_once,
+        at_once=len(at_most),
+        at_most=list(at_most),
         outputs=outputs,
     )
 

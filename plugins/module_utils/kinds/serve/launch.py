@@ -6,10 +6,13 @@
 Closed loop: so many users, each with one request after the other. Open loop: requests arrive as a Poisson process,
 whether or not the server keeps up, and the clock of each runs from its planned time, so that waiting counts. The first
 request of each user warms up; it is kept and counts nowhere.
+
+Where hosts with a server each share the requests, a proxy is before them, on this host as the users are.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
 import statistics
 import threading
@@ -17,7 +20,7 @@ import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
-from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job, program, where_known
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Cluster, Job, program, where_known
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.memory import context_of
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import (
     LaunchFailed,
@@ -29,6 +32,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.prompts imp
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.requests import tpot
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import parse_log
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.proxy import Proxy, ProxyError
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.server import ADDRESS, NAME, Server, ServerError
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.streaming import Answer, complete
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import envelope
@@ -227,22 +231,44 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int],
     def failed(cause: str, advice: str, **detail: Any) -> LaunchFailed:
         return LaunchFailed(envelope.failure("measure", cause, advice, cell, argv=argv, **detail))
 
-    server = Server(argv, settings.time_limit, started, settings.environment, settings.cpus, settings.huge_pages)
+    others = job.cluster or Cluster()
+    server = Server(
+        argv, settings.time_limit, started, settings.environment, settings.cpus, settings.huge_pages, others.key
+    )
+    together: Dict[str, Any] = {}
     try:
-        with server:
+        with server, contextlib.ExitStack() as stack:
+            port, count = server.port, settings.requests * settings.slots
+            if others.servers:
+                here = "%s:%d" % (ADDRESS, port)
+                at_once = cell.get("concurrency") or count
+                proxy = stack.enter_context(Proxy([here, *others.servers], at_once, settings.time_limit))
+                port = proxy.port
 
             def send(prompt: List[int]) -> Answer:
                 patience = max(0.1, server.remaining())
-                return complete(ADDRESS, server.port, prompt, cell["n_gen"], patience, server.headers)
+                return complete(ADDRESS, port, prompt, cell["n_gen"], patience, server.headers)
 
             if "rate" in cell:
-                count = settings.requests * settings.slots
                 requests = open_loop(cell["rate"], count, cell["n_prompt"], settings.seed, send, tokens)
             else:
                 users = cell["concurrency"]
                 requests = closed_loop(users, settings.requests, cell["n_prompt"], settings.seed, send, tokens)
             if server.ended():
                 raise server.failure("while it served")
+            if others.servers:
+                behind = proxy.counts()
+                together = {"proxy": proxy.version, "hosts": [{"requests": each.requests} for each in behind]}
+                down = [str(number) for number, each in enumerate(behind, start=1) if not each.steady]
+                if down:
+                    raise failed(
+                        "of the %d servers behind the proxy number %s was not there all the time"
+                        % (len(behind), " and ".join(down)),
+                        _advice(""),
+                        requests=described(requests),
+                    )
+    except ProxyError as error:
+        raise failed(error.cause, error.advice) from error
     except ServerError as error:
         raise failed(error.cause, error.advice, stderr_tail=error.tail[-STDERR_TAIL:]) from error
     told = described(requests)
@@ -265,4 +291,6 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int],
         "slots": settings.slots,
         "context": context_of(cell, settings.slots),
     }
+    if together:
+        detail["cluster"] = together
     return Outcome(server.argv, metrics, [], kernel, server.usage, detail)

@@ -88,14 +88,15 @@ def _section(view: View) -> Section | None:
             ("ITL ms", RIGHT), ("TPOT ms", RIGHT), ("End to end ms", RIGHT), ("Output token/s", RIGHT),
             ("Goodput 1/s", RIGHT), ("Validity", LEFT),
         ]  # fmt: skip
-        blocks += [markdown.table(columns, map(_served, served)), _slo_words(served)]
+        several = len({summary.way(row.cell) for row in served}) > 1
+        blocks += [markdown.table(columns, [_served(row, several) for row in served]), _slo_words(served)]
     if batched:
         words = "The bound of the same without a server: llama-batched-bench, sequences at once."
         blocks += [markdown.text(words, None), _batched(batched)]
     return Section("Latency", blocks, "latency")
 
 
-def _served(row: Row) -> list[Cell]:
+def _served(row: Row, several_ways: bool) -> list[Cell]:
     requests = _requests(row)
     gaps = [gap for request in requests for gap in request["itl_s"]]
     each = [seconds for seconds in map(tpot, requests) if seconds is not None]
@@ -103,7 +104,8 @@ def _served(row: Row) -> list[Cell]:
     count = metrics.plural(len(requests), "request") + (f", {100 * failed:.0f} % failed" if failed else "")
     tokens = f"{row.cell['n_prompt']}{metrics.NO_BREAK}+{metrics.NO_BREAK}{row.cell['n_gen']} tokens"
     answered = _answered_words(row)
-    small = (tokens, f"threads: {parts.thread_words(row.cell)}", count, *([answered] if answered else []))
+    small = [tokens, f"threads: {parts.thread_words(row.cell)}", count, *([answered] if answered else [])]
+    small += [summary.way(row.cell)] if several_ways else []
     return [
         markdown.lines(_load_words(row.cell), *map(markdown.small, small)),
         _spread(row, "ttft_s", [request["ttft_s"] for request in requests]),
@@ -158,6 +160,8 @@ def _slo_words(served: Sequence[Row]) -> Markdown:
 def _latency(view: View) -> Drawing | None:
     """Draw what one user waits, against the output of all of them, by the number of users."""
     served = [row for row in view.of_kind("serve") if row.interval and "rate" not in row.cell]
+    # A curve is of one way to compute.
+    served = [row for row in served if summary.way(row.cell) == summary.way(served[0].cell)]
     rows = sorted(served, key=lambda row: row.cell.get("concurrency", 1))
     if len({row.cell.get("concurrency", 1) for row in rows}) < 2:
         return None

@@ -48,6 +48,7 @@ def job(text: str = "", test: str = "pp512", options: list[str] | None = None, t
         ("hosts=03", "hosts=3"),
         ("layers=09/8+hosts=2+fa=off", "fa=off+hosts=2+layers=9/8"),
         ("hosts=2+layers=0/17", "hosts=2+layers=0/17"),
+        ("servers=03+fa=off", "fa=off+servers=3"),
         ("thp=on+load=none+numa=isolate+poll=0+batch=4096", "batch=4096+load=none+poll=0+numa=isolate+thp=on"),
     ],
 )
@@ -203,6 +204,9 @@ def test_a_program_that_repacks_when_it_is_told_to_is_told():
     [
         ("hosts=1", "hosts = '1': it is a whole number from 2 to 17"),
         ("hosts=18", "it is a whole number from 2 to 17"),
+        ("servers=1", "servers = '1': it is a whole number from 2 to 17"),
+        ("hosts=2+servers=2", "has hosts, which compute one model together, and servers, which have it each"),
+        ("servers=2+layers=9/8", "gives layers to 2 hosts, and names none: set hosts=2"),
         ("layers=9/8", "gives layers to 2 hosts, and names none: set hosts=2"),
         ("hosts=3+layers=9/8", "gives layers to 2 hosts, and names 3: set hosts=2"),
         ("hosts=2+layers=17/0", "layers = '17/0': it is the layers of each host, the measuring one first"),

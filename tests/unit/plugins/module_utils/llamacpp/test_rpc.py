@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -16,10 +17,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import log, rpc, rpc_server
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import log, rpc, rpc_server, server
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.rpc import RpcError
 
 COLLECTIONS = Path(__file__).resolve().parents[5] / "collections"
@@ -86,9 +88,9 @@ def test_any_other_address_is_refused_with_the_remedy(address, words):
     assert words in str(refused.value)
 
 
-@pytest.mark.parametrize("port", [0, 22, 1023, 65536, "50052", None, True])
+@pytest.mark.parametrize("port", [0, 22, 1023, 65535, "50052", None, True])
 def test_a_port_that_is_none_is_refused(port):
-    with pytest.raises(RpcError, match="llama_rpc_port is a whole number from 1024 to 65535, not"):
+    with pytest.raises(RpcError, match="llama_rpc_port is a whole number from 1024 to 65534, not"):
         rpc.check_port(port)
 
 
@@ -190,7 +192,10 @@ def test_an_address_that_is_not_the_hosts_own_and_a_port_that_is_taken_are_refus
 class Life:
     """A supervisor in a process of its own, as the module is one."""
 
-    def __init__(self, program: Path, directory: Path, port: int, minutes: float = 1, patience: float = 60) -> None:
+    def __init__(
+        self, program: Path, directory: Path, port: int, minutes: float = 1, patience: float = 60, key: str = ""
+    ) -> None:
+        """`key`: the server is a llama-server, which has it."""
         self.place = rpc_server.Place(str(directory), port)
         self.port = port
         script = f"""
@@ -200,7 +205,11 @@ class Life:
             rpc_server.RESTART_SECONDS = 0.5
             place = rpc_server.Place({str(directory)!r}, {port})
             limits = {minutes}, {patience}
-            serving = rpc_server.Serving({str(program)!r}, "second", "127.0.0.1", {port}, 2, *limits, place)
+            at = "127.0.0.1", {port}
+            server = rpc_server.RpcProgram({str(program)!r}, *at, 2)
+            if {key!r}:
+                server = rpc_server.LlamaProgram([{str(program)!r}, "-np", "2"], *at, {key!r}, {{"A": "b"}}, False, 20)
+            serving = rpc_server.Serving(server, "second", *at, *limits, place)
             try:
                 print(json.dumps(serving.serve()))
             except rpc.RpcError as error:
@@ -239,7 +248,7 @@ def begun(program: Path, tmp_path: Path) -> Iterator[list[Life]]:
         life.running.wait()
 
 
-def begin(begun: list[Life], program: Path, tmp_path: Path, port: int | None = None, **limits: float) -> Life:
+def begin(begun: list[Life], program: Path, tmp_path: Path, port: int | None = None, **limits: Any) -> Life:
     life = Life(program, tmp_path / "rpc", port or free_port(), **limits)
     begun.append(life)
     return life
@@ -345,3 +354,79 @@ def test_a_server_that_does_not_begin_says_why(begun, tmp_path):
 def test_nobody_waits_for_a_server_for_ever(tmp_path):
     with pytest.raises(RpcError, match=r"did not begin within 0\.3 s"):
         rpc_server.ready(rpc_server.Place(str(tmp_path), 50052), 0.3)
+
+
+# A mock of llama-server: what it is told, and when it answers. It loads for a second, and then lets in who has the key.
+LLAMA = """\
+#!{python}
+import http.server, json, os, sys, time
+started = time.monotonic()
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        said = json.dumps([sys.argv[1:], os.environ.get("A"), list(os.sched_getaffinity(0))]).encode()
+        known = self.headers.get("Authorization") == "Bearer " + os.environ["LLAMA_API_KEY"]
+        status = 200 if self.path != "/health" and known else 401
+        if self.path == "/health":
+            status = 200 if time.monotonic() - started > 1 else 503
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_words):
+        pass
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[-1])), Handler).serve_forever()
+"""
+KEY = "0123456789abcdef" * 2
+
+
+@pytest.fixture
+def llama(tmp_path: Path) -> Path:
+    path = tmp_path / "llama"
+    path.write_text(LLAMA.format(python=sys.executable))
+    path.chmod(0o755)
+    return path
+
+
+def test_a_llama_server_for_other_hosts_has_its_key_where_nobody_else_reads_it(begun, llama, tmp_path):
+    life = begin(begun, llama, tmp_path, key=KEY)
+    state = rpc_server.ready(life.place, 20)
+    assert (state["state"], state["version"]) == ("ready", "")
+    assert server.health("127.0.0.1", life.port, 5) == server.HEALTHY
+    assert KEY.encode() not in Path(f"/proc/{life.server()}/cmdline").read_bytes()
+    for key, status in ((KEY, 200), ("wrong", 401)):
+        connection = http.client.HTTPConnection("127.0.0.1", life.port, timeout=5)
+        connection.request("GET", "/", headers={"Authorization": f"Bearer {key}"})
+        answer = connection.getresponse()
+        assert answer.status == status
+        told = json.loads(answer.read())
+        connection.close()
+    assert told[:2] == [["-np", "2", "--host", "127.0.0.1", "--port", str(life.port)], "b"]
+    assert not any(KEY in path.read_text() for path in (tmp_path / "rpc").iterdir())
+    ended = life.place.end()
+    assert ended["why"] == rpc_server.ASKED
+    assert server.health("127.0.0.1", life.port, 1) is None
+
+
+def test_a_llama_server_stays_as_long_as_somebody_is_connected_now_and_then(begun, llama, tmp_path):
+    life = begin(begun, llama, tmp_path, key=KEY, patience=2)
+    rpc_server.ready(life.place, 20)
+    began = time.monotonic()
+    while time.monotonic() - began < 5:
+        assert server.health("127.0.0.1", life.port, 5, keep=0.5) == server.HEALTHY
+        time.sleep(0.5)
+    assert life.result()["why"] == rpc_server.ALONE
+
+
+def test_a_llama_server_that_does_not_load_its_model_is_told_by_its_name(begun, tmp_path):
+    broken = tmp_path / "broken"
+    broken.write_text("#!/bin/sh\necho 'error: unknown model architecture' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    life = begin(begun, broken, tmp_path, key=KEY)
+    with pytest.raises(RpcError, match="the llama-server of second ended as soon as it was started") as refused:
+        rpc_server.ready(life.place, 20)
+    assert "unknown model architecture" in str(refused.value)

@@ -18,7 +18,7 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import memo
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.job import Job
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.outcome import LaunchFailed, Outcome
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.settings import LaunchSettings
-from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import rpc
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import proxy, rpc, server
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import cluster as clusters
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure import run as measuring
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.cluster import Cluster, ClusterError, obstacle
@@ -48,10 +48,11 @@ GIVEN = {
 
 
 class Servers:
-    """What the RPC servers answer; `gone` are addresses of those that do not."""
+    """What the servers answer; `gone` are addresses of those that do not, `loading` of a llama-server that loads."""
 
     def __init__(self, *gone: str) -> None:
         self.gone = set(gone)
+        self.loading: set[str] = set()
         self.asked: list[str] = []
 
     def ask(self, address: str, port: int, _seconds: float, _times: int = 1) -> rpc.Answer:
@@ -60,10 +61,17 @@ class Servers:
             raise rpc.RpcError(f"{address}:{port} does not answer as an RPC server of llama.cpp: refused")
         return rpc.Answer("7.0.0", 0.0005 if address == "10.0.0.7" else 0.001)
 
+    def health(self, address: str, port: int, _seconds: float, _keep: float = 0.0) -> int | None:
+        """As a llama-server on the next port does."""
+        assert port == 50053
+        self.asked.append(f"{address}/health")
+        return None if address in self.gone else 503 if address in self.loading else server.HEALTHY
 
-def cluster(servers: Servers) -> Cluster:
-    made = Cluster.of(GIVEN, HEAD)
-    return Cluster(made.head, HEAD, made.workers, servers.ask)
+
+def cluster(servers: Servers, serves: bool = False) -> Cluster:
+    given = {**GIVEN, "workers": [{**worker, "serves": serves} for worker in GIVEN["workers"]]}
+    made = Cluster.of(given, HEAD, "k" * 32)
+    return Cluster(made.head, HEAD, made.workers, servers.ask, "k" * 32, servers.health)
 
 
 @pytest.fixture(autouse=True)
@@ -351,3 +359,137 @@ def test_a_model_that_fits_nowhere_alone_has_its_ladder_over_its_hosts(monkeypat
                    cluster=there)  # fmt: skip
     assert {cell.get("variant") for cell in cells} == {"hosts=3"}
     assert {cell.get("purpose") for cell in cells} == {"ladder", None}
+
+
+# One server on each host, behind a proxy.
+
+
+def served(job: Job, _settings: LaunchSettings, begun) -> Outcome:
+    begun(1)
+    counts = [{"requests": 10}, *({"requests": 9} for _server in job.cluster.servers)]
+    detail = {"cluster": {"proxy": "HAProxy version 2.6.12", "hosts": counts}}
+    metrics = {"tpot_s": {"value": 0.1, "unit": "s"}, "output_tps": {"value": 30.0, "unit": "token/s"}}
+    return Outcome(["llama-server"], metrics, [], {}, Usage(10.0, 1, 0, 1, 0, 0, 0, 0), detail)
+
+
+def test_servers_that_share_requests_are_named_with_how_many_they_answered():
+    there = cluster(Servers(), serves=True)
+    (two, three) = there.reach([job("servers=2", "serve128+64@c4"), job("servers=3", "serve128+64@c4")])
+    assert (two.cluster.servers, two.cluster.key) == (("10.0.0.7:50053",), "k" * 32)
+    assert three.cluster.servers == ("10.0.0.7:50053", "10.0.0.8:50053")
+    # No model is split: nobody looks for layers.
+    assert (three.cluster.endpoints, variant.argv(three, "llama-server")) == ((), [])
+    outcome = there.launch(three, LaunchSettings(), started, served)
+    assert outcome.detail["cluster"] == {
+        "proxy": "HAProxy version 2.6.12",
+        "hosts": [
+            {"requests": 10, "host": "first", "threads": 2, "machine": "h" * 12, "processor": "A"},
+            {"requests": 9, "host": "second", "threads": 2, "machine": "o" * 12, "processor": "B", "type": "c8g.large"},
+            {"requests": 9, "host": "third", "threads": 2, "machine": "o" * 12, "processor": "B", "type": "c8g.large"},
+        ],
+    }
+    assert "k" * 32 not in str(outcome)
+
+
+def test_a_server_that_still_loads_is_waited_for_and_one_that_is_not_there_costs_no_launch(monkeypatch):
+    servers = Servers()
+    servers.loading.add("10.0.0.8")
+    there = cluster(servers, serves=True)
+    (reached,) = there.reach([job("servers=3", "serve128+64@c4")])
+    with pytest.raises(LaunchFailed) as failed:
+        there.launch(reached, LaunchSettings(), started, lambda *_given: pytest.fail("launched"))
+    assert failed.value.payload["cause"].startswith(
+        "the worker third is not there: its llama-server 10.0.0.8:50053 answers 503 to /health, tried for"
+    )
+    monkeypatch.setattr(clusters, "READY_SECONDS", 10.0)
+    threading.Timer(0.2, servers.loading.clear).start()
+    assert there.launch(reached, LaunchSettings(), started, served).metrics["output_tps"]["value"] == 30.0
+
+
+def test_a_server_that_is_lost_while_it_serves_is_named():
+    servers = Servers()
+
+    def dies(job: Job, _settings: LaunchSettings, _started) -> Outcome:
+        servers.gone.add("10.0.0.7")
+        raise LaunchFailed(envelope.failure("measure", "5 of 16 requests failed", "Read it.", job.cell))
+
+    there = cluster(servers, serves=True)
+    (reached,) = there.reach([job("servers=3", "serve128+64@c4")])
+    with pytest.raises(LaunchFailed) as failed:
+        there.launch(reached, LaunchSettings(), started, dies)
+    payload = failed.value.payload
+    assert payload["cause"] == (
+        "the worker second was lost during the launch (its llama-server 10.0.0.7:50053 does not answer); "
+        "5 of 16 requests failed"
+    )
+    assert payload["detail"]["hosts_lost"] == ["second"]
+
+
+def test_servers_know_that_somebody_measures_while_others_are_asked(monkeypatch):
+    monkeypatch.setattr(clusters, "_KEEP_SECONDS", 0.05)
+    servers = Servers()
+    with cluster(servers, serves=True).kept():
+        time.sleep(0.3)
+    assert {"10.0.0.7/health", "10.0.0.8/health"} <= set(servers.asked)
+    servers.asked.clear()
+    with cluster(servers).kept():
+        time.sleep(0.3)
+    assert set(servers.asked) == {"10.0.0.7", "10.0.0.8"}
+
+
+def test_requests_are_shared_only_where_each_host_can_answer_them(monkeypatch):
+    monkeypatch.setattr(proxy, "program", lambda: "/usr/sbin/haproxy")
+    serving, silent = cluster(Servers(), serves=True), cluster(Servers())
+
+    def why(text: str, test: str, there: Cluster, need: memory.Need | None = None):
+        (reached,) = there.reach([job(text, test)])
+        return obstacle(reached, there, need)
+
+    assert why("servers=3", "serve128+64@c4", serving) is None
+    assert why("servers=4", "serve128+64@c4", serving)[0] == "servers=4 needs 4 hosts, and this run has 3"
+    assert why("servers=3", "tg32", serving)[0] == "servers=3 shares requests, and tg32 sends none"
+    assert "and second and third has none" in why("servers=3", "serve128+64@c4", silent)[0]
+    need = memory.Need(weights=34 * GIB, kv=0, compute=0, context=0)
+    assert why("servers=2", "serve128+64@c4", serving, need)[0].startswith(
+        "first cannot hold the model alone: it needs"
+    )
+    monkeypatch.setattr(proxy, "program", lambda: None)
+    cause, advice = why("servers=3", "serve128+64@c4", serving)
+    assert cause == "several servers need HAProxy before them, and this host has no program haproxy"
+    assert "Install the package haproxy" in advice
+
+
+BUILD = {"name": "rpc", "bin": "/opt/bin", "id": "b" * 12}
+MODEL = {"name": "m", "quantization": "Q4_0", "path": "/opt/m.gguf", "id": "f" * 12}
+
+
+def test_the_server_of_a_host_is_one_for_all_cells_that_it_shares():
+    cells = [
+        job("servers=2+fa=off", "serve128+64@c4").cell,
+        job("servers=3+fa=off", "serve512+64@c2", threads=4, threads_batch=4).cell,
+        job("", "tg32").cell,
+    ]
+    argv, applied = clusters.server_command(cells, [BUILD], [MODEL], 7, LaunchSettings(slots=4))
+    assert argv[:3] == ["/opt/bin/llama-server", "-m", "/opt/m.gguf"]
+    assert argv[3:11] == ["-t", "7", "-tb", "7", "-np", "4", "-c", str(4 * 768)]
+    assert argv[-2:] == ["-fa", "0"]
+    assert "--rpc" not in argv
+    assert applied.slots == 4
+    with pytest.raises(ClusterError, match="has neither build nor model"):
+        clusters.server_command(cells, [BUILD], [], 7, LaunchSettings())
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "words"),
+    [
+        ("servers=3", {}, "m, Q4_0, rpc, default and m, Q4_0, rpc, fa=off"),
+        ("servers=3+fa=off", {"quantization": "Q8_0"}, "m, Q8_0, rpc, fa=off and m, Q4_0, rpc, fa=off"),
+        ("servers=3+fa=off", {"build": "other"}, "m, Q4_0, other, fa=off and m, Q4_0, rpc, fa=off"),
+    ],
+)
+def test_what_would_need_two_servers_on_a_host_is_refused(text, more, words):
+    cells = [job(text, "serve128+64@c4", **more).cell, job("servers=2+fa=off", "serve128+64@c4").cell]
+    with pytest.raises(ClusterError, match="a host has one server") as refused:
+        clusters.served(cells)
+    assert words in str(refused.value)
+    assert clusters.served([job("", "tg32").cell, job("hosts=2").cell]) is None

@@ -19,6 +19,7 @@ from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.plan impo
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.request.run_request import (
     OF_QUALITY,
     VARIABLES,
+    RequestError,
     RunRequest,
 )
 
@@ -115,6 +116,17 @@ def test_several_hosts_are_no_side_of_a_duet():
     for duet in ({"a": "default", "b": "hosts=2"}, {"a": "hosts=2", "b": "default"}):
         (failure,) = plan(variants=["default", "hosts=2"], duets=[duet])["failures"]
         assert "is of several hosts, whose RPC servers serve one client at a time" in failure["cause"]
+
+
+def test_servers_that_share_requests_are_measured_by_what_sends_some():
+    made = plan(tests=["tg128", "serve128+64@c4"], variants=["default", "servers=2", "servers=3"], twin=False)
+    assert variants(made["cells"]) == [
+        ("tg128", None), ("serve128+64@c4", None), ("serve128+64@c4", "servers=2"), ("serve128+64@c4", "servers=3"),
+    ]  # fmt: skip
+    with pytest.raises(RequestError, match="has servers that share requests, and no test of this run sends any"):
+        plan(tests=["tg128"], variants=["default", "servers=2"])
+    with pytest.raises(RequestError, match="a host has one server, of one file and with one set of settings"):
+        plan(tests=["serve128+64@c4"], variants=["servers=2"], quantizations=["Q4_0", "Q8_0"])
 
 
 def test_the_command_of_a_cluster_is_that_of_its_playbook():
