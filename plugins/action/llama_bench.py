@@ -134,7 +134,8 @@ class ActionModule(LiveAction):
             self._display.vvv("not read: %s" % error)
             written = self._kept
         silent = "the runner gave no sign of life for %d s, and begins nothing more" % START_SECONDS
-        ended.setdefault("msg", "the runner ended without a result" if self._begun or job else silent)
+        without = "the runner ended without a result" + self._last_words(job)
+        ended.setdefault("msg", without if self._begun or job else silent)
         return self._failed(ended, written)
 
     def _lost(self, error: AnsibleConnectionFailure) -> dict[str, Any]:

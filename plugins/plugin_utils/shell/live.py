@@ -18,6 +18,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
+from ansible_collections.cloudbench.llama.plugins.module_utils.system.process import last_words
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.progress import ProgressError, describe_file
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.action import HostAction
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.shell.display import PlainAction, plain_result
@@ -39,6 +40,8 @@ LIFE_SECONDS = 30 * 24 * 3600
 _STRANGE = "it says how far it is in a way that is not understood"
 # So many characters of how far it is are read.
 _LONGEST = 500
+# What Ansible's wrapper answers with for a module that printed no result, beside what a module may.
+_OF_WRAPPER = {"cmd", "data", "stderr", "msg"}
 # What no process of Linux has for a number (PID_MAX_LIMIT).
 _MOST_PID = 1 << 22
 
@@ -225,8 +228,20 @@ class LiveAction(PlainAction):
 
     @staticmethod
     def _result(job: dict[str, Any]) -> dict[str, Any]:
-        """Return the module's own result, without what the wrapper adds."""
+        """Return the module's own result, without what the wrapper adds; nothing of a module that printed none.
+
+        For one that was killed the wrapper answers, with the command, what it had printed and a traceback of its own
+        (_run_module of ansible-core's async_wrapper): none of it says what became of the module.
+        """
+        if job.get("failed") and _OF_WRAPPER <= set(job):
+            return {}
         return {key: value for key, value in job.items() if key not in ("started", "finished", "ansible_job_id")}
+
+    @staticmethod
+    def _last_words(job: dict[str, Any]) -> str:
+        """Return ": " and what a module said last that printed no result, nothing of one that said nothing."""
+        said = str(job.get("stderr") or "").strip()
+        return f": {last_words(said)}" if said and _OF_WRAPPER <= set(job) else ""
 
 
 class FileAction(HostAction, LiveAction):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import subprocess
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
+from ansible.modules import async_wrapper
 from support.records import hostile
 
 from ansible_collections.cloudbench.llama.plugins.action import gguf_quantize, llama_bench, llama_cpp_compile
@@ -263,3 +265,45 @@ def test_what_the_job_of_a_killed_controller_left_is_known_to_the_next(tmp_path)
     for other in ("/etc/passwd", f"{jobs}/j1.10/../x", f"{jobs}/notes", "", f"\n{temporary}", f"\n{temporary}/.."):
         Path(prefix + ".job").write_text(other)
         assert left(3) == []
+
+
+def wrapped(tmp_path: Path, monkeypatch: Any, module: str) -> dict[str, Any]:
+    """What Ansible's own wrapper answers for a module, a shell script here."""
+    path = tmp_path / "module"
+    path.write_text(f"#!/bin/sh\n{module}\n")
+    path.chmod(0o755)
+    written: list[dict[str, Any]] = []
+    monkeypatch.setattr(async_wrapper, "jwrite", written.append)
+    sender, receiver = multiprocessing.Pipe()
+    monkeypatch.setattr(async_wrapper, "ipc_notifier", sender, raising=False)
+    with receiver:
+        async_wrapper._run_module(str(path), "j1.1")
+    return {"finished": True, **written[-1]}
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("kill -9 $$", ""),
+        ("echo 'MemoryError: no room' >&2; kill -9 $$", ": MemoryError: no room"),
+        ("echo no result", ""),
+    ],
+)
+def test_a_module_that_was_killed_is_told_without_the_traceback_of_its_wrapper(module, words, tmp_path, monkeypatch):
+    job = wrapped(tmp_path, monkeypatch, module)
+    assert "Traceback" in job["msg"]
+    ended = action(llama_bench, "")._complete(job, str(tmp_path / "run"))
+    assert (ended["failed"], ended["msg"]) == (True, f"the runner ended without a result{words}")
+    assert not {"cmd", "data", "stderr"} & set(ended)
+    compiled = action(llama_cpp_compile, "")._complete(job, str(tmp_path / "run"))
+    assert compiled == {
+        "failed": True, "msg": "the compiler was killed, and its module with it; run again, it goes on"
+    }  # fmt: skip
+    assert "its module was killed" in action(gguf_quantize, "")._complete(job, str(tmp_path / "run"))["msg"]
+
+
+def test_what_a_module_says_itself_is_told_as_it_is(tmp_path, monkeypatch):
+    job = wrapped(
+        tmp_path, monkeypatch, """echo '{"failed": true, "msg": "no such machine", "cmd": "x"}'; echo hm >&2"""
+    )
+    assert action(llama_bench, "")._complete(job, str(tmp_path / "run"))["msg"] == "no such machine"
