@@ -54,26 +54,36 @@ class Cluster:
             "llama_rpc_server_threads": 1,
         }
         bench = {"hosts": {name: host.inventory() for name, host in hosts.items()}, "vars": asked}
+        # A file and no pipe, which would be full before somebody reads it.
+        self.output = directory / "output.txt"
         self.inventory = directory / "hosts.json"
         self.inventory.write_text(json.dumps({"bench": bench}), encoding="utf-8")
 
     def begin(self, results: Path, *options: str, **variables: Any) -> subprocess.Popen[str]:
         foreign = ("ANSIBLE_", "CLOUDBENCH_RUN")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-        return subprocess.Popen(
+        with self.output.open("w", encoding="utf-8") as output:
+            return subprocess.Popen(
             ["ansible-playbook", "playbooks/cluster.yml", "-i", self.inventory, "-e", json.dumps(variables), *options],
             cwd=ROOT, env={**kept, "CLOUDBENCH_RESULTS_DIR": str(results)}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            stdout=output, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
 
     def play(self, results: Path, **variables: Any) -> tuple[int, str]:
         """Run the playbook; return how it ended, and what it printed."""
-        running = self.begin(results, **variables)
+        return self.finish(self.begin(results, **variables))
+
+    def finish(self, running: subprocess.Popen[str]) -> tuple[int, str]:
+        """Wait until the playbook ends; return how it ended, and what it printed."""
         try:
-            output, _errors = running.communicate(timeout=900)
+            running.wait(timeout=900)
         finally:
             end(running)
-        return running.returncode, output
+        return running.returncode, self.said()
+
+    def said(self) -> str:
+        """What the playbook has printed until now."""
+        return self.output.read_text("utf-8", "replace")
 
     def servers(self, *names: str, program: str = PROGRAM) -> list[int]:
         """The servers that run on the hosts, as this machine numbers processes."""
@@ -177,7 +187,7 @@ def test_a_host_that_is_lost_in_the_middle_is_named_and_the_others_go_on(cluster
     try:
         while True:
             assert time.monotonic() < deadline
-            assert running.poll() is None, running.communicate()[0]
+            assert running.poll() is None, cluster.said()
             now = [json.loads(path.read_text("utf-8")).get("now") or {} for path in spool.glob("*.progress.json")]
             if any((cell.get("test"), cell.get("variant")) == ("tg512", "hosts=3") for cell in now):
                 # It is loading, or computing.
@@ -188,10 +198,10 @@ def test_a_host_that_is_lost_in_the_middle_is_named_and_the_others_go_on(cluster
                 os.kill(server, signal.SIGKILL)
                 break
             time.sleep(0.05)
-        output, _errors = running.communicate(timeout=600)
+        code, output = cluster.finish(running)
     finally:
         end(running)
-    assert running.returncode != 0
+    assert code != 0
     assert "the worker three was lost during the launch" in output
     assert "three: the RPC server died: signal 9 (SIGKILL)" in output
     (failure,) = records(tmp_path, "failure")
@@ -317,7 +327,7 @@ def test_a_server_that_is_lost_while_it_serves_is_named(cluster: Cluster, served
     try:
         while True:
             assert time.monotonic() < deadline
-            assert running.poll() is None, running.communicate()[0]
+            assert running.poll() is None, cluster.said()
             if cluster.servers("one", program="haproxy"):
                 (server,) = cluster.servers("three", program=SERVER)
                 # The key is in its environment, for root to read, and in no command line.
@@ -334,10 +344,10 @@ def test_a_server_that_is_lost_while_it_serves_is_named(cluster: Cluster, served
                 os.kill(server, signal.SIGKILL)
                 break
             time.sleep(0.05)
-        output, _errors = running.communicate(timeout=600)
+        code, output = cluster.finish(running)
     finally:
         end(running)
-    assert running.returncode != 0
+    assert code != 0
     assert "the worker three was lost during the launch (its llama-server" in output
     assert "three: llama-server died: signal 9 (SIGKILL)" in output
     assert key.decode() not in output

@@ -233,7 +233,7 @@ class LiveAction(PlainAction):
         For one that was killed the wrapper answers, with the command, what it had printed and a traceback of its own
         (_run_module of ansible-core's async_wrapper): none of it says what became of the module.
         """
-        if job.get("failed") and _OF_WRAPPER <= set(job):
+        if job.get("failed") and set(job) >= _OF_WRAPPER:
             return {}
         return {key: value for key, value in job.items() if key not in ("started", "finished", "ansible_job_id")}
 
@@ -241,7 +241,7 @@ class LiveAction(PlainAction):
     def _last_words(job: dict[str, Any]) -> str:
         """Return ": " and what a module said last that printed no result, nothing of one that said nothing."""
         said = str(job.get("stderr") or "").strip()
-        return f": {last_words(said)}" if said and _OF_WRAPPER <= set(job) else ""
+        return f": {last_words(said)}" if said and set(job) >= _OF_WRAPPER else ""
 
 
 class FileAction(HostAction, LiveAction):
