@@ -320,7 +320,7 @@ def test_the_key_of_the_servers_is_in_no_record_and_no_server_is_left(cluster: C
 
 
 def test_a_server_that_is_lost_while_it_serves_is_named(cluster: Cluster, served: Path, tmp_path: Path) -> None:
-    longer = {"llama_rpc_tests": ["serve16+400@c4", "tg8"], "llama_rpc_variants": ["default", "servers=3"]}
+    longer = {"llama_rpc_tests": ["serve16+200@c4", "tg8"], "llama_rpc_variants": ["default", "servers=3"]}
     running = cluster.begin(tmp_path, "-vvv", **{**SERVED, **longer})
     deadline = time.monotonic() + 600
     key = b""
@@ -360,9 +360,14 @@ def test_a_server_that_is_lost_while_it_serves_is_named(cluster: Cluster, served
     places = [cluster.hosts["one"].path(home / ".cache/cloudbench/spool"), tmp_path]
     places += [cluster.hosts[name].path(home / ".cache/cloudbench/rpc") for name in WORKERS]
     places += [host.path(home / name) for host in cluster.hosts.values() for name in (".ansible", ".ansible_async")]
-    read = [path for place in places for path in place.rglob("*") if path.is_file()]
+    read = 0
+    for path in (path for place in places for path in place.rglob("*")):
+        # A wrapper of Ansible may just be removing its own.
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file():
+                read += 1
+                assert key not in path.read_bytes(), path
     assert read
-    assert [path for path in read if key in path.read_bytes()] == []
 
 
 def test_what_would_need_two_servers_on_a_host_is_refused_before_anything_is_built(

@@ -207,21 +207,19 @@ class Cluster:
         """Launch a cell whose requests several servers share; the outcome says how many each answered."""
         workers = self.used(job.cell)
         with self._busy:
-            end = time.monotonic() + READY_SECONDS
-            for worker in workers:
-                while True:
-                    why = self._why_no_server(worker)
-                    if why is None:
-                        break
-                    if time.monotonic() > end:
-                        cause = "the worker %s is not there: its %s, tried for %g s" % (worker.host, why, READY_SECONDS)
-                        advice = _ADVICE % ("llama-server", worker.host)
-                        raise LaunchFailed(envelope.failure("measure", cause, advice, job.cell))
-                    time.sleep(_PAUSE_SECONDS)
+            self._await_servers(workers, job)
             try:
                 outcome = launch(job, settings, started)
             except LaunchFailed as failure:
-                raise LaunchFailed(self._blamed(failure.payload, workers, self._why_no_server)) from failure
+                # One that died is there again by now: the proxy knows who was not, of whom this host's is the first.
+                lost = failure.payload["detail"].get("servers_lost") or []
+
+                def why_lost(worker: Worker) -> Optional[str]:
+                    if workers.index(worker) + 1 in lost:
+                        return "%s %s was not there for a while" % (server.NAME, worker.served)
+                    return self._why_no_server(worker)
+
+                raise LaunchFailed(self._blamed(failure.payload, workers, why_lost)) from failure
         rows = [(self.head, self.machine, job.cell["threads"])]
         rows += [(worker.host, worker.machine, worker.threads) for worker in workers]
         told = dict(outcome.detail["cluster"])
@@ -230,6 +228,19 @@ class Cluster:
             for counted, (host, machine, threads) in zip(told["hosts"], rows)
         ]
         return outcome._replace(detail=dict(outcome.detail, cluster=told))
+
+    def _await_servers(self, workers: Sequence[Worker], job: Job) -> None:
+        """Return once the llama-servers of all workers are healthy. Raises LaunchFailed, which names the one missing."""
+        end = time.monotonic() + READY_SECONDS
+        for worker in workers:
+            why = self._why_no_server(worker)
+            while why:
+                if time.monotonic() > end:
+                    cause = "the worker %s is not there: its %s, tried for %g s" % (worker.host, why, READY_SECONDS)
+                    advice = _ADVICE % (server.NAME, worker.host)
+                    raise LaunchFailed(envelope.failure("measure", cause, advice, job.cell))
+                time.sleep(_PAUSE_SECONDS)
+                why = self._why_no_server(worker)
 
     def _why_no_server(self, worker: Worker) -> Optional[str]:
         told = self._health(*_place(worker), _ANSWER_SECONDS)

@@ -259,12 +259,13 @@ def launch(job: Job, settings: LaunchSettings, started: Optional[Callable[[int],
             if others.servers:
                 behind = proxy.counts()
                 together = {"proxy": proxy.version, "hosts": [{"requests": each.requests} for each in behind]}
-                down = [str(number) for number, each in enumerate(behind, start=1) if not each.steady]
+                down = [number for number, each in enumerate(behind) if not each.steady]
                 if down:
                     raise failed(
                         "of the %d servers behind the proxy number %s was not there all the time"
-                        % (len(behind), " and ".join(down)),
+                        % (len(behind), " and ".join(str(number + 1) for number in down)),
                         _advice(""),
+                        servers_lost=down,
                         requests=described(requests),
                     )
     except ProxyError as error:

@@ -425,6 +425,21 @@ def test_a_server_that_is_lost_while_it_serves_is_named():
     assert payload["detail"]["hosts_lost"] == ["second"]
 
 
+def test_a_server_that_was_lost_for_a_while_is_named_though_it_answers_again():
+    def flaps(job: Job, _settings: LaunchSettings, _started) -> Outcome:
+        raise LaunchFailed(envelope.failure("measure", "number 3 was not there", "Read.", job.cell, servers_lost=[2]))
+
+    there = cluster(Servers(), serves=True)
+    (reached,) = there.reach([job("servers=3", "serve128+64@c4")])
+    with pytest.raises(LaunchFailed) as failed:
+        there.launch(reached, LaunchSettings(), started, flaps)
+    payload = failed.value.payload
+    assert payload["cause"].startswith(
+        "the worker third was lost during the launch (its llama-server 10.0.0.8:50053 was not there for a while)"
+    )
+    assert payload["detail"]["hosts_lost"] == ["third"]
+
+
 def test_servers_know_that_somebody_measures_while_others_are_asked(monkeypatch):
     monkeypatch.setattr(clusters, "_KEEP_SECONDS", 0.05)
     servers = Servers()
