@@ -230,7 +230,7 @@ class Cluster:
         return outcome._replace(detail=dict(outcome.detail, cluster=told))
 
     def _await_servers(self, workers: Sequence[Worker], job: Job) -> None:
-        """Return once the llama-servers of all workers are healthy. Raises LaunchFailed, which names the one missing."""
+        """Return once the llama-servers of all workers are healthy. Raises LaunchFailed, which names a missing one."""
         end = time.monotonic() + READY_SECONDS
         for worker in workers:
             why = self._why_no_server(worker)
