@@ -12,6 +12,8 @@ function(cloudbench_programs)
   target_link_libraries(llama-system-info PRIVATE llama)
 
   add_executable(llama-roofline "${CLOUDBENCH_PROGRAMS}/roofline.cpp")
+  # clang 14 takes a source for C++14 unless it is told.
+  target_compile_features(llama-roofline PRIVATE cxx_std_17)
   # The kernels' own flags for this processor are set on ggml's target alone.
   if(GGML_NATIVE AND NOT MSVC)
     target_compile_options(llama-roofline PRIVATE -march=native)
