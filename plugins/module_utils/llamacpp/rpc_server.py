@@ -158,6 +158,10 @@ class RpcProgram:
         return 0
 
 
+class OpenError(RpcError):
+    """A server without a lock, for which nobody is to wait."""
+
+
 class LlamaProgram:
     """A llama-server: `argv` is its command without address and port, from process.HOME.
 
@@ -175,6 +179,7 @@ class LlamaProgram:
         self.prepare = process.prepared(huge_pages=huge_pages)
         self.start_s = start_s
         self._place = (address, port)
+        self._known_locked = False
 
     def ask(self) -> str:
         """Return nothing, for it has no protocol of its own, once its model is loaded. Raises RpcError until then."""
@@ -182,6 +187,10 @@ class LlamaProgram:
         if told != server.HEALTHY:
             raise RpcError("%s:%d does not say that it is healthy: it %s"
                            % (*self._place, "answers %d" % told if told else "does not answer"))  # fmt: skip
+        if not self._known_locked and server.is_open(*self._place, 5.0):
+            raise OpenError("%s:%d answers who has no key, and would answer whoever reaches it: leave out the variants "
+                            "with servers=, or use a build of llama.cpp" % self._place)  # fmt: skip
+        self._known_locked = True
         return ""
 
     def clients(self, pid: int) -> int:
@@ -320,6 +329,8 @@ class Serving:
             try:
                 self._version = self.program.ask()
                 return
+            except OpenError:
+                raise
             except RpcError as error:
                 if running.poll() is not None:
                     raise RpcError(

@@ -30,7 +30,9 @@ _ASK_SECONDS = 0.005
 _END_SECONDS = 10.0
 # Somebody may take a free port before the server does.
 _TRIES = 3
-HEALTHY = 200
+HEALTHY, _REFUSED = 200, 401
+# What nobody is told who has no key.
+_LOCKED = "/props"
 # What /health says is some bytes.
 _LONGEST = 1 << 16
 _PORT_TAKEN = ("couldn't bind", "address already in use", "bind HTTP server socket")
@@ -51,11 +53,11 @@ def with_key(key: str) -> Dict[str, str]:
     return {_KEY_VARIABLE: key}
 
 
-def health(address: str, port: int, seconds: float, keep: float = 0.0) -> Optional[int]:
+def health(address: str, port: int, seconds: float, keep: float = 0.0, path: str = "/health") -> Optional[int]:
     """Return what a server answers to /health, None where it does not; the connection stays open for `keep` seconds."""
     connection = http.client.HTTPConnection(address, port, timeout=seconds)
     try:
-        connection.request("GET", "/health")
+        connection.request("GET", path)
         answer = connection.getresponse()
         answer.read(_LONGEST)
         time.sleep(keep)
@@ -64,6 +66,11 @@ def health(address: str, port: int, seconds: float, keep: float = 0.0) -> Option
         return None
     finally:
         connection.close()
+
+
+def is_open(address: str, port: int, seconds: float) -> bool:
+    """Say whether a server answers who has no key: another one than llama.cpp's may know nothing of the variable."""
+    return health(address, port, seconds, path=_LOCKED) != _REFUSED
 
 
 def free_port() -> int:

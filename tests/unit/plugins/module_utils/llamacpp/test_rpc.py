@@ -422,6 +422,17 @@ def test_a_llama_server_stays_as_long_as_somebody_is_connected_now_and_then(begu
     assert life.result()["why"] == rpc_server.ALONE
 
 
+def test_a_server_that_knows_nothing_of_the_key_is_ended_at_once(begun, llama, tmp_path):
+    llama.write_text(
+        llama.read_text().replace('status = 200 if self.path != "/health" and known else 401', "status = 200")
+    )
+    life = begin(begun, llama, tmp_path, key=KEY)
+    with pytest.raises(RpcError, match="answers who has no key, and would answer whoever reaches it"):
+        rpc_server.ready(life.place, 20)
+    assert "answers who has no key" in life.result()
+    assert server.health("127.0.0.1", life.port, 1) is None
+
+
 def test_a_llama_server_that_does_not_load_its_model_is_told_by_its_name(begun, tmp_path):
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\necho 'error: unknown model architecture' >&2\nexit 1\n")
