@@ -105,6 +105,10 @@ options:
     description: Seconds without a client after which it ends.
     type: float
     default: 180
+  first_patience:
+    description: Seconds that it waits for its first client, where that is more than O(patience).
+    type: float
+    default: 0
   directory:
     description: Directory on the host for what is known of the server.
     type: path
@@ -232,7 +236,9 @@ def _done(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
         )
     else:
         program = RpcProgram(os.path.join(HOME, params["program"]), told["address"], port, threads)
-    serving = rpc_server.Serving(program, host, told["address"], port, params["minutes"], params["patience"], place)
+    serving = rpc_server.Serving(
+        program, host, told["address"], port, params["minutes"], params["patience"], place, params["first_patience"]
+    )
     return dict(told, changed=True, **serving.serve())
 
 
@@ -256,6 +262,7 @@ def main() -> None:
             threads=dict(type="int", default=0),
             minutes=dict(type="float", default=240),
             patience=dict(type="float", default=180),
+            first_patience=dict(type="float", default=0),
             directory=dict(type="path", default="~/.cache/cloudbench/rpc"),
         ),
         supports_check_mode=True,

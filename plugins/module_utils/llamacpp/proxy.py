@@ -33,8 +33,9 @@ NAME = "haproxy"
 _PLACES = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 
 _START_SECONDS, _END_SECONDS, _LOOK_SECONDS, _ANSWER_SECONDS = 10.0, 5.0, 0.02, 5.0
-# Of sun_path, with its last zero (unix(7)).
-_LONGEST_PATH = 107
+# What counts of a server that was not there: checks that took it down, requests that did not reach it, and answers that
+# broke off. What a user gives up is in none of them.
+_LOST = ("chkdown", "econ", "eresp")
 # Connections beside those of the users: of the checks, and of whoever asks for the counts.
 _SPARE_CONNECTIONS = 64
 
@@ -44,7 +45,7 @@ _CONFIGURATION = """\
 global
     nbthread 1
     maxconn {most}
-    stats socket {socket} mode 600 level user
+    stats socket unix@stats mode 600 level user
 defaults
     mode http
     option http-no-delay
@@ -87,6 +88,16 @@ def _told_of_start() -> Iterator[None]:
         yield
     except OSError as error:
         raise ProxyError("%s could not be started: %s" % (NAME, error), ADVICE) from error
+
+
+@contextlib.contextmanager
+def _opened(directory: str) -> Iterator[int]:
+    """Open a directory for the time of a block."""
+    number = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield number
+    finally:
+        os.close(number)
 
 
 def program() -> Optional[str]:
@@ -143,24 +154,17 @@ class Proxy:
         self._stop()
 
     def _start(self, path: str) -> None:
-        self._socket = os.path.join(self._directory, "stats")
-        if len(self._socket) > _LONGEST_PATH:
-            raise ProxyError(
-                "%s is too long for the path of a socket, which has %d characters at most"
-                % (self._socket, _LONGEST_PATH),
-                "Set TMPDIR of the measuring host to a shorter path.",
-            )
-        configuration, self._log = (os.path.join(self._directory, name) for name in ("haproxy.cfg", "log"))
+        # Named from its directory, whatever the path of that is.
+        self._log = os.path.join(self._directory, "log")
         # Bound here, so that nobody takes the port between the choice and the start.
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
             listener.bind((ADDRESS, 0))
             self.port = listener.getsockname()[1]
             lines = ["    server s%d %s" % (number, endpoint) for number, endpoint in enumerate(self._servers, start=1)]
-            with open(configuration, "w", encoding="ascii") as file:
+            with open(os.path.join(self._directory, "haproxy.cfg"), "w", encoding="ascii") as file:
                 file.write(
                     _CONFIGURATION.format(
                         most=self._connections + _SPARE_CONNECTIONS,
-                        socket=self._socket,
                         limit=max(1, int(self._limit)),
                         listener=listener.fileno(),
                         servers="\n".join(lines),
@@ -169,7 +173,8 @@ class Proxy:
             with open(self._log, "wb") as log, _told_of_start():
                 # The core knows no AnsibleModule, and a proxy is no command that ends.
                 self._process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-                    [path, "-db", "-f", configuration],
+                    [path, "-db", "-f", "haproxy.cfg"],
+                    cwd=self._directory,
                     env=inherited(),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -204,9 +209,10 @@ class Proxy:
         )
 
     def _asked(self) -> List[Behind]:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        with _opened(self._directory) as directory, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
             asking.settimeout(_ANSWER_SECONDS)
-            asking.connect(self._socket)
+            # A path of a socket has 107 bytes at most (unix(7)), and TMPDIR may be longer.
+            asking.connect("/proc/self/fd/%d/stats" % directory)
             asking.sendall(b"show stat\n")
             said = b""
             while True:
@@ -245,7 +251,7 @@ class Proxy:
 def counted(stat: str, servers: int) -> List[Behind]:
     """Return what `show stat` says of so many servers. Raises ValueError where it does not say it.
 
-    `stot` are sessions, of which a request is one; `chkdown` is how often a server went from up to down.
+    `stot` are sessions, of which a request is one.
     """
     rows = {row.get("svname"): row for row in csv.DictReader(io.StringIO(stat.replace("# ", "", 1)))}
     behind = []
@@ -253,6 +259,6 @@ def counted(stat: str, servers: int) -> List[Behind]:
         row = rows.get("s%d" % number)
         if row is None:
             raise ValueError("it tells nothing of server %d" % number)
-        status, went_down = row.get("status") or "", row.get("chkdown") or "0"
-        behind.append(Behind(int(row["stot"] or 0), status.startswith("UP") and not int(went_down)))
+        lost = sum(int(row.get(name) or 0) for name in _LOST)
+        behind.append(Behind(int(row["stot"] or 0), (row.get("status") or "").startswith("UP") and not lost))
     return behind

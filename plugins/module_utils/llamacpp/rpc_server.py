@@ -240,12 +240,13 @@ class Asked(Exception):
 class Serving:
     """A server of a host for at most `minutes`, and for `patience` seconds without a client.
 
+    For the first one it waits `first_patience` seconds where that is longer: others may have to load a model before.
     serve() returns how it ended; what is known meanwhile is in `place`.
     """
 
     def __init__(
         self, program: Union[RpcProgram, LlamaProgram], host: str, address: str, port: int, minutes: float,
-        patience: float, place: Place,
+        patience: float, place: Place, first_patience: float = 0.0,
     ) -> None:  # fmt: skip
         self.program = program
         self.host = host
@@ -253,6 +254,7 @@ class Serving:
         self.port = port
         self._minutes = minutes
         self._patience = patience
+        self._first_patience = max(patience, first_patience)
         self._place = place
         self._restarts = 0
         self._clients = 0
@@ -342,6 +344,8 @@ class Serving:
             time.sleep(_LOOK_SECONDS)
 
     def _watch(self, running: subprocess.Popen[bytes], output: _Output, end: float) -> str:
+        # That it loaded is no time without a client, and that this host asked it is no client.
+        output.changed, own, had_one = time.monotonic(), output.clients, False
         while True:
             if running.poll() is not None:
                 self._deaths.append("%s: %s" % (_how(running), last_words(output.text())))
@@ -352,7 +356,9 @@ class Serving:
             connected = self.program.clients(running.pid)
             if connected:
                 output.changed = now
-            if not output.connected and not connected and now - output.changed > self._patience:
+            had_one = had_one or connected > 0 or output.clients > own
+            patience = self._patience if had_one else self._first_patience
+            if not output.connected and not connected and now - output.changed > patience:
                 return ALONE
             time.sleep(_LOOK_SECONDS)
 

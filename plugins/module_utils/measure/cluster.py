@@ -98,7 +98,10 @@ class Cluster:
         self._key = key
         self._ask = ask
         self._health = health
-        self._busy = threading.Lock()
+        # Workers whose RPC server, or whose llama-server, the running launch is a client of.
+        self._computing: List[Worker] = []
+        self._serving: List[Worker] = []
+        self._asking = threading.Lock()
 
     @classmethod
     def of(cls, given: Mapping[str, Any], machine: Dict[str, Any], key: str = "") -> Cluster:
@@ -157,16 +160,14 @@ class Cluster:
 
         def keep() -> None:
             while not ended.wait(_KEEP_SECONDS):
-                if self._busy.acquire(blocking=False):
-                    try:
-                        for worker in self.workers:
-                            # A launch tells of one that is missing.
+                for worker in self.workers:
+                    with self._asking:
+                        # An RPC server has one client at a time. A launch tells of one that is missing.
+                        if worker not in self._computing:
                             with contextlib.suppress(RpcError):
                                 self._ask(worker.address, worker.port, _ANSWER_SECONDS)
-                            if worker.serves:
-                                self._health(*_place(worker), _ANSWER_SECONDS, _SEEN_SECONDS)
-                    finally:
-                        self._busy.release()
+                        if worker.serves and worker not in self._serving:
+                            self._health(*_place(worker), _ANSWER_SECONDS, _SEEN_SECONDS)
 
         thread = threading.Thread(target=keep, name="cluster", daemon=True)
         thread.start()
@@ -175,6 +176,17 @@ class Cluster:
         finally:
             ended.set()
             thread.join()
+
+    @contextlib.contextmanager
+    def _client_of(self, computing: Sequence[Worker] = (), serving: Sequence[Worker] = ()) -> Iterator[None]:
+        """Ask neither these RPC servers nor these llama-servers whether they are there, for the time of a block."""
+        with self._asking:
+            self._computing, self._serving = list(computing), list(serving)
+        try:
+            yield
+        finally:
+            with self._asking:
+                self._computing, self._serving = [], []
 
     # A launch.
 
@@ -186,7 +198,7 @@ class Cluster:
         workers = self.used(job.cell)
         if variant.servers(job.cell) > 1:
             return self._launch_behind(job, settings, started, launch)
-        with self._busy:
+        with self._client_of(computing=workers):
             answers = [self._answer(worker, job) for worker in workers]
             meter = Meter(interface_to(workers[0].address))
 
@@ -206,7 +218,7 @@ class Cluster:
     ) -> Outcome:
         """Launch a cell whose requests several servers share; the outcome says how many each answered."""
         workers = self.used(job.cell)
-        with self._busy:
+        with self._client_of(serving=workers):
             self._await_servers(workers, job)
             try:
                 outcome = launch(job, settings, started)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ansible_collections.cloudbench.llama.plugins.module_utils.kinds import variant
 from ansible_collections.cloudbench.llama.plugins.module_utils.kinds.requests import tpot
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis import summary
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.analysis.summary import Payload, Row
@@ -88,7 +89,8 @@ def _section(view: View) -> Section | None:
             ("ITL ms", RIGHT), ("TPOT ms", RIGHT), ("End to end ms", RIGHT), ("Output token/s", RIGHT),
             ("Goodput 1/s", RIGHT), ("Validity", LEFT),
         ]  # fmt: skip
-        several = len({summary.way(row.cell) for row in served}) > 1
+        # What several hosts answer is never to be taken for what this one does.
+        several = len({summary.way(row.cell) for row in served}) > 1 or any(variant.hosts(r.cell) > 1 for r in served)
         blocks += [markdown.table(columns, [_served(row, several) for row in served]), _slo_words(served)]
     if batched:
         words = "The bound of the same without a server: llama-batched-bench, sequences at once."
@@ -160,7 +162,8 @@ def _slo_words(served: Sequence[Row]) -> Markdown:
 def _latency(view: View) -> Drawing | None:
     """Draw what one user waits, against the output of all of them, by the number of users."""
     served = [row for row in view.of_kind("serve") if row.interval and "rate" not in row.cell]
-    # A curve is of one way to compute.
+    # A curve is of one way to compute, on this host alone.
+    served = [row for row in served if variant.hosts(row.cell) == 1]
     served = [row for row in served if summary.way(row.cell) == summary.way(served[0].cell)]
     rows = sorted(served, key=lambda row: row.cell.get("concurrency", 1))
     if len({row.cell.get("concurrency", 1) for row in rows}) < 2:

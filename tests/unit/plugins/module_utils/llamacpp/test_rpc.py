@@ -193,9 +193,10 @@ class Life:
     """A supervisor in a process of its own, as the module is one."""
 
     def __init__(
-        self, program: Path, directory: Path, port: int, minutes: float = 1, patience: float = 60, key: str = ""
-    ) -> None:
-        """`key`: the server is a llama-server, which has it."""
+        self, program: Path, directory: Path, port: int, minutes: float = 1, patience: float = 60, key: str = "",
+        first: float = 0,
+    ) -> None:  # fmt: skip
+        """`key`: the server is a llama-server, which has it. `first`: seconds that it waits for a first client."""
         self.place = rpc_server.Place(str(directory), port)
         self.port = port
         script = f"""
@@ -209,7 +210,7 @@ class Life:
             server = rpc_server.RpcProgram({str(program)!r}, *at, 2)
             if {key!r}:
                 server = rpc_server.LlamaProgram([{str(program)!r}, "-np", "2"], *at, {key!r}, {{"A": "b"}}, False, 20)
-            serving = rpc_server.Serving(server, "second", *at, *limits, place)
+            serving = rpc_server.Serving(server, "second", *at, *limits, place, {first})
             try:
                 print(json.dumps(serving.serve()))
             except rpc.RpcError as error:
@@ -420,6 +421,19 @@ def test_a_llama_server_stays_as_long_as_somebody_is_connected_now_and_then(begu
         assert server.health("127.0.0.1", life.port, 5, keep=0.5) == server.HEALTHY
         time.sleep(0.5)
     assert life.result()["why"] == rpc_server.ALONE
+
+
+def test_a_server_that_loads_longer_than_its_patience_waits_for_its_first_client(begun, llama, tmp_path):
+    llama.write_text(llama.read_text().replace("time.monotonic() - started > 1", "time.monotonic() - started > 3"))
+    life = begin(begun, llama, tmp_path, key=KEY, patience=1, first=4)
+    rpc_server.ready(life.place, 20)
+    time.sleep(2.5)
+    assert life.running.poll() is None
+    # From then on its patience is that of every server.
+    assert server.health("127.0.0.1", life.port, 5, keep=0.5) == server.HEALTHY
+    began = time.monotonic()
+    assert life.result()["why"] == rpc_server.ALONE
+    assert time.monotonic() - began < 3
 
 
 def test_a_server_that_knows_nothing_of_the_key_is_ended_at_once(begun, llama, tmp_path):

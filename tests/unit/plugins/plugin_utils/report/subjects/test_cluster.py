@@ -177,5 +177,18 @@ def test_the_table_of_latencies_says_which_line_is_of_which_variant(told, real):
     lines = [line for line in section(page(told), "Latency").splitlines() if line.startswith("| 4 users")]
     assert [("servers=2" in line, "hosts=2" in line) for line in lines].count((False, False)) == 1
     assert len(lines) == 3
-    # Where there is one way, nobody has to be told.
+    # Where there is one way, nobody has to be told, unless it is that of several hosts.
     assert "default" not in section(page(real), "Latency")
+    kept = [one for one in real if one["kind"] != "launch" or not one["payload"]["cell"]["test"].startswith("serve")]
+    alone = section(page([*kept, *shared(real, "servers=2", [38.0, 38.4], ("first", "second"))]), "Latency")
+    assert "default, servers=2" in alone
+
+
+def test_the_curve_of_latencies_is_of_one_host(real):
+    every = copy.deepcopy(real)
+    for one in every:
+        cell = one["payload"].get("cell") or {}
+        if one["kind"] == "launch" and cell["test"].startswith("serve"):
+            cell["variant"] = "servers=2"
+    assert any(figure.path.endswith("-latency") for figure in pages.render(real).figures)
+    assert not any(figure.path.endswith("-latency") for figure in pages.render(every).figures)
