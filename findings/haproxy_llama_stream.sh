@@ -30,9 +30,9 @@ pip=("$folder/venv/bin/pip" install --quiet --disable-pip-version-check)
   # Nobody of the archive's own user has to read a private folder.
   apt-get -o APT::Sandbox::User=root download -qq haproxy=2.6.12-1+deb12u4 liblua5.3-0 \
     libopentracing-c-wrapper0 libopentracing1
-  for package in ./*.deb; do dpkg -x "$package" root; done
+  for package in ./*.deb; do dpkg -x "$package" unpacked; done
 )
-export FOLDER=$folder LD_LIBRARY_PATH=$folder/root/usr/lib/$(uname -m)-linux-gnu
+export FOLDER=$folder LD_LIBRARY_PATH=$folder/unpacked/usr/lib/$(uname -m)-linux-gnu
 "$folder/venv/bin/python" - 2>"$folder/log" <<'END'
 import http.client
 import json
@@ -51,7 +51,7 @@ import xllamacpp
 
 TOKENS, ANSWERS = 64, 3
 folder = Path(os.environ["FOLDER"])
-program = str(folder / "root/usr/sbin/haproxy")
+program = str(folder / "unpacked/usr/sbin/haproxy")
 CONFIGURATION = """\
 defaults
     mode http

@@ -345,7 +345,7 @@ class Serving:
 
     def _watch(self, running: subprocess.Popen[bytes], output: _Output, end: float) -> str:
         # That it loaded is no time without a client, and that this host asked it is no client.
-        output.changed, own, had_one = time.monotonic(), output.clients, False
+        output.changed, asked, had_one = time.monotonic(), output.clients, False
         while True:
             if running.poll() is not None:
                 self._deaths.append("%s: %s" % (_how(running), last_words(output.text())))
@@ -356,7 +356,7 @@ class Serving:
             connected = self.program.clients(running.pid)
             if connected:
                 output.changed = now
-            had_one = had_one or connected > 0 or output.clients > own
+            had_one = had_one or connected > 0 or output.clients > asked
             patience = self._patience if had_one else self._first_patience
             if not output.connected and not connected and now - output.changed > patience:
                 return ALONE
