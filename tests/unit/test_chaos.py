@@ -78,6 +78,15 @@ def test_a_launch_of_one_number_is_doubled_within_a_run_and_a_machine():
     assert interruptions.judged(1, [], [], apart).doubled == []
 
 
+def test_a_run_without_its_end_is_told():
+    def end(run, state):
+        return {"kind": "end", "run": run, "machine": "m", "payload": {"state": state}}
+
+    kept = [launch(1), end("r1", "abandoned"), end("r1", "finished"), launch(1, run="r2"), end("r2", "abandoned")]
+    assert interruptions.judged(1, [], [], kept).unended == ["r2"]
+    assert interruptions.judged(1, [], [], [*kept, end("r2", "finished")]).unended == []
+
+
 def test_a_cell_with_fewer_launches_than_planned_is_short():
     kept = [plan(2), launch(1)]
     short = [json.dumps(["m", {"test": "c"}])]

@@ -42,12 +42,13 @@ class Interrupted(NamedTuple):
 
     `lost`: records that were on disk, in spool or store, when a process was killed and are not in the store at the end.
     `doubled`: launches of one cell and number that are there twice. `short`: cells with fewer launches than planned.
-    `at_once`: most measuring programs seen at the same time, and `at_most` which those were. `outputs`: of each try.
+    `unended`: runs that did not come to their end. `at_once`: most measuring programs seen at the same time, and `at_most` which those were. `outputs`: of each try.
     """
 
     kills: int
     tries: int
     runs: int
+    unended: list[str]
     launches: int
     lost: list[Record]
     doubled: list[str]
@@ -197,6 +198,8 @@ def judged(
     )
     of_cell = Counter(_text([one["machine"], one["payload"]["cell"]]) for one in of_launches)
     plans = [record for record in kept if record["kind"] == "run"]
+    ends = [record for record in kept if record["kind"] == "end"]
+    ended = {record["run"] for record in ends if record["payload"]["state"] == "finished"}
     planned = {
         _text([plan["machine"], cell]): plan["payload"]["launches"]
         for plan in plans
@@ -206,6 +209,7 @@ def judged(
         kills=kills,
         tries=len(outputs),
         runs=len({record["run"] for record in kept}),
+        unended=sorted({record["run"] for record in kept} - ended),
         launches=len(of_launches),
         lost=list(lost.values()),
         doubled=[cell for cell, count in numbers.items() if count > 1],
