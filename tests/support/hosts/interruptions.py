@@ -42,7 +42,8 @@ class Interrupted(NamedTuple):
 
     `lost`: records that were on disk, in spool or store, when a process was killed and are not in the store at the end.
     `doubled`: launches of one cell and number that are there twice. `short`: cells with fewer launches than planned.
-    `unended`: runs that did not come to their end. `at_once`: most measuring programs seen at the same time, and `at_most` which those were. `outputs`: of each try.
+    `unended`: runs that did not come to their end. `at_once`: most measuring programs seen at the same time, and
+    `at_most` which those were. `outputs`: of each try.
     """
 
     kills: int
