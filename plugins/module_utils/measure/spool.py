@@ -18,6 +18,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record import json_text
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.envelope import canonical
+from ansible_collections.cloudbench.llama.plugins.module_utils.system import unpacked
 from ansible_collections.cloudbench.llama.plugins.module_utils.system.last_look import LastLook
 
 
@@ -28,7 +29,8 @@ class SpoolError(ValueError):
 class Spool:
     """A directory on the target: `<run>.jsonl`, a record a line, and `<run>.progress.json`, rewritten as it goes.
 
-    `<run>.seen` is touched by the controller each time it looks: its age says how long nobody has.
+    `<run>.seen` is touched by the controller each time it looks: its age says how long nobody has. `<run>.unpacked`
+    names what this runner was unpacked into.
     """
 
     def __init__(self, directory: str, run: str) -> None:
@@ -38,13 +40,15 @@ class Spool:
         self.records_path = os.path.join(directory, run + ".jsonl")
         self.progress_path = os.path.join(directory, run + ".progress.json")
         self.seen_path = os.path.join(directory, run + ".seen")
+        self._unpacked_path = os.path.join(directory, run + ".unpacked")
         self._look: Optional[LastLook] = None
 
     def open(self) -> None:
         """Begin: of an earlier try under the same id the records stay and the progress goes.
 
-        The controller counts as seen just now.
+        So does what a runner that was killed was unpacked into. The controller counts as seen just now.
         """
+        unpacked.take_over(self._unpacked_path, unpacked.directory())
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.progress_path)
         self._look = LastLook(self.seen_path)
