@@ -262,7 +262,8 @@ def test_a_server_is_there_until_it_is_asked_to_end(begun, program, tmp_path):
     assert life.answers()
     ended = life.place.end()
     assert (ended["why"], ended["restarts"], ended["deaths"]) == (rpc_server.ASKED, 0, [])
-    assert life.result()["clients"] >= 2
+    result = life.result()
+    assert result["clients"] >= 2, result
     assert not life.answers()
     # Forgotten: the next one is not taken for it.
     assert life.place.read() == {}
