@@ -62,12 +62,12 @@ class Cluster:
     def begin(self, results: Path, *options: str, **variables: Any) -> subprocess.Popen[str]:
         foreign = ("ANSIBLE_", "CLOUDBENCH_RUN")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+        command = ["ansible-playbook", "playbooks/cluster.yml", "-i", self.inventory, "-e", json.dumps(variables)]
         with self.output.open("w", encoding="utf-8") as output:
             return subprocess.Popen(
-            ["ansible-playbook", "playbooks/cluster.yml", "-i", self.inventory, "-e", json.dumps(variables), *options],
-            cwd=ROOT, env={**kept, "CLOUDBENCH_RESULTS_DIR": str(results)}, stdin=subprocess.DEVNULL,
-            stdout=output, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        )  # fmt: skip
+                [*command, *options], cwd=ROOT, env={**kept, "CLOUDBENCH_RESULTS_DIR": str(results)},
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            )  # fmt: skip
 
     def play(self, results: Path, **variables: Any) -> tuple[int, str]:
         """Run the playbook; return how it ended, and what it printed."""
