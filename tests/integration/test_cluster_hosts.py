@@ -16,7 +16,7 @@ import pwd
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,21 @@ class Cluster:
         finally:
             end(running)
         return running.returncode, self.said()
+
+    def interrupted(
+        self, running: subprocess.Popen[str], moment: Callable[[], bool], harm: Callable[[], None]
+    ) -> tuple[int, str]:
+        """Do harm at a moment of a playbook that runs; return how it ended, and what it printed."""
+        deadline = time.monotonic() + 600
+        try:
+            while not moment():
+                assert time.monotonic() < deadline
+                assert running.poll() is None, self.said()
+                time.sleep(0.05)
+            harm()
+            return self.finish(running)
+        finally:
+            end(running)
 
     def said(self) -> str:
         """What the playbook has printed until now."""
@@ -183,24 +198,20 @@ def test_a_host_that_is_lost_in_the_middle_is_named_and_the_others_go_on(cluster
     running = cluster.begin(tmp_path, llama_rpc_tests=["tg512", "tg8"], llama_rpc_variants=["default", "hosts=3"])
     spool = cluster.hosts["one"].path(Path(pwd.getpwuid(0).pw_dir, ".cache/cloudbench/spool"))
     address = cluster.hosts["three"].address
-    deadline = time.monotonic() + 600
-    try:
-        while True:
-            assert time.monotonic() < deadline
-            assert running.poll() is None, cluster.said()
-            now = [json.loads(path.read_text("utf-8")).get("now") or {} for path in spool.glob("*.progress.json")]
-            if any((cell.get("test"), cell.get("variant")) == ("tg512", "hosts=3") for cell in now):
-                # It is loading, or computing.
-                time.sleep(1)
-                (server,) = cluster.servers("three")
-                # The server has one address of the host, and no other.
-                assert address.encode() in Path(f"/proc/{server}/cmdline").read_bytes()
-                os.kill(server, signal.SIGKILL)
-                break
-            time.sleep(0.05)
-        code, output = cluster.finish(running)
-    finally:
-        end(running)
+
+    def measures_together() -> bool:
+        now = [json.loads(path.read_text("utf-8")).get("now") or {} for path in spool.glob("*.progress.json")]
+        return any((cell.get("test"), cell.get("variant")) == ("tg512", "hosts=3") for cell in now)
+
+    def kill() -> None:
+        # It is loading, or computing.
+        time.sleep(1)
+        (server,) = cluster.servers("three")
+        # The server has one address of the host, and no other.
+        assert address.encode() in Path(f"/proc/{server}/cmdline").read_bytes()
+        os.kill(server, signal.SIGKILL)
+
+    code, output = cluster.interrupted(running, measures_together, kill)
     assert code != 0
     assert "the worker three was lost during the launch" in output
     assert "three: the RPC server died: signal 9 (SIGKILL)" in output
@@ -322,31 +333,23 @@ def test_the_key_of_the_servers_is_in_no_record_and_no_server_is_left(cluster: C
 def test_a_server_that_is_lost_while_it_serves_is_named(cluster: Cluster, served: Path, tmp_path: Path) -> None:
     longer = {"llama_rpc_tests": ["serve16+200@c4", "tg8"], "llama_rpc_variants": ["default", "servers=3"]}
     running = cluster.begin(tmp_path, "-vvv", **{**SERVED, **longer})
-    deadline = time.monotonic() + 600
-    key = b""
-    try:
-        while True:
-            assert time.monotonic() < deadline
-            assert running.poll() is None, cluster.said()
-            if cluster.servers("one", program="haproxy"):
-                (server,) = cluster.servers("three", program=SERVER)
-                # The key is in its environment, for root to read, and in no command line.
-                variables = dict(
-                    entry.partition(b"=")[::2] for entry in Path(f"/proc/{server}/environ").read_bytes().split(b"\0")
-                )
-                key = variables[b"LLAMA_API_KEY"]
-                line = Path(f"/proc/{server}/cmdline").read_bytes()
-                assert len(key) == 32
-                assert key not in line
-                assert cluster.hosts["three"].address.encode() in line
-                # It answers.
-                time.sleep(2)
-                os.kill(server, signal.SIGKILL)
-                break
-            time.sleep(0.05)
-        code, output = cluster.finish(running)
-    finally:
-        end(running)
+    keys: list[bytes] = []
+
+    def kill() -> None:
+        (server,) = cluster.servers("three", program=SERVER)
+        # The key is in its environment, for root to read, and in no command line.
+        entries = Path(f"/proc/{server}/environ").read_bytes().split(b"\0")
+        keys.append(dict(entry.partition(b"=")[::2] for entry in entries)[b"LLAMA_API_KEY"])
+        line = Path(f"/proc/{server}/cmdline").read_bytes()
+        assert len(keys[0]) == 32
+        assert keys[0] not in line
+        assert cluster.hosts["three"].address.encode() in line
+        # It answers.
+        time.sleep(2)
+        os.kill(server, signal.SIGKILL)
+
+    code, output = cluster.interrupted(running, lambda: bool(cluster.servers("one", program="haproxy")), kill)
+    (key,) = keys
     assert code != 0
     assert "the worker three was lost during the launch (its llama-server" in output
     assert "three: llama-server died: signal 9 (SIGKILL)" in output

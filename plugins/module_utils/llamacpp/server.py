@@ -53,8 +53,8 @@ def with_key(key: str) -> Dict[str, str]:
     return {_KEY_VARIABLE: key}
 
 
-def health(address: str, port: int, seconds: float, keep: float = 0.0, path: str = "/health") -> Optional[int]:
-    """Return what a server answers to /health, None where it does not; the connection stays open for `keep` seconds."""
+def _status(address: str, port: int, path: str, seconds: float, keep: float = 0.0) -> Optional[int]:
+    """Return the status of a server's answer, None without one; the connection stays open for `keep` seconds."""
     connection = http.client.HTTPConnection(address, port, timeout=seconds)
     try:
         connection.request("GET", path)
@@ -68,9 +68,14 @@ def health(address: str, port: int, seconds: float, keep: float = 0.0, path: str
         connection.close()
 
 
+def health(address: str, port: int, seconds: float, keep: float = 0.0) -> Optional[int]:
+    """Return what a server answers to /health, None where it does not; the connection stays open for `keep` seconds."""
+    return _status(address, port, "/health", seconds, keep)
+
+
 def is_open(address: str, port: int, seconds: float) -> bool:
     """Say whether a server answers who has no key: another one than llama.cpp's may know nothing of the variable."""
-    return health(address, port, seconds, path=_LOCKED) != _REFUSED
+    return _status(address, port, _LOCKED, seconds) != _REFUSED
 
 
 def free_port() -> int:
