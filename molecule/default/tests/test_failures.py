@@ -253,4 +253,9 @@ def test_hosts_of_one_kind_compile_once(tmp_path):
     # Only the first has the files of a compilation.
     compiled = sorted(path.parent.parent.name for path in tmp_path.glob("*/build-*/CMakeCache.txt"))
     assert compiled == ["first"], done.stdout
+    # No path says which source it is: then ccache has for the next version what is the same in both.
+    (commands,) = tmp_path.glob("*/build-*/build.ninja")
+    (source,) = tmp_path.glob("first/source-*")
+    assert "/source/ggml/src/ggml.c" in commands.read_text()
+    assert source.name not in commands.read_text()
     assert (tmp_path / "second").is_dir()
