@@ -127,6 +127,9 @@ _RENAMED = {
 }
 # They describe a thing by its id, and may be allowed for that thing; others list, and may be allowed for all alone.
 _DESCRIBE_A_THING = ("ec2:DescribeInstanceAttribute", "ec2:DescribeVpcAttribute")
+_DELETED_BY_NAME = (
+    ("ec2:DeleteKeyPair", "KeyName", "key-pair"), ("ec2:DeletePlacementGroup", "GroupName", "placement-group"),
+)  # fmt: skip
 # The type of a resource by the beginning of its id.
 _TYPES = {
     "eni-attach": "network-interface", "eni": "network-interface", "i": "instance", "igw": "internet-gateway",
@@ -191,8 +194,9 @@ class _Reader:
             if re.search(r"Ids?$", member) and all(isinstance(one, str) for one in ids):
                 for one in ids:
                     yield from self.existing(action, one)
-        if action == "ec2:DeleteKeyPair" and "KeyName" in params:
-            yield Demand(action, _ec2("key-pair"), ((RESOURCE_TAG, PROJECT),))
+        for deleted, member, kind in _DELETED_BY_NAME:
+            if action == deleted and member in params:
+                yield Demand(action, _ec2(kind), ((RESOURCE_TAG, PROJECT),))
 
     def created(self, action: str, specification: dict[str, Any]) -> Iterator[Demand]:
         resource, tags = _ec2(specification["ResourceType"]), _project(specification["Tags"])
@@ -212,7 +216,8 @@ class _Reader:
         template = self.templates.get(params["LaunchTemplate"].get("LaunchTemplateName"), {})
         tagged = ((RESOURCE_TAG, PROJECT),)
         yield Demand(action, _ec2("image"))
-        for kind in ("key-pair", "launch-template", "security-group"):
+        placed = ("placement-group",) if (template.get("Placement") or {}).get("GroupName") else ()
+        for kind in ("key-pair", "launch-template", "security-group", *placed):
             yield Demand(action, _ec2(kind), tagged)
         interface = (template.get("NetworkInterfaces") or [{}])[0]
         yield Demand(action, _ec2("subnet"), self.foreign.get(interface.get("SubnetId", ""), tagged))
@@ -608,6 +613,7 @@ RUNS = {
             "ec2_environment_budget_email": "somebody@example.com",
         },
     ),
+    "cluster": Run({"ec2_environment_cluster_port": 50052}),
     "given-network": Run(before=_given_network),
     "swept": Run(
         after=_leavings,

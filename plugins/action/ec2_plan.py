@@ -46,6 +46,7 @@ class ActionModule(CoreAction):
         prices=dict(type="dict", default={}),
         instance_profile=dict(type="str", default=""),
         permissions_boundary=dict(type="str", default=""),
+        placement_group=dict(type="bool", default=False),
         request=OPTION,
     )
     ERRORS = (RunError, RequestError, TableError, PriceError)

@@ -112,6 +112,10 @@ options:
     description: The ARN of the policy that bounds every role that is made.
     type: str
     default: ""
+  placement_group:
+    description: Whether the instances lie in a placement group of strategy cluster.
+    type: bool
+    default: false
 seealso:
   - plugin: cloudbench.llama.run_request
     plugin_type: lookup

@@ -41,8 +41,8 @@ options:
     description: Kinds not to ask for. What is returned then proves nothing about them.
     type: list
     elements: str
-    choices: [spot request, instance, volume, VPC endpoint, network interface, launch template, key pair, schedule,
-      instance profile, role, security group, route table, internet gateway, subnet, VPC]
+    choices: [spot request, instance, volume, VPC endpoint, network interface, launch template, key pair,
+      placement group, schedule, instance profile, role, security group, route table, internet gateway, subnet, VPC]
     default: []
   gone:
     description: Instances to wait for before asking, until they are terminated.

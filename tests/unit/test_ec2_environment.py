@@ -26,12 +26,12 @@ ACTIONS = {f"cloudbench.llama.{path.stem}" for path in (ROOT / "plugins" / "acti
 # Of runs that ask for more than the default ones; the task packs them itself.
 SELDOM = {
     "provisioning": {
-        "amazon.aws.ec2_vpc_subnet_info", "amazon.aws.iam_instance_profile", "ansible.builtin.uri",
-        "cloudbench.llama.cost_budget",
+        "amazon.aws.ec2_placement_group", "amazon.aws.ec2_vpc_subnet_info", "amazon.aws.iam_instance_profile",
+        "ansible.builtin.uri", "cloudbench.llama.cost_budget",
     },
     "teardown": {
-        "amazon.aws.ec2_eni", "amazon.aws.ec2_spot_instance", "amazon.aws.ec2_vol", "amazon.aws.ec2_vpc_endpoint",
-        "amazon.aws.iam_instance_profile",
+        "amazon.aws.ec2_eni", "amazon.aws.ec2_placement_group", "amazon.aws.ec2_spot_instance", "amazon.aws.ec2_vol",
+        "amazon.aws.ec2_vpc_endpoint", "amazon.aws.iam_instance_profile",
     },
 }  # fmt: skip
 FILES = {

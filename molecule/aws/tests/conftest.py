@@ -50,8 +50,8 @@ ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
 }
 
-# What makes provisioning ask for a role and a profile of the instances, beside that of the schedule.
-WITH_PROFILE = {"ec2_environment_connection": "ssm"}
+# What makes provisioning ask for more: a role and a profile of the instances, and a placement group.
+WITH_MORE = {"ec2_environment_connection": "ssm", "ec2_environment_cluster_port": 50052}
 
 _counted = {"faults": 0, "left": 0}
 _refused: list[int] = []
@@ -241,10 +241,10 @@ def clean(variables: dict[str, Any]) -> dict[tuple[str, str], Asking]:
 
 @functools.cache
 def asked_for() -> dict[tuple[str, str], Asking]:
-    """What the default asks for, and what instances with a profile do beside that."""
+    """What the default asks for, and what WITH_MORE does beside that."""
     pythons()
     with ThreadPoolExecutor(2) as pool:
-        plain, more = pool.map(clean, [{}, WITH_PROFILE])
+        plain, more = pool.map(clean, [{}, WITH_MORE])
     return dict(sorted({**more, **plain}.items()))
 
 

@@ -105,6 +105,44 @@ def test_the_tags_of_an_organisation_survive_a_second_run(account):
     account.give_back()
 
 
+CLUSTER = {"ec2_environment_cluster_port": 50052}
+
+
+def test_a_cluster_lies_in_a_placement_group(account):
+    fleet = [{"type": TYPE, "count": 2, "zones": ["us-east-1a", "us-east-1b"]}]
+    # Without room in the first zone it is another group: one is never of two zones.
+    account.server.configure(room={"us-east-1a": 1}, hosts=[account.host] * 2)
+    account.faults += 1
+    done = account.provision(ec2_environment_instances=fleet, **CLUSTER)
+    assert done.code == 0, done.output
+    assert whole(account, "placement-group"), account.kinds()
+    groups = {group["GroupName"]: group for group in ec2(account).describe_placement_groups()["PlacementGroups"]}
+    assert sorted(groups) == [f"cloudbench-{account.run}-us-east-1{zone}" for zone in "ab"]
+    for group in groups.values():
+        assert group["Strategy"] == "cluster"
+        assert {"Key": "RunId", "Value": account.run} in group["Tags"]
+    (launch,) = [one for one in account.server.requests("RunInstances") if one["status"] == 200]
+    (template,) = [
+        one["params"]["LaunchTemplateData"]
+        for one in account.server.requests("CreateLaunchTemplate")
+        if one["params"]["LaunchTemplateName"] == launch["params"]["LaunchTemplate"]["LaunchTemplateName"]
+    ]
+    assert template["Placement"] == {"GroupName": f"cloudbench-{account.run}-us-east-1b"}
+    again = account.provision(ec2_environment_instances=fleet, **CLUSTER)
+    assert again.code == 0, again.output
+    assert set(re.findall(r"changed=(\d+)", again.output)) == {"0"}, again.output
+    account.give_back()
+
+
+def test_a_cluster_can_do_without_a_placement_group(account):
+    done = account.provision(ec2_environment_placement_group=False, **CLUSTER)
+    assert done.code == 0, done.output
+    assert whole(account), account.kinds()
+    assert account.server.requests("CreatePlacementGroup") == []
+    account.faults += 1
+    account.give_back()
+
+
 def test_a_kept_fleet_is_known_when_its_console_has_scrolled_on(account):
     assert account.provision().code == 0
     (known,) = (account.directory / "ec2").glob("*/known_hosts")
@@ -521,6 +559,7 @@ BROKEN_OFF = [
         "CreateSecurityGroup",
         "CreateInternetGateway",
         "CreateRouteTable",
+        "CreatePlacementGroup",
         "CreateLaunchTemplate",
         "RunInstances",
     )
@@ -537,7 +576,7 @@ BROKEN_OFF = [
 )
 def test_what_a_broken_off_run_has_made_is_found(account, action, with_signal):
     account.server.fault(action=action, delay=2)
-    running = account.start("provision")
+    running = account.start("provision", **(CLUSTER if action == "CreatePlacementGroup" else {}))
     account.wait_for(action)
     account.stop(running, with_signal)
     assert account.server.leftovers()

@@ -32,7 +32,8 @@ _WITH_PRICES = "aws"
 class Kind(NamedTuple):
     """An instance type; `memory_gib` None where it is not known.
 
-    `free_tier`: whether an account on the Free plan may launch it.
+    `free_tier`: whether an account on the Free plan may launch it. `cluster`: whether placement groups of that strategy
+    take it.
     """
 
     architecture: str
@@ -40,6 +41,7 @@ class Kind(NamedTuple):
     physical_cores: int
     memory_gib: float | None
     free_tier: bool = False
+    cluster: bool = True
 
 
 class Subnet(NamedTuple):
@@ -209,6 +211,7 @@ def _kinds(ec2: Any, types: Sequence[str]) -> dict[str, Kind]:
             row["VCpuInfo"].get("DefaultCores") or row["VCpuInfo"]["DefaultVCpus"],
             row["MemoryInfo"]["SizeInMiB"] / 1024,
             bool(row.get("FreeTierEligible")),
+            "cluster" in row.get("PlacementGroupInfo", {}).get("SupportedStrategies", ["cluster"]),
         )
         for row in rows
     }

@@ -287,6 +287,7 @@ class _Search:
             "instance profile": "InstanceProfileName",
             "launch template": "LaunchTemplateName",
             "key pair": "KeyName",
+            "placement group": "GroupName",
             "security group": "GroupName",
         }
         name = str(thing[names[kind]] if kind in names else aws.tags(thing).get("Name", ""))

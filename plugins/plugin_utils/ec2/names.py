@@ -31,6 +31,7 @@ NAMES = (
     Name("the instance profile in IAM", "", 128),
     Name("a launch template", "-00000000", 128),
     Name("the key pair", "", 255),
+    Name("a placement group", "-us-east-1-wl1-bos-wlz-1", 255),
     Name("the security group", "", 255),
 )
 LONGEST_RUN = min(name.limit - len(PREFIX) - len(name.after) for name in NAMES)

@@ -70,6 +70,7 @@ class FleetRequest(NamedTuple):
     prices: Mapping[str, Any] | None = None
     instance_profile: str = ""
     permissions_boundary: str = ""
+    placement_group: bool = False
 
     @property
     def makes_profile(self) -> bool:
@@ -290,6 +291,7 @@ class _Planner:
             return None
         image = IMAGES[row.image]
         self._check_plan(row, {name: known for name, known in kinds.items() if known})
+        self._check_placement(row, {name: known for name, known in kinds.items() if known})
         others = [name for name, other in kinds.items() if other and other.architecture != kind.architecture]
         if others:
             self.errors.append(
@@ -392,6 +394,14 @@ class _Planner:
                 f"{row.label}: the account is on AWS's Free plan, which does not launch {', '.join(refused)} "
                 f"(InvalidParameterCombination, not eligible for Free Tier): {FREE_PLAN_REMEDY}, or name one of "
                 f"{', '.join(self.account.free_types)}"
+            )
+
+    def _check_placement(self, row: Row, kinds: Mapping[str, Kind]) -> None:
+        refused = [name for name, kind in kinds.items() if self.fleet.placement_group and not kind.cluster]
+        if refused:
+            self.errors.append(
+                f"{row.label}: EC2 takes {', '.join(refused)} into no placement group of strategy cluster: name a type "
+                "that is not burstable, or do without one by ec2_environment_placement_group: false"
             )
 
     def _absent(self, row: Row, name: str) -> None:
@@ -659,6 +669,8 @@ class _Planner:
         else:
             made.append("security group that lets ssh in from one address")
         made += ["key pair, whose private half stays on this machine", self._identity()]
+        if fleet.placement_group:
+            made.append("placement group, strategy cluster, in each zone that is used")
         if rows:
             made.append(_many(len(rows), "launch template"))
             each = "an encrypted volume of {} GB (gp3){}".format(

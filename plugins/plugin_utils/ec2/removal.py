@@ -11,6 +11,9 @@ from typing import Any
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2.resource import EC2, vpc_of
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.report.markdown import visible
 
+# What is removed by its name, and not by its id.
+_BY_NAME = {"key pair": ("--key-name", "KeyName"), "placement group": ("--group-name", "GroupName")}
+
 
 def removal(kind: str, thing: dict[str, Any], region: str) -> str:
     """Return the command that removes it, for a shell."""
@@ -22,8 +25,9 @@ def removal(kind: str, thing: dict[str, Any], region: str) -> str:
         return f"{ec2}cancel-spot-instance-requests --spot-instance-request-ids {name}{here}"
     if kind == "VPC endpoint":
         return f"{ec2}delete-vpc-endpoints --vpc-endpoint-ids {thing['VpcEndpointId']}{here}"
-    if kind == "key pair":
-        return f"{ec2}delete-key-pair --key-name {shlex.quote(thing['KeyName'])}{here}"
+    if kind in _BY_NAME:
+        option, member = _BY_NAME[kind]
+        return f"{ec2}delete-{kind.replace(' ', '-')} {option} {shlex.quote(thing[member])}{here}"
     if kind == "security group":
         return f"{ec2}delete-security-group --group-id {thing['GroupId']}{here}"
     if kind == "volume":

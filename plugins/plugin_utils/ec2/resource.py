@@ -37,6 +37,7 @@ EC2 = {
     "network interface": Kind("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId", "vpc-id"),
     "launch template": Kind("describe_launch_templates", "LaunchTemplates", "LaunchTemplateId"),
     "key pair": Kind("describe_key_pairs", "KeyPairs", "KeyPairId"),
+    "placement group": Kind("describe_placement_groups", "PlacementGroups", "GroupId"),
     "security group": Kind("describe_security_groups", "SecurityGroups", "GroupId", "vpc-id"),
     "route table": Kind("describe_route_tables", "RouteTables", "RouteTableId", "vpc-id"),
     "internet gateway": Kind(
@@ -47,7 +48,7 @@ EC2 = {
 }
 # IAM has no region: it is asked with the first region alone.
 IAM = ("instance profile", "role")
-KINDS = (*list(EC2)[:7], "schedule", *IAM, *list(EC2)[7:])
+KINDS = (*list(EC2)[:8], "schedule", *IAM, *list(EC2)[8:])
 
 
 class Resource(NamedTuple):

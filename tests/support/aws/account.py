@@ -171,6 +171,11 @@ def spec_tags(params: dict[str, Any], kind: str) -> dict[str, str]:
     return {tag["Key"]: tag.get("Value", "") for spec in specs if spec["ResourceType"] == kind for tag in spec["Tags"]}
 
 
+def tag_of(thing: dict[str, Any], key: str) -> str | None:
+    """The value of a tag of what is described, None where it has none of that key."""
+    return next((tag["Value"] for tag in thing["Tags"] if tag["Key"] == key), None)
+
+
 def merge_tags(*lists: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """TagSpecifications as one, the later ones winning key by key."""
     tags: dict[str, dict[str, str]] = {}
@@ -221,6 +226,9 @@ class Account:
         self.versions_gone: dict[str, set[int]] = {}
         # When it was launched, and after how many minutes its user data shuts it down, by instance.
         self.limits: dict[str, tuple[float, int]] = {}
+        # What describes it, by region and name; and the group of an instance.
+        self.placement: dict[tuple[str, str], dict[str, Any]] = {}
+        self.placed: dict[str, str] = {}
         # When it was made, by region and name.
         self.schedules_made: dict[tuple[str, str], float] = {}
 
@@ -361,7 +369,7 @@ class Account:
                 raise ApiError("InvalidParameterCombination", message)
         image = check_image(backend, params)
         check_names(backend, params)
-        params = self.check_room(backend, params)
+        params = self.check_room(call, backend, params)
         params = {**params, "MinCount": params.get("MaxCount", 1)}  # moto starts no more than the least
         params["BlockDeviceMappings"] = with_root(params.get("BlockDeviceMappings", []), image.root_device_name)
         before = set(backend.reservations)
@@ -375,7 +383,7 @@ class Account:
             self.complete(backend, instance, params, version)
         return reservation
 
-    def check_room(self, backend: Any, params: dict[str, Any]) -> dict[str, Any]:
+    def check_room(self, call: Call, backend: Any, params: dict[str, Any]) -> dict[str, Any]:
         """The parameters with as many instances as there is room for.
 
         Raises ApiError where the zone does not offer the type or has less room than MinCount, and where price or quota
@@ -408,6 +416,7 @@ class Account:
                 f"Your Spot request price of {limit} is lower than the minimum required Spot request fulfillment price "
                 f"of {price}.",
             )
+        self.check_placement(call, params, zone)
         params = self.with_room(backend, params, zone, subnet)
         quota = self.settings["quotas"].get("L-34B43A08" if spot else "L-1216C47A", 0)
         used = sum(
@@ -470,6 +479,8 @@ class Account:
             request = spot_request(instance, options, spec_tags(params, "spot-instances-request"))
             backend.spot_instance_requests[request.id] = request
             instance.spot_instance_request_id = request.id
+        if group := params.get("Placement", {}).get("GroupName"):
+            self.placed[instance.id] = group
         self.order[instance.id] = self.launched
         self.launched += 1
         if address := self.host(instance).get("address"):
@@ -693,6 +704,81 @@ class Account:
         finally:
             tags.update(kept)
 
+    # ---- placement groups, which moto lacks ----
+
+    def create_placement_group(self, call: Call) -> Any:
+        """Make a group without instances; raises ApiError for a name that is taken."""
+        name, tags = call.params["GroupName"], spec_tags(call.params, "placement-group")
+        if (call.region, name) in self.placement:
+            raise ApiError("InvalidPlacementGroup.Duplicate", f"The Placement Group '{name}' already exists.")
+        refuse_dry_run(call)
+        made = {
+            "GroupName": name,
+            "GroupId": "pg-" + hashlib.sha256(f"{call.region} {name}".encode()).hexdigest()[:17],
+            "GroupArn": f"arn:aws:ec2:{call.region}:{ACCOUNT}:placement-group/{name}",
+            "Strategy": call.params.get("Strategy", "cluster"),
+            "State": "available",
+            "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        }
+        self.placement[call.region, name] = made
+        return {"PlacementGroup": made}
+
+    def describe_placement_groups(self, call: Call) -> Any:
+        """Those of a region, by their names, strategies and tags; raises ApiError for a name that nobody has."""
+        for name in call.params.get("GroupNames") or []:
+            self.placement_group(call, name)
+        found = [group for (region, _name), group in self.placement.items() if region == call.region]
+        if call.params.get("GroupNames"):
+            found = [group for group in found if group["GroupName"] in call.params["GroupNames"]]
+        members = {"group-name": "GroupName", "strategy": "Strategy", "state": "State"}
+        for wanted in call.params.get("Filters") or []:
+            key, values = wanted["Name"], wanted["Values"]
+            found = [
+                group
+                for group in found
+                if (group[members[key]] if key in members else tag_of(group, key.partition(":")[2])) in values
+            ]
+        return {"PlacementGroups": found}
+
+    def delete_placement_group(self, call: Call) -> Any:
+        """Delete a group without instances; raises ApiError."""
+        name = call.params["GroupName"]
+        self.placement_group(call, name)
+        if self.instances_in(call.region, name):
+            message = f"The placement group '{name}' is in use and may not be deleted."
+            raise ApiError("InvalidPlacementGroup.InUse", message)
+        refuse_dry_run(call)
+        del self.placement[call.region, name]
+        return {}
+
+    def placement_group(self, call: Call, name: str) -> dict[str, Any]:
+        """The group of a name; raises ApiError where there is none."""
+        if (call.region, name) not in self.placement:
+            raise ApiError("InvalidPlacementGroup.Unknown", f"The Placement Group '{name}' is unknown.")
+        return self.placement[call.region, name]
+
+    def instances_in(self, region: str, name: str) -> list[Any]:
+        """The instances in a group that have not ended."""
+        alive = (of for of in self.ec2(region).all_instances() if of.state != "terminated")
+        return [of for of in alive if self.placed.get(of.id) == name]
+
+    def check_placement(self, call: Call, params: dict[str, Any], zone: str | None) -> None:
+        """Raise ApiError for a group that is not there, or cannot have such an instance in that zone."""
+        name = params.get("Placement", {}).get("GroupName")
+        if not name:
+            return
+        strategy, kind = self.placement_group(call, name)["Strategy"], params["InstanceType"]
+        if strategy not in INSTANCE_TYPES[kind]["PlacementGroupInfo"]["SupportedStrategies"]:
+            message = f"{strategy.capitalize()} placement groups are not supported by the '{kind}' instance type."
+            raise ApiError("InvalidParameterCombination", f"{message} Specify a supported instance type and try again.")
+        if strategy == "cluster":
+            zones = {of.placement.zone for of in self.instances_in(call.region, name)}
+            if zones - {zone}:
+                raise ApiError(
+                    "InvalidParameterValue",
+                    f"The placement group '{name}' has instances in {', '.join(sorted(zones))}: none can be in {zone}",
+                )
+
     # ---- launch templates ----
 
     def create_template(self, call: Call) -> Any:
@@ -867,10 +953,6 @@ class Account:
         found = image_parameter(call.params["Name"], call.region)
         return {"Parameter": found} if found else self.forward(call)
 
-    def placement_groups(self, call: Call) -> Any:
-        """None: moto has no such thing."""
-        return {"PlacementGroups": []}
-
     def on_demand_price(self, kind: str) -> str:
         """USD per hour as a spot request has it whose caller gave none, or an empty text."""
         rows = (row for row in self.settings["prices"] if row.get("instanceType") == kind)
@@ -999,10 +1081,12 @@ class Account:
     ANSWERS: ClassVar[dict[tuple[str, str], Any]] = {
         ("ec2", "CancelSpotInstanceRequests"): cancel_spot_requests,
         ("ec2", "CreateLaunchTemplate"): create_template,
+        ("ec2", "CreatePlacementGroup"): create_placement_group,
         ("ec2", "CreateVpc"): create_vpc,
         ("ec2", "DeleteLaunchTemplate"): delete_template,
         ("ec2", "DeleteLaunchTemplateVersions"): delete_template_versions,
         ("ec2", "DeleteNetworkInterface"): delete_network_interface,
+        ("ec2", "DeletePlacementGroup"): delete_placement_group,
         ("ec2", "DeleteRouteTable"): delete_route_table,
         ("ec2", "DeleteSecurityGroup"): delete_security_group,
         ("ec2", "DeleteSubnet"): delete_subnet,
@@ -1014,7 +1098,7 @@ class Account:
         ("ec2", "DescribeInstanceTypeOfferings"): type_offerings,
         ("ec2", "DescribeLaunchTemplates"): describe_templates,
         ("ec2", "DescribeLaunchTemplateVersions"): describe_templates,
-        ("ec2", "DescribePlacementGroups"): placement_groups,
+        ("ec2", "DescribePlacementGroups"): describe_placement_groups,
         ("ec2", "DescribeRegions"): describe_regions,
         ("ec2", "DescribeSpotInstanceRequests"): describe_spot_requests,
         ("ec2", "DescribeSpotPriceHistory"): spot_price_history,
@@ -1042,6 +1126,8 @@ class Account:
         found: list[tuple[str, str, str, str, str]] = []
         for region, backend in backends("ec2").items():
             found.extend(("ec2", kind, name, region, tag) for kind, name, tag in ec2_leftovers(backend))
+        for (region, _name), group in self.placement.items():
+            found.append(("ec2", "placement-group", group["GroupId"], region, group["GroupName"]))
         for region, backend in backends("iam").items():
             found.extend(("iam", "role", role.name, region, role.path) for role in backend.roles.values())
             profiles = backend.instance_profiles.values()

@@ -39,6 +39,7 @@ CREATED = {
         "LaunchTemplateId": "InvalidLaunchTemplateId.NotFound",
         "LaunchTemplateName": "InvalidLaunchTemplateName.NotFoundException",
     },
+    ("ec2", "CreatePlacementGroup"): {"GroupName": "InvalidPlacementGroup.Unknown"},
     ("ec2", "CreateVolume"): {"VolumeId": "InvalidVolume.NotFound"},
     ("ec2", "CreateNetworkInterface"): {"NetworkInterfaceId": "InvalidNetworkInterfaceID.NotFound"},
     ("ec2", "AllocateAddress"): {"AllocationId": "InvalidAllocationID.NotFound"},

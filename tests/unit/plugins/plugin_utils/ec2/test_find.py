@@ -141,6 +141,11 @@ class Maker:
             LaunchTemplateData={"InstanceType": "c7g.large"},
             TagSpecifications=self.tagged("launch-template"),
         )
+        self.ec2.create_placement_group(
+            GroupName=f"{self.name}-{self.region}a",
+            Strategy="cluster",
+            TagSpecifications=self.tagged("placement-group"),
+        )
         self.launch("instance", "volume", "spot-instances-request", spot=True)
 
 

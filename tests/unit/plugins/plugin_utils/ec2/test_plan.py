@@ -559,6 +559,19 @@ def test_in_govcloud_nothing_is_asked_that_is_not_there(server, monkeypatch):
     assert not [one for one in server.requests() if one["service"] in ("pricing", "freetier")]
 
 
+# ---- how close they are ----
+
+
+def test_a_type_that_no_cluster_placement_group_takes_is_refused_beforehand(server):
+    fleet = [{"type": "c7g.large", "or_types": ["t4g.large"]}, {"type": "c7g.16xlarge"}]
+    assert plan(fleet)["errors"] == []
+    made = plan(fleet, placement_group=True)
+    said = "row 0 (c7g.large): EC2 takes t4g.large into no placement group of strategy cluster: name a type that is "
+    assert made["errors"] == [f"{said}not burstable, or do without one by ec2_environment_placement_group: false"]
+    assert "placement group, strategy cluster, in each zone that is used" in made["creates"]
+    assert not [line for line in plan(fleet)["creates"] if "placement" in line]
+
+
 # ---- who the instances are ----
 
 
