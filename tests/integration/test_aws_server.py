@@ -918,8 +918,53 @@ def test_what_nobody_answers_is_said(server, aws):
     ]  # fmt: skip
 
 
-def test_there_are_no_placement_groups(server, aws):
-    assert aws.ec2.describe_placement_groups()["PlacementGroups"] == []
+# ---- Placement groups ----
+
+
+@pytest.fixture
+def close(server, aws):
+    """The name of a placement group of strategy cluster."""
+    tags = [{"ResourceType": "placement-group", "Tags": TAGS}]
+    aws.ec2.create_placement_group(GroupName="close", Strategy="cluster", TagSpecifications=tags)
+    return "close"
+
+
+def test_a_placement_group_is_found_by_name_and_tag(server, aws, close):
+    (group,) = aws.ec2.describe_placement_groups(Filters=[{"Name": "tag:RunId", "Values": ["r1"]}])["PlacementGroups"]
+    assert (group["GroupName"], group["Strategy"], group["State"]) == (close, "cluster", "available")
+    assert group["Tags"] == TAGS
+    assert aws.ec2.describe_placement_groups(GroupNames=[close])["PlacementGroups"] == [group]
+    for name, value in (("tag:RunId", "r2"), ("group-name", "other"), ("strategy", "spread")):
+        asked = [{"Name": name, "Values": [value]}]
+        assert aws.ec2.describe_placement_groups(Filters=asked)["PlacementGroups"] == []
+    assert aws.client("ec2", "us-west-2").describe_placement_groups()["PlacementGroups"] == []
+    assert [leftover["kind"] for leftover in server.leftovers()] == ["placement-group"]
+
+
+def test_placement_groups_are_refused_as_ec2_refuses_them(server, aws, close):
+    assert code(aws.ec2.create_placement_group, GroupName=close, Strategy="spread") == "InvalidPlacementGroup.Duplicate"
+    assert code(aws.ec2.delete_placement_group, GroupName="other") == "InvalidPlacementGroup.Unknown"
+    assert code(aws.ec2.describe_placement_groups, GroupNames=["other"]) == "InvalidPlacementGroup.Unknown"
+    assert code(aws.ec2.create_placement_group, GroupName="new", DryRun=True) == "DryRunOperation"
+    assert code(aws.ec2.delete_placement_group, GroupName=close, DryRun=True) == "DryRunOperation"
+    assert len(aws.ec2.describe_placement_groups()["PlacementGroups"]) == 1
+    aws.ec2.delete_placement_group(GroupName=close)
+    assert server.leftovers() == []
+
+
+def test_a_cluster_group_has_one_zone_and_not_every_type(server, aws, arm, close):
+    inside = {"GroupName": close}
+    assert direct(aws, arm, InstanceType="t4g.small", Placement=inside) == "InvalidParameterCombination"
+    assert direct(aws, arm, Placement={"GroupName": "other"}) == "InvalidPlacementGroup.Unknown"
+    here, there = ({**inside, "AvailabilityZone": f"us-east-1{zone}"} for zone in "ab")
+    launch = {"ImageId": arm, "InstanceType": "c7g.large", "MinCount": 1, "MaxCount": 1}
+    (instance,) = aws.ec2.run_instances(**launch, Placement=here)["Instances"]
+    assert direct(aws, arm, Placement=there) == "InvalidParameterValue"
+    ((told,),) = [reservation["Instances"] for reservation in aws.ec2.describe_instances()["Reservations"]]
+    assert (told["InstanceId"], told["Placement"]["GroupName"]) == (instance["InstanceId"], close)
+    assert code(aws.ec2.delete_placement_group, GroupName=close) == "InvalidPlacementGroup.InUse"
+    aws.ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+    aws.ec2.run_instances(**launch, Placement=there)
 
 
 # ---- What is left ----

@@ -121,13 +121,13 @@ def test_a_cluster_lies_in_a_placement_group(account):
     for group in groups.values():
         assert group["Strategy"] == "cluster"
         assert {"Key": "RunId", "Value": account.run} in group["Tags"]
-    (launch,) = [one for one in account.server.requests("RunInstances") if one["status"] == 200]
-    (template,) = [
-        one["params"]["LaunchTemplateData"]
-        for one in account.server.requests("CreateLaunchTemplate")
-        if one["params"]["LaunchTemplateName"] == launch["params"]["LaunchTemplate"]["LaunchTemplateName"]
+    launched = [
+        instance
+        for reservation in ec2(account).describe_instances()["Reservations"]
+        for instance in reservation["Instances"]
     ]
-    assert template["Placement"] == {"GroupName": f"cloudbench-{account.run}-us-east-1b"}
+    placed = [(instance["Placement"]["AvailabilityZone"], instance["Placement"]["GroupName"]) for instance in launched]
+    assert placed == [("us-east-1b", f"cloudbench-{account.run}-us-east-1b")] * 2
     again = account.provision(ec2_environment_instances=fleet, **CLUSTER)
     assert again.code == 0, again.output
     assert set(re.findall(r"changed=(\d+)", again.output)) == {"0"}, again.output

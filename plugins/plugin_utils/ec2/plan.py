@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices, processors
+from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices, processors, speeds
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog.explanation import machine_of
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import client as aws
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.ec2 import credentials, names, network
@@ -148,6 +148,7 @@ class _Planner:
         parsed, wrong = parse(self.fleet.instances, self.region, self.fleet.market, self.fleet.image)
         self.errors += wrong
         rows = [made for made in map(self._row, parsed) if made] if self.region else []
+        self._check_together(rows)
         self._check_quotas(rows)
         self._check_vpcs()
         ttl = self.fleet.ttl_minutes
@@ -382,7 +383,8 @@ class _Planner:
         if asked is not None:
             self._absent(row, name)
             return None
-        return Kind(listed.architecture, listed.vcpus, listed.physical_cores, listed.memory_gib)
+        close = not speeds.flexible(name.partition(".")[0])
+        return Kind(listed.architecture, listed.vcpus, listed.physical_cores, listed.memory_gib, cluster=close)
 
     def _check_plan(self, row: Row, kinds: Mapping[str, Kind]) -> None:
         """AWS refuses most types to an account on the Free plan, and says so only at the launch, not to a dry run."""
@@ -401,7 +403,17 @@ class _Planner:
         if refused:
             self.errors.append(
                 f"{row.label}: EC2 takes {', '.join(refused)} into no placement group of strategy cluster: name a type "
-                "that is not burstable, or do without one by ec2_environment_placement_group: false"
+                "that is neither burstable nor flex, or do without one by ec2_environment_placement_group: false"
+            )
+
+    def _check_together(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """EC2 would launch them, in a group for each zone; but what is asked for is that all are close."""
+        zones = {f"row {row['index']} ({row['type']})": row["zones"] for row in rows if row["zones"]}
+        if self.fleet.placement_group and zones and not set.intersection(*map(set, zones.values())):
+            told = "; ".join(f"{label}: {', '.join(names)}" for label, names in zones.items())
+            self.errors.append(
+                f"a placement group of strategy cluster lies in one zone, and the rows have none in common ({told}): "
+                "name one zone for all rows, or do without a group by ec2_environment_placement_group: false"
             )
 
     def _absent(self, row: Row, name: str) -> None:

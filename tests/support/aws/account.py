@@ -226,9 +226,8 @@ class Account:
         self.versions_gone: dict[str, set[int]] = {}
         # When it was launched, and after how many minutes its user data shuts it down, by instance.
         self.limits: dict[str, tuple[float, int]] = {}
-        # What describes it, by region and name; and the group of an instance.
+        # What describes it, by region and name.
         self.placement: dict[tuple[str, str], dict[str, Any]] = {}
-        self.placed: dict[str, str] = {}
         # When it was made, by region and name.
         self.schedules_made: dict[tuple[str, str], float] = {}
 
@@ -479,8 +478,7 @@ class Account:
             request = spot_request(instance, options, spec_tags(params, "spot-instances-request"))
             backend.spot_instance_requests[request.id] = request
             instance.spot_instance_request_id = request.id
-        if group := params.get("Placement", {}).get("GroupName"):
-            self.placed[instance.id] = group
+        instance.placement.group_name = params.get("Placement", {}).get("GroupName", "")
         self.order[instance.id] = self.launched
         self.launched += 1
         if address := self.host(instance).get("address"):
@@ -760,7 +758,7 @@ class Account:
     def instances_in(self, region: str, name: str) -> list[Any]:
         """The instances in a group that have not ended."""
         alive = (of for of in self.ec2(region).all_instances() if of.state != "terminated")
-        return [of for of in alive if self.placed.get(of.id) == name]
+        return [of for of in alive if of.placement.group_name == name]
 
     def check_placement(self, call: Call, params: dict[str, Any], zone: str | None) -> None:
         """Raise ApiError for a group that is not there, or cannot have such an instance in that zone."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 from support.aws.server import AwsServer
 
 from ansible_collections.cloudbench.llama.plugins.plugin_utils.catalog import prices, processors
@@ -562,14 +563,54 @@ def test_in_govcloud_nothing_is_asked_that_is_not_there(server, monkeypatch):
 # ---- how close they are ----
 
 
+def in_catalog(name: str) -> bool:
+    """Say whether the type is known without an account."""
+    try:
+        return bool(processors.instance_type(name))
+    except processors.CatalogError:
+        return False
+
+
 def test_a_type_that_no_cluster_placement_group_takes_is_refused_beforehand(server):
     fleet = [{"type": "c7g.large", "or_types": ["t4g.large"]}, {"type": "c7g.16xlarge"}]
     assert plan(fleet)["errors"] == []
     made = plan(fleet, placement_group=True)
     said = "row 0 (c7g.large): EC2 takes t4g.large into no placement group of strategy cluster: name a type that is "
-    assert made["errors"] == [f"{said}not burstable, or do without one by ec2_environment_placement_group: false"]
+    remedy = "neither burstable nor flex, or do without one by ec2_environment_placement_group: false"
+    assert made["errors"] == [said + remedy]
     assert "placement group, strategy cluster, in each zone that is used" in made["creates"]
     assert not [line for line in plan(fleet)["creates"] if "placement" in line]
+
+
+def test_without_an_account_those_are_refused_that_are_known_by_their_family():
+    known = [name for name in INSTANCE_TYPES if in_catalog(name)]
+    errors = plan([{"type": name} for name in known], placement_group=True)["errors"]
+    refused = {match[1] for error in errors if (match := re.search(r"EC2 takes (\S+) into no placement", error))}
+    by_ec2 = {
+        name for name in known if "cluster" not in INSTANCE_TYPES[name]["PlacementGroupInfo"]["SupportedStrategies"]
+    }
+    assert refused <= by_ec2
+    # What an account alone can tell: the first generations, and one for video.
+    assert {name.partition(".")[0] for name in by_ec2 - refused} == {"c1", "m1", "m2", "m3", "vt1"}
+    assert {"t4g", "c7i-flex"} <= {name.partition(".")[0] for name in refused}
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_rows_that_share_no_zone_are_refused(asked, request):
+    if asked:
+        request.getfixturevalue("server")
+    fleet = [
+        {"type": "c7g.large", "zones": ["us-east-1a", "us-east-1b"]}, {"type": "m7g.large", "zones": ["us-east-1c"]},
+    ]  # fmt: skip
+    (error,) = plan(fleet, placement_group=True)["errors"]
+    assert error == (
+        "a placement group of strategy cluster lies in one zone, and the rows have none in common (row 0 (c7g.large): "
+        "us-east-1a, us-east-1b; row 1 (m7g.large): us-east-1c): name one zone for all rows, or do without a group by "
+        "ec2_environment_placement_group: false"
+    )
+    assert plan(fleet)["errors"] == []
+    fleet[1]["zones"].append("us-east-1b")
+    assert plan(fleet, placement_group=True)["errors"] == []
 
 
 # ---- who the instances are ----
