@@ -12,7 +12,12 @@ from __future__ import annotations
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp import capabilities
-from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import AMX, RUN_TIME
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import (
+    AMX,
+    KLEIDIAI,
+    RUN_TIME,
+    in_kleidiai,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import BY_NAME
 from ansible_collections.cloudbench.llama.plugins.module_utils.probe.machine import PROCESSOR_FLAGS
 
@@ -133,18 +138,31 @@ def verdict(
         return _verdict(AS_EXPECTED, {}, why)
     if not kernel["tensors"]:
         return _silent()
-    expected = expectation(machine, sorted(kernel["tensors"]))
+    expected = _with_kleidiai(expectation(machine, sorted(kernel["tensors"])), kernel, build)
     wrong = _differences(kernel, expected)
     choice = _choice(build, row)
     if wrong and choice:
         return _verdict(SWITCHED_OFF, expected, choice)
     if wrong:
-        why, remedy = _reason(machine, build)
+        why, remedy = _reason(machine, build, expected)
         return _verdict(FALLBACK, expected, "%s; %s" % ("; ".join(wrong), why), remedy)
     if machine.get("processor") is None:
         why = "the processor is not in the catalog; this is what its flags lead one to expect"
         return _verdict(AS_EXPECTED if expected else UNKNOWN, expected, why)
     return _verdict(AS_EXPECTED, expected)
+
+
+def _with_kleidiai(expected: Dict[str, str], kernel: Dict[str, Any], build: Dict[str, Any]) -> Dict[str, str]:
+    """Return what is expected of a build with KleidiAI, whose buffer goes before any repacking.
+
+    Its plainest kernels need dotprod, as repacking does on Arm. Of Q4_0 it has kernels in all versions of llama.cpp, of
+    Q8_0 only where the log shows that. What is repacked beside it, such as experts, is judged as without KleidiAI.
+    """
+    taken, types = in_kleidiai(kernel), kernel["types"]
+    due = {kind for kind in taken if not types.get(kind)}
+    if "KLEIDIAI" in (build.get("cpu_features") or []) and not taken:
+        due.add("Q4_0")
+    return {kind: KLEIDIAI if kind in due else layout for kind, layout in expected.items()}
 
 
 def _silent() -> Dict[str, Any]:
@@ -186,9 +204,10 @@ def _before_repacking(build: Dict[str, Any]) -> bool:
 def _differences(kernel: Dict[str, Any], expected: Dict[str, str]) -> List[str]:
     """Return what differs from what is expected, a clause for each tensor type."""
     clauses = []
+    taken = in_kleidiai(kernel)
     for kind, layout in sorted(expected.items()):
         seen = kernel["types"].get(kind, {})
-        there = kernel["tensors"].get(kind, 0)
+        there = kernel["tensors"].get(kind, 0) - taken.get(kind, 0)
         others = sorted(set(seen) - {layout})
         if others:
             clauses.append("%s is repacked to %s instead of %s" % (kind, ", ".join(others), layout))
@@ -207,7 +226,7 @@ def _choice(build: Dict[str, Any], row: Dict[str, Any]) -> Optional[str]:
     return None
 
 
-def _reason(machine: Dict[str, Any], build: Dict[str, Any]) -> Tuple[str, str]:
+def _reason(machine: Dict[str, Any], build: Dict[str, Any], expected: Dict[str, str]) -> Tuple[str, str]:
     """Return why a launch fell back, as far as the build tells, and what to do."""
     unused = build.get("cpu_features_unused") or []
     if unused:
@@ -222,6 +241,11 @@ def _reason(machine: Dict[str, Any], build: Dict[str, Any]) -> Tuple[str, str]:
         return (
             "the build was compiled without %s" % ", ".join(lost),
             "Build for this processor: llama_cpp_processor empty and no march of your own; or take a newer compiler.",
+        )
+    if KLEIDIAI in expected.values():
+        return (
+            "KleidiAI is compiled in, and the log names no buffer CPU_KLEIDIAI",
+            "Compare with get_tensor_traits in ggml/src/ggml-cpu/kleidiai/kleidiai.cpp of the commit of this build.",
         )
     return (
         "the build uses what the processor has, so the shapes do not divide, or this llama.cpp chooses otherwise",

@@ -22,13 +22,18 @@ _OPENED = r"loaded meta data with|load_tensors: loading model tensors"
 _MADE = r"constructing llama_context|llama_new_context_with_model: n_ctx"
 _EVENT = re.compile("(%s)|(%s)|(?:%s)" % (_OPENED, _MADE, _BUFFER.pattern))
 # Buffers with weights in the layout of a kernel, by the names that they have had.
-REPACKED = ("CPU_REPACK", "CPU_AARCH64", "CPU_KLEIDIAI", "AMX")
+_KLEIDIAI_BUFFER = "CPU_KLEIDIAI"
+REPACKED = ("CPU_REPACK", "CPU_AARCH64", _KLEIDIAI_BUFFER, "AMX")
 # What is more is nonsense, and in no record.
 _MOST_BYTES = 10**15
 _REPACK = re.compile(r"repack tensor (\S+) with (\S+)")
 _TILES = re.compile(r"amx repack tensor (\S+) of type (\S+)")
 # The name of the layout that weights have in the buffer of that name, whatever their type.
 AMX = "amx"
+# What stands for the layouts in KleidiAI's buffer, of which the log names neither these nor the tensors; and what it
+# takes: get_tensor_traits in ggml/src/ggml-cpu/kleidiai/kleidiai.cpp of b11434.
+KLEIDIAI = "kleidiai"
+KLEIDIAI_TYPES = ("Q4_0", "Q8_0")
 # What ik_llama.cpp says of repacking: how many tensors, not which. "============ Repacked 112 tensors".
 _TOLD = re.compile(r"^=+ Repacked ([0-9]{1,9}) tensors$", re.MULTILINE)
 # What stands in the place of a layout where a log counts tensors and names no layout.
@@ -107,6 +112,20 @@ def _buffers(text: str) -> Dict[Any, int]:
 def is_repacked(buffer: Dict[str, Any]) -> bool:
     """Say whether a buffer of a parsed log holds weights in the layout of a kernel."""
     return bool(buffer["use"] == "model" and buffer["name"] in REPACKED)
+
+
+def in_kleidiai(kernel: Dict[str, Any]) -> Dict[str, int]:
+    """Return {tensor type: number of tensors} of what KleidiAI has taken by a parsed log: it has a buffer of its own.
+
+    That is what nothing else has repacked of the types it has kernels for. llama.cpp's own layouts stay for a file's
+    experts, and for Q8_0 where llama.cpp is from before KleidiAI's kernels for that.
+    """
+    buffers = kernel.get("buffers") or []
+    if not any(is_repacked(row) and row["name"] == _KLEIDIAI_BUFFER and row["bytes"] for row in buffers):
+        return {}
+    tensors, types = kernel.get("tensors") or {}, kernel.get("types") or {}
+    left = {kind: tensors.get(kind, 0) - sum((types.get(kind) or {}).values()) for kind in KLEIDIAI_TYPES}
+    return {kind: count for kind, count in left.items() if count > 0}
 
 
 def buffer_bytes(kernel: Dict[str, Any]) -> Dict[str, int]:

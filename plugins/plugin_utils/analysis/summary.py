@@ -27,7 +27,12 @@ from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.kernel_p
     SWITCHED_OFF,
     UNKNOWN,
 )
-from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import RUN_TIME, is_repacked
+from ansible_collections.cloudbench.llama.plugins.module_utils.llamacpp.log import (
+    KLEIDIAI,
+    RUN_TIME,
+    in_kleidiai,
+    is_repacked,
+)
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.intervals import Interval, mean_interval, t_975
 from ansible_collections.cloudbench.llama.plugins.module_utils.measure.time_budget import duration
 from ansible_collections.cloudbench.llama.plugins.module_utils.models.quantizations import QuantizationError, slug
@@ -1120,7 +1125,7 @@ def _layouts(kernel: Payload) -> list[Layout]:
     """Return the layouts in which the weights of a launch were used; empty when its log does not say."""
     tensors, types = kernel.get("tensors"), kernel.get("types")
     copies = [buffer["name"] for buffer in kernel.get("buffers") or [] if buffer["bytes"] and is_repacked(buffer)]
-    if copies and not kernel.get("repack"):
+    if copies and not kernel.get("repack") and not in_kleidiai(kernel):
         # A log names the tensors only where it was asked to say more.
         return [Layout("repacked", f"layouts not named, in {', '.join(copies)}")]
     told = (kernel.get("repack") or {}).get(RUN_TIME)
@@ -1132,7 +1137,9 @@ def _layouts(kernel: Payload) -> list[Layout]:
             return []
         words = ", ".join(f"{name} ({plural(count, 'tensor')})" for name, count in sorted(repack.items()))
         return [Layout(words or "no repacking", None)]
-    layouts: list[Layout] = []
+    # The log names the buffer and no tensor in it.
+    taken = in_kleidiai(kernel)
+    layouts: list[Layout] = [Layout(KLEIDIAI, f"{kind}, tensors not named") for kind in taken]
     left = []
     for kind in sorted({*tensors, *types}):
         there = tensors.get(kind)
@@ -1140,7 +1147,7 @@ def _layouts(kernel: Payload) -> list[Layout]:
         of = f" of {there}" if there else ""
         layouts += [Layout(layout, f"{count}{of} {kind}") for layout, count in sorted(repacked.items())]
         # Norms and the like are F32 in every file: nobody repacks them.
-        if there and not repacked and kind != "F32":
+        if there and not repacked and kind != "F32" and kind not in taken:
             if _LAYOUT_TYPE.fullmatch(kind):
                 layouts.append(Layout(f"{kind.lower()} in the file", plural(there, "tensor")))
             else:

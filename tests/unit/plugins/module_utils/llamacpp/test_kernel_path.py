@@ -125,6 +125,76 @@ def test_a_recorded_log_of_this_family_of_processors():
     assert (found["state"], found["why"], found["remedy"]) == (SWITCHED_OFF, "llama-bench was told --repack 0", None)
 
 
+KLEIDIAI = "load_tensors: CPU_KLEIDIAI model buffer size = 2.11 MiB\n"
+
+
+def with_kleidiai(core: str, **changes) -> dict:
+    return build(core, cpu_features=[*USED[core], "KLEIDIAI"], **changes)
+
+
+def in_buffer(tensors: dict, **layouts) -> dict:
+    """Return what a log says of weights in KleidiAI's buffer: no tensor that is there."""
+    seen = kernel(tensors, **layouts)
+    return {**seen, "buffers": parse_log(KLEIDIAI)["buffers"]}
+
+
+def test_a_recorded_log_of_a_build_with_kleidiai_is_as_expected():
+    log = parse_log((LOGS / "kleidiai.log").read_text("utf-8"))
+    found = verdict(log, machine("neoverse-v2"), with_kleidiai("neoverse-v2"), "Q4_0", {"repack": 1})
+    assert (found["state"], found["why"], found["remedy"]) == (AS_EXPECTED, None, None)
+    assert found["expected"] == {"Q4_0": "kleidiai", "Q6_K": "q6_K_8x8"}
+
+
+@pytest.mark.parametrize("core", ["neoverse-n1", "neoverse-v1", "neoverse-v2"])
+@pytest.mark.parametrize(
+    ("tensors", "layouts"),
+    [
+        ({"F32": 10, "Q4_0": 28, "Q8_0": 1}, []),
+        ({"F32": 10, "Q8_0": 29}, []),
+        # Experts, and Q8_0 of a llama.cpp that has KleidiAI's kernels for Q4_0 alone, are repacked beside it.
+        ({"F32": 10, "Q4_0": 28}, ["Q4_0"]),
+        ({"F32": 10, "Q4_0": 20, "Q8_0": 9}, ["Q8_0"]),
+        ({"F32": 10, "F16": 29}, []),
+    ],
+)
+def test_what_kleidiai_has_taken_is_no_fallback(core, tensors, layouts):
+    flags, sve_bytes = GRAVITON[core][:2]
+    repacked = {expected_layout(kind, flags, sve_bytes): 8 for kind in layouts}
+    found = verdict(in_buffer(tensors, **repacked), machine(core), with_kleidiai(core), "Q4_0", {})
+    assert (found["state"], found["why"]) == (AS_EXPECTED, None)
+    assert {kind for kind, layout in found["expected"].items() if layout == "kleidiai"} == {
+        kind for kind in tensors if kind in ("Q4_0", "Q8_0") and kind not in layouts
+    }
+
+
+def test_a_build_with_kleidiai_whose_buffer_is_not_there_has_fallen_back():
+    seen, made = kernel({"F32": 10, "Q4_0": 28}, q4_0_4x8=28), with_kleidiai("neoverse-v2")
+    found = verdict(seen, machine("neoverse-v2"), made, "Q4_0", {"repack": 1})
+    assert found["state"] == FALLBACK
+    assert found["why"] == (
+        "Q4_0 is repacked to q4_0_4x8 instead of kleidiai; KleidiAI is compiled in, and the log names no buffer "
+        "CPU_KLEIDIAI"
+    )
+    assert "kleidiai.cpp" in found["remedy"]
+    # --repack 0 leaves out KleidiAI's buffer with all others.
+    assert verdict(kernel({"Q4_0": 28}), machine("neoverse-v2"), made, "Q4_0", {"repack": 0})["state"] == SWITCHED_OFF
+    # A llama.cpp without its kernels for Q8_0, a processor without dotprod, a file that it has no kernels for.
+    seen = kernel({"Q8_0": 29}, q8_0_4x8=29)
+    assert verdict(seen, machine("neoverse-v2"), made, "Q8_0", {})["state"] == AS_EXPECTED
+    plain = machine("neoverse-n1", cpu_features=["asimd"], processor={"q4_0_layout": None})
+    assert verdict(kernel({"Q4_0": 28}), plain, made, "Q4_0", {})["state"] == AS_EXPECTED
+    seen = kernel({"Q4_K": 24, "Q6_K": 5}, q4_K_8x8=24, q6_K_8x8=5)
+    assert verdict(seen, machine("neoverse-v2"), made, "Q4_K_M", {})["state"] == AS_EXPECTED
+
+
+def test_a_type_that_kleidiai_does_not_take_is_judged_beside_it():
+    seen = in_buffer({"Q4_0": 28, "Q4_K": 24})
+    found = verdict(seen, machine("neoverse-v2"), with_kleidiai("neoverse-v2"), "Q4_0", {})
+    assert found["state"] == FALLBACK
+    assert found["why"].startswith("Q4_K should be repacked to q4_K_8x8: not repacked at all; ")
+    assert "Q4_0" not in found["why"]
+
+
 @pytest.mark.parametrize(
     ("seen", "changes", "why", "remedy"),
     [

@@ -22,6 +22,7 @@ Record = dict[str, Any]
 Q4, NO_REPACK, LTO, LEGACY, Q4_K_M = COMBINATIONS
 PAGE = f"{MACHINE}/{MODEL}/q4.md"
 LEGACY_PAGE = f"{MACHINE}/{MODEL}/q4-088.md"
+KLEIDIAI = {"name": "CPU_KLEIDIAI", "use": "model", "bytes": 2212495}
 
 
 def page_of(*combinations: side_by_side.Combination, path: str = PAGE) -> str:
@@ -55,6 +56,19 @@ def test_the_kernel_path_is_a_key_figure_with_its_state() -> None:
         (
             {"repack": {"at run time": 112}, "types": {}, "tensors": {"F32": 34, "Q4_0": 112}},
             "repacked at run time (112 tensors)",
+        ),
+        (
+            {
+                "buffers": [KLEIDIAI],
+                "repack": {"q6_K_8x8": 1},
+                "types": {"Q6_K": {"q6_K_8x8": 1}},
+                "tensors": {"F32": 10, "Q4_0": 28, "Q6_K": 1},
+            },
+            "kleidiai (Q4_0, tensors not named)<br>q6_K_8x8 (1 of 1 Q6_K)",
+        ),
+        (
+            {"buffers": [KLEIDIAI], "repack": {}, "types": {}, "tensors": {"F32": 10, "Q4_1": 2, "Q8_0": 29}},
+            "kleidiai (Q8_0, tensors not named)<br>not repacked (2\u00a0Q4_1)",
         ),
         ({"types": {}, "tensors": {"F32": 5}}, None),
         ({"types": {"Q4_0": {}}, "tensors": {"F32": 5}}, None),
