@@ -23,6 +23,7 @@ class ActionModule(CoreAction):
         cmake_options=dict(type="dict", default={}),
         targets=dict(type="list", elements="str", required=True),
         programs=dict(type="path"),
+        warnings=dict(type="list", elements="str", default=[]),
     )
     ERRORS = (builds.BuildError, processors.CatalogError, OSError)
 
@@ -42,7 +43,8 @@ class ActionModule(CoreAction):
             args["targets"],
             args["programs"],
         )
-        for warning in made.warnings:
+        warnings = [*made.warnings, *args["warnings"]]
+        for warning in warnings:
             self._display.warning("%s: build %s: %s" % (machine.get("name"), variant["name"], warning))
         told = {name: variant[name] for name in ("way", "engine", "licence", "provenance")}
-        return {"configuration": dict(made._asdict(), **told)}
+        return {"configuration": dict(made._asdict(), warnings=warnings, **told)}

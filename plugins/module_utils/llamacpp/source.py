@@ -49,6 +49,15 @@ PACKAGES = {
 }
 # What an archive may be of -> the file by which its tree is known.
 CONTENTS = {"llama.cpp": "ggml/CMakeLists.txt", "KleidiAI": "kai/kai_common.h"}
+# What an archive may be of -> the file in its tree that names a release of KleidiAI, and how: the one that it is, or
+# the one that llama.cpp's CMake fetches.
+_RELEASES = {
+    "llama.cpp": (
+        "ggml/src/ggml-cpu/CMakeLists.txt",
+        r"set\s*\(\s*KLEIDIAI_COMMIT_(?:TAG|SHA)\s+\"v?([0-9][^\"\s]*)\"",
+    ),
+    "KleidiAI": ("CMakeLists.txt", r"project\s*\(\s*KleidiAI\b[^)]*?\bVERSION\s+([0-9][0-9.]*)"),
+}
 # What the record of a source says under `digest`; a digest that was named beforehand goes without saying.
 FIRST_SIGHT = "pinned at first sight"
 # A checkout and an archive of it; an sdist is 77 MB.
@@ -112,6 +121,38 @@ def subdirectory(archive: str, contents: str = "llama.cpp") -> str:
     if not trees:
         raise SourceError("%s holds no %s: it has no %s" % (archive, contents, marker))
     return min(trees, key=lambda tree: (tree.count("/"), tree))
+
+
+def kleidiai_release(archive: str, tree: str, contents: str) -> Optional[str]:
+    """Return the release of KleidiAI that the `tree` in an archive of one of CONTENTS names, None where it names none.
+
+    Raises SourceError.
+    """
+    name, pattern = _RELEASES[contents]
+    wanted = "%s/%s" % (tree, name) if tree else name
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                file = tar.extractfile(member) if member.name == wanted else None
+                if file:
+                    match = re.search(pattern, file.read().decode("utf-8", "replace"))
+                    return match.group(1) if match else None
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise SourceError("%s cannot be read as a tar archive: %s" % (archive, error)) from error
+    return None
+
+
+def release_warning(archive: str, tree: str, llama_cpp: str) -> Optional[str]:
+    """Return what to say where an archive of KleidiAI is not the release that an archive of llama.cpp names."""
+    given = kleidiai_release(archive, tree, "KleidiAI")
+    named = kleidiai_release(llama_cpp, subdirectory(llama_cpp), "llama.cpp")
+    if not given or not named or given == named:
+        return None
+    return (
+        "%s is KleidiAI %s, where llama.cpp's CMake names %s: it is compiled with a release that it was not made for; "
+        "to measure what llama.cpp ships, or where it does not compile, give an archive of KleidiAI %s"
+        % (os.path.basename(archive), given, named, named)
+    )
 
 
 def _changelog_commit(archive: str, version: str) -> Optional[str]:

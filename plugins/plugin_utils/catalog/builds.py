@@ -178,6 +178,7 @@ def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = 
     if march and not _MARCH.fullmatch(march):
         raise BuildError(f"the march {march!r:.80} of build {name} is no -march value, such as armv8.2-a+dotprod")
     origin = _source(name, source, defaults)
+    kleidiai = _kleidiai(name, asked, options)
     for key, kinds in _GOES_WITH.items():
         if asked.get(key) and origin["type"] not in kinds:
             raise BuildError(
@@ -187,7 +188,7 @@ def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = 
     return {
         "name": name,
         "source": origin,
-        **_origin(name, asked, origin),
+        **_origin(name, asked, origin, kleidiai),
         "cmake_options": options,
         "flags": _choice(asked.get("flags", "processor"), _FLAGS, f"flags of build {name}"),
         "march": march,
@@ -200,7 +201,7 @@ def resolve(entry: Any, defaults: Mapping[str, Any], architecture: str | None = 
         "compiler": _choice(asked["compiler"], list(COMPILERS), f"compiler of build {name}")
         if asked.get("compiler")
         else "",
-        "kleidiai": _kleidiai(name, asked, options),
+        "kleidiai": kleidiai,
         "programs": _programs(name, asked.get("programs", [])),
     }
 
@@ -232,8 +233,13 @@ def _kleidiai(name: str, asked: Mapping[str, Any], options: Mapping[str, Any]) -
     return {"path": path, "sha256": sha256.lower()}
 
 
-def _origin(name: str, asked: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return whose code a build is, by its sdist and by what its entry adds: {"engine", "licence", "provenance"}."""
+def _origin(
+    name: str, asked: Mapping[str, Any], source: Mapping[str, Any], kleidiai: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return whose code a build is, by its sdist and by what its entry adds: {"engine", "licence", "provenance"}.
+
+    An archive of KleidiAI stands in the place of what CMake fetches, unless the entry says where it is from.
+    """
     sdist = _data()["sdists"][source.get("package", DEFAULT_PACKAGE)] if source["type"] == "pypi" else {}
     engine = _choice(asked.get("engine") or sdist.get("engine", LLAMA_CPP), _ENGINES, f"engine of build {name}")
     if sdist and engine != sdist["engine"]:
@@ -241,11 +247,14 @@ def _origin(name: str, asked: Mapping[str, Any], source: Mapping[str, Any]) -> d
             f"the build {name} is of {sdist['engine']}, which {source.get('package', DEFAULT_PACKAGE)} carries, not of "
             f"{engine}: leave its engine out, or name another source"
         )
+    said = asked.get("provenance")
+    if kleidiai and said == _data()["presets"].get(name, {}).get("provenance"):
+        said = f"KleidiAI by Arm, from the archive {Path(kleidiai['path']).name} (SHA-256 {kleidiai['sha256']})"
     licences = [row["licence"] for row in (sdist, asked) if row.get("licence")]
     return {
         "engine": engine,
         "licence": " AND ".join(dict.fromkeys(licences)),
-        "provenance": [row["provenance"] for row in (sdist, asked) if row.get("provenance")],
+        "provenance": [said for said in (sdist.get("provenance"), said) if said],
     }
 
 

@@ -407,6 +407,44 @@ def test_an_archive_of_kleidiai_is_known_by_a_file_of_its_own(tmp_path):
         sources.from_archive(str(path), sha256, None, "KleidiAI")
 
 
+# As KleidiAI and llama.cpp b11434 write them.
+PROJECT = "cmake_minimum_required(VERSION 3.16)\n\nproject(KleidiAI\n    VERSION %s\n    LANGUAGES C CXX\n)\n"
+NAMES = '        set(KLEIDIAI_COMMIT_TAG "v%s")\n        set(KLEIDIAI_DOWNLOAD_URL "https://example.com/")\n'
+
+
+@pytest.mark.parametrize(
+    ("project", "cmake", "said"),
+    [
+        (PROJECT % "1.24.0", NAMES % "1.24.0", None),
+        (PROJECT % "1.32.0", NAMES % "1.24.0", "is KleidiAI 1.32.0, where llama.cpp's CMake names 1.24.0: "),
+        # Nothing is said of what is not known.
+        ("project(KleidiAI LANGUAGES C)\nset(X VERSION 1.32.0)\n", NAMES % "1.24.0", None),
+        (None, NAMES % "1.24.0", None),
+        (PROJECT % "1.32.0", "project(ggml VERSION 1.2.3)\n", None),
+        (PROJECT % "1.32.0", None, None),
+    ],
+)
+@pytest.mark.parametrize("mode", ["w:xz", "w:gz"])
+def test_another_release_of_kleidiai_than_llama_cpp_names_is_told(tmp_path, project, cmake, said, mode):
+    def tree(name: str, files: dict[str, str | None]) -> str:
+        with tarfile.open(tmp_path / name, mode) as tar:
+            for path, text in files.items():
+                member = tarfile.TarInfo(path)
+                member.size = len((text or "").encode())
+                if text is not None:
+                    tar.addfile(member, io.BytesIO(text.encode()))
+        return str(tmp_path / name)
+
+    kleidiai = tree("kai.tar", {"kleidiai-1/kai/kai_common.h": "", "kleidiai-1/CMakeLists.txt": project})
+    llama_cpp = tree("llama.tar", {"a/b/ggml/CMakeLists.txt": "", "a/b/ggml/src/ggml-cpu/CMakeLists.txt": cmake})
+    obtained = sources.from_archive(kleidiai, hashlib.sha256(Path(kleidiai).read_bytes()).hexdigest(), None, "KleidiAI")
+    warning = sources.release_warning(kleidiai, obtained["subdirectory"], llama_cpp)
+    assert (warning is None) == (said is None)
+    if said:
+        assert warning.startswith("kai.tar " + said)
+        assert warning.endswith("give an archive of KleidiAI 1.24.0")
+
+
 def test_an_archive_that_is_none_is_refused(tmp_path):
     page = tmp_path / "page.tar.gz"
     page.write_text("<html>404</html>")

@@ -172,6 +172,16 @@ def test_an_archive_of_kleidiai_makes_another_build_wherever_it_lies():
     assert made.key not in (configure("kleidiai").key, configure({**given, "kleidiai_sha256": "cd" * 32}).key)
 
 
+def test_an_archive_of_kleidiai_is_named_in_the_place_of_what_cmake_would_fetch():
+    given = {"name": "kleidiai", "kleidiai_path": "/a/kai.tar.gz", "kleidiai_sha256": "AB" * 32}
+    archive = f"KleidiAI by Arm, from the archive kai.tar.gz (SHA-256 {'ab' * 32})"
+    assert "the release that llama.cpp's CMake names" in resolve("kleidiai")["provenance"][1]
+    assert resolve(given)["provenance"] == [resolve("default")["provenance"][0], archive]
+    assert resolve({**given, "provenance": "a build of our own"})["provenance"][1] == "a build of our own"
+    mine = {**given, "name": "mine", "cmake_options": {"GGML_CPU_KLEIDIAI": True}}
+    assert resolve(mine)["provenance"][1] == archive
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
