@@ -120,7 +120,13 @@ def subdirectory(archive: str, contents: str = "llama.cpp") -> str:
     trees = [match.group(1) or "" for match in matches if match]
     if not trees:
         raise SourceError("%s holds no %s: it has no %s" % (archive, contents, marker))
-    return min(trees, key=lambda tree: (tree.count("/"), tree))
+    tree = min(trees, key=lambda tree: (tree.count("/"), tree))
+    if contents == "KleidiAI" and os.path.join(tree, "CMakeLists.txt") not in names:
+        raise SourceError(
+            "%s has kai/kai_common.h and no CMakeLists.txt beside kai, as a package of headers and a compiled library: "
+            "give the archive of KleidiAI's source" % archive
+        )
+    return tree
 
 
 def kleidiai_release(archive: str, tree: str, contents: str) -> Optional[str]:

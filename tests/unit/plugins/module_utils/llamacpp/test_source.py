@@ -419,7 +419,6 @@ NAMES = '        set(KLEIDIAI_COMMIT_TAG "v%s")\n        set(KLEIDIAI_DOWNLOAD_U
         (PROJECT % "1.32.0", NAMES % "1.24.0", "is KleidiAI 1.32.0, where llama.cpp's CMake names 1.24.0: "),
         # Nothing is said of what is not known.
         ("project(KleidiAI LANGUAGES C)\nset(X VERSION 1.32.0)\n", NAMES % "1.24.0", None),
-        (None, NAMES % "1.24.0", None),
         (PROJECT % "1.32.0", "project(ggml VERSION 1.2.3)\n", None),
         (PROJECT % "1.32.0", None, None),
     ],
@@ -443,6 +442,13 @@ def test_another_release_of_kleidiai_than_llama_cpp_names_is_told(tmp_path, proj
     if said:
         assert warning.startswith("kai.tar " + said)
         assert warning.endswith("give an archive of KleidiAI 1.24.0")
+
+
+def test_headers_of_kleidiai_without_its_source_are_refused_with_what_to_give(tmp_path):
+    path = tmp_path / "libkleidiai-dev.tar"
+    sha256 = write_tar(path, {"usr/include/kai/kai_common.h": ""})
+    with pytest.raises(SourceError, match=r"no CMakeLists\.txt beside kai, .* give the archive of KleidiAI's source"):
+        sources.from_archive(str(path), sha256, None, "KleidiAI")
 
 
 def test_an_archive_that_is_none_is_refused(tmp_path):
