@@ -176,7 +176,7 @@ molecule-%: $(DEV)
 fuzz: $(DEV)
 	@.venv/bin/python tests/fuzz/run.py $(if $(INPUTS),--inputs '$(INPUTS)') $(if $(SEED),--seed '$(SEED)') $(if $(ONLY),--only '$(ONLY)')
 
-# As root: hosts in namespaces.
+# As root, but for the faults api-...: hosts in namespaces.
 chaos: $(DEV)
 	@.venv/bin/python tools/chaos.py $(if $(ONLY),--only '$(ONLY)') $(if $(SEED),--seed '$(SEED)')
 

@@ -7,7 +7,8 @@
     make chaos ONLY=ssh-1s,sigterm     some; the rows of the others stay as they are
     make chaos SEED=7
 
-The hosts are copies of this machine in namespaces (tests/support/hosts/clones.py), which needs root.
+The hosts are copies of this machine in namespaces (tests/support/hosts/clones.py), which needs root; the faults of the
+API of EC2 (api-...) are those of a server that imitates AWS (tests/support/aws), and need nothing.
 Leaves with 0 when every fault ended as promised, 1 when one did not, 2 for words that name no fault, 3 where there can
 be no such hosts.
 """
@@ -27,8 +28,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "collections"), str(ROOT / "tests")]
 
+from support.aws import faults as api  # noqa: E402
+from support.aws.faults import ApiFault  # noqa: E402
 from support.hosts import chaos, clones  # noqa: E402
-from support.hosts.chaos import FAULTS, Fault, Outcome  # noqa: E402
+from support.hosts.chaos import Fault, Outcome  # noqa: E402
 from support.hosts.emulated import EmulationError  # noqa: E402
 
 from ansible_collections.cloudbench.llama.plugins.module_utils.record.words import did_you_mean  # noqa: E402
@@ -43,9 +46,11 @@ COLUMNS = (
 )  # fmt: skip
 LONGEST = 160
 GOOD, BAD, UNMEANT, NO_HOSTS = 0, 1, 2, 3
+FAULTS: tuple[Fault | ApiFault, ...] = (*chaos.FAULTS, *api.FAULTS)
+BY_NAME = {fault.name: fault for fault in FAULTS}
 
 
-def row(fault: Fault, outcome: Outcome, date: str) -> str:
+def row(fault: Fault | ApiFault, outcome: Outcome, date: str) -> str:
     """A line of the table."""
     again = "not needed" if outcome.again is None else f"exit code {outcome.again}"
     cells = [
@@ -82,14 +87,19 @@ def machine_words() -> str:
     return f"Last tried on {os.cpu_count()} cores of {processor}, Linux {os.uname().release}."
 
 
-def asked(only: str, seed: int) -> Sequence[Fault]:
+def asked(only: str, seed: int) -> Sequence[Fault | ApiFault]:
     """The faults of these names, all for none, in the order of the seed; ValueError for a name that there is not."""
-    names = [name for name in re.split(r"[,\s]+", only) if name] or list(chaos.BY_NAME)
+    names = [name for name in re.split(r"[,\s]+", only) if name] or list(BY_NAME)
     for name in names:
-        if name not in chaos.BY_NAME:
-            raise ValueError(f"there is no fault {name!r}{did_you_mean(name, list(chaos.BY_NAME)) or '.'} "
-                             f"There are {', '.join(chaos.BY_NAME)}")  # fmt: skip
-    return random.Random(seed).sample([chaos.BY_NAME[name] for name in dict.fromkeys(names)], len(dict.fromkeys(names)))
+        if name not in BY_NAME:
+            raise ValueError(f"there is no fault {name!r}{did_you_mean(name, list(BY_NAME)) or '.'} "
+                             f"There are {', '.join(BY_NAME)}")  # fmt: skip
+    return random.Random(seed).sample([BY_NAME[name] for name in dict.fromkeys(names)], len(dict.fromkeys(names)))
+
+
+def suffer(fault: Fault | ApiFault, seed: int) -> Outcome:
+    """Try one fault. Raises AssertionError where it could not be done, EmulationError where there is no host."""
+    return api.suffer(fault) if isinstance(fault, ApiFault) else chaos.suffer(fault, seed)
 
 
 def main() -> int:
@@ -105,15 +115,18 @@ def main() -> int:
     except ValueError as error:
         print(f"chaos: {error}", file=sys.stderr)
         return UNMEANT
-    if problem := clones.obstacle():
+    of_hosts = any(isinstance(fault, Fault) for fault in faults)
+    if of_hosts and (problem := clones.obstacle()):
         print(f"chaos: no hosts here: {problem}", file=sys.stderr)
         return NO_HOSTS
-    print(f"{len(faults)} faults, seed {given.seed}; building llama.cpp first, where that was not done", flush=True)
-    chaos.prepare()
+    print(f"{len(faults)} faults, seed {given.seed}", flush=True)
+    if of_hosts:
+        print("building llama.cpp first, where that was not done", flush=True)
+        chaos.prepare()
     print(markdown.table(COLUMNS, []).splitlines()[0], flush=True)
     failed = []
     pool = ThreadPoolExecutor(max(1, given.jobs))
-    tried = {pool.submit(chaos.suffer, fault, given.seed): fault for fault in faults}
+    tried = {pool.submit(suffer, fault, given.seed): fault for fault in faults}
     for future in as_completed(tried):
         fault = tried[future]
         try:

@@ -9,8 +9,9 @@ import json
 
 import chaos as command
 import pytest
+from chaos import BY_NAME, FAULTS
 from support.hosts import chaos, interruptions
-from support.hosts.chaos import BY_NAME, FAULTS, Outcome
+from support.hosts.chaos import Outcome
 
 OUTCOME = Outcome(2, "chaos: the host | was lost", 0, 0, [], 0, 41.4, [], "")
 
@@ -64,6 +65,23 @@ def test_names_are_asked_for_once_and_in_the_order_of_the_seed():
     assert [fault.name for fault in command.asked("sigterm, sigterm", 1)] == ["sigterm"]
     with pytest.raises(ValueError, match="there is no fault 'sigtrem'; did you mean sigterm"):
         command.asked("sigtrem", 1)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["[WARNING]: one: no room", "[WARNING]: Deprecation warnings can be disabled", "RECAP"], "one: no room"),
+        (
+            ["[WARNING]: one: no room", "[ERROR]: Task failed: 0 of 1 can be measured on; the warnings above say why"],
+            "one: no room",
+        ),
+        (["[ERROR]: Task failed: of the run is left: 1 VPC"], "Task failed: of the run is left: 1 VPC"),
+        (["[WARNING]: Deprecation warnings can be disabled", "results/q4.md"], "results/q4.md"),
+        ([], "nothing"),
+    ],
+)
+def test_what_is_seen_last_is_what_tells_why(lines, words):
+    assert chaos.said("\n".join(lines)) == words
 
 
 def test_records_that_were_seen_and_are_gone_are_lost():

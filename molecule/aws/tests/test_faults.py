@@ -11,27 +11,17 @@ import signal
 import boto3
 import pytest
 from support import rotation
+from support.aws import faults
+from support.aws.faults import TYPE, whole
 
 testinfra_hosts = ["local://"]
 
-TYPE = "c7g.16xlarge"
 NO_ROOM = "InsufficientInstanceCapacity"
-# What a run consists of, by the names of the server's leftovers.
-WHOLE = [
-    "instance", "internet-gateway", "key-pair", "launch-template", "role", "route-table",
-    "schedule", "security-group", "subnet", "vpc",
-]  # fmt: skip
 
 
 def ec2(account):
     session = boto3.session.Session("testing", "testing", region_name="us-east-1")
     return session.client("ec2", endpoint_url=account.server.endpoint)
-
-
-def whole(account, *more):
-    """Everything of the run is there, and `more`, volume and network interface of its instance aside."""
-    kinds = [kind for kind in account.kinds() if kind not in ("volume", "network-interface")]
-    return kinds == sorted([*WHOLE, *more])
 
 
 def writes(account):
@@ -233,109 +223,23 @@ def test_a_quota_of_nothing_is_told_before_it_costs(account):
     account.give_back()
 
 
-# ---- Once, and it recovers ----
-
-
-# With it the instances have a role and a profile, which EC2 hears of only later.
-BUCKET = {"ec2_environment_results_bucket": "results-of-somebody"}
+# ---- The table of `make chaos` ----
 
 
 @pytest.mark.parametrize(
-    ("rules", "variables"),
+    "fault",
     [
-        ([{"action": "RunInstances", "code": NO_ROOM}], {}),
-        (
-            [
-                {"action": action, "code": "RequestLimitExceeded", "times": 3}
-                for action in ("CreateVpc", "RunInstances")
-            ],
-            {},
-        ),
-        ([{"action": "CreateVpc", "code": "InternalError"}, {"action": "RunInstances", "code": "InternalError"}], {}),
-        ([{"action": "RunInstances", "drop": True, "after": True}], {}),
-        ([{"action": "RunInstances", "code": "InternalError", "after": True}], {}),
-        ([{"eventual": 2}], BUCKET),
-        ([{"service": "iam", "eventual": "4 s"}], BUCKET),
-        ([{"action": "RunInstances", "eventual_tags": 4}], {}),
+        pytest.param(fault, id=fault.name, marks=[pytest.mark.slow] if fault.long else [])
+        for fault in rotation.chosen(faults.FAULTS)
     ],
-    ids=[
-        "capacity", "throttled", "500", "answer lost", "launched with a 500", "eventual", "IAM is late",
-        "tags are late",
-    ],
-)  # fmt: skip
-def test_what_passes_does_not_matter(account, rules, variables):
-    for rule in rules:
-        account.server.fault(**rule)
-    done = account.provision(**variables)
-    assert all(rule["fired"] for rule in account.server.faults())
-    assert done.code == 0, done.output
-    assert whole(account, *(["instance-profile"] if variables else [])), account.kinds()
-    assert len([one for one in account.server.leftovers() if one["kind"] == "instance"]) == 1
-    account.give_back()
+)
+def test_a_fault_of_the_table_ends_as_promised(account, fault):
+    outcome = faults.met(fault, account)
+    account.faults += fault.ended is not None and fault.ended[1] is None
+    assert outcome.problems == [], outcome.output
 
 
-def test_what_was_made_in_spite_of_a_500_is_taken_by_the_next_run(account):
-    account.server.fault(action="CreateSubnet", code="InternalError", after=True)
-    first = account.provision()
-    assert first.code != 0
-    assert "ec2:CreateSubnet: AWS answers InvalidSubnet.Conflict" in causes(account), account.failures()
-    again = account.provision()
-    assert again.code == 0, again.output
-    assert [one["kind"] for one in account.server.leftovers()].count("subnet") == 1
-    assert whole(account), account.kinds()
-    account.give_back()
-
-
-# ---- For ever ----
-
-
-@pytest.mark.parametrize(
-    ("rule", "said"),
-    [
-        ({"action": "*", "code": "ExpiredToken"}, r"the credentials have expired \(ExpiredToken\): renew them"),
-        ({"action": "*", "code": "AuthFailure"}, r"AWS does not accept the credentials \(AuthFailure\): give those"),
-        (
-            {"action": "RunInstances", "code": "InvalidParameterValue", "message": "The architecture 'x86_64' of the "
-             "specified image does not match the architecture 'arm64' of the specified instance type."},
-            r"ec2:RunInstances: AWS answers InvalidParameterValue: The architecture 'x86_64' of the specified image",
-        ),
-        (
-            {"action": "RunInstances", "code": "VcpuLimitExceeded", "message": "You have requested more vCPU."},
-            r"ec2:RunInstances: a quota of the account is used up .*raise it in Service Quotas",
-        ),
-        (
-            {"action": "CreateVpc", "code": "VpcLimitExceeded", "message": "The maximum number of VPCs is reached."},
-            r"ec2:CreateVpc: a quota of the account is used up .*raise it in Service Quotas",
-        ),
-    ],
-    ids=["expired", "wrong credentials", "other architecture", "vCPUs", "VPCs"],
-)  # fmt: skip
-def test_what_does_not_pass_is_told(account, rule, said):
-    account.server.fault(times=None, **rule)
-    done = account.provision()
-    assert done.code != 0
-    assert re.search(said, causes(account)), account.failures()
-    assert "instance" not in account.kinds()
-    account.give_back()
-
-
-@pytest.mark.slow
-def test_no_answer_is_told(account):
-    account.server.fault(action="GetCallerIdentity", delay=21, times=None)
-    done = account.provision()
-    assert done.code != 0
-    assert re.search(r"sts:GetCallerIdentity: no answer in time .* check the network", causes(account)), done.output
-    account.give_back()
-
-
-@pytest.mark.slow
-def test_no_room_anywhere_is_told(account):
-    account.server.fault(action="RunInstances", code=NO_ROOM, times=None)
-    done = account.provision(ec2_environment_instances=[{"type": TYPE, "zones": ["us-east-1a"]}])
-    assert done.code != 0
-    assert re.search(rf"EC2 has no room for 1 x {TYPE} .*us-east-1a", causes(account)), account.failures()
-    assert re.search(r"[Nn]ame other zones", causes(account)), account.failures()
-    account.give_back()
+# ---- No room ----
 
 
 @pytest.mark.slow
@@ -389,16 +293,6 @@ def test_no_room_for_a_type_is_found_for_another(account):
 
 
 # ---- Instances that are of no use ----
-
-
-def test_a_reclaimed_spot_instance_is_told(account):
-    running = account.start("provision", ec2_environment_instances=[{"type": TYPE, "market": "spot"}])
-    account.wait_for("RunInstances")
-    account.server.terminate()
-    account.faults += 1
-    assert running.wait(timeout=200) != 0
-    assert re.search(r"Spot.*: run again, or ask for on-demand instances", causes(account)), account.failures()
-    account.give_back()
 
 
 def test_an_instance_that_ends_for_its_key_is_told_what_to_mend(account):
@@ -587,17 +481,6 @@ def test_what_a_broken_off_run_has_made_is_found(account, action, with_signal):
         assert account.server.leftovers() == []
     else:
         account.give_back()
-
-
-@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill"])
-def test_a_broken_off_teardown_can_be_taken_up(account, with_signal):
-    assert account.provision().code == 0
-    account.server.fault(action="TerminateInstances", delay=2)
-    running = account.start("teardown", ec2_environment_run=account.run)
-    account.wait_for("TerminateInstances")
-    account.stop(running, with_signal)
-    assert account.server.leftovers()
-    account.give_back()
 
 
 # ---- The whole way ----

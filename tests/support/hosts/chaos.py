@@ -720,11 +720,18 @@ BY_NAME = {fault.name: fault for fault in FAULTS}
 # --- What came of it --------------------------------------------------------------------------------------------------
 
 
-def _said(output: str) -> str:
+# Ansible's own word of what its collections will change, and what leads to the lines above it.
+TELL_NOTHING = ("eprecation", "EPRECATION", "the warnings above say why")
+
+
+def said(output: str) -> str:
     """What a person reads: the last line that tells why, or the last of all."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = [
-        line for line in lines if re.match(r"(\[(WARNING|ERROR)\]: )|.*: nothing was measured: |.*'cause'", line)
+        line
+        for line in lines
+        if re.match(r"(\[(WARNING|ERROR)\]: )|.*: nothing was measured: |.*'cause'", line)
+        and not any(words in line for words in TELL_NOTHING)
     ]
     chosen = (telling or lines or ["nothing"])[-1]
     return re.sub(r"^\[(?:WARNING|ERROR)\]: ", "", chosen)
@@ -795,9 +802,9 @@ def suffer(fault: Fault, seed: int = 1) -> Outcome:
         left = _left(trial)
         problems = _problems(fault, code, output, again, judged, left)
         outputs = "\n".join(trial.outputs)
-        said = _said(output.replace(f"{temporary}/", "").replace(f"{Path.home()}/", "~/"))
+        shown = said(output.replace(f"{temporary}/", "").replace(f"{Path.home()}/", "~/"))
     return Outcome(
-        code, said, len(judged.lost), len(judged.doubled), left, again,
+        code, shown, len(judged.lost), len(judged.doubled), left, again,
         time.monotonic() - began, problems, outputs,
     )  # fmt: skip
 
