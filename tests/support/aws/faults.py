@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from support.aws.accounts import LOG, Account
+from support.aws.accounts import LOG, PROJECT, Account
 from support.aws.server import AwsServer
 from support.hosts import interruptions
 from support.hosts.chaos import Outcome, said
@@ -207,7 +207,9 @@ def met(fault: ApiFault, account: Account) -> Outcome:
     }
     # A playbook that ends well says so in its last message.
     last = re.split(r" TASK \[| PLAY RECAP", " ".join(output.split()).rpartition("msg: ")[2])[0].strip("'")
-    shown = said(last if not code else output.replace(f"{account.directory}/", "").replace(f"{Path.home()}/", "~/"))
+    for place, shorter in ((account.directory, ""), (PROJECT, ""), (Path.home(), "~/")):
+        output = output.replace(f"{place}/", shorter)
+    shown = said(output if code else last)
     problems = [words for words, well in checks.items() if not well]
     return Outcome(code, shown, lost, doubled, left, again, time.monotonic() - began, problems, outputs)
 
