@@ -100,9 +100,9 @@ CLUSTER = {"ec2_environment_cluster_port": 50052}
 
 def test_a_cluster_lies_in_a_placement_group(account):
     fleet = [{"type": TYPE, "count": 2, "zones": ["us-east-1a", "us-east-1b"]}]
-    # Without room in the first zone it is another group: one is never of two zones.
-    account.server.configure(room={"us-east-1a": 1}, hosts=[account.host] * 2)
-    account.faults += 1
+    # Refused in the first zone it is another group: one is never of two zones.
+    account.server.configure(hosts=[account.host] * 2)
+    account.server.fault(action="RunInstances", code="Unsupported")
     done = account.provision(ec2_environment_instances=fleet, **CLUSTER)
     assert done.code == 0, done.output
     assert whole(account, "placement-group"), account.kinds()
