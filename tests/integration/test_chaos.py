@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from support import rotation
-from support.aws import faults as api
 from support.hosts import chaos, clones, emulated
 from support.hosts.clones import Spec
 
@@ -22,10 +21,7 @@ COUNT = 2
 SHORT = [fault.name for fault in chaos.FAULTS if not fault.long]
 CHOSEN = SHORT if rotation.everything() else random.Random(rotation.digest()).sample(SHORT, COUNT)
 
-OF_API = [fault.name for fault in api.FAULTS if not fault.long]
-CHOSEN_OF_API = OF_API if rotation.everything() else random.Random(rotation.digest()).sample(OF_API, COUNT)
-
-needs_hosts = pytest.mark.skipif(clones.obstacle() is not None, reason=str(clones.obstacle()))
+pytestmark = pytest.mark.skipif(clones.obstacle() is not None, reason=str(clones.obstacle()))
 
 
 @pytest.fixture(scope="module")
@@ -34,20 +30,12 @@ def prepared():
     chaos.prepare()
 
 
-@pytest.mark.parametrize("name", CHOSEN_OF_API)
-def test_a_fault_of_the_api_launches_nothing_twice_and_leaves_nothing(name):
-    outcome = api.suffer(api.BY_NAME[name])
-    assert outcome.problems == [], outcome.output
-
-
-@needs_hosts
 @pytest.mark.parametrize("name", CHOSEN)
 def test_a_fault_loses_nothing_doubles_nothing_and_leaves_nothing(prepared, name):
     outcome = chaos.suffer(chaos.BY_NAME[name])
     assert outcome.problems == [], outcome.output
 
 
-@needs_hosts
 def test_a_host_is_apart_from_this_machine_and_from_another_and_leaves_nothing(tmp_path):
     before = {path.name for path in Path("/sys/class/net").iterdir()}
     with clones.clones([Spec("one", 64, {"/srv/small": 1}), Spec("two", 64)]) as hosts:

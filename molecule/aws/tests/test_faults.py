@@ -228,10 +228,7 @@ def test_a_quota_of_nothing_is_told_before_it_costs(account):
 
 @pytest.mark.parametrize(
     "fault",
-    [
-        pytest.param(fault, id=fault.name, marks=[pytest.mark.slow] if fault.long else [])
-        for fault in rotation.chosen(faults.FAULTS)
-    ],
+    [pytest.param(fault, id=fault.name, marks=[pytest.mark.slow] if fault.long else []) for fault in faults.FAULTS],
 )
 def test_a_fault_of_the_table_ends_as_promised(account, fault):
     outcome = faults.met(fault, account)

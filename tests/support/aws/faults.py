@@ -9,7 +9,7 @@ Judged is what hosts/chaos.py judges, by what there can be of it: records lost a
 launches doubled are instances that a run has beyond the one it asked for, after the first command or the second, and
 left behind is what the account has then.
 
-Used by `make chaos` (tools/chaos.py), by tests/integration/test_chaos.py and by the scenario `aws`.
+Used by `make chaos` (tools/chaos.py) and by the scenario `aws`.
 """
 
 from __future__ import annotations
